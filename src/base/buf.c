@@ -1,0 +1,122 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void buf_init(struct buf *b, size_t max_bytes)
+{
+    *b = (struct buf){.max = max_bytes};
+}
+
+void buf_clear(struct buf *b)
+{
+    free(b->ptr);
+    buf_init(b, b->max);
+}
+
+void buf_wipe(struct buf *b)
+{
+    if (b->ptr != NULL)
+        explicit_bzero(b->ptr, b->cap);
+    buf_clear(b);
+}
+
+void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    b->failed = ST_OK;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->failed != ST_OK)
+        return NULL;
+    size_t need;
+    if (__builtin_add_overflow(b->len, n, &need) || need > b->max) {
+        b->failed = ST_TOO_BIG;
+        return NULL;
+    }
+    if (need > b->cap) {
+        size_t cap = b->cap < 64 ? 64 : b->cap;
+        while (cap < need)
+            cap = cap > b->max / 2 ? b->max : cap * 2;
+        char *grown = realloc(b->ptr, cap);
+        if (grown == NULL) {
+            b->failed = ST_NO_MEMORY;
+            return NULL;
+        }
+        b->ptr = grown;
+        b->cap = cap;
+    }
+    return b->ptr + b->len;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+    if (n == 0)
+        return;
+    char *at = buf_reserve(b, n);
+    if (at == NULL)
+        return;
+    memcpy(at, bytes, n);
+    b->len += n;
+}
+
+void buf_add_view(struct buf *b, struct view v)
+{
+    buf_add(b, v.ptr, v.len);
+}
+
+void buf_add_cstr(struct buf *b, const char *text)
+{
+    buf_add(b, text, strlen(text));
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+    char digits[20];
+    size_t n = sizeof(digits);
+    do {
+        digits[--n] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    buf_add(b, digits + n, sizeof(digits) - n);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, format, ap);
+    va_end(ap);
+    if (n >= 0) {
+        char *at = buf_reserve(b, (size_t)n + 1);
+        if (at != NULL) {
+            (void)vsnprintf(at, (size_t)n + 1, format, again);
+            b->len += (size_t)n;
+        }
+    }
+    va_end(again);
+}
+
+const char *buf_cstr(struct buf *b)
+{
+    char *at = buf_reserve(b, 1);
+    if (at == NULL)
+        return NULL;
+    *at = '\0';
+    return b->ptr;
+}
+
+enum status buf_status(const struct buf *b)
+{
+    return b->failed;
+}
