@@ -1,0 +1,91 @@
+/*
+ * aggregate.h: exact sums per time bucket and dimension values.
+ *
+ * Records are added to a pending part and join the sums only with aggregate_commit, so an object
+ * counts as a whole or not at all.  One aggregate belongs to one worker; they are merged at the
+ * end.
+ */
+#ifndef AGGREGATE_AGGREGATE_H
+#define AGGREGATE_AGGREGATE_H
+
+#include "aggregate/dimension.h"
+#include "aggregate/metric.h"
+#include "base/u128.h"
+#include "records/profile.h"
+#include "records/record.h"
+
+struct prices;
+
+enum novelty { NOVELTY_GEOGRAPHY, NOVELTY_SCHEMA_VERSION };
+
+struct aggregate_options {
+    const struct dimension_set *sets; /* each set has its own cells; copied */
+    size_t set_count;
+    const struct dimension_keys *keys; /* copied; the texts must live on */
+    int64_t interval_seconds;          /* length of a bucket; 0: all time is one */
+    bool statistics;                   /* keep count, minimum and maximum beside the sum */
+    const struct profiles *profiles;   /* application profiles; may be NULL */
+    const struct prices *prices;       /* for METRIC_COST; NULL: no cost */
+    /* Something this version does not know was met; called from the worker's thread.  May be NULL.
+     */
+    void (*on_novelty)(enum novelty what, struct view text);
+};
+
+struct aggregate;
+
+struct aggregate *aggregate_new(const struct aggregate_options *options); /* NULL: no memory */
+void aggregate_free(struct aggregate *agg);
+
+/* Count a record, pending.  ST_NO_MEMORY: roll back. */
+NODISCARD enum status aggregate_add(struct aggregate *agg, const struct record *record);
+
+/* What is pending joins the sums, or is forgotten. */
+void aggregate_commit(struct aggregate *agg);
+void aggregate_rollback(struct aggregate *agg);
+
+/* Add the sums of `from` (made with the same options, nothing pending) to `into`. */
+NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggregate *from);
+
+/*
+ * Keep the `limit` largest series of each set (a series is a combination of dimension values
+ * without time) by TotalTokenCount, then Invocations, then bytewise; all dimensions of the others
+ * become "Other".  *folded (may be NULL) counts the series folded.
+ */
+NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t limit, uint64_t *folded);
+
+/* Forget all sums, keep the memory. */
+void aggregate_reset(struct aggregate *agg);
+
+struct statistic {
+    uint64_t count; /* records that added more than 0 */
+    uint64_t minimum, maximum;
+};
+
+struct aggregate_row {
+    int64_t time; /* begin of the bucket, seconds since the epoch */
+    struct view value[DIMENSIONS_PER_SET];
+    u128 sum[METRIC_COUNT];
+    struct statistic statistic[METRIC_COUNT]; /* with options.statistics */
+};
+
+/* Rows of a set, sorted by time, then dimensions bytewise. */
+struct aggregate_rows;
+struct aggregate_rows *aggregate_rows_new(const struct aggregate *agg,
+                                          size_t set); /* NULL: no memory */
+void aggregate_rows_free(struct aggregate_rows *rows);
+size_t aggregate_rows_count(const struct aggregate_rows *rows);
+void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct aggregate_row *out);
+
+/* The sums over all rows of a set (the same for every set). */
+void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT]);
+
+/* Number of series of a set. */
+NODISCARD enum status aggregate_series_count(const struct aggregate *agg, size_t set,
+                                             uint64_t *count);
+
+const struct dimension_set *aggregate_set(const struct aggregate *agg, size_t set);
+size_t aggregate_set_count(const struct aggregate *agg);
+int64_t aggregate_interval(const struct aggregate *agg);
+bool aggregate_has_statistics(const struct aggregate *agg);
+
+#endif

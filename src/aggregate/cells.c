@@ -1,0 +1,298 @@
+#include "aggregate/cells.h"
+
+#include <stdlib.h>
+
+#include "aggregate/interner.h"
+
+/* Parallel arrays by cell number; a cell's part of each is `dimensions` or `slots` long. */
+struct cells {
+    size_t dimensions, slots;
+    bool statistics;
+    uint32_t count, capacity;
+    int64_t *times;
+    uint32_t *ids;
+    uint32_t *hashes;
+    uint32_t *pending_of; /* place + 1, 0: none */
+    uint64_t *records;    /* committed */
+    u128 *sums;
+    struct statistic *stats;
+    uint32_t *table; /* cell + 1, 0 is free; a power of two, at most half full */
+    uint32_t table_size;
+    /* What the current object has added so far. */
+    uint32_t pending_count, pending_capacity;
+    uint32_t *pending_cell;
+    uint64_t *pending_records;
+    u128 *pending_sums;
+    struct statistic *pending_stats;
+    /* The last key looked up: records come in runs. */
+    struct cell_key last_key;
+    uint32_t last_cell;
+};
+
+struct cells *cells_new(size_t dimensions, size_t slots, bool statistics)
+{
+    struct cells *cells = calloc(1, sizeof(*cells));
+    if (cells == NULL)
+        return NULL;
+    cells->dimensions = dimensions;
+    cells->slots = slots;
+    cells->statistics = statistics;
+    cells->table_size = 64;
+    cells->last_cell = UINT32_MAX;
+    cells->table = calloc(cells->table_size, sizeof(*cells->table));
+    if (cells->table == NULL) {
+        free(cells);
+        return NULL;
+    }
+    return cells;
+}
+
+void cells_free(struct cells *cells)
+{
+    if (cells == NULL)
+        return;
+    free(cells->times);
+    free(cells->ids);
+    free(cells->hashes);
+    free(cells->pending_of);
+    free(cells->records);
+    free(cells->sums);
+    free(cells->stats);
+    free(cells->table);
+    free(cells->pending_cell);
+    free(cells->pending_records);
+    free(cells->pending_sums);
+    free(cells->pending_stats);
+    free(cells);
+}
+
+void cells_reset(struct cells *cells)
+{
+    cells->count = 0;
+    cells->pending_count = 0;
+    cells->last_cell = UINT32_MAX;
+    memset(cells->table, 0, cells->table_size * sizeof(*cells->table));
+}
+
+/* Enlarge *array to capacity * width elements of `size`; false: no memory, *array as before. */
+static bool enlarge(void *array, uint32_t capacity, size_t width, size_t size)
+{
+    size_t bytes;
+    void *old;
+    memcpy(&old, array, sizeof(old));
+    if (__builtin_mul_overflow((size_t)capacity, width, &bytes) ||
+        __builtin_mul_overflow(bytes, size, &bytes))
+        return false;
+    void *grown = realloc(old, bytes == 0 ? 1 : bytes);
+    if (grown == NULL)
+        return false;
+    memcpy(array, &grown, sizeof(grown));
+    return true;
+}
+
+static bool grow_cells(struct cells *c)
+{
+    uint32_t capacity = c->capacity == 0 ? 32 : c->capacity + c->capacity / 2;
+    if (capacity >= UINT32_MAX / 4 || !enlarge(&c->times, capacity, 1, sizeof(*c->times)) ||
+        !enlarge(&c->ids, capacity, c->dimensions, sizeof(*c->ids)) ||
+        !enlarge(&c->hashes, capacity, 1, sizeof(*c->hashes)) ||
+        !enlarge(&c->pending_of, capacity, 1, sizeof(*c->pending_of)) ||
+        !enlarge(&c->records, capacity, 1, sizeof(*c->records)) ||
+        !enlarge(&c->sums, capacity, c->slots, sizeof(*c->sums)) ||
+        (c->statistics && !enlarge(&c->stats, capacity, c->slots, sizeof(*c->stats))))
+        return false;
+    c->capacity = capacity;
+    return true;
+}
+
+static bool grow_table(struct cells *c)
+{
+    uint32_t size = c->table_size * 2;
+    uint32_t *table = calloc(size, sizeof(*table));
+    if (table == NULL)
+        return false;
+    for (uint32_t cell = 0; cell < c->count; cell++) {
+        uint32_t at = c->hashes[cell] & (size - 1);
+        while (table[at] != 0)
+            at = (at + 1) & (size - 1);
+        table[at] = cell + 1;
+    }
+    free(c->table);
+    c->table = table;
+    c->table_size = size;
+    return true;
+}
+
+static bool key_is(const struct cells *c, uint32_t cell, const struct cell_key *key)
+{
+    return c->times[cell] == key->time &&
+           memcmp(&c->ids[cell * c->dimensions], key->id, c->dimensions * sizeof(key->id[0])) == 0;
+}
+
+uint32_t cells_find(struct cells *c, const struct cell_key *key)
+{
+    size_t id_bytes = c->dimensions * sizeof(key->id[0]);
+    if (c->last_cell != UINT32_MAX && c->last_key.time == key->time &&
+        memcmp(c->last_key.id, key->id, id_bytes) == 0)
+        return c->last_cell;
+    uint32_t hash = (uint32_t)(hash_bytes(view_make(key->id, id_bytes)) ^
+                               (uint64_t)key->time * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+    uint32_t at = hash & (c->table_size - 1);
+    uint32_t cell = UINT32_MAX;
+    for (; c->table[at] != 0; at = (at + 1) & (c->table_size - 1)) {
+        uint32_t candidate = c->table[at] - 1;
+        if (c->hashes[candidate] == hash && key_is(c, candidate, key)) {
+            cell = candidate;
+            break;
+        }
+    }
+    if (cell == UINT32_MAX) {
+        if (c->count == c->capacity && !grow_cells(c))
+            return UINT32_MAX;
+        if (c->count >= c->table_size / 2) {
+            if (!grow_table(c))
+                return UINT32_MAX;
+            at = hash & (c->table_size - 1);
+            while (c->table[at] != 0)
+                at = (at + 1) & (c->table_size - 1);
+        }
+        cell = c->count++;
+        c->table[at] = cell + 1;
+        c->times[cell] = key->time;
+        c->hashes[cell] = hash;
+        c->pending_of[cell] = 0;
+        c->records[cell] = 0;
+        memcpy(&c->ids[cell * c->dimensions], key->id, id_bytes);
+        memset(&c->sums[cell * c->slots], 0, c->slots * sizeof(*c->sums));
+        if (c->statistics)
+            memset(&c->stats[cell * c->slots], 0, c->slots * sizeof(*c->stats));
+    }
+    c->last_key.time = key->time;
+    memcpy(c->last_key.id, key->id, id_bytes);
+    c->last_cell = cell;
+    return cell;
+}
+
+static bool grow_pending(struct cells *c)
+{
+    uint32_t capacity = c->pending_capacity == 0 ? 16 : c->pending_capacity * 2;
+    if (!enlarge(&c->pending_cell, capacity, 1, sizeof(*c->pending_cell)) ||
+        !enlarge(&c->pending_records, capacity, 1, sizeof(*c->pending_records)) ||
+        !enlarge(&c->pending_sums, capacity, c->slots, sizeof(*c->pending_sums)) ||
+        (c->statistics &&
+         !enlarge(&c->pending_stats, capacity, c->slots, sizeof(*c->pending_stats))))
+        return false;
+    c->pending_capacity = capacity;
+    return true;
+}
+
+uint32_t cells_pending(struct cells *c, uint32_t cell)
+{
+    if (c->pending_of[cell] != 0)
+        return c->pending_of[cell] - 1;
+    if (c->pending_count == c->pending_capacity && !grow_pending(c))
+        return UINT32_MAX;
+    uint32_t place = c->pending_count++;
+    c->pending_of[cell] = place + 1;
+    c->pending_cell[place] = cell;
+    c->pending_records[place] = 0;
+    memset(&c->pending_sums[place * c->slots], 0, c->slots * sizeof(*c->pending_sums));
+    if (c->statistics)
+        memset(&c->pending_stats[place * c->slots], 0, c->slots * sizeof(*c->pending_stats));
+    return place;
+}
+
+static void statistic_join(struct statistic *into, const struct statistic *from)
+{
+    if (from->count == 0)
+        return;
+    if (into->count == 0 || from->minimum < into->minimum)
+        into->minimum = from->minimum;
+    if (from->maximum > into->maximum)
+        into->maximum = from->maximum;
+    into->count += from->count;
+}
+
+void cells_add(struct cells *c, uint32_t place, size_t slot, u128 amount)
+{
+    if (amount == 0)
+        return;
+    c->pending_sums[place * c->slots + slot] += amount;
+    if (c->statistics) {
+        uint64_t sample = amount > UINT64_MAX ? UINT64_MAX : (uint64_t)amount;
+        statistic_join(&c->pending_stats[place * c->slots + slot],
+                       &(struct statistic){1, sample, sample});
+    }
+}
+
+void cells_mark(struct cells *c, uint32_t place)
+{
+    c->pending_records[place]++;
+}
+
+static void end_pending(struct cells *c, bool count)
+{
+    for (uint32_t place = 0; place < c->pending_count; place++) {
+        uint32_t cell = c->pending_cell[place];
+        c->pending_of[cell] = 0;
+        if (!count)
+            continue;
+        c->records[cell] += c->pending_records[place];
+        for (size_t i = 0; i < c->slots; i++)
+            c->sums[cell * c->slots + i] += c->pending_sums[place * c->slots + i];
+        for (size_t i = 0; i < c->slots && c->statistics; i++)
+            statistic_join(&c->stats[cell * c->slots + i], &c->pending_stats[place * c->slots + i]);
+    }
+    c->pending_count = 0;
+}
+
+void cells_commit(struct cells *c)
+{
+    end_pending(c, true);
+}
+
+void cells_rollback(struct cells *c)
+{
+    end_pending(c, false);
+}
+
+uint32_t cells_count(const struct cells *c)
+{
+    return c->count;
+}
+
+bool cells_is_counted(const struct cells *c, uint32_t cell)
+{
+    return c->records[cell] > 0;
+}
+
+int64_t cells_time(const struct cells *c, uint32_t cell)
+{
+    return c->times[cell];
+}
+
+const uint32_t *cells_ids(const struct cells *c, uint32_t cell)
+{
+    return &c->ids[cell * c->dimensions];
+}
+
+const u128 *cells_sums(const struct cells *c, uint32_t cell)
+{
+    return &c->sums[cell * c->slots];
+}
+
+const struct statistic *cells_statistics(const struct cells *c, uint32_t cell)
+{
+    return c->statistics ? &c->stats[cell * c->slots] : NULL;
+}
+
+void cells_join(struct cells *into, uint32_t into_cell, const struct cells *from,
+                uint32_t from_cell)
+{
+    into->records[into_cell] += from->records[from_cell];
+    for (size_t i = 0; i < into->slots; i++)
+        into->sums[into_cell * into->slots + i] += from->sums[from_cell * from->slots + i];
+    for (size_t i = 0; i < into->slots && into->statistics; i++)
+        statistic_join(&into->stats[into_cell * into->slots + i],
+                       &from->stats[from_cell * from->slots + i]);
+}

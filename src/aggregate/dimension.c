@@ -1,0 +1,95 @@
+#include "aggregate/dimension.h"
+
+#include "base/suggest.h"
+
+static const char *const names[] = {
+    [DIMENSION_PROFILE_TYPE] = "InferenceProfileType",
+    [DIMENSION_PROFILE] = "InferenceProfile",
+    [DIMENSION_MODEL_ID] = "ModelId",
+    [DIMENSION_SOURCE_REGION] = "SourceRegion",
+    [DIMENSION_INFERENCE_REGION] = "InferenceRegion",
+    [DIMENSION_ACCOUNT_ID] = "AccountId",
+    [DIMENSION_OPERATION] = "Operation",
+    [DIMENSION_PRINCIPAL] = "Principal",
+};
+
+const char *dimension_all_names(void)
+{
+    return "InferenceProfileType, InferenceProfile, ModelId, SourceRegion, InferenceRegion, "
+           "AccountId, Operation, Principal, Metadata:<key>, Tag:<key>";
+}
+
+/* The index of a key, added if new; SIZE_MAX when there are too many. */
+static size_t key_index(struct view *keys, size_t *count, struct view key)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (view_eq(keys[i], key))
+            return i;
+    }
+    if (*count == DIMENSION_METADATA_KEYS)
+        return SIZE_MAX;
+    keys[*count] = key;
+    return (*count)++;
+}
+
+static enum status unknown(struct view name, struct error *err)
+{
+    const char *near = suggest_name(name, names, DIMENSION_FIXED_COUNT);
+    return error_set(err, ST_USAGE, "unknown dimension \"%.*s\"%s%s%s; known are %s",
+                     (int)(name.len < 80 ? name.len : 80), name.ptr,
+                     near != NULL ? ", did you mean " : "", near != NULL ? near : "",
+                     near != NULL ? "" : "", dimension_all_names());
+}
+
+static enum status parse_one(struct view name, struct dimension_keys *keys, struct dimension *out,
+                             struct error *err)
+{
+    static const struct view metadata = {"Metadata:", 9}, tag = {"Tag:", 4};
+    *out = (struct dimension){.name = name};
+    for (unsigned i = 0; i < DIMENSION_FIXED_COUNT; i++) {
+        if (view_eq_cstr(name, names[i])) {
+            out->kind = (enum dimension_kind)i;
+            return ST_OK;
+        }
+    }
+    if (view_starts(name, metadata) && name.len > metadata.len) {
+        out->kind = DIMENSION_METADATA;
+        out->key = key_index(keys->metadata, &keys->metadata_count, view_skip(name, metadata.len));
+    } else if (view_starts(name, tag) && name.len > tag.len) {
+        out->kind = DIMENSION_TAG;
+        out->key = key_index(keys->tag, &keys->tag_count, view_skip(name, tag.len));
+    } else {
+        return unknown(name, err);
+    }
+    if (out->key == SIZE_MAX)
+        return error_set(err, ST_USAGE, "more than %d different keys of one kind, at \"%.*s\"",
+                         DIMENSION_METADATA_KEYS, (int)(name.len < 80 ? name.len : 80), name.ptr);
+    return ST_OK;
+}
+
+enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
+                                struct dimension_set *set, struct error *err)
+{
+    struct view rest = text.ptr == NULL ? VIEW_LIT("") : text;
+    struct view part;
+    set->count = 0;
+    while (view_split(&rest, ',', &part)) {
+        part = view_trim(part);
+        if (part.len == 0)
+            return error_set(err, ST_USAGE, "an empty dimension name in \"%.*s\"; known are %s",
+                             (int)(text.len < 80 ? text.len : 80), text.ptr, dimension_all_names());
+        if (set->count == DIMENSIONS_PER_SET)
+            return error_set(err, ST_USAGE, "more than %d dimensions in one set",
+                             DIMENSIONS_PER_SET);
+        enum status st = parse_one(part, keys, &set->dimension[set->count], err);
+        if (st != ST_OK)
+            return st;
+        for (size_t i = 0; i < set->count; i++) {
+            if (view_eq(set->dimension[i].name, part))
+                return error_set(err, ST_USAGE, "dimension \"%.*s\" is named twice",
+                                 (int)(part.len < 80 ? part.len : 80), part.ptr);
+        }
+        set->count++;
+    }
+    return ST_OK;
+}

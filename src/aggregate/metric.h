@@ -1,0 +1,39 @@
+/* metric.h: the metrics that are summed, by their published names. */
+#ifndef AGGREGATE_METRIC_H
+#define AGGREGATE_METRIC_H
+
+#include "base/view.h"
+
+/* In the order of columns.  The first four token metrics stand in the order of enum scan_number. */
+enum metric {
+    METRIC_INVOCATIONS,
+    METRIC_INPUT,
+    METRIC_OUTPUT,
+    METRIC_CACHE_READ,
+    METRIC_CACHE_WRITE,
+    METRIC_TOTAL, /* not stored: the sum of the four before it */
+    METRIC_CLIENT_ERRORS,
+    METRIC_SERVER_ERRORS,
+    METRIC_THROTTLES,
+    METRIC_LATENCY,  /* milliseconds; only where it is read */
+    METRIC_COST,     /* 1e-12 USD; only with a price list */
+    METRIC_UNPRICED, /* tokens without a price; only with a price list */
+    METRIC_COUNT,
+};
+
+/* A set of metrics, one bit each. */
+typedef uint32_t metric_set;
+#define METRIC_BIT(metric) ((metric_set)1 << (metric))
+#define METRIC_SET_BASE (METRIC_BIT(METRIC_LATENCY) - 1)
+#define METRIC_SET_COST (METRIC_BIT(METRIC_COST) | METRIC_BIT(METRIC_UNPRICED))
+
+/* "InputTokenCount" */
+const char *metric_name(enum metric metric);
+
+/* CloudWatch's unit: "Count", "Milliseconds", "None". */
+const char *metric_unit(enum metric metric);
+
+/* METRIC_COUNT when there is none of that name. */
+enum metric metric_find(struct view name);
+
+#endif

@@ -1,0 +1,50 @@
+#include "base/suggest.h"
+
+enum { MAX_WORD = 64 };
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Insertions, deletions and substitutions that turn one word into the other, case aside. */
+static size_t distance(struct view a, struct view b)
+{
+    size_t row[MAX_WORD + 1];
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t best = diagonal + (lower(a.ptr[i - 1]) != lower(b.ptr[j - 1]));
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[b.len];
+}
+
+const char *suggest_name(struct view word, const char *const *names, size_t count)
+{
+    const char *best = NULL;
+    size_t best_distance = SIZE_MAX;
+    if (word.len == 0 || word.len > MAX_WORD)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct view name = view_of(names[i]);
+        if (name.len > MAX_WORD)
+            continue;
+        size_t d = distance(word, name);
+        size_t limit = name.len < 4 ? 1 : name.len / 3;
+        if (d <= limit && d < best_distance) {
+            best = names[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,374 @@
+/* source_file.c: objects that are local files. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "objects/source.h"
+
+enum { PATH_CEILING = 64 * 1024, SLOT_FREE = 0 };
+
+/* A path the user named, by its real path; the first one of that path counts. */
+struct root {
+    char *real; /* NULL: has none */
+    bool is_folder;
+    bool is_input; /* standard input */
+};
+
+struct source_files {
+    struct source source;
+    char *const *paths;
+    size_t count;
+    struct root *roots;
+    size_t *table; /* root + 1 by hash of its real path, 0 free: the first root of each path */
+    size_t table_size;
+};
+
+/* ---- duplicates ---- */
+
+static size_t path_hash(const char *path, size_t len)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)path[i]) * UINT64_C(0x100000001b3);
+    return (size_t)(h ^ h >> 32);
+}
+
+/* The first root with this real path, or SIZE_MAX. */
+static size_t find_root(const struct source_files *files, const char *path, size_t len)
+{
+    if (len == 0)
+        len = 1; /* the root folder */
+    size_t at = path_hash(path, len) & (files->table_size - 1);
+    for (; files->table[at] != SLOT_FREE; at = (at + 1) & (files->table_size - 1)) {
+        const struct root *root = &files->roots[files->table[at] - 1];
+        if (strlen(root->real) == len && memcmp(root->real, path, len) == 0)
+            return files->table[at] - 1;
+    }
+    return SIZE_MAX;
+}
+
+static void add_root(struct source_files *files, size_t index)
+{
+    const char *real = files->roots[index].real;
+    if (find_root(files, real, strlen(real)) != SIZE_MAX)
+        return;
+    size_t at = path_hash(real, strlen(real)) & (files->table_size - 1);
+    while (files->table[at] != SLOT_FREE)
+        at = (at + 1) & (files->table_size - 1);
+    files->table[at] = index + 1;
+}
+
+/*
+ * Whether an earlier root named this real path: as it stands, or as a folder above it.  So no list
+ * of all files is needed.
+ */
+static bool named_before(const struct source_files *files, const char *real, size_t index)
+{
+    size_t len = strlen(real);
+    size_t root = find_root(files, real, len);
+    if (root < index)
+        return true;
+    while (len > 0) {
+        while (len > 0 && real[len - 1] != '/')
+            len--;
+        if (len > 0)
+            len--;
+        root = find_root(files, real, len);
+        if (root < index && files->roots[root].is_folder)
+            return true;
+    }
+    return false;
+}
+
+/* ---- listing ---- */
+
+struct folder {
+    DIR *dir;
+    size_t path_len; /* of the path without the names below it */
+    size_t real_len;
+};
+
+struct walk {
+    const struct source_files *files;
+    size_t index;
+    source_found_fn *found;
+    void *context;
+    struct buf path; /* as the program names it */
+    struct buf real;
+    struct folder *folders; /* open ones, outermost first */
+    size_t depth, capacity;
+};
+
+static enum status report(const struct walk *w, enum object_found found, uint64_t size, bool named,
+                          const struct error *err)
+{
+    struct object_ref ref = {&w->files->source, buf_view(&w->path), size, named};
+    return w->found(w->context, &ref, found, err);
+}
+
+static enum status report_failed(struct walk *w, const char *what, int code)
+{
+    struct error err = {0};
+    (void)error_set(&err, ST_IO, "%s: %s", what, strerrordesc_np(code));
+    return report(w, OBJECT_FAILED, 0, false, &err);
+}
+
+static enum status push_folder(struct walk *w, int fd)
+{
+    if (w->depth == w->capacity) {
+        size_t capacity = w->capacity == 0 ? 16 : w->capacity * 2;
+        struct folder *grown = realloc(w->folders, capacity * sizeof(*grown));
+        if (grown == NULL) {
+            close(fd);
+            return ST_NO_MEMORY;
+        }
+        w->folders = grown;
+        w->capacity = capacity;
+    }
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        close(fd);
+        return ST_NO_MEMORY;
+    }
+    w->folders[w->depth++] = (struct folder){dir, w->path.len, w->real.len};
+    return ST_OK;
+}
+
+static bool ends_in_slash(const struct buf *b)
+{
+    return b->len > 0 && b->ptr[b->len - 1] == '/';
+}
+
+static enum status visit(struct walk *w, int parent, const char *name)
+{
+    struct stat st;
+    if (!ends_in_slash(&w->path))
+        buf_add_char(&w->path, '/');
+    buf_add_cstr(&w->path, name);
+    if (!ends_in_slash(&w->real))
+        buf_add_char(&w->real, '/');
+    buf_add_cstr(&w->real, name);
+    const char *real = buf_cstr(&w->real);
+    if (buf_status(&w->path) != ST_OK || real == NULL)
+        return ST_NO_MEMORY;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? ST_OK : report_failed(w, "cannot be examined", errno);
+    if (S_ISDIR(st.st_mode)) {
+        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return errno == ENOENT ? ST_OK : report_failed(w, "folder cannot be read", errno);
+        return push_folder(w, fd);
+    }
+    if (!S_ISREG(st.st_mode))
+        return ST_OK;
+    enum object_found found =
+        named_before(w->files, real, w->index) ? OBJECT_DUPLICATE : OBJECT_FOUND;
+    return report(w, found, (uint64_t)st.st_size, false, NULL);
+}
+
+/* Depth first with a stack of open folders; no recursion, so depth is bounded by descriptors only.
+ */
+static enum status walk_folders(struct walk *w)
+{
+    enum status st = ST_OK;
+    while (w->depth > 0 && st == ST_OK) {
+        struct folder *top = &w->folders[w->depth - 1];
+        w->path.len = top->path_len;
+        w->real.len = top->real_len;
+        errno = 0;
+        const struct dirent *entry = readdir(top->dir);
+        if (entry == NULL) {
+            if (errno != 0)
+                st = report_failed(w, "folder cannot be read to its end", errno);
+            closedir(top->dir);
+            w->depth--;
+        } else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            st = visit(w, dirfd(top->dir), entry->d_name);
+        }
+    }
+    return st;
+}
+
+static enum status list_root(struct walk *w)
+{
+    const struct root *root = &w->files->roots[w->index];
+    const char *path = w->files->paths[w->index];
+    struct stat st;
+    buf_reset(&w->path);
+    buf_reset(&w->real);
+    buf_add_cstr(&w->path, path);
+    buf_add_cstr(&w->real, root->real == NULL ? "" : root->real);
+    if (buf_status(&w->path) != ST_OK || buf_status(&w->real) != ST_OK)
+        return ST_NO_MEMORY;
+    if (root->is_input) {
+        for (size_t i = 0; i < w->index; i++) {
+            if (w->files->roots[i].is_input)
+                return report(w, OBJECT_DUPLICATE, 0, true, NULL);
+        }
+        return report(w, OBJECT_FOUND, 0, true, NULL);
+    }
+    if (stat(path, &st) != 0)
+        return report_failed(w, "cannot be opened", errno);
+    if (!S_ISDIR(st.st_mode)) {
+        bool before = root->real != NULL && named_before(w->files, root->real, w->index);
+        uint64_t size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+        return report(w, before ? OBJECT_DUPLICATE : OBJECT_FOUND, size, true, NULL);
+    }
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return report_failed(w, "folder cannot be read", errno);
+    enum status result = push_folder(w, fd);
+    return result != ST_OK ? result : walk_folders(w);
+}
+
+static enum status list_files(const struct source *source, source_found_fn *found, void *context)
+{
+    struct walk w = {
+        .files = (const struct source_files *)source, .found = found, .context = context};
+    enum status st = ST_OK;
+    buf_init(&w.path, PATH_CEILING);
+    buf_init(&w.real, PATH_CEILING);
+    for (; w.index < w.files->count && st == ST_OK; w.index++)
+        st = list_root(&w);
+    while (w.depth > 0)
+        closedir(w.folders[--w.depth].dir);
+    free(w.folders);
+    buf_clear(&w.path);
+    buf_clear(&w.real);
+    return st;
+}
+
+/* ---- reading ---- */
+
+struct file_stream {
+    struct byte_stream stream;
+    int fd;
+    bool is_input;
+};
+
+static enum status file_read(struct byte_stream *stream, void *out, size_t size, size_t *n,
+                             struct error *err)
+{
+    struct file_stream *file = (struct file_stream *)stream;
+    for (;;) {
+        ssize_t got = read(file->fd, out, size);
+        if (got > 0) {
+            *n = (size_t)got;
+            return ST_OK;
+        }
+        if (got == 0)
+            return ST_END;
+        if (errno != EINTR)
+            return error_set(err, ST_IO, "read failed: %s", strerrordesc_np(errno));
+    }
+}
+
+static void file_close(struct byte_stream *stream)
+{
+    struct file_stream *file = (struct file_stream *)stream;
+    if (!file->is_input)
+        close(file->fd);
+    free(file);
+}
+
+static const struct byte_stream_class file_stream_class = {file_read, file_close};
+
+static enum status open_path(const struct object_ref *ref, int *fd, struct error *err)
+{
+    struct stat st;
+    char *path = strndup(ref->key.ptr, ref->key.len);
+    if (path == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    /* What a folder listing found must still be a plain file: no link, nothing that blocks. */
+    int flags = O_RDONLY | O_CLOEXEC | (ref->named ? 0 : O_NOFOLLOW | O_NONBLOCK);
+    *fd = open(path, flags);
+    int code = errno;
+    free(path);
+    if (*fd < 0)
+        return error_set(err,
+                         code == ENOENT && !ref->named     ? ST_MISSING
+                         : code == EACCES || code == EPERM ? ST_DENIED
+                                                           : ST_IO,
+                         "cannot be opened: %s", strerrordesc_np(code));
+    if (fstat(*fd, &st) == 0 && (ref->named ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode))) {
+        (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        return ST_OK;
+    }
+    close(*fd);
+    return error_set(err, ST_BAD_ITEM, "is no regular file any more");
+}
+
+static enum status open_file(const struct source *source, const struct object_ref *ref,
+                             struct byte_stream **stream, struct error *err)
+{
+    (void)source;
+    bool is_input = ref->named && view_eq(ref->key, VIEW_LIT("-"));
+    int fd = STDIN_FILENO;
+    if (!is_input) {
+        enum status st = open_path(ref, &fd, err);
+        if (st != ST_OK)
+            return st;
+    }
+    struct file_stream *file = malloc(sizeof(*file));
+    if (file == NULL) {
+        if (!is_input)
+            close(fd);
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    }
+    *file = (struct file_stream){{&file_stream_class}, fd, is_input};
+    *stream = &file->stream;
+    return ST_OK;
+}
+
+/* ---- life ---- */
+
+static void free_files(struct source *source)
+{
+    struct source_files *files = (struct source_files *)source;
+    for (size_t i = 0; i < files->count && files->roots != NULL; i++)
+        free(files->roots[i].real);
+    free(files->roots);
+    free(files->table);
+    free(files);
+}
+
+static const struct source_class files_class = {list_files, open_file, free_files};
+
+struct source *source_files_new(char *const *paths, size_t count)
+{
+    struct source_files *files = calloc(1, sizeof(*files));
+    if (files == NULL)
+        return NULL;
+    files->source.class = &files_class;
+    files->paths = paths;
+    files->count = count;
+    files->table_size = 16;
+    while (files->table_size < count * 2)
+        files->table_size *= 2;
+    files->roots = calloc(count, sizeof(*files->roots));
+    files->table = calloc(files->table_size, sizeof(*files->table));
+    if (files->roots == NULL || files->table == NULL) {
+        free_files(&files->source);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct stat st;
+        files->roots[i].is_input = strcmp(paths[i], "-") == 0;
+        if (files->roots[i].is_input)
+            continue;
+        files->roots[i].real = realpath(paths[i], NULL);
+        files->roots[i].is_folder = stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode);
+        if (files->roots[i].real != NULL)
+            add_root(files, i);
+        else if (errno == ENOMEM) {
+            free_files(&files->source);
+            return NULL;
+        }
+    }
+    return &files->source;
+}

@@ -1,0 +1,252 @@
+#include "records/profile.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+struct tag {
+    struct tag *next;
+    struct view key, value;
+};
+
+struct entry {
+    struct profile profile;
+    struct tag *tags;
+    json_t *document; /* owns the texts the views point into */
+};
+
+struct profiles {
+    struct entry *entries; /* sorted by id */
+    size_t count, capacity;
+};
+
+struct profiles *profiles_new(void)
+{
+    return calloc(1, sizeof(struct profiles));
+}
+
+static void entry_clear(struct entry *entry)
+{
+    while (entry->tags != NULL) {
+        struct tag *next = entry->tags->next;
+        free(entry->tags);
+        entry->tags = next;
+    }
+    json_decref(entry->document);
+}
+
+void profiles_free(struct profiles *profiles)
+{
+    if (profiles == NULL)
+        return;
+    for (size_t i = 0; i < profiles->count; i++)
+        entry_clear(&profiles->entries[i]);
+    free(profiles->entries);
+    free(profiles);
+}
+
+/* Where the id is, or where it belongs. */
+static size_t position(const struct profiles *profiles, struct view id, bool *found)
+{
+    size_t low = 0, high = profiles->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = view_compare(profiles->entries[middle].profile.id, id);
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = false;
+    return low;
+}
+
+const struct profile *profiles_find(const struct profiles *profiles, struct view id)
+{
+    bool found = false;
+    size_t at = profiles == NULL ? 0 : position(profiles, id, &found);
+    return found ? &profiles->entries[at].profile : NULL;
+}
+
+size_t profiles_count(const struct profiles *profiles)
+{
+    return profiles->count;
+}
+
+struct view profiles_tag(const struct profiles *profiles, struct view id, struct view key)
+{
+    bool found = false;
+    size_t at = profiles == NULL ? 0 : position(profiles, id, &found);
+    if (!found)
+        return VIEW_EMPTY;
+    for (const struct tag *tag = profiles->entries[at].tags; tag != NULL; tag = tag->next) {
+        if (view_eq(tag->key, key))
+            return tag->value;
+    }
+    return VIEW_EMPTY;
+}
+
+static struct view member(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_string(value) ? view_make(json_string_value(value), json_string_length(value))
+                                 : VIEW_EMPTY;
+}
+
+/* arn:aws:bedrock:us-east-1::foundation-model/ID; an empty Region marks a copy of a global profile.
+ */
+static bool model_arn(struct view arn, struct view *region, struct view *model)
+{
+    struct view rest = arn, part;
+    for (int i = 0; i < 5; i++) {
+        if (!view_split(&rest, ':', &part))
+            return false;
+        if (i == 3)
+            *region = part;
+    }
+    static const struct view kind = {"foundation-model/", 17};
+    if (rest.ptr == NULL || !view_starts(rest, kind) || rest.len == kind.len)
+        return false;
+    *model = view_skip(rest, kind.len);
+    return true;
+}
+
+/* Any Region-less model means global, several Regions CrossRegion, one InRegion. */
+static void resolve_models(const json_t *models, struct profile *out)
+{
+    struct view first_region = VIEW_EMPTY;
+    bool any = false, global = false, several = false;
+    size_t i;
+    json_t *item;
+    json_array_foreach(models, i, item)
+    {
+        struct view region, model;
+        if (!model_arn(member(item, "modelArn"), &region, &model))
+            continue;
+        if (out->model.len == 0)
+            out->model = model;
+        if (region.len == 0)
+            global = true;
+        else if (first_region.len == 0)
+            first_region = region;
+        else if (!view_eq(first_region, region))
+            several = true;
+        any = true;
+    }
+    out->type = !any      ? PROFILE_UNKNOWN
+                : global  ? PROFILE_GLOBAL
+                : several ? PROFILE_CROSS_REGION
+                          : PROFILE_IN_REGION;
+}
+
+static enum status add_tag(struct entry *entry, struct view key, struct view value)
+{
+    struct tag *tag = calloc(1, sizeof(*tag));
+    if (tag == NULL)
+        return ST_NO_MEMORY;
+    tag->key = key;
+    tag->value = value;
+    tag->next = entry->tags;
+    entry->tags = tag;
+    return ST_OK;
+}
+
+/* "tags": [{"key": "team", "value": "search"}], as ListTagsForResource gives them. */
+static enum status read_tags(const json_t *profile, struct entry *entry)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(profile, "tags"), i, item)
+    {
+        struct view key = member(item, "key");
+        if (key.len > 0 && add_tag(entry, key, member(item, "value")) != ST_OK)
+            return ST_NO_MEMORY;
+    }
+    return ST_OK;
+}
+
+static enum status insert(struct profiles *profiles, struct entry *entry)
+{
+    bool found;
+    size_t at = position(profiles, entry->profile.id, &found);
+    if (found) {
+        entry_clear(&profiles->entries[at]);
+        profiles->entries[at] = *entry;
+        return ST_OK;
+    }
+    if (profiles->count == profiles->capacity) {
+        size_t capacity = profiles->capacity == 0 ? 16 : profiles->capacity * 2;
+        struct entry *grown = realloc(profiles->entries, capacity * sizeof(*grown));
+        if (grown == NULL)
+            return ST_NO_MEMORY;
+        profiles->entries = grown;
+        profiles->capacity = capacity;
+    }
+    memmove(&profiles->entries[at + 1], &profiles->entries[at],
+            (profiles->count - at) * sizeof(*entry));
+    profiles->entries[at] = *entry;
+    profiles->count++;
+    return ST_OK;
+}
+
+static enum status add_profile(struct profiles *profiles, json_t *item, size_t index,
+                               struct error *err)
+{
+    static const struct view kind = {"application-inference-profile/", 30};
+    if (!json_is_object(item))
+        return error_set(err, ST_BAD_ITEM, "profile %zu is no object", index + 1);
+    struct view arn = member(item, "inferenceProfileArn");
+    struct view id = member(item, "inferenceProfileId");
+    size_t at = view_find(arn, kind);
+    if (at == SIZE_MAX && !view_eq_cstr(member(item, "type"), "APPLICATION"))
+        return ST_OK; /* a system-defined profile says all in its id */
+    if (at != SIZE_MAX)
+        id = view_skip(arn, at + kind.len);
+    if (id.len == 0)
+        return error_set(err, ST_BAD_ITEM,
+                         "profile %zu has neither inferenceProfileArn nor inferenceProfileId",
+                         index + 1);
+    if (!json_is_array(json_object_get(item, "models")))
+        return error_set(err, ST_BAD_ITEM, "profile %zu has no array \"models\"", index + 1);
+    struct entry entry = {.profile = {.id = id, .name = member(item, "inferenceProfileName")}};
+    resolve_models(json_object_get(item, "models"), &entry.profile);
+    entry.document = json_incref(item);
+    enum status st = read_tags(item, &entry);
+    if (st == ST_OK)
+        st = insert(profiles, &entry);
+    if (st != ST_OK)
+        entry_clear(&entry);
+    return st;
+}
+
+static enum status add_document(struct profiles *profiles, json_t *root, struct error *err)
+{
+    json_t *list = json_is_object(root) ? json_object_get(root, "inferenceProfileSummaries") : root;
+    if (list == NULL)
+        return add_profile(profiles, root, 0, err);
+    if (!json_is_array(list))
+        return error_set(err, ST_BAD_ITEM, "no array \"inferenceProfileSummaries\"");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        enum status st = add_profile(profiles, json_array_get(list, i), i, err);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+enum status profiles_add_json(struct profiles *profiles, struct view json, struct error *err)
+{
+    json_error_t fault;
+    json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &fault);
+    if (root == NULL && json_error_code(&fault) == json_error_out_of_memory)
+        return ST_NO_MEMORY;
+    if (root == NULL)
+        return error_set(err, ST_BAD_ITEM, "not JSON at line %d, column %d", fault.line,
+                         fault.column);
+    enum status st = add_document(profiles, root, err);
+    json_decref(root);
+    return st;
+}

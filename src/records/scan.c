@@ -1,0 +1,466 @@
+#include "records/scan_private.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* ---- which loops ---- */
+
+struct kernel {
+    const char *name;
+    scan_feed_fn *feed;
+};
+
+static bool can_run(const struct kernel *kernel)
+{
+#if defined(__x86_64__)
+    if (kernel->feed == scan_feed_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+               __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("pclmul");
+#endif
+    (void)kernel;
+    return true;
+}
+
+/* Best first. */
+static const struct kernel kernels[] = {
+#if defined(__x86_64__)
+    {"avx2", scan_feed_avx2},
+    {"sse2", scan_feed_sse2},
+#elif defined(__aarch64__)
+    {"neon", scan_feed_neon},
+#endif
+    {"scalar", scan_feed_scalar},
+};
+
+enum { KERNEL_COUNT = sizeof(kernels) / sizeof(kernels[0]) };
+
+static _Atomic(const struct kernel *) selected;
+
+static const struct kernel *kernel_in_use(void)
+{
+    const struct kernel *kernel = atomic_load_explicit(&selected, memory_order_acquire);
+    if (kernel == NULL) {
+        kernel = kernels;
+        while (!can_run(kernel))
+            kernel++;
+        atomic_store_explicit(&selected, kernel, memory_order_release);
+    }
+    return kernel;
+}
+
+enum status scan_select(struct view name)
+{
+    static const char *const all[] = {"avx2", "sse2", "neon", "scalar"};
+    if (view_eq_cstr(name, "auto")) {
+        atomic_store(&selected, NULL);
+        return ST_OK;
+    }
+    for (size_t i = 0; i < KERNEL_COUNT; i++) {
+        if (view_eq_cstr(name, kernels[i].name) && can_run(&kernels[i])) {
+            atomic_store(&selected, &kernels[i]);
+            return ST_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (view_eq_cstr(name, all[i]))
+            return ST_MISSING;
+    }
+    return ST_USAGE;
+}
+
+const char *scan_selected(void)
+{
+    return kernel_in_use()->name;
+}
+
+/* ---- life ---- */
+
+struct scanner *scanner_new(const struct scan_options *options, scan_text_fn *on_text,
+                            void *context)
+{
+    struct scanner *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return NULL;
+    s->on_text = on_text;
+    s->context = context;
+    s->want_latency = options->latency;
+    size_t bytes = 1;
+    for (size_t i = 0; i < options->metadata_key_count; i++)
+        bytes += options->metadata_keys[i].len;
+    s->metadata_bytes = malloc(bytes);
+    if (s->metadata_bytes == NULL) {
+        free(s);
+        return NULL;
+    }
+    char *at = s->metadata_bytes;
+    for (size_t i = 0; i < options->metadata_key_count && i < SCAN_MAX_METADATA; i++) {
+        struct view key = options->metadata_keys[i];
+        if (key.len > 0)
+            memcpy(at, key.ptr, key.len);
+        s->metadata_key[s->metadata_count++] = view_make(at, key.len);
+        at += key.len;
+    }
+    scanner_reset(s);
+    return s;
+}
+
+void scanner_free(struct scanner *s)
+{
+    if (s == NULL)
+        return;
+    free(s->metadata_bytes);
+    free(s);
+}
+
+void scanner_reset(struct scanner *s)
+{
+    s->state = STATE_TOP;
+    s->level = 0;
+    s->text_open = s->in_array = s->lenient = s->after_lf = false;
+    s->mark_open = true;
+    s->base = 0;
+}
+
+/* Values still in the chunk move into the scanner before the chunk goes away. */
+static void keep_values(struct scanner *s, const uint8_t *chunk, size_t n)
+{
+    for (size_t i = 0; i < FIELD_METADATA + s->metadata_count; i++) {
+        struct scan_value *value = &s->record.text[i];
+        const uint8_t *ptr = (const uint8_t *)value->ptr;
+        if (value->kind == VALUE_GOOD && ptr >= chunk && ptr < chunk + n) {
+            memcpy(s->field_buffer[i], value->ptr, value->len);
+            value->ptr = s->field_buffer[i];
+        }
+    }
+}
+
+/* A byte order mark counts as white space at the very start; it may come in pieces. */
+static size_t byte_order_mark(struct scanner *s, const uint8_t *bytes, size_t n)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    size_t taken = 0;
+    while (s->base + taken < sizeof(mark) && taken < n && bytes[taken] == mark[s->base + taken])
+        taken++;
+    return taken;
+}
+
+void scanner_feed(struct scanner *s, const uint8_t *bytes, size_t n)
+{
+    if (n == 0)
+        return;
+    size_t skipped = 0;
+    if (s->base < 3 && s->mark_open) {
+        skipped = byte_order_mark(s, bytes, n);
+        if (s->base + skipped == 3)
+            s->mark_open = false;
+        else if (skipped < n && s->base + skipped > 0) {
+            /* It was none: a stray byte at offset 0. */
+            s->mark_open = false;
+            s->chunk = bytes;
+            s->state = STATE_RESYNC;
+            s->on_text(s->context, SCAN_MALFORMED, 0, NULL);
+        } else if (skipped < n) {
+            s->mark_open = false;
+        }
+    }
+    s->chunk = bytes;
+    const uint8_t *p = bytes + skipped;
+    const uint8_t *end = bytes + n;
+    if (p < end) {
+        if (s->after_lf && *p == '{')
+            p = scan_cut(s, p);
+        s->after_lf = false;
+        kernel_in_use()->feed(s, p, end);
+        if (s->text_open)
+            keep_values(s, bytes, n);
+    }
+    s->base += n;
+}
+
+void scanner_finish(struct scanner *s)
+{
+    if (s->mark_open && s->base > 0 && s->base < 3)
+        s->on_text(s->context, SCAN_MALFORMED, 0, NULL);
+    if (s->text_open) {
+        bool whole = s->state == STATE_SCALAR_END || (s->state == STATE_NUMBER && s->level == 0 &&
+                                                      json_number_complete(&s->number));
+        scan_end_text(s, whole ? SCAN_NOT_INVOCATION_LOG : SCAN_MALFORMED);
+        if (!whole)
+            s->in_array = false;
+    }
+    if (s->in_array)
+        s->on_text(s->context, SCAN_MALFORMED, s->array_offset, NULL);
+    scanner_reset(s);
+}
+
+/* ---- texts ---- */
+
+void scan_begin_object(struct scanner *s, uint64_t offset)
+{
+    s->text_open = true;
+    s->text_offset = offset;
+    s->level = 1;
+    s->state = STATE_FIRST_NAME;
+    memset(&s->record, 0,
+           offsetof(struct scan_record, text) +
+               sizeof(struct scan_value) * (FIELD_METADATA + s->metadata_count));
+}
+
+void scan_end_text(struct scanner *s, enum scan_outcome outcome)
+{
+    s->text_open = false;
+    s->level = 0;
+    s->state = s->in_array ? STATE_ARRAY_NEXT : STATE_TOP;
+    s->on_text(s->context, outcome, s->text_offset, NULL);
+}
+
+void scan_end_record(struct scanner *s)
+{
+    static const struct view wanted = {"ModelInvocationLog", 18};
+    const struct scan_value *type = &s->record.text[FIELD_SCHEMA_TYPE];
+    if (type->kind != VALUE_GOOD || !view_eq(view_make(type->ptr, type->len), wanted)) {
+        scan_end_text(s, SCAN_NOT_INVOCATION_LOG);
+        return;
+    }
+    s->text_open = false;
+    s->level = 0;
+    s->state = s->in_array ? STATE_ARRAY_NEXT : STATE_TOP;
+    s->on_text(s->context, SCAN_RECORD, s->text_offset, &s->record);
+}
+
+/* The open text, or a stray byte at p, is malformed; a top-level array stays open leniently. */
+static void damaged(struct scanner *s, const uint8_t *p)
+{
+    if (!s->text_open)
+        s->text_offset = s->base + (uint64_t)(p - s->chunk);
+    if (s->in_array) {
+        s->in_array = false;
+        s->lenient = true;
+    }
+    scan_end_text(s, SCAN_MALFORMED);
+}
+
+const uint8_t *scan_error(struct scanner *s, const uint8_t *p)
+{
+    damaged(s, p);
+    if (*p == '\n')
+        return p + 1;
+    s->state = STATE_RESYNC;
+    return p;
+}
+
+const uint8_t *scan_cut(struct scanner *s, const uint8_t *p)
+{
+    if (s->text_open)
+        damaged(s, p);
+    scan_begin_object(s, s->base + (uint64_t)(p - s->chunk));
+    return p + 1;
+}
+
+/* ---- members ---- */
+
+static bool is(const char *name, const char *wanted, size_t len)
+{
+    return memcmp(name, wanted, len) == 0;
+}
+
+static void forget_text(struct scanner *s, size_t first, size_t count)
+{
+    memset(&s->record.text[first], 0, count * sizeof(s->record.text[0]));
+}
+
+/* A repeated object replaces the earlier one with all its members. */
+static enum member begin_inside(struct scanner *s, enum member member)
+{
+    struct scan_count *number = s->record.number;
+    switch (member) {
+    case MEMBER_IDENTITY: forget_text(s, FIELD_IDENTITY_ARN, 1); break;
+    case MEMBER_METADATA: forget_text(s, FIELD_METADATA, s->metadata_count); break;
+    case MEMBER_INPUT:
+        number[NUMBER_INPUT] = number[NUMBER_CACHE_READ] = number[NUMBER_CACHE_WRITE] =
+            (struct scan_count){0, VALUE_ABSENT};
+        break;
+    case MEMBER_OUTPUT:
+        number[NUMBER_OUTPUT] = s->record.latency = (struct scan_count){0, VALUE_ABSENT};
+        break;
+    default: break;
+    }
+    return member;
+}
+
+static enum member member_of_record(struct scanner *s, const char *name, size_t len)
+{
+    enum scan_field field;
+    switch (len) {
+    case 5:
+        if (is(name, "input", 5))
+            return begin_inside(s, MEMBER_INPUT);
+        return MEMBER_SKIP;
+    case 6:
+        if (is(name, "output", 6))
+            return begin_inside(s, MEMBER_OUTPUT);
+        if (!is(name, "region", 6))
+            return MEMBER_SKIP;
+        field = FIELD_REGION;
+        break;
+    case 7:
+        if (!is(name, "modelId", 7))
+            return MEMBER_SKIP;
+        field = FIELD_MODEL_ID;
+        break;
+    case 8:
+        if (is(name, "identity", 8))
+            return begin_inside(s, MEMBER_IDENTITY);
+        return MEMBER_SKIP;
+    case 9:
+        if (is(name, "timestamp", 9))
+            field = FIELD_TIMESTAMP;
+        else if (is(name, "accountId", 9))
+            field = FIELD_ACCOUNT_ID;
+        else if (is(name, "operation", 9))
+            field = FIELD_OPERATION;
+        else if (is(name, "errorCode", 9))
+            field = FIELD_ERROR_CODE;
+        else
+            return MEMBER_SKIP;
+        break;
+    case 10:
+        if (!is(name, "schemaType", 10))
+            return MEMBER_SKIP;
+        field = FIELD_SCHEMA_TYPE;
+        break;
+    case 13:
+        if (!is(name, "schemaVersion", 13))
+            return MEMBER_SKIP;
+        field = FIELD_SCHEMA_VERSION;
+        break;
+    case 15:
+        if (is(name, "requestMetadata", 15))
+            return begin_inside(s, MEMBER_METADATA);
+        if (!is(name, "inferenceRegion", 15))
+            return MEMBER_SKIP;
+        field = FIELD_INFERENCE_REGION;
+        break;
+    default: return MEMBER_SKIP;
+    }
+    return (enum member)((unsigned)MEMBER_TEXT + (unsigned)field);
+}
+
+static enum member number_member(enum scan_number number)
+{
+    return (enum member)((unsigned)MEMBER_NUMBER + (unsigned)number);
+}
+
+static enum member member_inside(struct scanner *s, const char *name, size_t len)
+{
+    switch (s->inside) {
+    case MEMBER_INPUT:
+        if (len == 15 && is(name, "inputTokenCount", 15))
+            return number_member(NUMBER_INPUT);
+        if (len == 24 && is(name, "cacheReadInputTokenCount", 24))
+            return number_member(NUMBER_CACHE_READ);
+        if (len == 25 && is(name, "cacheWriteInputTokenCount", 25))
+            return number_member(NUMBER_CACHE_WRITE);
+        return MEMBER_SKIP;
+    case MEMBER_OUTPUT:
+        if (len == 16 && is(name, "outputTokenCount", 16))
+            return number_member(NUMBER_OUTPUT);
+        if (s->want_latency && len == 14 && is(name, "outputBodyJson", 14)) {
+            s->record.latency = (struct scan_count){0, VALUE_ABSENT};
+            return MEMBER_LATENCY_BODY;
+        }
+        return MEMBER_SKIP;
+    case MEMBER_IDENTITY:
+        if (len == 3 && is(name, "arn", 3))
+            return (enum member)((unsigned)MEMBER_TEXT + (unsigned)FIELD_IDENTITY_ARN);
+        return MEMBER_SKIP;
+    default:
+        for (size_t i = 0; i < s->metadata_count; i++) {
+            if (view_eq(s->metadata_key[i], view_make(name, len)))
+                return (enum member)((unsigned)MEMBER_TEXT + (unsigned)FIELD_METADATA +
+                                     (unsigned)i);
+        }
+        return MEMBER_CHECK;
+    }
+}
+
+enum member scan_member(struct scanner *s, const char *name, size_t len)
+{
+    return s->level == 1 ? member_of_record(s, name, len) : member_inside(s, name, len);
+}
+
+/* ---- values ---- */
+
+void scan_store_string(struct scanner *s, const char *ptr, size_t len)
+{
+    if (s->member >= MEMBER_NUMBER)
+        s->record.number[s->member - MEMBER_NUMBER] = (struct scan_count){0, VALUE_BAD};
+    else if (s->member >= MEMBER_TEXT)
+        s->record.text[s->member - MEMBER_TEXT] =
+            (struct scan_value){ptr, (uint32_t)len, VALUE_GOOD};
+}
+
+void scan_store_number(struct scanner *s)
+{
+    if (s->member < MEMBER_NUMBER) {
+        scan_store_other(s, false);
+        return;
+    }
+    struct scan_count *count = &s->record.number[s->member - MEMBER_NUMBER];
+    *count = (struct scan_count){0, VALUE_BAD};
+    if (json_number_count(&s->number, &count->value) == ST_OK)
+        count->kind = VALUE_GOOD;
+}
+
+void scan_store_other(struct scanner *s, bool is_null)
+{
+    enum value_kind kind = is_null ? VALUE_ABSENT : VALUE_BAD;
+    if (s->member >= MEMBER_NUMBER)
+        s->record.number[s->member - MEMBER_NUMBER] = (struct scan_count){0, kind};
+    else if (s->member >= MEMBER_TEXT)
+        s->record.text[s->member - MEMBER_TEXT] = (struct scan_value){NULL, 0, kind};
+}
+
+/* ---- skipping by brackets, byte by byte ---- */
+
+enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **at, const uint8_t *end)
+{
+    struct skip_nest nest = s->nest;
+    const uint8_t *p = *at;
+    bool after_lf = s->after_lf;
+    enum skip_result result = SKIP_MORE;
+    for (; p < end; p++) {
+        uint8_t c = *p;
+        if (nest.in_string) {
+            if (c == '\n') {
+                result = SKIP_ERROR;
+                break;
+            }
+            if (nest.escape)
+                nest.escape = false;
+            else if (c == '\\')
+                nest.escape = true;
+            else if (c == '"')
+                nest.in_string = false;
+            continue;
+        }
+        if (c == '"') {
+            nest.in_string = true;
+        } else if ((c | 0x20) == '{') {
+            if (after_lf && c == '{') {
+                result = SKIP_CUT;
+                break;
+            }
+            nest.depth++;
+        } else if ((c | 0x20) == '}' && --nest.depth == 0) {
+            p++;
+            result = SKIP_DONE;
+            break;
+        }
+        after_lf = c == '\n';
+    }
+    s->after_lf = result == SKIP_MORE && after_lf && !nest.in_string;
+    s->nest = nest;
+    *at = p;
+    return result;
+}

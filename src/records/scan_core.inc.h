@@ -1,0 +1,525 @@
+/*
+ * scan_core.inc.h: the scanner's loops, included once per instruction set.
+ *
+ * The including file names the function (SCAN_FEED) and defines
+ *   find_special(p, end)     the first byte that is a quote, a backslash, a control character or
+ * not ASCII; end if there is none find_string_end(p, end)  the first quote, backslash or line feed;
+ * end if there is none SCAN_BLOCKS              1 if it also defines, for blocks of 64 bytes (bit i
+ * is byte i), block_load(p)            struct block block_quiet(&b)          no quote, backslash or
+ * line feed in it block_quotes(&b), block_backslashes(&b), block_lines(&b), block_opens(&b),
+ * block_closes(&b), block_braces(&b)         masks of  "  \  LF  { or [  } or ]  { prefix_xor(bits)
+ * bit i of the result is the parity of bits 0..i
+ */
+
+#include "records/scan_private.h"
+
+#if SCAN_BLOCKS
+
+/*
+ * Which bytes of a block are escaped by a run of backslashes of odd length before them.  *carry
+ * says that of the next block's first byte.  (The way of simdjson, "Parsing Gigabytes of JSON per
+ * Second", section 3.1.1: runs that begin at an odd place are told from others by the carry of one
+ * addition.)
+ */
+static inline uint64_t block_escaped(uint64_t backslashes, uint64_t *carry)
+{
+    static const uint64_t even_places = UINT64_C(0x5555555555555555);
+    if (backslashes == 0) {
+        uint64_t escaped = *carry;
+        *carry = 0;
+        return escaped;
+    }
+    backslashes &= ~*carry;
+    uint64_t behind = backslashes << 1 | *carry;
+    uint64_t odd_starts = backslashes & ~even_places & ~behind;
+    unsigned long long sum;
+    *carry = __builtin_uaddll_overflow(odd_starts, backslashes, &sum);
+    return (even_places ^ (sum << 1)) & behind;
+}
+
+/*
+ * Skip by brackets, 64 bytes at a time.  A block that needs a closer look (an error, a cut, a stray
+ * backslash) and what is left behind the last whole block go byte by byte.
+ */
+static enum skip_result skip_nest(struct scanner *s, const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *p = *at;
+    uint64_t depth = s->nest.depth;
+    uint64_t in_string = s->nest.in_string ? UINT64_MAX : 0; /* all bits or none */
+    uint64_t escape = s->nest.escape;
+    uint64_t after_lf = s->after_lf;
+    while (end - p >= 64) {
+        struct block b = block_load(p);
+        if (in_string != 0 && escape == 0 && block_quiet(&b)) {
+            p += 64;
+            continue;
+        }
+        uint64_t backslashes = block_backslashes(&b);
+        uint64_t carry = escape;
+        uint64_t quotes = block_quotes(&b) & ~block_escaped(backslashes, &carry);
+        /* From each opening quote up to, but without, its closing one. */
+        uint64_t inside = prefix_xor(quotes) ^ in_string;
+        uint64_t lines = block_lines(&b);
+        uint64_t closes = block_closes(&b) & ~inside;
+        uint64_t opens = block_opens(&b) & ~inside;
+        bool odd = (backslashes & ~inside) != 0 || (lines & inside) != 0;
+        if ((lines | after_lf) != 0)
+            odd |= (block_braces(&b) & ~inside & (lines << 1 | after_lf)) != 0;
+        uint64_t closed = (uint64_t)__builtin_popcountll(closes);
+        if (odd || closed >= depth) {
+            /* The end may lie in this block, or something that wants a closer look. */
+            s->nest = (struct skip_nest){depth, in_string != 0, escape != 0};
+            s->after_lf = after_lf != 0;
+            const uint8_t *block_end = p + 64;
+            enum skip_result result = SKIP_MORE;
+            if (odd) {
+                result = scan_skip_bytes(s, &p, block_end);
+            } else {
+                while (closes != 0) {
+                    uint64_t bit = closes & (0 - closes);
+                    depth += (uint64_t)__builtin_popcountll(opens & (bit - 1));
+                    opens &= ~(bit - 1);
+                    closes ^= bit;
+                    if (--depth == 0) {
+                        *at = p + __builtin_ctzll(bit) + 1;
+                        s->nest = (struct skip_nest){0, false, false};
+                        s->after_lf = false;
+                        return SKIP_DONE;
+                    }
+                }
+                depth += (uint64_t)__builtin_popcountll(opens);
+                in_string = (uint64_t)((int64_t)inside >> 63);
+                escape = carry;
+                after_lf = lines >> 63;
+                p = block_end;
+                continue;
+            }
+            if (result != SKIP_MORE) {
+                *at = p;
+                return result;
+            }
+            depth = s->nest.depth;
+            in_string = s->nest.in_string ? UINT64_MAX : 0;
+            escape = s->nest.escape;
+            after_lf = s->after_lf;
+            continue;
+        }
+        depth += (uint64_t)__builtin_popcountll(opens) - closed;
+        in_string = (uint64_t)((int64_t)inside >> 63);
+        escape = carry;
+        after_lf = lines >> 63;
+        p += 64;
+    }
+    s->nest = (struct skip_nest){depth, in_string != 0, escape != 0};
+    s->after_lf = after_lf != 0;
+    *at = p;
+    return scan_skip_bytes(s, at, end);
+}
+
+#else
+
+static enum skip_result skip_nest(struct scanner *s, const uint8_t **at, const uint8_t *end)
+{
+    return scan_skip_bytes(s, at, end);
+}
+
+#endif
+
+/* The rest of a string whose value is not read.  SKIP_ERROR: *at is at the line feed. */
+static enum skip_result skip_string(struct scanner *s, const uint8_t **at, const uint8_t *end)
+{
+    const uint8_t *p = *at;
+    for (;;) {
+        if (s->nest.escape && p < end) {
+            if (*p == '\n')
+                break;
+            p++;
+            s->nest.escape = false;
+        }
+        p = find_string_end(p, end);
+        if (p == end || *p == '\n')
+            break;
+        if (*p == '"') {
+            *at = p + 1;
+            return SKIP_DONE;
+        }
+        s->nest.escape = true;
+        p++;
+    }
+    *at = p;
+    return p == end ? SKIP_MORE : SKIP_ERROR;
+}
+
+static inline bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/*
+ * Skip white space.  *cut is set when it stopped at the `{` behind a line feed; when it ends with a
+ * line feed at `end` the scanner remembers it.
+ */
+static inline const uint8_t *skip_space(struct scanner *s, const uint8_t *p, const uint8_t *end,
+                                        bool *cut)
+{
+    *cut = false;
+    if (p == end || *p > ' ')
+        return p;
+    bool after_lf = false;
+    while (p < end && is_space(*p))
+        after_lf = *p++ == '\n';
+    if (p == end)
+        s->after_lf = after_lf;
+    else
+        *cut = after_lf && *p == '{';
+    return p;
+}
+
+static inline bool is_delimiter(uint8_t c)
+{
+    return is_space(c) || c == ',' || c == '}' || c == ']' || c == ':' || c == '{' || c == '[' ||
+           c == '"';
+}
+
+/* A small count followed by the end of its member, the usual case; otherwise NULL. */
+static inline const uint8_t *quick_count(struct scanner *s, const uint8_t *p, const uint8_t *end)
+{
+    if (end - p < 20)
+        return NULL;
+    uint64_t value = (uint64_t)(*p - '0');
+    const uint8_t *q = p + 1;
+    if (value != 0) {
+        for (; q < p + 15; q++) {
+            uint64_t digit = (uint64_t)(*q - '0');
+            if (digit > 9)
+                break;
+            value = value * 10 + digit;
+        }
+    }
+    if (value > JSON_COUNT_MAX || (*q != ',' && *q != '}'))
+        return NULL;
+    s->record.number[s->member - MEMBER_NUMBER] = (struct scan_count){value, VALUE_GOOD};
+    return q;
+}
+
+static bool begins_literal(struct scanner *s, uint8_t c)
+{
+    s->literal_is_null = c == 'n';
+    s->literal = c == 'n' ? "ull" : c == 't' ? "rue" : c == 'f' ? "alse" : NULL;
+    return s->literal != NULL;
+}
+
+static void begin_nest(struct scanner *s)
+{
+    s->nest = (struct skip_nest){.depth = 1};
+    s->after_lf = false;
+    s->state = STATE_SKIP_NEST;
+}
+
+/* A text begins at p (no white space).  Returns where to go on. */
+static const uint8_t *begin_text(struct scanner *s, const uint8_t *p)
+{
+    uint8_t c = *p;
+    if (c == '{') {
+        scan_begin_object(s, s->base + (uint64_t)(p - s->chunk));
+        return p + 1;
+    }
+    if (c == '[' && !s->in_array) {
+        s->in_array = true;
+        s->lenient = false;
+        s->array_offset = s->base + (uint64_t)(p - s->chunk);
+        s->state = STATE_ARRAY_FIRST;
+        return p + 1;
+    }
+    s->text_open = true;
+    s->text_offset = s->base + (uint64_t)(p - s->chunk);
+    s->level = 0;
+    s->member = MEMBER_CHECK;
+    if (c == '"') {
+        json_string_begin(&s->string, s->name_buffer, sizeof(s->name_buffer));
+        s->state = STATE_STRING;
+        return p + 1;
+    }
+    if (c == '-' || (c >= '0' && c <= '9')) {
+        json_number_begin(&s->number);
+        s->state = STATE_NUMBER;
+        return p;
+    }
+    if (begins_literal(s, c)) {
+        s->state = STATE_LITERAL;
+        return p + 1;
+    }
+    if (c == '[') {
+        begin_nest(s);
+        return p + 1;
+    }
+    return scan_error(s, p);
+}
+
+/* The value of a member begins at p (no white space).  Returns where to go on. */
+static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, const uint8_t *end)
+{
+    uint8_t c = *p;
+    bool read = s->member == MEMBER_CHECK || s->member >= MEMBER_TEXT;
+    if (c == '"') {
+        if (!read) {
+            s->nest.escape = false;
+            s->state = STATE_SKIP_STRING;
+            return p + 1;
+        }
+        const uint8_t *q = find_special(p + 1, end);
+        if (q < end && *q == '"' && q - p - 1 <= SCAN_MAX_VALUE) {
+            scan_store_string(s, (const char *)p + 1, (size_t)(q - p - 1));
+            s->state = STATE_AFTER;
+            return q + 1;
+        }
+        char *out = s->member >= MEMBER_TEXT && s->member < MEMBER_NUMBER
+                        ? s->field_buffer[s->member - MEMBER_TEXT]
+                        : s->name_buffer;
+        json_string_begin(&s->string, out, SCAN_MAX_VALUE);
+        s->state = STATE_STRING;
+        return p + 1;
+    }
+    if (c == '{' || c == '[') {
+        if (c == '{' && s->member >= MEMBER_IDENTITY && s->member <= MEMBER_OUTPUT) {
+            s->inside = s->member;
+            s->level = 2;
+            s->state = STATE_FIRST_NAME;
+            return p + 1;
+        }
+        scan_store_other(s, false);
+        begin_nest(s);
+        if (s->member == MEMBER_LATENCY_BODY)
+            scan_latency_begin(s, c == '[');
+        return p + 1;
+    }
+    if (!read) {
+        if (is_delimiter(c))
+            return scan_error(s, p);
+        s->state = STATE_SKIP_SCALAR;
+        return p;
+    }
+    if (c == '-' || (c >= '0' && c <= '9')) {
+        if (s->member >= MEMBER_NUMBER && c != '-') {
+            const uint8_t *q = quick_count(s, p, end);
+            if (q != NULL) {
+                s->state = STATE_AFTER;
+                return q;
+            }
+        }
+        json_number_begin(&s->number);
+        s->state = STATE_NUMBER;
+        return p;
+    }
+    if (begins_literal(s, c)) {
+        s->state = STATE_LITERAL;
+        return p + 1;
+    }
+    return scan_error(s, p);
+}
+
+/* A name begins behind its quote at p. */
+static inline const uint8_t *begin_name(struct scanner *s, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *q = find_special(p, end);
+    if (q < end && *q == '"' && q - p <= SCAN_MAX_VALUE) {
+        s->member = scan_member(s, (const char *)p, (size_t)(q - p));
+        s->state = STATE_COLON;
+        return q + 1;
+    }
+    json_string_begin(&s->string, s->name_buffer, sizeof(s->name_buffer));
+    s->state = STATE_NAME_REST;
+    return p;
+}
+
+/* The whole machine: flat, one case a state, every case takes at least one byte or changes state.
+ */
+void SCAN_FEED(struct scanner *s, const uint8_t *p, const uint8_t *end)
+{
+    bool cut;
+    enum status st;
+    enum skip_result skipped;
+    while (p < end) {
+        switch (s->state) {
+        case STATE_TOP:
+        case STATE_ARRAY_VALUE:
+            if (is_space(*p) || (s->lenient && (*p == ',' || *p == ']'))) {
+                s->lenient = s->lenient && *p != ']';
+                p++;
+                break;
+            }
+            p = begin_text(s, p);
+            break;
+        case STATE_ARRAY_FIRST:
+            if (is_space(*p)) {
+                p++;
+            } else if (*p == ']') {
+                s->in_array = false;
+                s->state = STATE_TOP;
+                p++;
+            } else {
+                p = begin_text(s, p);
+            }
+            break;
+        case STATE_ARRAY_NEXT:
+            p = skip_space(s, p, end, &cut);
+            if (p == end)
+                break;
+            if (cut) {
+                p = scan_cut(s, p);
+            } else if (*p == ',') {
+                s->state = STATE_ARRAY_VALUE;
+                p++;
+            } else if (*p == ']') {
+                s->in_array = false;
+                s->state = STATE_TOP;
+                p++;
+            } else {
+                p = scan_error(s, p);
+            }
+            break;
+        case STATE_SCALAR_END:
+            if (is_delimiter(*p))
+                scan_end_text(s, SCAN_NOT_INVOCATION_LOG);
+            else
+                p = scan_error(s, p);
+            break;
+        case STATE_RESYNC: {
+            const uint8_t *lf = memchr(p, '\n', (size_t)(end - p));
+            if (lf == NULL)
+                return;
+            s->state = STATE_TOP;
+            p = lf + 1;
+            break;
+        }
+        case STATE_FIRST_NAME:
+        case STATE_NAME:
+            p = skip_space(s, p, end, &cut);
+            if (p == end)
+                break;
+            if (*p == '"') {
+                p = begin_name(s, p + 1, end);
+            } else if (cut) {
+                p = scan_cut(s, p);
+                break;
+            } else if (*p == '}' && s->state == STATE_FIRST_NAME) {
+                s->state = STATE_AFTER;
+                break;
+            } else {
+                p = scan_error(s, p);
+                break;
+            }
+            if (s->state != STATE_COLON || p == end)
+                break;
+            __attribute__((fallthrough));
+        case STATE_COLON:
+            p = skip_space(s, p, end, &cut);
+            if (p == end)
+                break;
+            if (*p != ':') {
+                p = cut ? scan_cut(s, p) : scan_error(s, p);
+                break;
+            }
+            s->state = STATE_VALUE;
+            if (++p == end)
+                break;
+            __attribute__((fallthrough));
+        case STATE_VALUE:
+            p = skip_space(s, p, end, &cut);
+            if (p == end)
+                break;
+            p = cut ? scan_cut(s, p) : begin_value(s, p, end);
+            break;
+        case STATE_NAME_REST:
+            st = json_string_next(&s->string, &p, end);
+            if (st == ST_BAD_ITEM) {
+                p = scan_error(s, p);
+            } else if (st == ST_END) {
+                s->member = s->string.full ? scan_member(s, "", 0)
+                                           : scan_member(s, s->name_buffer, s->string.len);
+                s->state = STATE_COLON;
+            }
+            break;
+        case STATE_STRING:
+            st = json_string_next(&s->string, &p, end);
+            if (st == ST_BAD_ITEM) {
+                p = scan_error(s, p);
+            } else if (st == ST_END && s->level == 0) {
+                scan_end_text(s, SCAN_NOT_INVOCATION_LOG);
+            } else if (st == ST_END) {
+                scan_store_string(s, s->string.out, s->string.len);
+                s->state = STATE_AFTER;
+            }
+            break;
+        case STATE_NUMBER:
+            st = json_number_next(&s->number, &p, end);
+            if (st == ST_BAD_ITEM) {
+                p = scan_error(s, p);
+            } else if (st == ST_END && s->level == 0) {
+                s->state = STATE_SCALAR_END;
+            } else if (st == ST_END) {
+                scan_store_number(s);
+                s->state = STATE_AFTER;
+            }
+            break;
+        case STATE_LITERAL:
+            if (*p != (uint8_t)*s->literal) {
+                p = scan_error(s, p);
+                break;
+            }
+            p++;
+            if (*++s->literal != '\0')
+                break;
+            if (s->level == 0) {
+                s->state = STATE_SCALAR_END;
+            } else {
+                scan_store_other(s, s->literal_is_null);
+                s->state = STATE_AFTER;
+            }
+            break;
+        case STATE_SKIP_STRING:
+            skipped = skip_string(s, &p, end);
+            if (skipped == SKIP_ERROR)
+                p = scan_error(s, p);
+            else if (skipped == SKIP_DONE)
+                s->state = STATE_AFTER;
+            break;
+        case STATE_SKIP_SCALAR:
+            while (p < end && !is_delimiter(*p))
+                p++;
+            if (p < end)
+                s->state = STATE_AFTER;
+            break;
+        case STATE_SKIP_NEST:
+            skipped = s->level == 2 && s->member == MEMBER_LATENCY_BODY
+                          ? scan_skip_latency(s, &p, end)
+                          : skip_nest(s, &p, end);
+            if (skipped == SKIP_ERROR)
+                p = scan_error(s, p);
+            else if (skipped == SKIP_CUT)
+                p = scan_cut(s, p);
+            else if (skipped == SKIP_DONE && s->level == 0)
+                scan_end_text(s, SCAN_NOT_INVOCATION_LOG);
+            else if (skipped == SKIP_DONE)
+                s->state = STATE_AFTER;
+            break;
+        case STATE_AFTER:
+            p = skip_space(s, p, end, &cut);
+            if (p == end)
+                break;
+            if (*p == ',') {
+                s->state = STATE_NAME;
+                p++;
+            } else if (*p == '}') {
+                p++;
+                if (s->level == 2)
+                    s->level = 1;
+                else
+                    scan_end_record(s);
+            } else {
+                p = cut ? scan_cut(s, p) : scan_error(s, p);
+            }
+            break;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+/* scan_private.h: the scanner's state, shared by scan.c and the loops built per instruction set. */
+#ifndef RECORDS_SCAN_PRIVATE_H
+#define RECORDS_SCAN_PRIVATE_H
+
+#include "records/json_number.h"
+#include "records/json_string.h"
+#include "records/scan.h"
+
+/*
+ * What is expected next.  Level 0 is the object's content, level 1 a record object, level 2 one of
+ * the four objects inside it.
+ */
+enum scan_state {
+    STATE_TOP,         /* a text, or the end */
+    STATE_ARRAY_FIRST, /* in a top-level array: a text or ] */
+    STATE_ARRAY_VALUE, /* a text */
+    STATE_ARRAY_NEXT,  /* , or ] */
+    STATE_SCALAR_END,  /* level 0: a delimiter behind a number or literal */
+    STATE_RESYNC,      /* the line feed behind an error */
+    STATE_FIRST_NAME,  /* a name or } */
+    STATE_NAME,        /* a name */
+    STATE_NAME_REST,   /* the rest of a name that needs decoding */
+    STATE_COLON,
+    STATE_VALUE,
+    STATE_STRING,  /* the rest of a string that is read */
+    STATE_NUMBER,  /* the rest of a number that is read */
+    STATE_LITERAL, /* the rest of true, false, null */
+    STATE_SKIP_STRING,
+    STATE_SKIP_SCALAR,
+    STATE_SKIP_NEST,
+    STATE_AFTER, /* , or } */
+};
+
+/* What to do with the value of the member whose name was read. */
+enum member {
+    MEMBER_SKIP,
+    MEMBER_CHECK, /* read and check, keep nothing: requestMetadata keys nobody asked for */
+    MEMBER_IDENTITY,
+    MEMBER_METADATA,
+    MEMBER_INPUT,
+    MEMBER_OUTPUT,
+    MEMBER_LATENCY_BODY, /* output.outputBodyJson, when the latency is wanted */
+    MEMBER_TEXT = 16,    /* + enum scan_field */
+    MEMBER_NUMBER = MEMBER_TEXT + FIELD_COUNT, /* + enum scan_number */
+};
+
+/* Progress inside a value that is skipped by its brackets. */
+struct skip_nest {
+    uint64_t depth;
+    bool in_string;
+    bool escape; /* the last byte was a backslash that escapes the next */
+};
+
+/* Where the walk for the latency stands; see scan_latency.c. */
+struct latency_search {
+    bool is_array;           /* the body is a stream: the last element's latency counts */
+    bool after_string;       /* the last token was a string: a name if a colon follows */
+    bool name_matches_outer; /* the value to come is that of the metrics object */
+    bool want_number;        /* the value to come is the latency */
+    bool reading_number;
+    uint64_t inner_depth; /* depth of the metrics object's members, 0 outside of it */
+    size_t name_len;
+    char name[48]; /* the beginning of the last string, not decoded */
+    struct json_number number;
+};
+
+struct scanner {
+    scan_text_fn *on_text;
+    void *context;
+
+    enum scan_state state;
+    enum member member;
+    enum member inside; /* level 2: which object */
+    int level;
+    bool text_open;
+    bool in_array;
+    bool lenient;   /* a top-level array was damaged: stray , and ] are not errors */
+    bool mark_open; /* a byte order mark may still come */
+    bool after_lf;  /* the last byte seen was a line feed outside of a string */
+
+    uint64_t base;         /* offset of the chunk's first byte */
+    uint64_t text_offset;  /* of the open text */
+    uint64_t array_offset; /* of the open top-level array */
+    const uint8_t *chunk;
+
+    struct skip_nest nest;
+    struct json_string string;
+    struct json_number number;
+    const char *literal; /* what is still to come of true, false, null */
+    bool literal_is_null;
+    bool want_latency;
+    struct latency_search latency;
+
+    struct scan_record record;
+    size_t metadata_count;
+    struct view metadata_key[SCAN_MAX_METADATA];
+    char *metadata_bytes; /* owns the keys */
+
+    char name_buffer[SCAN_MAX_VALUE];
+    char field_buffer[FIELD_COUNT][SCAN_MAX_VALUE];
+};
+
+enum skip_result { SKIP_MORE, SKIP_DONE, SKIP_ERROR, SKIP_CUT };
+
+/* Skip by brackets, one byte at a time.  *p stops at the error, at the `{` of a cut, or behind. */
+enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **p, const uint8_t *end);
+
+/* The same for a body in which the latency is looked for. */
+enum skip_result scan_skip_latency(struct scanner *s, const uint8_t **p, const uint8_t *end);
+void scan_latency_begin(struct scanner *s, bool is_array);
+
+/* Which member a name is, at the scanner's level; resets what a repeated one replaces. */
+enum member scan_member(struct scanner *s, const char *name, size_t len);
+
+void scan_begin_object(struct scanner *s, uint64_t offset);
+void scan_end_text(struct scanner *s, enum scan_outcome outcome);
+void scan_end_record(struct scanner *s);
+/* A fault at *p: count the text, then go on behind the next line feed; returns where to go on. */
+const uint8_t *scan_error(struct scanner *s, const uint8_t *p);
+/* A line feed and `{` (at p): an open text is malformed, a new one begins; returns p + 1. */
+const uint8_t *scan_cut(struct scanner *s, const uint8_t *p);
+void scan_store_string(struct scanner *s, const char *ptr, size_t len);
+void scan_store_number(struct scanner *s);
+void scan_store_other(struct scanner *s, bool is_null);
+
+typedef void scan_feed_fn(struct scanner *s, const uint8_t *p, const uint8_t *end);
+
+scan_feed_fn scan_feed_scalar;
+#if defined(__x86_64__)
+scan_feed_fn scan_feed_sse2, scan_feed_avx2;
+#elif defined(__aarch64__)
+scan_feed_fn scan_feed_neon;
+#endif
+
+#endif

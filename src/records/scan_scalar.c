@@ -1,0 +1,20 @@
+/* scan_scalar.c: the scanner's loops for any machine. */
+#include <stdint.h>
+
+static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
+        p++;
+    return p;
+}
+
+static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
+        p++;
+    return p;
+}
+
+#define SCAN_FEED scan_feed_scalar
+#define SCAN_BLOCKS 0
+#include "records/scan_core.inc.h"

@@ -1,0 +1,35 @@
+/*
+ * pipeline.h: all objects of some sources through a bounded pool of workers.
+ *
+ * Workers share nothing but the list of work, which is bounded: the listing waits for them.  A
+ * worker without work scans for one that is busy with a large object, so that inflating and
+ * scanning overlap.  With one job everything runs in the calling thread.
+ */
+#ifndef RUN_PIPELINE_H
+#define RUN_PIPELINE_H
+
+#include <signal.h>
+
+#include "objects/source.h"
+#include "run/object_counter.h"
+
+struct progress;
+
+struct pipeline_options {
+    struct counter_options counter;
+    unsigned jobs;                     /* at least 1 */
+    struct progress *progress;         /* may be NULL */
+    const volatile sig_atomic_t *stop; /* set by a signal: end with ST_CANCELLED; may be NULL */
+};
+
+/*
+ * Count every object of the sources.  ST_OK: *result (freed by the caller with aggregate_free) has
+ * the sums, *tally the balance; objects that failed are logged and counted in it.  Otherwise
+ * *result is NULL.
+ */
+NODISCARD enum status pipeline_run(struct source *const *sources, size_t source_count,
+                                   const struct pipeline_options *options,
+                                   struct aggregate **result, struct tally *tally,
+                                   struct error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * progress.h: a line on the terminal that says how far a run is: bytes, rate, objects, time left.
+ *
+ * Any thread may add.  The line is drawn at most ten times a second, and only where standard error
+ * is a terminal.
+ */
+#ifndef RUN_PROGRESS_H
+#define RUN_PROGRESS_H
+
+#include "base/view.h"
+
+struct progress;
+
+struct progress *progress_new(void);           /* NULL: no memory */
+void progress_free(struct progress *progress); /* clears the line */
+
+/* How much there is in all, as it becomes known; final says that it will not grow. */
+void progress_expect(struct progress *progress, uint64_t bytes, uint64_t objects, bool final);
+
+/* NULL for `progress` is allowed in both and does nothing. */
+void progress_add_bytes(struct progress *progress, uint64_t bytes);
+void progress_add_object(struct progress *progress);
+
+#endif
