@@ -1,0 +1,630 @@
+/*
+ * sim_record.c: one invocation: decide what happened, write its record, state what it counts as.
+ *
+ * The truth is taken from the decisions, never from the text written.
+ */
+#include "sim.h"
+
+#include <string.h>
+
+enum { INLINE_LIMIT = 102400 }; /* longer bodies become objects below data/ */
+
+void key_hour(struct buf *b, const char *prefix, const struct stream *s, int64_t time)
+{
+    struct buf t = {0};
+
+    buf_str(b, prefix);
+    buf_lit(b, "AWSLogs/");
+    buf_str(b, s->account);
+    buf_lit(b, "/BedrockModelInvocationLogs/");
+    buf_str(b, s->region->name);
+    buf_time(&t, time); /* 2026-11-02T10:31:00 */
+    for (size_t i = 0; i < 13; i++)
+        if (t.p[i] == '-' || t.p[i] == 'T')
+            t.p[i] = '/';
+    buf_char(b, '/');
+    buf_add(b, t.p, 13);
+    buf_char(b, '/');
+    buf_free(&t);
+}
+
+/* ---- decisions ---- */
+
+static uint32_t hash_two(uint32_t a, uint32_t b)
+{
+    uint64_t x = (((uint64_t)a << 32) | b) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (uint32_t)((x ^ (x >> 29)) * UINT64_C(0xbf58476d1ce4e5b9) >> 32);
+}
+
+static const struct app *pick_app(struct record_maker *m)
+{
+    uint32_t total = 0;
+    uint32_t at;
+
+    for (size_t i = 0; i < app_count; i++)
+        total += apps[i].weight;
+    for (;;) {
+        const struct app *a = apps;
+
+        for (at = rng_below(m->rng, total); at >= a->weight; a++)
+            at -= a->weight;
+        /* Nobody embeds 60 KB; a few keep the shape in the mix. */
+        if (m->profile != PROFILE_AGENT || a->kind != APP_EMBED || rng_chance(m->rng, 1000))
+            return a;
+    }
+}
+
+static bool app_may_call(const struct app *a, const struct offer *o, unsigned attempt)
+{
+    bool embeds = o->family == FAM_EMBED || o->family == FAM_IMAGE;
+
+    if (attempt > 60)
+        return true; /* nothing else is offered here */
+    if (a->kind == APP_EMBED)
+        return o->family == FAM_EMBED;
+    if (a->kind == APP_AGENT)
+        return o->family == FAM_CLAUDE;
+    return !embeds || (o->family == FAM_IMAGE && attempt < 4);
+}
+
+static const struct candidate *pick_candidate(struct record_maker *m, const struct stream *s,
+                                              const struct app *a)
+{
+    uint32_t total = 0;
+
+    for (size_t i = 0; i < s->candidate_count; i++)
+        total += s->candidates[i].offer.weight;
+    for (unsigned attempt = 0;; attempt++) {
+        const struct candidate *c = s->candidates;
+
+        for (uint32_t at = rng_below(m->rng, total); at >= c->offer.weight; c++)
+            at -= c->offer.weight;
+        if (app_may_call(a, &c->offer, attempt))
+            return c;
+    }
+}
+
+static enum op pick_op(struct record_maker *m, const struct app *a, const struct offer *o)
+{
+    uint32_t at = rng_below(m->rng, a->ops[0] + a->ops[1] + a->ops[2] + a->ops[3]);
+    unsigned op = 0;
+
+    while (at >= a->ops[op])
+        at -= a->ops[op++];
+    if (o->family == FAM_EMBED || o->family == FAM_IMAGE)
+        return OP_INVOKE;
+    if (o->family == FAM_OTHER || !strncmp(o->model, "prompt", 6) ||
+        !strncmp(o->model, "default-prompt", 14))
+        return op == OP_INVOKE_STREAM || op == OP_CONVERSE_STREAM ? OP_CONVERSE_STREAM : OP_CONVERSE;
+    return (enum op)op;
+}
+
+static const struct error_class *pick_error(struct record_maker *m, const struct call *c)
+{
+    uint32_t total = 0;
+    uint32_t at;
+    const struct error_class *e = error_classes;
+    uint32_t share = m->profile == PROFILE_MIXED ? 700 : m->profile == PROFILE_DEMO ? 250 : 150;
+
+    if (!rng_chance(m->rng, share))
+        return NULL;
+    for (size_t i = 0; i < error_class_count; i++)
+        total += error_classes[i].weight;
+    for (at = rng_below(m->rng, total); at >= e->weight; e++)
+        at -= e->weight;
+    if (!strcmp(e->code, "ModelStreamErrorException") && c->op != OP_INVOKE_STREAM &&
+        c->op != OP_CONVERSE_STREAM)
+        return &error_classes[0];
+    return e;
+}
+
+static enum guard pick_guard(struct record_maker *m, const struct call *c)
+{
+    enum family f = c->candidate->offer.family;
+    bool converse = c->op == OP_CONVERSE || c->op == OP_CONVERSE_STREAM;
+
+    if (c->error || (f != FAM_CLAUDE && !converse))
+        return GUARD_NONE;
+    if (rng_chance(m->rng, m->profile == PROFILE_MIXED ? 400 : 120))
+        return GUARD_BLOCKED;
+    return rng_chance(m->rng, 150) ? GUARD_PASSED : GUARD_NONE;
+}
+
+static enum body_class pick_body(struct record_maker *m, const struct call *c)
+{
+    switch (m->profile) {
+    case PROFILE_NONE: return BODY_OFF;
+    case PROFILE_CHAT: return BODY_CHAT;
+    case PROFILE_AGENT: return BODY_AGENT;
+    case PROFILE_DEMO:
+    case PROFILE_MIXED: break;
+    }
+    if (!c->stream->bodies_on)
+        return BODY_OFF;
+    return c->app->kind == APP_AGENT ? BODY_AGENT : BODY_CHAT;
+}
+
+static void decide_sizes(struct record_maker *m, struct call *c)
+{
+    struct rng *r = m->rng;
+    bool varied = m->profile == PROFILE_DEMO || m->profile == PROFILE_MIXED;
+    enum family f = c->candidate->offer.family;
+
+    if (c->body == BODY_AGENT) {
+        c->in_bytes = rng_range(r, 21000, 92000);
+        c->out_bytes = 60 + rng_skewed(r, 900);
+        if (varied && rng_chance(r, 600))
+            c->in_bytes = rng_range(r, 105000, 230000);
+        if (varied && rng_chance(r, 80))
+            c->out_bytes = rng_range(r, 105000, 140000);
+    } else {
+        c->in_bytes = 60 + rng_skewed(r, 2500);
+        c->out_bytes = 20 + rng_skewed(r, 850);
+    }
+    if (f == FAM_EMBED && c->in_bytes > 4000)
+        c->in_bytes = 1000 + c->in_bytes % 3000;
+}
+
+/* Which counts the record has, and how large; see the table of missing counts in the facts. */
+static void decide_counts(struct record_maker *m, struct call *c)
+{
+    struct rng *r = m->rng;
+    enum family f = c->candidate->offer.family;
+    bool converse = c->op == OP_CONVERSE || c->op == OP_CONVERSE_STREAM;
+    uint64_t all = c->in_bytes / 4 + 60;
+
+    c->in = (struct count){true, all};
+    c->out = (struct count){f != FAM_EMBED && f != FAM_IMAGE, c->out_bytes / 4 + 1};
+    c->cache_read.present = f == FAM_NOVA || (f == FAM_CLAUDE && (converse || c->app->kind == APP_AGENT));
+    if (f == FAM_CLAUDE && c->app->kind == APP_AGENT) {
+        /* Coding agents: nearly everything comes from the cache, the input itself is 1 to 6. */
+        if (c->body == BODY_OFF)
+            all = 8000 + rng_skewed(r, 60000);
+        c->in.n = rng_range(r, 1, 6);
+        if (rng_chance(r, 800))
+            c->cache_write.n = all; /* the first turn of a session */
+        else {
+            c->cache_write.n = rng_skewed(r, 1500);
+            c->cache_read.n = all;
+        }
+    }
+    if (c->out.present && c->body == BODY_OFF)
+        c->out.n = 1 + rng_skewed(r, 350);
+    if (f == FAM_IMAGE)
+        c->in.present = false;
+    if (c->guard == GUARD_BLOCKED) {
+        bool some = c->op != OP_INVOKE;
+
+        c->in = c->out = (struct count){some, 0};
+        c->cache_read = (struct count){c->cache_read.present && some, 0};
+        c->cache_write.n = 0;
+    }
+    if (c->error && !c->error->after_input)
+        c->in = c->out = c->cache_read = c->cache_write = (struct count){false, 0};
+    else if (c->error && rng_chance(r, 5000))
+        c->out = (struct count){false, 0};
+    c->cache_write.present = c->cache_read.present;
+}
+
+static const char *pick_destination(struct record_maker *m, const struct call *c)
+{
+    const char *list = c->candidate->destinations;
+    const char *source = c->stream->region->name;
+    const struct region *region;
+    uint32_t count = 1;
+    uint32_t skip;
+    size_t len;
+
+    if (!*list) /* in the Region: usually not logged */
+        return m->profile == PROFILE_MIXED && rng_chance(m->rng, 300) ? source : NULL;
+    if (c->error && !c->error->after_input)
+        return rng_chance(m->rng, 3000) ? source : NULL;
+    if (c->guard == GUARD_BLOCKED && (c->op == OP_INVOKE || rng_chance(m->rng, 8000)))
+        return NULL;
+    if (rng_chance(m->rng, 150))
+        return NULL; /* seen once with all bodies switched off */
+    if (strstr(list, source) && rng_chance(m->rng, 2500))
+        return source;
+    for (const char *at = list; *at; at++)
+        count += *at == ',';
+    for (skip = rng_below(m->rng, count); skip > 0; list++)
+        skip -= *list == ',';
+    len = strcspn(list, ",");
+    region = region_find(list, len);
+    if (!region)
+        die("unknown Region in a route: %.*s", (int)len, list);
+    return region->name;
+}
+
+static void decide(struct record_maker *m, const struct stream *s, int64_t time, struct call *c)
+{
+    struct buf id = {c->request_id, 0, sizeof(c->request_id)};
+
+    c->stream = s;
+    c->time = time;
+    buf_uuid(&id, m->rng);
+    c->request_id[36] = '\0';
+    c->app = pick_app(m);
+    c->candidate = pick_candidate(m, s, c->app);
+    c->op = pick_op(m, c->app, &c->candidate->offer);
+    c->error = pick_error(m, c);
+    c->guard = pick_guard(m, c);
+    c->body = pick_body(m, c);
+    c->app_place = hash_two(s->id + 1, (uint32_t)(c->app - apps));
+    c->in_bytes = c->out_bytes = 0;
+    c->in = c->out = c->cache_read = c->cache_write = (struct count){false, 0};
+    decide_sizes(m, c);
+    decide_counts(m, c);
+    c->inference_region = pick_destination(m, c);
+    c->latency_ms = 180 + (uint32_t)rng_skewed(m->rng, 2200) + (uint32_t)(c->out.n * 9 % 60000);
+    c->media = c->body == BODY_CHAT && !c->error && c->op >= OP_CONVERSE &&
+               (m->profile == PROFILE_DEMO || m->profile == PROFILE_MIXED) && rng_chance(m->rng, 100);
+}
+
+/* ---- the text ---- */
+
+static void add_arn(struct buf *b, const struct call *c, const char *service, bool with_region,
+                    bool with_account)
+{
+    buf_str(b, c->stream->region->is_gov ? "arn:aws-us-gov:" : "arn:aws:");
+    buf_str(b, service);
+    buf_char(b, ':');
+    if (with_region)
+        buf_str(b, c->stream->region->name);
+    buf_char(b, ':');
+    if (with_account)
+        buf_str(b, c->stream->account);
+    buf_char(b, ':');
+}
+
+static void add_model_id(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    const struct offer *o = &c->candidate->offer;
+    bool converse = c->op == OP_CONVERSE || c->op == OP_CONVERSE_STREAM;
+    bool mixed = m->profile == PROFILE_MIXED;
+
+    buf_lit(b, "\"modelId\":\"");
+    switch (o->spelling) {
+    case SPELL_PROFILE:
+        if (rng_chance(m->rng, converse ? 800 : 9700)) {
+            add_arn(b, c, "bedrock", !mixed || !rng_chance(m->rng, 100), true);
+            buf_lit(b, "inference-profile/");
+        }
+        buf_str(b, o->profile);
+        break;
+    case SPELL_MODEL:
+        if (rng_chance(m->rng, 800)) {
+            add_arn(b, c, "bedrock", !mixed || !rng_chance(m->rng, 1000), false);
+            buf_lit(b, "foundation-model/");
+        }
+        buf_str(b, o->model);
+        break;
+    case SPELL_ARN:
+    case SPELL_ENDPOINT:
+        add_arn(b, c, o->spelling == SPELL_ARN ? "bedrock" : "sagemaker", true, true);
+        buf_str(b, o->model);
+        break;
+    }
+    buf_lit(b, "\",");
+}
+
+static void add_session(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    static const char *const people[] = {"alice", "bob.miller", "chen.wei", "d.okafor", "eva", "f-moreau"};
+    const char *kind = c->app->session;
+    struct rng r;
+    uint32_t which = rng_below(m->rng, 6);
+
+    /* A task keeps its session name: few names come back often. */
+    rng_seed(&r, hash_two(c->app_place, which));
+    if (!strcmp(kind, "mail")) {
+        buf_str(b, people[which]);
+        buf_lit(b, "@example.com");
+    } else if (!strcmp(kind, "instance")) {
+        buf_lit(b, "i-0");
+        buf_hex(b, &r, 16);
+    } else {
+        buf_hex(b, &r, 32);
+    }
+}
+
+/* Returns the expected Principal. */
+static const char *add_identity(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    bool mixed = m->profile == PROFILE_MIXED;
+
+    if (c->error ? rng_chance(m->rng, 400) : mixed && rng_chance(m->rng, 50)) {
+        if (mixed && rng_chance(m->rng, 3000))
+            buf_str(b, rng_chance(m->rng, 5000) ? "\"identity\":null," : "\"identity\":{},");
+        return "unknown";
+    }
+    buf_lit(b, "\"identity\":{\"arn\":\"");
+    for (const char *t = c->app->identity; *t; t++) {
+        if (*t != '$') {
+            buf_char(b, *t);
+            continue;
+        }
+        t++;
+        if (*t == 'P')
+            buf_str(b, c->stream->region->is_gov ? "aws-us-gov" : "aws");
+        else if (*t == 'A')
+            buf_str(b, c->stream->account);
+        else
+            add_session(m, b, c);
+    }
+    buf_lit(b, "\"},");
+    return c->app->principal;
+}
+
+static void add_timestamp(struct record_maker *m, struct buf *b, int64_t time)
+{
+    uint32_t odd = m->profile == PROFILE_MIXED ? rng_below(m->rng, 100) : 99;
+
+    buf_lit(b, "\"timestamp\":\"");
+    buf_time(b, odd == 0 ? time + 7200 : odd == 1 ? time - 20700 : time);
+    switch (odd) {
+    case 0: buf_lit(b, "+02:00"); break;
+    case 1: buf_lit(b, "-05:45"); break;
+    case 2: buf_lit(b, ".250Z"); break;
+    case 3: buf_lit(b, ".999999999Z"); break;
+    case 4: buf_lit(b, "z"); break;
+    default: buf_lit(b, "Z"); break;
+    }
+    buf_lit(b, "\",");
+}
+
+static void add_count(struct buf *b, const char *name, struct count n)
+{
+    if (!n.present)
+        return;
+    buf_lit(b, ",\"");
+    buf_str(b, name);
+    buf_lit(b, "\":");
+    buf_u64(b, n.n);
+}
+
+static void add_path(struct buf *b, const struct record_maker *m, const struct call *c,
+                     const char *name, const char *end)
+{
+    buf_lit(b, ",\"");
+    buf_str(b, name);
+    buf_lit(b, "\":\"");
+    buf_add(b, m->place.p, m->place.len - 1); /* without its NUL */
+    buf_str(b, c->request_id);
+    buf_str(b, end);
+    buf_char(b, '"');
+}
+
+/* Take the body made in scratch: into the record, or out of it when it is too long. */
+static bool place_body(struct record_maker *m, struct buf *b, const struct call *c, const char *name,
+                       const char *path_name, const char *end, struct buf *body)
+{
+    if (m->scratch.len <= INLINE_LIMIT) {
+        buf_lit(b, ",\"");
+        buf_str(b, name);
+        buf_lit(b, "\":");
+        buf_add(b, m->scratch.p, m->scratch.len);
+        return false;
+    }
+    add_path(b, m, c, path_name, end);
+    body->len = 0;
+    buf_add(body, m->scratch.p, m->scratch.len);
+    return true;
+}
+
+static void add_input(struct record_maker *m, struct buf *b, const struct call *c, struct offload *off)
+{
+    buf_lit(b, "\"input\":{\"inputContentType\":\"application/json\"");
+    if (c->body != BODY_OFF && (!c->error || c->error->after_input || rng_chance(m->rng, 3000))) {
+        m->scratch.len = 0;
+        body_input(&m->scratch, m->rng, c, m->place.p);
+        off->input = place_body(m, b, c, "inputBodyJson", "inputBodyS3Path", "_input.json.gz",
+                                &off->input_body);
+        off->media = c->media;
+    }
+    add_count(b, "inputTokenCount", c->in);
+    add_count(b, "cacheReadInputTokenCount", c->cache_read);
+    add_count(b, "cacheWriteInputTokenCount", c->cache_write);
+    buf_lit(b, "},");
+}
+
+static void add_output(struct record_maker *m, struct buf *b, const struct call *c,
+                       struct offload *off)
+{
+    bool count_first = m->profile == PROFILE_MIXED && rng_chance(m->rng, 1000);
+
+    buf_lit(b, "\"output\":{\"outputContentType\":\"application/json\"");
+    if (count_first)
+        add_count(b, "outputTokenCount", c->out);
+    if (c->body != BODY_OFF && !c->error) {
+        m->scratch.len = 0;
+        body_output(&m->scratch, m->rng, c);
+        off->output = place_body(m, b, c, "outputBodyJson", "outputBodyS3Path", "_output.json.gz",
+                                 &off->output_body);
+    }
+    if (!count_first)
+        add_count(b, "outputTokenCount", c->out);
+    if (c->candidate->offer.family == FAM_IMAGE)
+        buf_lit(b, ",\"outputImageHeight\":1024,\"outputImageWidth\":1024,\"outputImageBucketedStepSize\":50");
+    buf_lit(b, "},");
+}
+
+static void add_bodies(struct record_maker *m, struct buf *b, const struct call *c,
+                       struct offload *off)
+{
+    /* Nobody has published a whole failed record: absent, empty and null are all possible. */
+    uint32_t how = c->error && !c->error->after_input ? rng_below(m->rng, 4) : 4;
+
+    if (how == 0)
+        return;
+    if (how == 1)
+        buf_lit(b, "\"input\":{},\"output\":{},");
+    else if (how == 2 && m->profile == PROFILE_MIXED)
+        buf_lit(b, "\"input\":null,\"output\":null,");
+    else
+        add_input(m, b, c, off);
+    if (how == 4)
+        add_output(m, b, c, off);
+}
+
+static void add_metadata(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    buf_lit(b, "\"requestMetadata\":{\"team\":\"");
+    buf_str(b, c->app->team);
+    buf_str(b, c->stream->id % 2 ? "\",\"env\":\"prod\"" : "\",\"env\":\"dev\"");
+    if (m->profile == PROFILE_MIXED && rng_chance(m->rng, 500))
+        buf_lit(b, ",\"inputTokenCount\":\"99999\",\"modelId\":\"\"");
+    buf_lit(b, "},");
+}
+
+static void add_schema(struct buf *b)
+{
+    buf_lit(b, "\"schemaType\":\"ModelInvocationLog\",\"schemaVersion\":\"1.0\",");
+}
+
+static void add_common(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    buf_lit(b, "\"region\":\"");
+    buf_str(b, c->stream->region->name);
+    buf_lit(b, "\",\"requestId\":\"");
+    buf_str(b, c->request_id);
+    buf_lit(b, "\",\"operation\":\"");
+    buf_str(b, op_names[c->op]);
+    buf_lit(b, "\",");
+    add_model_id(m, b, c);
+}
+
+static void add_error(struct record_maker *m, struct buf *b, const struct call *c)
+{
+    if (c->error) {
+        buf_lit(b, "\"errorCode\":\"");
+        buf_str(b, c->error->code);
+        buf_lit(b, "\",");
+    } else if (m->profile == PROFILE_MIXED && rng_chance(m->rng, 400)) {
+        buf_str(b, rng_chance(m->rng, 5000) ? "\"errorCode\":null," : "\"errorCode\":\"\",");
+    }
+}
+
+/* Indented as people do by hand.  No brace ever stands first in a line except the last. */
+static void pretty_print(struct buf *b, const char *text, size_t len)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        bool opens = c == '{' || c == '[';
+        bool closes = c == '}' || c == ']';
+
+        if (in_string) {
+            buf_char(b, c);
+            if (c == '\\')
+                buf_char(b, text[++i]);
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        in_string = c == '"';
+        depth -= closes;
+        if (closes && text[i - 1] != '{' && text[i - 1] != '[') {
+            buf_char(b, '\n');
+            for (unsigned k = 0; k < depth; k++)
+                buf_lit(b, "  ");
+        }
+        buf_char(b, c);
+        if (c == ':')
+            buf_char(b, ' ');
+        depth += opens;
+        if (c == ',' || (opens && text[i + 1] != '}' && text[i + 1] != ']')) {
+            buf_char(b, '\n');
+            for (unsigned k = 0; k < depth; k++)
+                buf_lit(b, "  ");
+        }
+    }
+}
+
+static void state_truth(const struct call *c, const char *principal, struct truth *t)
+{
+    const struct offer *o = &c->candidate->offer;
+    const char *source = c->stream->region->name;
+    const char *there = c->inference_region;
+
+    *t = (struct truth){
+        .time = c->time,
+        .type = o->type,
+        .profile = o->profile,
+        .model = o->model,
+        .source = source,
+        .account = c->stream->account,
+        .operation = op_names[c->op],
+        .principal = principal,
+        .in = c->in.present ? c->in.n : 0,
+        .out = c->out.present ? c->out.n : 0,
+        .cache_read = c->cache_read.present ? c->cache_read.n : 0,
+        .cache_write = c->cache_write.present ? c->cache_write.n : 0,
+        .outcome = c->error ? c->error->outcome : OUT_OK,
+    };
+    if (!t->type)
+        t->type = there && strcmp(there, source) != 0 ? "CrossRegion" : "Unknown";
+    t->inference = there ? there : !strcmp(t->type, "InRegion") ? source : "unknown";
+}
+
+void record_make(struct record_maker *m, const struct stream *s, int64_t time, struct buf *out,
+                 struct truth *truth, struct call *call, struct offload *off)
+{
+    bool mixed = m->profile == PROFILE_MIXED;
+    size_t start = out->len;
+    const char *principal;
+    bool old_order;
+
+    off->input = off->output = off->media = false;
+    decide(m, s, time, call);
+    m->place.len = 0;
+    buf_lit(&m->place, "s3://acme-bedrock-logs-");
+    buf_str(&m->place, s->region->name);
+    buf_char(&m->place, '/');
+    key_hour(&m->place, m->key_prefix, s, time);
+    buf_lit(&m->place, "data/");
+    buf_char(&m->place, '\0');
+
+    old_order = mixed ? rng_chance(m->rng, 3000) : s->id % 7 == 3;
+    buf_char(out, '{');
+    if (old_order)
+        add_schema(out);
+    add_timestamp(m, out, time);
+    buf_lit(out, "\"accountId\":\"");
+    buf_str(out, s->account);
+    buf_lit(out, "\",");
+    principal = add_identity(m, out, call);
+    add_common(m, out, call);
+    if (call->app->team && !old_order)
+        add_metadata(m, out, call);
+    add_error(m, out, call);
+    add_bodies(m, out, call, off);
+    if (call->inference_region) {
+        buf_lit(out, "\"inferenceRegion\":\"");
+        buf_str(out, call->inference_region);
+        buf_lit(out, "\",");
+    }
+    if (call->app->team && old_order)
+        add_metadata(m, out, call);
+    if (mixed && rng_chance(m->rng, 200))
+        buf_lit(out, "\"performanceConfig\":{\"latency\":\"standard\"},\"status\":\"200\",");
+    if (!old_order)
+        add_schema(out);
+    out->p[out->len - 1] = '}'; /* in place of the last comma */
+    if (mixed && out->len - start < 20000 && rng_chance(m->rng, 100)) {
+        m->scratch.len = 0;
+        buf_add(&m->scratch, out->p + start, out->len - start);
+        out->len = start;
+        pretty_print(out, m->scratch.p, m->scratch.len);
+    }
+    state_truth(call, principal, truth);
+}
+
+void record_maker_free(struct record_maker *m)
+{
+    buf_free(&m->scratch);
+    buf_free(&m->place);
+}
