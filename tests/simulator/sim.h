@@ -242,8 +242,8 @@ struct object_shape {
     bool raw; /* written as it is */
 };
 /*
- * Write an object.  The content is copied or written before this returns.  Bytes written are added to
- * *written (may be NULL) not later than store_close().
+ * Write an object.  The content is copied before this returns.  Bytes written are added to *written
+ * (may be NULL) by another thread: look at it after store_close().
  */
 void store_put(struct store *st, const char *key, const struct buf *content,
                struct object_shape shape, uint64_t *written);

@@ -107,7 +107,7 @@ static void add_turn_tool(struct buf *b, struct rng *r, bool converse, size_t wa
                         : "{\"role\":\"user\",\"content\":[{\"tool_use_id\":\"");
     buf_add(b, id.p, id.len);
     buf_str(b, converse ? "\",\"content\":[{\"text\":\"" : "\",\"type\":\"tool_result\",\"content\":\"");
-    text_append(b, r, rng_chance(r, 7500) ? POOL_CODE : POOL_PROSE, want);
+    text_append(b, r, rng_chance(r, 8800) ? POOL_CODE : POOL_PROSE, want);
     buf_str(b, converse ? "\"}],\"status\":\"success\"}}]}" : "\"}]}");
     buf_free(&id);
 }

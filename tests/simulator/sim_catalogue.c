@@ -210,9 +210,9 @@ const size_t offer_count = sizeof(offers) / sizeof(offers[0]);
 
 const struct app apps[] = {
     {"arn:$P:sts::$A:assumed-role/order-assistant-task/$S", "role/order-assistant-task", "hex",
-     APP_CHAT, "orders", 30, {1, 0, 7, 4}},
+     APP_CHAT, "orders", 34, {1, 0, 7, 4}},
     {"arn:$P:sts::$A:assumed-role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b/$S",
-     "role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b", "mail", APP_AGENT, NULL, 22, {1, 9, 0, 1}},
+     "role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b", "mail", APP_AGENT, NULL, 17, {1, 9, 0, 1}},
     {"arn:$P:sts::$A:assumed-role/support-bot/$S", "role/support-bot", "instance", APP_CHAT,
      "support", 20, {4, 3, 2, 1}},
     {"arn:$P:iam::$A:user/ci-review", "user/ci-review", "", APP_AGENT, "platform", 8, {2, 1, 3, 0}},

@@ -1,5 +1,6 @@
 /*
- * sim_object.c: bytes to files: gzip (level 6, no time in the header) and folders.
+ * sim_object.c: bytes to files: gzip (level 6, no time in the header) and folders.  The only threads of
+ * the simulator are here.
  */
 #ifndef _GNU_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,27 +44,144 @@ static void deflate_start(z_stream *z)
 
 /* ---- many small objects ---- */
 
+/*
+ * Compressing takes nearly all of the time, so a few threads do it.  Each object depends on its own
+ * content only: who packs it, and when, changes nothing in the bytes.
+ */
+enum { MAX_WORKERS = 8, MAX_WAITING = 16 };
+
+struct job {
+    struct buf path; /* ends with NUL */
+    struct buf content;
+    struct object_shape shape;
+    uint64_t *written;
+};
+
 struct store {
     const char *dir;
     bool plain;
-    z_stream z;
-    struct buf path;
     struct buf last_folder;
-    struct buf packed;
+    pthread_t workers[MAX_WORKERS];
+    size_t worker_count;
+    pthread_cond_t wake, room;
+    struct {
+        pthread_mutex_t mutex;
+        struct job jobs[MAX_WAITING]; /* a ring; buffers are exchanged with the workers' */
+        size_t first, count;
+        bool closing;
+    } locked;
 };
+
+static void member_pack(z_stream *z, struct buf *out, const char *p, size_t len)
+{
+    uLong bound = deflateBound(z, (uLong)len);
+
+    if (len > UINT32_MAX || bound > UINT32_MAX)
+        die("an object of %zu bytes is too large", len);
+    buf_room(out, bound);
+    /* zlib's next_in is not const unless ZLIB_CONST is defined everywhere; it is never written to. */
+    z->next_in = (Bytef *)(uintptr_t)p;
+    z->avail_in = (uInt)len;
+    z->next_out = (Bytef *)out->p + out->len;
+    z->avail_out = (uInt)bound;
+    if (deflate(z, Z_FINISH) != Z_STREAM_END)
+        die("zlib failed");
+    out->len += bound - z->avail_out;
+    deflateReset(z);
+}
+
+static void object_pack(z_stream *z, struct buf *out, const struct job *job)
+{
+    unsigned members = job->shape.members ? job->shape.members : 1;
+    size_t len = job->content.len;
+
+    out->len = 0;
+    for (unsigned i = 0; i < members; i++) {
+        size_t from = len * i / members;
+        size_t to = len * (i + 1) / members;
+
+        member_pack(z, out, len ? job->content.p + from : "", to - from);
+    }
+    for (unsigned i = 0; i < job->shape.zeros; i++)
+        buf_char(out, '\0');
+}
+
+static size_t object_write(z_stream *z, struct buf *packed, const struct job *job, bool raw)
+{
+    const struct buf *data = raw ? &job->content : packed;
+    int fd;
+
+    if (!raw)
+        object_pack(z, packed, job);
+    fd = open(job->path.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        die("%s: %s", job->path.p, strerror(errno));
+    file_write(fd, data->p, data->len, job->path.p);
+    if (close(fd))
+        die("%s: %s", job->path.p, strerror(errno));
+    return data->len;
+}
+
+static void job_swap(struct job *a, struct job *b)
+{
+    struct job t = *a;
+
+    *a = *b;
+    *b = t;
+}
+
+static void *worker_run(void *arg)
+{
+    struct store *st = arg;
+    struct job job = {0};
+    struct buf packed = {0};
+    z_stream z;
+
+    deflate_start(&z);
+    pthread_mutex_lock(&st->locked.mutex);
+    for (;;) {
+        size_t len;
+
+        while (!st->locked.count && !st->locked.closing)
+            pthread_cond_wait(&st->wake, &st->locked.mutex);
+        if (!st->locked.count)
+            break;
+        job_swap(&job, &st->locked.jobs[st->locked.first]);
+        st->locked.first = (st->locked.first + 1) % MAX_WAITING;
+        st->locked.count--;
+        pthread_cond_signal(&st->room);
+        pthread_mutex_unlock(&st->locked.mutex);
+        len = object_write(&z, &packed, &job, st->plain || job.shape.raw);
+        pthread_mutex_lock(&st->locked.mutex);
+        if (job.written)
+            *job.written += len;
+    }
+    pthread_mutex_unlock(&st->locked.mutex);
+    deflateEnd(&z);
+    buf_free(&packed);
+    buf_free(&job.path);
+    buf_free(&job.content);
+    return NULL;
+}
 
 struct store *store_new(const char *dir, bool plain)
 {
     struct store *st = xmalloc(sizeof(*st));
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     *st = (struct store){.dir = dir, .plain = plain};
-    deflate_start(&st->z);
+    st->worker_count = processors < 1 ? 1 : processors > MAX_WORKERS ? MAX_WORKERS : (size_t)processors;
+    pthread_mutex_init(&st->locked.mutex, NULL);
+    pthread_cond_init(&st->wake, NULL);
+    pthread_cond_init(&st->room, NULL);
+    for (size_t i = 0; i < st->worker_count; i++)
+        if (pthread_create(&st->workers[i], NULL, worker_run, st))
+            die("no thread can be started");
     return st;
 }
 
-static void folder_make(struct store *st)
+static void folder_make(struct store *st, char *path)
 {
-    char *path = st->path.p; /* ends with NUL */
     char *slash = strrchr(path, '/');
     size_t len = (size_t)(slash - path);
 
@@ -80,69 +199,56 @@ static void folder_make(struct store *st)
     buf_add(&st->last_folder, path, len);
 }
 
-static void member_pack(struct store *st, const char *p, size_t len)
+static void path_make(struct store *st, struct buf *path, const char *key, bool raw)
 {
-    uLong bound = deflateBound(&st->z, (uLong)len);
-
-    if (len > UINT32_MAX || bound > UINT32_MAX)
-        die("an object of %zu bytes is too large", len);
-    buf_room(&st->packed, bound);
-    /* zlib's next_in is not const unless ZLIB_CONST is defined everywhere; it is never written to. */
-    st->z.next_in = (Bytef *)(uintptr_t)p;
-    st->z.avail_in = (uInt)len;
-    st->z.next_out = (Bytef *)st->packed.p + st->packed.len;
-    st->z.avail_out = (uInt)bound;
-    if (deflate(&st->z, Z_FINISH) != Z_STREAM_END)
-        die("zlib failed");
-    st->packed.len += bound - st->z.avail_out;
-    deflateReset(&st->z);
+    path->len = 0;
+    buf_str(path, st->dir);
+    buf_char(path, '/');
+    buf_str(path, key);
+    if (st->plain && !raw && path->len > 3 && !memcmp(path->p + path->len - 3, ".gz", 3))
+        path->len -= 3;
+    buf_char(path, '\0');
+    folder_make(st, path->p);
 }
 
 void store_put(struct store *st, const char *key, const struct buf *content,
                struct object_shape shape, uint64_t *written)
 {
-    const struct buf *data = content;
-    int fd;
+    struct job *job;
 
-    st->path.len = 0;
-    buf_str(&st->path, st->dir);
-    buf_char(&st->path, '/');
-    buf_str(&st->path, key);
-    if (st->plain && !shape.raw && st->path.len > 3 &&
-        !memcmp(st->path.p + st->path.len - 3, ".gz", 3))
-        st->path.len -= 3;
-    buf_char(&st->path, '\0');
-    folder_make(st);
-    if (!st->plain && !shape.raw) {
-        unsigned members = shape.members ? shape.members : 1;
-
-        st->packed.len = 0;
-        for (unsigned i = 0; i < members; i++) {
-            size_t from = content->len * i / members;
-            size_t to = content->len * (i + 1) / members;
-
-            member_pack(st, content->len ? content->p + from : "", to - from);
-        }
-        for (unsigned i = 0; i < shape.zeros; i++)
-            buf_char(&st->packed, '\0');
-        data = &st->packed;
-    }
-    fd = open(st->path.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        die("%s: %s", st->path.p, strerror(errno));
-    file_write(fd, data->p, data->len, st->path.p);
-    if (close(fd))
-        die("%s: %s", st->path.p, strerror(errno));
-    if (written)
-        *written += data->len;
+    pthread_mutex_lock(&st->locked.mutex);
+    while (st->locked.count == MAX_WAITING)
+        pthread_cond_wait(&st->room, &st->locked.mutex);
+    /* Only this thread fills, so the free slot stays free without the lock. */
+    job = &st->locked.jobs[(st->locked.first + st->locked.count) % MAX_WAITING];
+    pthread_mutex_unlock(&st->locked.mutex);
+    path_make(st, &job->path, key, shape.raw);
+    job->content.len = 0;
+    buf_add(&job->content, content->p, content->len);
+    job->shape = shape;
+    job->written = written;
+    pthread_mutex_lock(&st->locked.mutex);
+    st->locked.count++;
+    pthread_cond_signal(&st->wake);
+    pthread_mutex_unlock(&st->locked.mutex);
 }
 
 void store_close(struct store *st)
 {
-    deflateEnd(&st->z);
-    buf_free(&st->path);
+    pthread_mutex_lock(&st->locked.mutex);
+    st->locked.closing = true;
+    pthread_cond_broadcast(&st->wake);
+    pthread_mutex_unlock(&st->locked.mutex);
+    for (size_t i = 0; i < st->worker_count; i++)
+        pthread_join(st->workers[i], NULL);
+    for (size_t i = 0; i < MAX_WAITING; i++) {
+        buf_free(&st->locked.jobs[i].path);
+        buf_free(&st->locked.jobs[i].content);
+    }
+    pthread_mutex_destroy(&st->locked.mutex);
+    pthread_cond_destroy(&st->wake);
+    pthread_cond_destroy(&st->room);
     buf_free(&st->last_folder);
-    buf_free(&st->packed);
     free(st);
 }
 

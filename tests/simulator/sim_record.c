@@ -142,7 +142,10 @@ static enum body_class pick_body(struct record_maker *m, const struct call *c)
     }
     if (!c->stream->bodies_on)
         return BODY_OFF;
-    return c->app->kind == APP_AGENT ? BODY_AGENT : BODY_CHAT;
+    if (c->app->kind != APP_AGENT)
+        return BODY_CHAT;
+    /* Long ones are often not delivered at all, and a demo need not be large. */
+    return rng_chance(m->rng, 3000) ? BODY_AGENT : BODY_OFF;
 }
 
 static void decide_sizes(struct record_maker *m, struct call *c)
@@ -152,7 +155,7 @@ static void decide_sizes(struct record_maker *m, struct call *c)
     enum family f = c->candidate->offer.family;
 
     if (c->body == BODY_AGENT) {
-        c->in_bytes = rng_range(r, 21000, 92000);
+        c->in_bytes = rng_range(r, 20000, 88000);
         c->out_bytes = 60 + rng_skewed(r, 900);
         if (varied && rng_chance(r, 600))
             c->in_bytes = rng_range(r, 105000, 230000);
@@ -176,7 +179,9 @@ static void decide_counts(struct record_maker *m, struct call *c)
 
     c->in = (struct count){true, all};
     c->out = (struct count){f != FAM_EMBED && f != FAM_IMAGE, c->out_bytes / 4 + 1};
-    c->cache_read.present = f == FAM_NOVA || (f == FAM_CLAUDE && (converse || c->app->kind == APP_AGENT));
+    c->cache_read.present =
+        f == FAM_NOVA ||
+        (f == FAM_CLAUDE && (c->app->kind == APP_AGENT || (converse && c->app_place % 2)));
     if (f == FAM_CLAUDE && c->app->kind == APP_AGENT) {
         /* Coding agents: nearly everything comes from the cache, the input itself is 1 to 6. */
         if (c->body == BODY_OFF)
@@ -314,18 +319,18 @@ static void add_session(struct record_maker *m, struct buf *b, const struct call
     static const char *const people[] = {"alice", "bob.miller", "chen.wei", "d.okafor", "eva", "f-moreau"};
     const char *kind = c->app->session;
     struct rng r;
-    uint32_t which = rng_below(m->rng, 6);
+    uint32_t which = rng_below(m->rng, 24);
 
     /* A task keeps its session name: few names come back often. */
     rng_seed(&r, hash_two(c->app_place, which));
     if (!strcmp(kind, "mail")) {
-        buf_str(b, people[which]);
+        buf_str(b, people[which % 6]);
         buf_lit(b, "@example.com");
     } else if (!strcmp(kind, "instance")) {
         buf_lit(b, "i-0");
         buf_hex(b, &r, 16);
     } else {
-        buf_hex(b, &r, 32);
+        buf_hex(b, &r, 20);
     }
 }
 
@@ -478,6 +483,11 @@ static void add_metadata(struct record_maker *m, struct buf *b, const struct cal
     buf_lit(b, "},");
 }
 
+static bool wants_metadata(const struct record_maker *m, const struct call *c)
+{
+    return c->app->team && m->profile != PROFILE_NONE;
+}
+
 static void add_schema(struct buf *b)
 {
     buf_lit(b, "\"schemaType\":\"ModelInvocationLog\",\"schemaVersion\":\"1.0\",");
@@ -598,7 +608,7 @@ void record_make(struct record_maker *m, const struct stream *s, int64_t time, s
     buf_lit(out, "\",");
     principal = add_identity(m, out, call);
     add_common(m, out, call);
-    if (call->app->team && !old_order)
+    if (wants_metadata(m, call) && !old_order)
         add_metadata(m, out, call);
     add_error(m, out, call);
     add_bodies(m, out, call, off);
@@ -607,7 +617,7 @@ void record_make(struct record_maker *m, const struct stream *s, int64_t time, s
         buf_str(out, call->inference_region);
         buf_lit(out, "\",");
     }
-    if (call->app->team && old_order)
+    if (wants_metadata(m, call) && old_order)
         add_metadata(m, out, call);
     if (mixed && rng_chance(m->rng, 200))
         buf_lit(out, "\"performanceConfig\":{\"latency\":\"standard\"},\"status\":\"200\",");

@@ -37,6 +37,9 @@ struct traffic {
     struct buf key, line;
     uint64_t done; /* records or bytes, as the configuration counts */
     uint64_t bytes;
+    /* Index + 1 of the stream in the middle of a burst.  Outside demo and mixed traffic comes in
+     * bursts as long as a batch, so that objects have their usual size at any rate. */
+    size_t burst;
 };
 
 /* Percent of the busiest hour, by local time. */
@@ -344,7 +347,7 @@ static size_t stream_pick(struct traffic *t)
 
 static void record_write(struct traffic *t, int64_t time)
 {
-    size_t i = stream_pick(t);
+    size_t i = t->burst && t->batches[t->burst - 1].records ? t->burst - 1 : stream_pick(t);
     struct batch *b = &t->batches[i];
     struct buf *text = t->sink ? &t->line : &b->text;
     struct truth truth;
@@ -369,6 +372,7 @@ static void record_write(struct traffic *t, int64_t time)
         sink_write(t->sink, text->p, text->len);
         t->tally.bytes_inflated += text->len;
     } else {
+        t->burst = is_varied(t) ? 0 : i + 1;
         offload_write(t, &call);
         b->records++;
         b->last = time > b->last ? time : b->last;

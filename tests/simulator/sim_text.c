@@ -2,7 +2,7 @@
  * sim_text.c: a stock of prose and code to cut prompts and answers from.
  *
  * Words are drawn from a vocabulary of a few thousand (common English words, the rest made from
- * syllables) with frequencies after Zipf, and half of the time from a short list of words that follow
+ * syllables) with frequencies after Zipf, and mostly from a short list of words that follow
  * the last one, so that phrases come back as they do in real text.  The stock is several megabytes:
  * slices from random places hardly ever meet again within the 32 KiB window of deflate.
  * Everything is stored as it stands inside a JSON string: quotes, backslashes and line feeds escaped,
@@ -15,11 +15,12 @@
 
 enum {
     WORDS = 4000,
-    FOLLOWERS = 4,
+    FOLLOWERS = 3,
     LOOKUP = 1 << 16,
     PROSE_BYTES = 6 << 20,
     CODE_BYTES = 6 << 20,
-    MAX_SLICE = 2400
+    MAX_SLICE = 2400,
+    NAMES = 24
 };
 
 static const char *const common[] = {
@@ -134,8 +135,8 @@ static uint32_t word_next(struct rng *r, uint32_t last)
 {
     uint64_t bits = rng_next(r);
 
-    /* Nearly half of the words are the usual one behind the last: that makes phrases. */
-    if ((bits & 1023) < 480)
+    /* Most words are the usual one behind the last: that makes phrases. */
+    if ((bits & 1023) < 768)
         return lexicon->follow[last][(bits >> 10) % FOLLOWERS];
     return lexicon->lookup[bits >> 48];
 }
@@ -218,13 +219,21 @@ static const char *const lines[] = {
     "    @ = @.@(@)  # @ @ @ @ @\\n",
 };
 
-static void line_add(struct buf *b, struct rng *r, const char *form)
+/* Names come back: a program uses few of them, and another few in the next file. */
+static void name_add(struct buf *b, struct rng *r, uint32_t names[NAMES])
 {
-    uint32_t w = rng_below(r, WORDS);
+    uint32_t *slot = &names[rng_below(r, NAMES)];
 
+    if (rng_chance(r, 400))
+        *slot = word_next(r, rng_below(r, WORDS));
+    buf_add(b, lexicon->words[*slot], lexicon->lens[*slot]);
+}
+
+static void line_add(struct buf *b, struct rng *r, uint32_t names[NAMES], const char *form)
+{
     for (; *form; form++) {
         if (*form == '@')
-            w = word_add(b, r, w);
+            name_add(b, r, names);
         else if (*form == '#')
             buf_u64(b, rng_skewed(r, 120));
         else if (*form == '$')
@@ -234,14 +243,28 @@ static void line_add(struct buf *b, struct rng *r, const char *form)
     }
 }
 
+/* Programs say the same line again, and tools quote what was read before. */
+static void unit_repeat(struct pool *p, uint32_t unit)
+{
+    size_t len = p->starts[unit + 1] - p->starts[unit];
+
+    buf_room(&p->text, len);
+    memcpy(p->text.p + p->text.len, p->text.p + p->starts[unit], len);
+    p->text.len += len;
+}
+
 static void code_init(struct pool *p, struct rng *r)
 {
+    uint32_t names[NAMES] = {0};
+
     while (p->text.len < CODE_BYTES) {
         unit_begin(p);
         if (rng_chance(r, 20))
             buf_str(&p->text, decoys[rng_below(r, sizeof(decoys) / sizeof(decoys[0]))]);
+        else if (p->count > 40 && rng_chance(r, 4500))
+            unit_repeat(p, p->count - 2 - rng_below(r, 30));
         else
-            line_add(&p->text, r, lines[rng_below(r, sizeof(lines) / sizeof(lines[0]))]);
+            line_add(&p->text, r, names, lines[rng_below(r, sizeof(lines) / sizeof(lines[0]))]);
     }
 }
 
