@@ -2,9 +2,9 @@
  * sim.h: what the parts of the log simulator share.
  *
  * The simulator is a witness independent of the product: nothing here may include a header of src/.
- * It is a batch tool of the tests: out of memory or a failed write ends it with a message, status 1.
- * One seed and one set of options give the same bytes on every machine: own random numbers, integer
- * arithmetic only, no clock.  (The gzip bytes also depend on the version of zlib.)
+ * It is a batch tool of the tests: out of memory or a failed write ends it with a message,
+ * status 1. One seed and one set of options give the same bytes on every machine: own random
+ * numbers, integer arithmetic only, no clock.  (The gzip bytes also depend on the version of zlib.)
  */
 #ifndef SIM_H
 #define SIM_H
@@ -28,10 +28,10 @@ struct rng {
 };
 void rng_seed(struct rng *r, uint64_t seed);
 uint64_t rng_next(struct rng *r);
-uint32_t rng_below(struct rng *r, uint32_t n); /* 0 .. n-1; n > 0 */
+uint32_t rng_below(struct rng *r, uint32_t n);                  /* 0 .. n-1; n > 0 */
 uint32_t rng_range(struct rng *r, uint32_t low, uint32_t high); /* both included */
 bool rng_chance(struct rng *r, uint32_t per_10000);
-/* About exponentially distributed with the given mean, without floating point; at most 20 x mean. */
+/* About exponentially distributed with the given mean; at most 20 x mean.  Integer arithmetic. */
 uint64_t rng_skewed(struct rng *r, uint32_t mean);
 
 /* Growing text.  Not terminated by NUL. */
@@ -102,13 +102,13 @@ enum family {
 enum spelling {
     SPELL_PROFILE, /* system profile: bare id or inference-profile/ ARN */
     SPELL_MODEL,   /* foundation model: bare id or foundation-model/ ARN */
-    SPELL_ARN,     /* only ever an ARN of service bedrock with account: model is the resource part */
+    SPELL_ARN,     /* always an ARN with Region and account: model is the resource part */
     SPELL_ENDPOINT /* ARN of service sagemaker */
 };
 /*
- * What can be called, and what an aggregator must make of it.  A `%` in model or profile stands for an
- * id of 12 characters made per account and Region.  type NULL: by evidence (CrossRegion if the record
- * has an inferenceRegion that differs from region, else Unknown).
+ * What can be called, and what an aggregator must make of it.  A `%` in model or profile stands for
+ * an id of 12 characters made per account and Region.  type NULL: by evidence (CrossRegion if the
+ * record has an inferenceRegion that differs from region, else Unknown).
  */
 struct offer {
     const char *type;    /* expected InferenceProfileType */
@@ -122,7 +122,7 @@ struct offer {
 };
 extern const struct offer offers[];
 extern const size_t offer_count;
-/* Destinations of a route from a source Region, comma separated; NULL if it is not offered there. */
+/* Destinations of a route from a source, comma separated; NULL if it is not offered there. */
 const char *route_destinations(const char *route, const char *source);
 
 enum app_kind { APP_CHAT, APP_AGENT, APP_EMBED };
@@ -152,7 +152,8 @@ struct error_class {
 extern const struct error_class error_classes[];
 extern const size_t error_class_count;
 
-/* ---- sim_record.c, sim_body.c ---------------------------------------------------------------- */
+/* ---- sim_decide.c, sim_record.c, sim_body.c
+ * ---------------------------------------------------------------- */
 
 enum profile { PROFILE_DEMO, PROFILE_CHAT, PROFILE_AGENT, PROFILE_NONE, PROFILE_MIXED };
 
@@ -220,9 +221,11 @@ struct record_maker {
     struct buf scratch;
     struct buf place;
 };
+/* Decide one invocation of a stream at a time; fills all of *c. */
+void call_decide(struct record_maker *m, const struct stream *s, int64_t time, struct call *c);
 /*
- * Append one record to out, tell what it must count as.  Texts of *truth live as long as the stream, or
- * until the next call.  off says which bodies must be written as objects.
+ * Append one record to out, tell what it must count as.  Texts of *truth live as long as the
+ * stream, or until the next call.  off says which bodies must be written as objects.
  */
 void record_make(struct record_maker *m, const struct stream *s, int64_t time, struct buf *out,
                  struct truth *truth, struct call *call, struct offload *off);

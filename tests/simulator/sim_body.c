@@ -2,8 +2,9 @@
  * sim_body.c: requests and answers as the APIs have them, around texts of the stock.
  *
  * Wherever a real body repeats a count (usage, amazon-bedrock-invocationMetrics, message_start) the
- * figure here differs a little from the one that counts, so that a reader who takes the wrong one is
- * found out.  Extra members with the names of the record's own fields stand in some bodies as well.
+ * figure here differs a little from the one that counts, so that a reader who takes the wrong one
+ * is found out.  Extra members with the names of the record's own fields stand in some bodies as
+ * well.
  */
 #include "sim.h"
 
@@ -34,15 +35,16 @@ static void add_id(struct buf *b, struct rng *r, const char *prefix)
     buf_alnum(b, r, 22);
 }
 
-/* What a careless reader would take for the record's own fields, at a place where they mean nothing. */
+/* What a careless reader would take for the record's own fields. */
 static void add_decoy_members(struct buf *b)
 {
-    buf_lit(b, "\"schemaType\":\"ModelInvocationLog\",\"modelId\":\"us.decoy.model-v1:0\","
-               "\"identity\":{\"arn\":\"arn:aws:iam::999999999999:user/decoy\"},\"inputTokenCount\":"
-               "123456789,\"input\":{\"inputTokenCount\":123456789,\"cacheReadInputTokenCount\":77},"
-               "\"output\":{\"outputTokenCount\":123456789},\"errorCode\":\"ThrottlingException\","
-               "\"region\":\"xx-decoy-1\",\"inferenceRegion\":\"xx-decoy-2\",\"accountId\":\"0\","
-               "\"timestamp\":\"1999-12-31T23:59:59Z\",\"empty\":[{},[],\"}\",\"]\",\"\\\\\"]");
+    buf_lit(b,
+            "\"schemaType\":\"ModelInvocationLog\",\"modelId\":\"us.decoy.model-v1:0\","
+            "\"identity\":{\"arn\":\"arn:aws:iam::999999999999:user/decoy\"},\"inputTokenCount\":"
+            "123456789,\"input\":{\"inputTokenCount\":123456789,\"cacheReadInputTokenCount\":77},"
+            "\"output\":{\"outputTokenCount\":123456789},\"errorCode\":\"ThrottlingException\","
+            "\"region\":\"xx-decoy-1\",\"inferenceRegion\":\"xx-decoy-2\",\"accountId\":\"0\","
+            "\"timestamp\":\"1999-12-31T23:59:59Z\",\"empty\":[{},[],\"}\",\"]\",\"\\\\\"]");
 }
 
 static void add_system(struct buf *b, const struct call *c)
@@ -106,7 +108,8 @@ static void add_turn_tool(struct buf *b, struct rng *r, bool converse, size_t wa
     buf_str(b, converse ? "{\"role\":\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":\""
                         : "{\"role\":\"user\",\"content\":[{\"tool_use_id\":\"");
     buf_add(b, id.p, id.len);
-    buf_str(b, converse ? "\",\"content\":[{\"text\":\"" : "\",\"type\":\"tool_result\",\"content\":\"");
+    buf_str(b, converse ? "\",\"content\":[{\"text\":\""
+                        : "\",\"type\":\"tool_result\",\"content\":\"");
     text_append(b, r, rng_chance(r, 8800) ? POOL_CODE : POOL_PROSE, want);
     buf_str(b, converse ? "\"}],\"status\":\"success\"}}]}" : "\"}]}");
     buf_free(&id);
@@ -120,8 +123,10 @@ static void add_messages(struct buf *b, struct rng *r, const struct call *c, boo
 
     buf_lit(b, "\"messages\":[");
     if (c->media) {
-        buf_lit(b, "{\"role\":\"user\",\"content\":[{\"document\":{\"format\":\"pdf\",\"name\":\"report\","
-                   "\"source\":{\"s3Uri\":\"");
+        buf_lit(
+            b,
+            "{\"role\":\"user\",\"content\":[{\"document\":{\"format\":\"pdf\",\"name\":\"report\","
+            "\"source\":{\"s3Uri\":\"");
         buf_str(b, place);
         buf_str(b, c->request_id);
         buf_lit(b, "_input_media_00.pdf\"}}}]},");
@@ -213,7 +218,8 @@ void body_input(struct buf *b, struct rng *r, const struct call *c, const char *
     case FAM_CLAUDE: input_claude(b, r, c, place); break;
     case FAM_CLAUDE_OLD:
         input_prompt(b, r, c, "{\"prompt\":\"\\n\\nHuman: ",
-                     "\\n\\nAssistant:\",\"max_tokens_to_sample\":2048,\"stop_sequences\":[\"\\n\\nHuman:\"]}");
+                     "\\n\\nAssistant:\",\"max_tokens_to_sample\":2048,\"stop_sequences\":["
+                     "\"\\n\\nHuman:\"]}");
         break;
     case FAM_LLAMA:
         input_prompt(b, r, c, "{\"prompt\":\"<|begin_of_text|>",
@@ -232,7 +238,9 @@ void body_input(struct buf *b, struct rng *r, const struct call *c, const char *
     case FAM_IMAGE:
         buf_lit(b, "{\"taskType\":\"TEXT_IMAGE\",\"textToImageParams\":{\"text\":\"");
         text_append(b, r, POOL_PROSE, 200);
-        buf_lit(b, "\"},\"imageGenerationConfig\":{\"numberOfImages\":1,\"height\":1024,\"width\":1024}}");
+        buf_lit(
+            b,
+            "\"},\"imageGenerationConfig\":{\"numberOfImages\":1,\"height\":1024,\"width\":1024}}");
         break;
     case FAM_NOVA:
     case FAM_OTHER: input_converse(b, r, c, place); break;
@@ -299,10 +307,13 @@ static void add_guardrail(struct buf *b, const char *name)
 {
     buf_char(b, '"');
     buf_str(b, name);
-    buf_lit(b, "\":{\"guardrail\":{\"inputAssessment\":{\"x1y2z3a4b5c6\":{\"contentPolicy\":{\"filters\":[{"
-               "\"type\":\"PROMPT_ATTACK\",\"confidence\":\"HIGH\",\"action\":\"BLOCKED\"}]},"
-               "\"invocationMetrics\":{\"guardrailProcessingLatency\":352,\"usage\":{\"topicPolicyUnits\":"
-               "1,\"contentPolicyUnits\":1,\"wordPolicyUnits\":1,\"inputTokenCount\":5}}}}}}");
+    buf_lit(
+        b,
+        "\":{\"guardrail\":{\"inputAssessment\":{\"x1y2z3a4b5c6\":{\"contentPolicy\":{\"filters\":["
+        "{"
+        "\"type\":\"PROMPT_ATTACK\",\"confidence\":\"HIGH\",\"action\":\"BLOCKED\"}]},"
+        "\"invocationMetrics\":{\"guardrailProcessingLatency\":352,\"usage\":{\"topicPolicyUnits\":"
+        "1,\"contentPolicyUnits\":1,\"wordPolicyUnits\":1,\"inputTokenCount\":5}}}}}}");
 }
 
 static void output_converse(struct buf *b, struct rng *r, const struct call *c)
@@ -355,8 +366,8 @@ static void output_claude(struct buf *b, struct rng *r, const struct call *c)
 }
 
 /*
- * The pieces of a stream, one element each.  Pieces end before a blank: no escape holds one, so none
- * is torn.
+ * The pieces of a stream, one element each.  Pieces end before a blank: no escape holds one, so
+ * none is torn.
  */
 static void add_pieces(struct buf *b, struct rng *r, const struct call *c, const char *before,
                        const char *after)
@@ -389,13 +400,16 @@ static void stream_claude(struct buf *b, struct rng *r, const struct call *c)
     add_claude_message(b, r, c);
     buf_lit(b, ",\"content\":[],\"stop_reason\":null,");
     add_usage_claude(b, c, 1);
-    buf_lit(b, "}},{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
-               "\"text\":\"\"}},");
-    add_pieces(b, r, c, "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
-                        "\"text\":\"",
+    buf_lit(b,
+            "}},{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
+            "\"text\":\"\"}},");
+    add_pieces(b, r, c,
+               "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
+               "\"text\":\"",
                "\"}},");
     buf_lit(b, "{\"type\":\"content_block_stop\",\"index\":0},");
-    buf_lit(b, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null");
+    buf_lit(b, "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_"
+               "sequence\":null");
     if (c->guard == GUARD_BLOCKED)
         buf_lit(b, ",\"amazon-bedrock-guardrailAction\":\"INTERVENED\"");
     buf_lit(b, "},\"usage\":{");
@@ -419,18 +433,21 @@ static void stream_other(struct buf *b, struct rng *r, const struct call *c)
         buf_lit(b, ",\"completionReason\":\"FINISH\",");
         break;
     case FAM_LLAMA:
-        add_pieces(b, r, c, "{\"generation\":\"",
-                   "\",\"prompt_token_count\":null,\"generation_token_count\":5,\"stop_reason\":null},");
+        add_pieces(
+            b, r, c, "{\"generation\":\"",
+            "\",\"prompt_token_count\":null,\"generation_token_count\":5,\"stop_reason\":null},");
         buf_lit(b, "{\"generation\":\"\",\"stop_reason\":\"stop\",");
         break;
     case FAM_CLAUDE_OLD:
         add_pieces(b, r, c, "{\"type\":\"completion\",\"completion\":\"",
                    "\",\"stop_reason\":null,\"stop\":null},");
-        buf_lit(b, "{\"completion\":\"\",\"stop_reason\":\"stop_sequence\",\"stop\":\"\\n\\nHuman:\",");
+        buf_lit(
+            b, "{\"completion\":\"\",\"stop_reason\":\"stop_sequence\",\"stop\":\"\\n\\nHuman:\",");
         break;
     default:
         buf_lit(b, "{\"messageStart\":{\"role\":\"assistant\"}},");
-        add_pieces(b, r, c, "{\"contentBlockDelta\":{\"delta\":{\"text\":\"", "\"},\"contentBlockIndex\":0}},");
+        add_pieces(b, r, c, "{\"contentBlockDelta\":{\"delta\":{\"text\":\"",
+                   "\"},\"contentBlockIndex\":0}},");
         buf_lit(b, "{\"messageStop\":{\"stopReason\":\"end_turn\"}},{\"metadata\":{");
         add_usage_converse(b, c);
         buf_lit(b, "},");

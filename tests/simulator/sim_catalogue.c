@@ -10,22 +10,22 @@
 #include <string.h>
 
 const struct region regions[] = {
-    {"us-east-1", -5, 100, false},     {"us-east-2", -5, 25, false},
-    {"us-west-1", -8, 5, false},       {"us-west-2", -8, 60, false},
-    {"ca-central-1", -5, 12, false},   {"ca-west-1", -7, 4, false},
-    {"mx-central-1", -6, 3, false},    {"sa-east-1", -3, 8, false},
-    {"eu-central-1", 1, 50, false},    {"eu-central-2", 1, 5, false},
-    {"eu-north-1", 1, 10, false},      {"eu-south-1", 1, 4, false},
-    {"eu-south-2", 1, 4, false},       {"eu-west-1", 0, 40, false},
-    {"eu-west-2", 0, 12, false},       {"eu-west-3", 1, 12, false},
-    {"il-central-1", 2, 3, false},     {"af-south-1", 2, 3, false},
-    {"ap-east-2", 8, 3, false},        {"ap-northeast-1", 9, 40, false},
-    {"ap-northeast-2", 9, 12, false},  {"ap-northeast-3", 9, 4, false},
-    {"ap-south-1", 5, 20, false},      {"ap-south-2", 5, 4, false},
-    {"ap-southeast-1", 8, 15, false},  {"ap-southeast-2", 10, 20, false},
-    {"ap-southeast-3", 7, 3, false},   {"ap-southeast-4", 10, 4, false},
-    {"ap-southeast-5", 8, 3, false},   {"ap-southeast-6", 12, 3, false},
-    {"ap-southeast-7", 7, 3, false},   {"us-gov-west-1", -8, 8, true},
+    {"us-east-1", -5, 100, false},    {"us-east-2", -5, 25, false},
+    {"us-west-1", -8, 5, false},      {"us-west-2", -8, 60, false},
+    {"ca-central-1", -5, 12, false},  {"ca-west-1", -7, 4, false},
+    {"mx-central-1", -6, 3, false},   {"sa-east-1", -3, 8, false},
+    {"eu-central-1", 1, 50, false},   {"eu-central-2", 1, 5, false},
+    {"eu-north-1", 1, 10, false},     {"eu-south-1", 1, 4, false},
+    {"eu-south-2", 1, 4, false},      {"eu-west-1", 0, 40, false},
+    {"eu-west-2", 0, 12, false},      {"eu-west-3", 1, 12, false},
+    {"il-central-1", 2, 3, false},    {"af-south-1", 2, 3, false},
+    {"ap-east-2", 8, 3, false},       {"ap-northeast-1", 9, 40, false},
+    {"ap-northeast-2", 9, 12, false}, {"ap-northeast-3", 9, 4, false},
+    {"ap-south-1", 5, 20, false},     {"ap-south-2", 5, 4, false},
+    {"ap-southeast-1", 8, 15, false}, {"ap-southeast-2", 10, 20, false},
+    {"ap-southeast-3", 7, 3, false},  {"ap-southeast-4", 10, 4, false},
+    {"ap-southeast-5", 8, 3, false},  {"ap-southeast-6", 12, 3, false},
+    {"ap-southeast-7", 7, 3, false},  {"us-gov-west-1", -8, 8, true},
     {"us-gov-east-1", -5, 4, true},
 };
 const size_t region_count = sizeof(regions) / sizeof(regions[0]);
@@ -44,14 +44,14 @@ const struct region *region_find(const char *name, size_t len)
 #define US4 "us-east-1,us-east-2,us-west-1,us-west-2"
 #define EU6 "eu-central-1,eu-north-1,eu-south-1,eu-south-2,eu-west-1,eu-west-3"
 #define AP6 "ap-northeast-1,ap-northeast-2,ap-northeast-3,ap-south-1,ap-southeast-1,ap-southeast-2"
-#define AP8                                                                                         \
-    "ap-northeast-1,ap-northeast-2,ap-northeast-3,ap-south-1,ap-south-2,ap-southeast-1,"            \
+#define AP8                                                                                        \
+    "ap-northeast-1,ap-northeast-2,ap-northeast-3,ap-south-1,ap-south-2,ap-southeast-1,"           \
     "ap-southeast-2,ap-southeast-4"
-#define WORLD                                                                                       \
-    "af-south-1,ap-east-2,ap-northeast-1,ap-northeast-2,ap-northeast-3,ap-south-1,ap-south-2,"      \
-    "ap-southeast-1,ap-southeast-2,ap-southeast-3,ap-southeast-4,ap-southeast-5,ap-southeast-6,"    \
-    "ap-southeast-7,ca-central-1,ca-west-1,eu-central-1,eu-central-2,eu-north-1,eu-south-1,"        \
-    "eu-south-2,eu-west-1,eu-west-2,eu-west-3,il-central-1,mx-central-1,sa-east-1,us-east-1,"       \
+#define WORLD                                                                                      \
+    "af-south-1,ap-east-2,ap-northeast-1,ap-northeast-2,ap-northeast-3,ap-south-1,ap-south-2,"     \
+    "ap-southeast-1,ap-southeast-2,ap-southeast-3,ap-southeast-4,ap-southeast-5,ap-southeast-6,"   \
+    "ap-southeast-7,ca-central-1,ca-west-1,eu-central-1,eu-central-2,eu-north-1,eu-south-1,"       \
+    "eu-south-2,eu-west-1,eu-west-2,eu-west-3,il-central-1,mx-central-1,sa-east-1,us-east-1,"      \
     "us-east-2,us-west-1,us-west-2"
 
 static const struct {
@@ -65,16 +65,19 @@ static const struct {
     {"us-west", US3, US3},
     {"us-west", "us-west-1", US4},
     {"eu-wide", EU6, EU6},
-    {"eu-wide", "eu-central-2", "eu-central-1,eu-central-2,eu-north-1,eu-south-1,eu-south-2,"
-                                "eu-west-1,eu-west-3"},
-    {"eu-wide", "eu-west-2", "eu-central-1,eu-north-1,eu-south-1,eu-south-2,eu-west-1,eu-west-2,"
-                             "eu-west-3"},
+    {"eu-wide", "eu-central-2",
+     "eu-central-1,eu-central-2,eu-north-1,eu-south-1,eu-south-2,"
+     "eu-west-1,eu-west-3"},
+    {"eu-wide", "eu-west-2",
+     "eu-central-1,eu-north-1,eu-south-1,eu-south-2,eu-west-1,eu-west-2,"
+     "eu-west-3"},
     {"eu-nova", "eu-central-1,eu-north-1,eu-west-1,eu-west-3",
      "eu-central-1,eu-north-1,eu-west-1,eu-west-3"},
     {"eu-nova", "eu-south-1", "eu-central-1,eu-north-1,eu-south-1,eu-west-1,eu-west-3"},
     {"eu-nova", "eu-south-2", "eu-central-1,eu-north-1,eu-south-2,eu-west-1,eu-west-3"},
-    {"eu-nova", "il-central-1", "eu-central-1,eu-north-1,eu-south-1,eu-west-1,eu-west-3,"
-                                "il-central-1"},
+    {"eu-nova", "il-central-1",
+     "eu-central-1,eu-north-1,eu-south-1,eu-west-1,eu-west-3,"
+     "il-central-1"},
     {"apac-nova", "ap-northeast-1,ap-northeast-2,ap-south-1,ap-southeast-1,ap-southeast-2", AP6},
     {"apac-nova", "ap-southeast-4", AP8},
     {"apac-nova", "ap-southeast-3", AP8 ",ap-southeast-3"},
@@ -117,16 +120,22 @@ const char *route_destinations(const char *route, const char *source)
 
 /* ---- what can be called ---- */
 
-#define SYSTEM(type, geo, model, route, family, weight, odd)                                        \
-    {type, geo "." model, model, route, family, SPELL_PROFILE, weight, odd}
-#define CROSS(geo, model, route, family, weight)                                                    \
+#define SYSTEM(type, geo, model, route, family, weight, odd)                                       \
+    {                                                                                              \
+        type, geo "." model, model, route, family, SPELL_PROFILE, weight, odd                      \
+    }
+#define CROSS(geo, model, route, family, weight)                                                   \
     SYSTEM("CrossRegion", geo, model, route, family, weight, false)
-#define GLOBAL(model, family, weight)                                                               \
+#define GLOBAL(model, family, weight)                                                              \
     SYSTEM("GlobalCrossRegion", "global", model, "global", family, weight, false)
-#define BASE(model, route, family, weight)                                                          \
-    {"InRegion", "none", model, route, family, SPELL_MODEL, weight, false}
-#define RESOURCE(type, profile, model, route, family, weight, odd)                                  \
-    {type, profile, model, route, family, SPELL_ARN, weight, odd}
+#define BASE(model, route, family, weight)                                                         \
+    {                                                                                              \
+        "InRegion", "none", model, route, family, SPELL_MODEL, weight, false                       \
+    }
+#define RESOURCE(type, profile, model, route, family, weight, odd)                                 \
+    {                                                                                              \
+        type, profile, model, route, family, SPELL_ARN, weight, odd                                \
+    }
 
 const struct offer offers[] = {
     CROSS("us", "anthropic.claude-sonnet-4-5-20250929-v1:0", "us-wide", FAM_CLAUDE, 40),
@@ -209,23 +218,63 @@ const size_t offer_count = sizeof(offers) / sizeof(offers[0]);
 /* ---- who calls ---- */
 
 const struct app apps[] = {
-    {"arn:$P:sts::$A:assumed-role/order-assistant-task/$S", "role/order-assistant-task", "hex",
-     APP_CHAT, "orders", 34, {1, 0, 7, 4}},
+    {"arn:$P:sts::$A:assumed-role/order-assistant-task/$S",
+     "role/order-assistant-task",
+     "hex",
+     APP_CHAT,
+     "orders",
+     34,
+     {1, 0, 7, 4}},
     {"arn:$P:sts::$A:assumed-role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b/$S",
-     "role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b", "mail", APP_AGENT, NULL, 17, {1, 9, 0, 1}},
-    {"arn:$P:sts::$A:assumed-role/support-bot/$S", "role/support-bot", "instance", APP_CHAT,
-     "support", 20, {4, 3, 2, 1}},
+     "role/AWSReservedSSO_Developers_1a2b3c4d5e6f7a8b",
+     "mail",
+     APP_AGENT,
+     NULL,
+     17,
+     {1, 9, 0, 1}},
+    {"arn:$P:sts::$A:assumed-role/support-bot/$S",
+     "role/support-bot",
+     "instance",
+     APP_CHAT,
+     "support",
+     20,
+     {4, 3, 2, 1}},
     {"arn:$P:iam::$A:user/ci-review", "user/ci-review", "", APP_AGENT, "platform", 8, {2, 1, 3, 0}},
-    {"arn:$P:sts::$A:assumed-role/lambda-summarize/lambda-summarize", "role/lambda-summarize", "",
-     APP_CHAT, NULL, 15, {8, 0, 2, 0}},
-    {"arn:$P:sts::$A:assumed-role/search-indexer/$S", "role/search-indexer", "hex", APP_EMBED, NULL,
-     14, {1, 0, 0, 0}},
+    {"arn:$P:sts::$A:assumed-role/lambda-summarize/lambda-summarize",
+     "role/lambda-summarize",
+     "",
+     APP_CHAT,
+     NULL,
+     15,
+     {8, 0, 2, 0}},
+    {"arn:$P:sts::$A:assumed-role/search-indexer/$S",
+     "role/search-indexer",
+     "hex",
+     APP_EMBED,
+     NULL,
+     14,
+     {1, 0, 0, 0}},
     {"arn:$P:iam::$A:role/service-role/AmazonBedrockExecutionRoleForAgents_K7QX",
-     "role/AmazonBedrockExecutionRoleForAgents_K7QX", "", APP_AGENT, NULL, 6, {3, 2, 0, 0}},
-    {"arn:$P:sts::$A:federated-user/carol", "federated-user/carol", "", APP_CHAT, NULL, 3,
+     "role/AmazonBedrockExecutionRoleForAgents_K7QX",
+     "",
+     APP_AGENT,
+     NULL,
+     6,
+     {3, 2, 0, 0}},
+    {"arn:$P:sts::$A:federated-user/carol",
+     "federated-user/carol",
+     "",
+     APP_CHAT,
+     NULL,
+     3,
      {0, 0, 1, 2}},
     {"arn:$P:iam::$A:root", "root", "", APP_CHAT, NULL, 2, {0, 1, 1, 0}},
-    {"arn:$P:iam::$A:user/j.doe@example.com", "user/j.doe@example.com", "", APP_CHAT, "research", 4,
+    {"arn:$P:iam::$A:user/j.doe@example.com",
+     "user/j.doe@example.com",
+     "",
+     APP_CHAT,
+     "research",
+     4,
      {1, 1, 1, 1}},
 };
 const size_t app_count = sizeof(apps) / sizeof(apps[0]);

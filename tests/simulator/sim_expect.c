@@ -16,16 +16,15 @@ enum { DIMENSIONS = 8, METRICS = 9 };
 static const char *const dimension_names[DIMENSIONS] = {
     "InferenceProfileType", "InferenceProfile", "ModelId",   "SourceRegion",
     "InferenceRegion",      "AccountId",        "Operation", "Principal"};
-static const char *const metric_names[METRICS] = {
-    "Invocations",
-    "InputTokenCount",
-    "OutputTokenCount",
-    "CacheReadInputTokenCount",
-    "CacheWriteInputTokenCount",
-    "TotalTokenCount",
-    "InvocationClientErrors",
-    "InvocationServerErrors",
-    "InvocationThrottles"};
+static const char *const metric_names[METRICS] = {"Invocations",
+                                                  "InputTokenCount",
+                                                  "OutputTokenCount",
+                                                  "CacheReadInputTokenCount",
+                                                  "CacheWriteInputTokenCount",
+                                                  "TotalTokenCount",
+                                                  "InvocationClientErrors",
+                                                  "InvocationServerErrors",
+                                                  "InvocationThrottles"};
 
 struct row {
     int64_t time; /* start of the hour */
@@ -114,8 +113,9 @@ static struct row *row_get(struct expect *e, int64_t time)
 
 void expect_add(struct expect *e, const struct truth *t)
 {
-    const char *const dimensions[DIMENSIONS] = {t->type,      t->profile, t->model,     t->source,
-                                                t->inference, t->account, t->operation, t->principal};
+    const char *const dimensions[DIMENSIONS] = {t->type,      t->profile,   t->model,
+                                                t->source,    t->inference, t->account,
+                                                t->operation, t->principal};
     const uint64_t add[METRICS] = {
         t->outcome == OUT_OK,
         t->in,
@@ -152,7 +152,7 @@ static int row_compare(const void *left, const void *right)
     return order ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
 }
 
-/* Every value is from the catalogue or made of ASCII letters, digits and marks: nothing to escape. */
+/* Every value comes from the catalogue, in plain ASCII: nothing to escape. */
 static void add_row(struct buf *b, const struct row *row)
 {
     const char *at = row->key;

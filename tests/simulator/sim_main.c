@@ -5,14 +5,15 @@
  *   bedrock-metrics aggregate build/logs --output json --interval 1h --by InferenceProfileType,\
  *       InferenceProfile,ModelId,SourceRegion,InferenceRegion,AccountId,Operation,Principal
  *
- * The second prints what expected.json holds (as JSON; white space may differ).  The simulator knows
- * the answer because it decided every call, not because it read its own logs; it shares no code with
- * the product.  Same seed and options: same bytes.
+ * The second prints what expected.json holds (as JSON; white space may differ).  The simulator
+ * knows the answer because it decided every call, not because it read its own logs; it shares no
+ * code with the product.  Same seed and options: same bytes.
  *
- * The way through the code: sim_run.c deals traffic to hours, accounts and Regions and fills batches;
- * sim_record.c decides one call and writes its record, with bodies by sim_body.c from the stock of
- * text of sim_text.c; sim_catalogue.c holds models, routes and callers with what each must count as;
- * sim_object.c compresses and stores; sim_expect.c sums the truth.  This file reads the options.
+ * The way through the code: sim_run.c deals traffic to hours, accounts and Regions and fills
+ * batches; sim_record.c decides one call and writes its record, with bodies by sim_body.c from the
+ * stock of text of sim_text.c; sim_catalogue.c holds models, routes and callers with what each must
+ * count as; sim_object.c compresses and stores; sim_expect.c sums the truth.  This file reads the
+ * options.
  */
 #ifndef _GNU_SOURCE
 #define _XOPEN_SOURCE 700
@@ -54,9 +55,9 @@ static const char help[] =
     "  --plain          do not compress; objects then end in .json\n"
     "  --help           this text\n";
 
-static const char default_regions[] =
-    "us-east-1,us-west-2,ca-central-1,eu-central-1,eu-west-1,ap-northeast-1,ap-northeast-2,ap-south-1,"
-    "ap-southeast-1,ap-southeast-2,sa-east-1,us-gov-west-1";
+static const char default_regions[] = "us-east-1,us-west-2,ca-central-1,eu-central-1,eu-west-1,ap-"
+                                      "northeast-1,ap-northeast-2,ap-south-1,"
+                                      "ap-southeast-1,ap-southeast-2,sa-east-1,us-gov-west-1";
 
 static _Noreturn void usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -184,9 +185,9 @@ static void option_apply(struct config *cfg, const char *name, const char *value
 
 static void options_read(struct config *cfg, int argc, char **argv)
 {
-    static const char *const names[] = {"--out",     "--single", "--expected", "--seed",
-                                        "--records", "--size",   "--profile",  "--hours",
-                                        "--accounts", "--regions", "--prefix", "--start"};
+    static const char *const names[] = {"--out",      "--single",  "--expected", "--seed",
+                                        "--records",  "--size",    "--profile",  "--hours",
+                                        "--accounts", "--regions", "--prefix",   "--start"};
     enum { NAMES = sizeof(names) / sizeof(names[0]) };
     bool seen[NAMES] = {false};
 
@@ -271,7 +272,8 @@ static void expected_check(const struct config *cfg)
         die("%s: %s", cfg->expected, strerror(errno));
     len = strlen(real_out);
     if (!strncmp(real_dir, real_out, len) && (real_dir[len] == '/' || real_dir[len] == '\0'))
-        usage("--expected: '%s' must not lie below --out, it would count as an object", cfg->expected);
+        usage("--expected: '%s' must not lie below --out, it would count as an object",
+              cfg->expected);
     free(dir);
     free(real_dir);
     free(real_out);

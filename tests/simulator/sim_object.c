@@ -1,6 +1,6 @@
 /*
- * sim_object.c: bytes to files: gzip (level 6, no time in the header) and folders.  The only threads of
- * the simulator are here.
+ * sim_object.c: bytes to files: gzip (level 6, no time in the header) and folders.  The only
+ * threads of the simulator are here.
  */
 #ifndef _GNU_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -79,7 +79,8 @@ static void member_pack(z_stream *z, struct buf *out, const char *p, size_t len)
     if (len > UINT32_MAX || bound > UINT32_MAX)
         die("an object of %zu bytes is too large", len);
     buf_room(out, bound);
-    /* zlib's next_in is not const unless ZLIB_CONST is defined everywhere; it is never written to. */
+    /* zlib's next_in is not const unless ZLIB_CONST is defined everywhere; it is never written to.
+     */
     z->next_in = (Bytef *)(uintptr_t)p;
     z->avail_in = (uInt)len;
     z->next_out = (Bytef *)out->p + out->len;
@@ -170,7 +171,9 @@ struct store *store_new(const char *dir, bool plain)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
     *st = (struct store){.dir = dir, .plain = plain};
-    st->worker_count = processors < 1 ? 1 : processors > MAX_WORKERS ? MAX_WORKERS : (size_t)processors;
+    st->worker_count = processors < 1             ? 1
+                       : processors > MAX_WORKERS ? MAX_WORKERS
+                                                  : (size_t)processors;
     pthread_mutex_init(&st->locked.mutex, NULL);
     pthread_cond_init(&st->wake, NULL);
     pthread_cond_init(&st->room, NULL);

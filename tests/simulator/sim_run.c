@@ -123,8 +123,8 @@ static void streams_init(struct traffic *t)
             .account = t->accounts[account],
             .region = region,
             /* The accounts differ in size, and in where they are at home. */
-            .weight = 1 + region->weight * (100 / (1 + (unsigned)account)) *
-                              rng_range(&t->rng, 1, 6) / 6,
+            .weight =
+                1 + region->weight * (100 / (1 + (unsigned)account)) * rng_range(&t->rng, 1, 6) / 6,
             .bodies_on = i % 3 != 2,
             .id = (uint32_t)i,
         };
@@ -155,7 +155,7 @@ static void streams_free(struct traffic *t)
 static void batch_begin(struct traffic *t, struct batch *b, int64_t time)
 {
     static const unsigned range[][2] = {
-        [PROFILE_DEMO] = {10, 120}, [PROFILE_CHAT] = {20, 200},    [PROFILE_AGENT] = {5, 40},
+        [PROFILE_DEMO] = {10, 120},   [PROFILE_CHAT] = {20, 200}, [PROFILE_AGENT] = {5, 40},
         [PROFILE_NONE] = {100, 2000}, [PROFILE_MIXED] = {1, 120},
     };
     const unsigned *r = range[t->cfg->profile];
@@ -174,7 +174,9 @@ static void batch_separate(struct batch *b)
 {
     static const char *const between[] = {"\n", "\n", "\r\n", "\n\n \t\n", ",", ""};
 
-    buf_str(&b->text, b->framing == FRAME_ARRAY && !b->records ? "[" : b->records ? between[b->framing] : "");
+    buf_str(&b->text, b->framing == FRAME_ARRAY && !b->records ? "["
+                      : b->records                             ? between[b->framing]
+                                                               : "");
 }
 
 static void batch_finish(struct batch *b)
@@ -297,8 +299,10 @@ static void foreign_write(struct traffic *t, size_t i)
         buf_alnum(&t->key, &t->rng, 16);
         buf_lit(&t->key, ".json.gz");
         text.len = 0;
-        buf_lit(&text, "{\"Records\":[{\"eventVersion\":\"1.11\",\"eventSource\":\"bedrock.amazonaws.com\","
-                       "\"eventName\":\"InvokeModel\",\"awsRegion\":\"");
+        buf_lit(
+            &text,
+            "{\"Records\":[{\"eventVersion\":\"1.11\",\"eventSource\":\"bedrock.amazonaws.com\","
+            "\"eventName\":\"InvokeModel\",\"awsRegion\":\"");
         buf_str(&text, s->region->name);
         buf_lit(&text, "\",\"additionalEventData\":{\"inputTokenCount\":5}}]}");
         side_object(t, &text, (struct object_shape){0}, &t->tally.other_service);
@@ -412,7 +416,8 @@ void run(const struct config *cfg)
     text_init(cfg->seed);
     accounts_init(&t);
     streams_init(&t);
-    t.maker = (struct record_maker){.rng = &t.rng, .profile = cfg->profile, .key_prefix = cfg->prefix};
+    t.maker =
+        (struct record_maker){.rng = &t.rng, .profile = cfg->profile, .key_prefix = cfg->prefix};
     t.expect = expect_new();
     if (cfg->single)
         t.sink = sink_open(cfg->single, cfg->plain);
@@ -425,13 +430,15 @@ void run(const struct config *cfg)
     for (unsigned hour = 0; hour < cfg->hours; hour++) {
         sum += hour_weigh(&t, hour, false);
         /* Shares in 2^-20 keep the product within 64 bits. */
-        hour_run(&t, hour, hour + 1 == cfg->hours ? amount : amount * ((sum << 20) / weights) >> 20);
+        hour_run(&t, hour,
+                 hour + 1 == cfg->hours ? amount : amount * ((sum << 20) / weights) >> 20);
     }
     for (size_t i = 0; i < t.stream_count && t.store; i++)
         batch_flush(&t, i);
     if (t.store && cfg->profile == PROFILE_MIXED) { /* an object with nothing in it */
         log_key(&t, &t.streams[0], cfg->start);
-        store_put(t.store, t.key.p, &(struct buf){0}, (struct object_shape){0}, &t.tally.bytes_read);
+        store_put(t.store, t.key.p, &(struct buf){0}, (struct object_shape){0},
+                  &t.tally.bytes_read);
         t.tally.objects_found++;
         t.tally.objects_counted++;
     }

@@ -5,8 +5,8 @@
  * syllables) with frequencies after Zipf, and mostly from a short list of words that follow
  * the last one, so that phrases come back as they do in real text.  The stock is several megabytes:
  * slices from random places hardly ever meet again within the 32 KiB window of deflate.
- * Everything is stored as it stands inside a JSON string: quotes, backslashes and line feeds escaped,
- * some letters as \uXXXX, some as UTF-8.
+ * Everything is stored as it stands inside a JSON string: quotes, backslashes and line feeds
+ * escaped, some letters as \uXXXX, some as UTF-8.
  */
 #include "sim.h"
 
@@ -24,38 +24,41 @@ enum {
 };
 
 static const char *const common[] = {
-    "the",     "of",      "and",      "to",       "a",        "in",      "is",       "that",
-    "for",     "it",      "with",     "as",       "was",      "on",      "be",       "by",
-    "this",    "are",     "you",      "from",     "or",       "have",    "an",       "not",
-    "we",      "can",     "will",     "which",    "your",     "if",      "at",       "has",
-    "all",     "their",   "one",      "were",     "more",     "should",  "when",     "use",
-    "there",   "each",    "how",      "would",    "may",      "what",    "these",    "been",
-    "data",    "only",    "about",    "into",     "its",      "then",    "other",    "time",
-    "file",    "but",     "they",     "request",  "some",     "than",    "please",   "must",
-    "first",   "new",     "order",    "after",    "our",      "value",   "result",   "also",
-    "no",      "so",      "any",      "customer", "model",    "such",    "following","number",
-    "provide", "based",   "answer",   "where",    "like",     "before",  "system",   "using",
-    "error",   "user",    "does",     "them",     "between",  "because", "both",     "name",
-    "do",      "make",    "out",      "up",       "two",      "list",    "work",     "report",
-    "policy",  "over",    "document", "need",     "without",  "example", "question", "change",
-    "set",     "service", "could",    "here",     "below",    "same",    "information","through",
-    "while",   "since",   "during",   "project",  "per",      "until",   "summary",  "section",
-    "however", "under",   "account",  "response", "test",     "who",     "see",      "most",
-    "contract","invoice", "delivery", "function", "return",   "table",   "date",     "found",
-    "public",  "context", "message",  "support",  "different","within",  "total",    "process",
+    "the",      "of",      "and",      "to",       "a",         "in",      "is",          "that",
+    "for",      "it",      "with",     "as",       "was",       "on",      "be",          "by",
+    "this",     "are",     "you",      "from",     "or",        "have",    "an",          "not",
+    "we",       "can",     "will",     "which",    "your",      "if",      "at",          "has",
+    "all",      "their",   "one",      "were",     "more",      "should",  "when",        "use",
+    "there",    "each",    "how",      "would",    "may",       "what",    "these",       "been",
+    "data",     "only",    "about",    "into",     "its",       "then",    "other",       "time",
+    "file",     "but",     "they",     "request",  "some",      "than",    "please",      "must",
+    "first",    "new",     "order",    "after",    "our",       "value",   "result",      "also",
+    "no",       "so",      "any",      "customer", "model",     "such",    "following",   "number",
+    "provide",  "based",   "answer",   "where",    "like",      "before",  "system",      "using",
+    "error",    "user",    "does",     "them",     "between",   "because", "both",        "name",
+    "do",       "make",    "out",      "up",       "two",       "list",    "work",        "report",
+    "policy",   "over",    "document", "need",     "without",   "example", "question",    "change",
+    "set",      "service", "could",    "here",     "below",     "same",    "information", "through",
+    "while",    "since",   "during",   "project",  "per",       "until",   "summary",     "section",
+    "however",  "under",   "account",  "response", "test",      "who",     "see",         "most",
+    "contract", "invoice", "delivery", "function", "return",    "table",   "date",        "found",
+    "public",   "context", "message",  "support",  "different", "within",  "total",       "process",
 };
 static const char *const syllables[] = {
-    "al", "an", "ar", "be", "ca", "co", "con", "cu", "de", "di", "do", "en", "er", "es", "fi", "ga",
-    "gen", "in", "is", "la", "le", "li", "lo", "ma", "men", "mi", "mo", "na", "ne", "no", "or", "pa",
-    "per", "pe", "po", "pre", "pro", "ra", "re", "ri", "ro", "sa", "se", "si", "sta", "su", "ta",
-    "te", "ter", "ti", "tion", "to", "tra", "tri", "u", "va", "ver", "vi", "ing", "ed", "ly", "ment",
+    "al",  "an",  "ar", "be",  "ca",  "co",  "con", "cu", "de", "di",   "do",  "en",   "er",
+    "es",  "fi",  "ga", "gen", "in",  "is",  "la",  "le", "li", "lo",   "ma",  "men",  "mi",
+    "mo",  "na",  "ne", "no",  "or",  "pa",  "per", "pe", "po", "pre",  "pro", "ra",   "re",
+    "ri",  "ro",  "sa", "se",  "si",  "sta", "su",  "ta", "te", "ter",  "ti",  "tion", "to",
+    "tra", "tri", "u",  "va",  "ver", "vi",  "ing", "ed", "ly", "ment",
 };
 /* Whole units no ordinary sentence has: look-alikes of the fields that count, and other traps. */
 static const char *const decoys[] = {
     "The log says {\\\"inputTokenCount\\\":987654321,\\\"outputTokenCount\\\":987654321} here. ",
-    ("{\\\"schemaType\\\":\\\"ModelInvocationLog\\\",\\\"schemaVersion\\\":\\\"1.0\\\",\\\"modelId\\\":"
+    ("{\\\"schemaType\\\":\\\"ModelInvocationLog\\\",\\\"schemaVersion\\\":\\\"1.0\\\","
+     "\\\"modelId\\\":"
      "\\\"us.decoy.model-v1:0\\\",\\\"input\\\":{\\\"inputTokenCount\\\":424242}}\\n"),
-    "\\\"output\\\":{\\\"outputTokenCount\\\":31337}},\\\"errorCode\\\":\\\"ThrottlingException\\\"}\\n",
+    "\\\"output\\\":{\\\"outputTokenCount\\\":31337}},\\\"errorCode\\\":"
+    "\\\"ThrottlingException\\\"}\\n",
     "Close it: }}}]}\\\"]} and open it: {[{\\\"[ again. ",
     "C:\\\\Users\\\\decoy\\\\logs\\\\ and \\\\\\\\server\\\\share\\\\. ",
     "A string ends so: \\\\\\\" or so: \\\\\\\\\\\" and not before. ",
@@ -83,7 +86,7 @@ static struct {
     uint8_t lens[WORDS];
     uint16_t follow[WORDS][FOLLOWERS];
     uint16_t lookup[LOOKUP];
-} *lexicon;
+} * lexicon;
 static struct pool pools[POOL_KINDS];
 
 static void unit_begin(struct pool *p)
@@ -204,7 +207,7 @@ static const char *const lines[] = {
     "\\tprintf(\\\"@ %d @\\\\n\\\", @->@_@);\\n",
     "drwxr-xr-x  # @ @   # Nov  2 10:31 @_@.json\\n",
     "2026-11-02T1#:# INFO @.@.@ - @ @ @ id=$ took=#ms\\n",
-    "{\\\"@\\\": \\\"@ @\\\", \\\"@_@\\\": #, \\\"@\\\": [\\\"@\\\", \\\"@\\\"], \\\"@\\\": null},\\n",
+    "{\\\"@\\\": \\\"@ @\\\", \\\"@_@\\\": #, \\\"@\\\": [\\\"@\\\", \\\"@\\\"]},\\n",
     "src/@/@_@.py:#: @ @ @ @ `@` @ @\\n",
     "   #\xe2\x86\x92    return @(@, @.@)\\n",
     "   #\xe2\x86\x92        assert @_@(@) == @, \\\"@ @ @ @\\\"\\n",

@@ -92,8 +92,9 @@ bool rng_chance(struct rng *r, uint32_t per_10000)
 }
 
 /*
- * The number of leading zero bits of a random word is geometric with 1/2; with a linear part between
- * two steps that is an exponential distribution in pieces.  683/1024 makes the mean of the pieces come out at `mean`.
+ * The number of leading zero bits of a random word is geometric with 1/2; with a linear part
+ * between two steps that is an exponential distribution in pieces.  683/1024 makes the mean of the
+ * pieces come out at `mean`.
  */
 uint64_t rng_skewed(struct rng *r, uint32_t mean)
 {

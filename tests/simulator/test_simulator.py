@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 
 SIM = "build/release/bedrock-logs-sim"
 LOG_KEY = re.compile(
-    r"^(?P<prefix>.*/)?AWSLogs/(?P<account>\d{12})/BedrockModelInvocationLogs/(?P<region>[a-z0-9-]+)/"
+    r"^(.*/)?AWSLogs/\d{12}/BedrockModelInvocationLogs/[a-z0-9-]+/"
     r"(?P<hour>\d{4}/\d\d/\d\d/\d\d)/(?P<stamp>\d{8}T\d{9}Z)_[0-9a-f]{16}\.json(\.gz)?$")
 DATA_KEY = re.compile(
     r"AWSLogs/\d{12}/BedrockModelInvocationLogs/[a-z0-9-]+/\d{4}/\d\d/\d\d/\d\d/data/"
