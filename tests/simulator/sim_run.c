@@ -291,7 +291,9 @@ static void foreign_write(struct traffic *t, size_t i)
         buf_str(&t->key, services[k]);
         buf_char(&t->key, '/');
         buf_str(&t->key, s->region->name);
-        buf_lit(&t->key, "/2026/11/02/");
+        text.len = 0;
+        key_hour(&text, "", s, t->cfg->start);
+        buf_add(&t->key, text.p + text.len - 15, 12); /* /YYYY/MM/DD/ of .../YYYY/MM/DD/HH/ */
         buf_str(&t->key, s->account);
         buf_char(&t->key, '_');
         buf_str(&t->key, services[k]);
