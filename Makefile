@@ -49,7 +49,8 @@ all: $(BUILD)/bedrock-metrics
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
 
 $(BUILD)/bedrock-metrics: $(OBJECTS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
@@ -57,5 +58,12 @@ $(BUILD)/bedrock-metrics: $(OBJECTS)
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d)
+CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
+
+SIM_SOURCES := $(sort $(wildcard tests/simulator/*.c))
+SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o)
+$(BUILD)/bedrock-logs-sim: $(SIM_OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
+
+-include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d)
 .PHONY: all clean

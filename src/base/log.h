@@ -57,6 +57,9 @@ static inline struct log_field log_u64(const char *key, uint64_t number)
     log_event((level), (message), (const struct log_field[]){__VA_ARGS__},                         \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
+/* The same without details. */
+#define LOG_MESSAGE(level, message) log_event((level), (message), NULL, 0)
+
 /* "DEBUG".."ERROR", any case; ST_USAGE otherwise. */
 NODISCARD enum status log_level_parse(struct view name, enum log_level *out);
 

@@ -22,14 +22,14 @@ struct object_counter {
     void *progress_context;
     /* of the current object */
     struct view key;
-    struct record_tally records;
+    struct tally seen; /* its records and times */
     uint64_t skips;
     enum status fault; /* of counting; scanning goes on without */
 };
 
 static void skip(struct object_counter *c, enum record_skip why, uint64_t offset)
 {
-    c->records.skipped[why]++;
+    c->seen.records.skipped[why]++;
     if (c->options.log_skips && c->skips < LOGGED_SKIPS)
         LOG_EVENT(LOG_WARN, "text skipped", log_view("object", c->key), log_u64("offset", offset),
                   log_cstr("reason", record_skip_name(why)));
@@ -47,7 +47,7 @@ static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,
 {
     struct object_counter *c = context;
     struct record record;
-    c->records.found++;
+    c->seen.records.found++;
     if (outcome == SCAN_MALFORMED) {
         skip(c, RECORD_MALFORMED, offset);
     } else if (outcome == SCAN_NOT_INVOCATION_LOG) {
@@ -57,7 +57,8 @@ static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,
     } else if (!in_range(c, record.time)) {
         skip(c, RECORD_OUT_OF_RANGE, offset);
     } else {
-        c->records.counted++;
+        c->seen.records.counted++;
+        tally_see_time(&c->seen, record.time.seconds);
         if (c->fault == ST_OK)
             c->fault = aggregate_add(c->aggregate, &record);
     }
@@ -159,7 +160,7 @@ enum status object_counter_run(struct object_counter *c, struct view key,
                                struct byte_stream *stream, struct tally *tally, struct error *err)
 {
     c->key = key;
-    c->records = (struct record_tally){0};
+    c->seen = (struct tally){0};
     c->skips = 0;
     c->fault = ST_OK;
     *tally = (struct tally){0};
@@ -177,7 +178,7 @@ enum status object_counter_run(struct object_counter *c, struct view key,
         aggregate_rollback(c->aggregate);
         return st;
     }
-    tally->records = c->records;
+    *tally = c->seen;
     tally->bytes_read = content_bytes_read(c->content);
     tally->bytes_inflated = content_bytes_inflated(c->content);
     return ST_OK;

@@ -68,11 +68,6 @@ struct pool {
 
 enum { MAX_JOBS = 64 };
 
-static bool stopped(const struct pool *pool)
-{
-    return pool->options->stop != NULL && *pool->options->stop != 0;
-}
-
 static void fail_run(struct pool *pool, enum status st, const struct error *err)
 {
     pthread_mutex_lock(&pool->locked.mutex);
@@ -226,6 +221,10 @@ static void count_object(struct worker *worker, const struct object_ref *ref)
 
 /* ---- listing ---- */
 
+/*
+ * Hand an object to the workers.  ST_TOO_BIG: the queue is full, so the listing thread counts it
+ * itself rather than wait.
+ */
 static enum status enqueue(struct pool *pool, const struct object_ref *ref)
 {
     char *key = malloc(ref->key.len + 1);
@@ -234,10 +233,11 @@ static enum status enqueue(struct pool *pool, const struct object_ref *ref)
     memcpy(key, ref->key.ptr, ref->key.len);
     key[ref->key.len] = '\0';
     pthread_mutex_lock(&pool->locked.mutex);
-    while (pool->locked.length == QUEUE_LENGTH && pool->locked.fault == ST_OK && !stopped(pool))
-        pthread_cond_wait(&pool->locked.changed, &pool->locked.mutex);
     enum status st = pool->locked.fault;
-    if (st == ST_OK && pool->locked.length < QUEUE_LENGTH) {
+    if (st == ST_OK && pool->locked.length == QUEUE_LENGTH) {
+        pool->locked.busy++;
+        st = ST_TOO_BIG;
+    } else if (st == ST_OK) {
         size_t at = (pool->locked.head + pool->locked.length++) % QUEUE_LENGTH;
         struct work *work = &pool->locked.queue[at];
         *work = (struct work){*ref, key};
@@ -250,6 +250,16 @@ static enum status enqueue(struct pool *pool, const struct object_ref *ref)
     return st;
 }
 
+static enum status end_object(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->locked.mutex);
+    pool->locked.busy--;
+    enum status st = pool->locked.fault;
+    pthread_cond_broadcast(&pool->locked.changed);
+    pthread_mutex_unlock(&pool->locked.mutex);
+    return st;
+}
+
 /* The listing belongs to the calling thread, whose tally is that of the first worker. */
 static enum status on_found(void *context, const struct object_ref *ref, enum object_found found,
                             const struct error *err)
@@ -257,8 +267,6 @@ static enum status on_found(void *context, const struct object_ref *ref, enum ob
     struct pool *pool = context;
     struct worker *first = &pool->workers[0];
     struct tally *tally = &first->tally;
-    if (stopped(pool))
-        return ST_CANCELLED;
     if (found == OBJECT_FAILED) {
         tally->objects.found++;
         tally->objects.failed++;
@@ -277,8 +285,13 @@ static enum status on_found(void *context, const struct object_ref *ref, enum ob
         LOG_EVENT(LOG_DEBUG, "object named before", log_view("object", ref->key));
         return ST_OK;
     }
-    if (pool->count > 1)
-        return enqueue(pool, ref);
+    if (pool->count > 1) {
+        enum status st = enqueue(pool, ref);
+        if (st != ST_TOO_BIG)
+            return st;
+        count_object(first, ref);
+        return end_object(pool);
+    }
     count_object(first, ref);
     return pool->locked.fault;
 }
@@ -288,12 +301,35 @@ static enum status list_all(struct pool *pool, struct source *const *sources, si
     enum status st = ST_OK;
     for (size_t i = 0; i < count && st == ST_OK; i++)
         st = source_list(sources[i], on_found, pool);
-    if (st != ST_OK && st != ST_CANCELLED)
+    if (st != ST_OK)
         fail_run(pool, st, &(struct error){.text = "out of memory"});
     return st;
 }
 
 /* ---- workers ---- */
+
+static void become_idle(struct pool *pool, struct worker *worker)
+{
+    worker->helper.scan_for = NULL;
+    pool->locked.idle[pool->locked.idle_count++] = worker;
+    pool->idle_hint = pool->locked.idle_count;
+}
+
+static void stop_idling(struct pool *pool, const struct worker *worker)
+{
+    for (unsigned i = 0; i < pool->locked.idle_count; i++) {
+        if (pool->locked.idle[i] == worker) {
+            pool->locked.idle[i] = pool->locked.idle[--pool->locked.idle_count];
+            break;
+        }
+    }
+    pool->idle_hint = pool->locked.idle_count;
+}
+
+static bool may_come(const struct pool *pool)
+{
+    return pool->locked.fault == ST_OK && (!pool->locked.listed || pool->locked.busy > 0);
+}
 
 /* Wait for an object, helping others meanwhile; false: there will be none. */
 static bool next_work(struct worker *worker, struct work *work)
@@ -302,9 +338,7 @@ static bool next_work(struct worker *worker, struct work *work)
     bool found = false;
     pthread_mutex_lock(&pool->locked.mutex);
     for (;;) {
-        if (stopped(pool) || pool->locked.fault != ST_OK)
-            break;
-        if (pool->locked.length > 0) {
+        if (pool->locked.fault == ST_OK && pool->locked.length > 0) {
             *work = pool->locked.queue[pool->locked.head];
             pool->locked.head = (pool->locked.head + 1) % QUEUE_LENGTH;
             pool->locked.length--;
@@ -312,35 +346,19 @@ static bool next_work(struct worker *worker, struct work *work)
             found = true;
             break;
         }
-        if (pool->locked.listed && pool->locked.busy == 0)
+        if (!may_come(pool))
             break;
-        if (!pool->locked.listed) {
+        become_idle(pool, worker);
+        while (worker->helper.scan_for == NULL && pool->locked.length == 0 && may_come(pool))
             pthread_cond_wait(&pool->locked.changed, &pool->locked.mutex);
+        if (worker->helper.scan_for == NULL) {
+            stop_idling(pool, worker);
             continue;
         }
-        /* Nothing left to take, but others are at work: be ready to help. */
-        worker->helper.scan_for = NULL;
-        pool->locked.idle[pool->locked.idle_count++] = worker;
-        pool->idle_hint = pool->locked.idle_count;
-        while (worker->helper.scan_for == NULL && pool->locked.busy > 0 && !stopped(pool))
-            pthread_cond_wait(&pool->locked.changed, &pool->locked.mutex);
-        if (worker->helper.scan_for == NULL)
-            break;
         pthread_mutex_unlock(&pool->locked.mutex);
         help(&worker->helper);
         pthread_mutex_lock(&pool->locked.mutex);
     }
-    if (!found) {
-        /* No longer to be taken as a helper. */
-        for (unsigned i = 0; i < pool->locked.idle_count; i++) {
-            if (pool->locked.idle[i] == worker) {
-                pool->locked.idle[i] = pool->locked.idle[--pool->locked.idle_count];
-                break;
-            }
-        }
-        pool->idle_hint = pool->locked.idle_count;
-    }
-    pthread_cond_broadcast(&pool->locked.changed);
     pthread_mutex_unlock(&pool->locked.mutex);
     return found;
 }
@@ -348,15 +366,11 @@ static bool next_work(struct worker *worker, struct work *work)
 static void *worker_main(void *context)
 {
     struct worker *worker = context;
-    struct pool *pool = worker->pool;
     struct work work;
     while (next_work(worker, &work)) {
         count_object(worker, &work.ref);
         free(work.key);
-        pthread_mutex_lock(&pool->locked.mutex);
-        pool->locked.busy--;
-        pthread_cond_broadcast(&pool->locked.changed);
-        pthread_mutex_unlock(&pool->locked.mutex);
+        (void)end_object(worker->pool);
     }
     return NULL;
 }
@@ -389,7 +403,7 @@ static void join_workers(struct pool *pool)
     pthread_cond_broadcast(&pool->locked.changed);
     pthread_mutex_unlock(&pool->locked.mutex);
     /* The listing is done: this thread works too. */
-    if (pool->count > 1 && pool->locked.fault == ST_OK)
+    if (pool->count > 1)
         (void)worker_main(&pool->workers[0]);
     for (unsigned i = 1; i < pool->count; i++) {
         if (pool->workers[i].started)
@@ -475,9 +489,7 @@ enum status pipeline_run(struct source *const *sources, size_t source_count,
     else
         fail_run(pool, st, &(struct error){.text = "out of memory"});
     join_workers(pool);
-    if (stopped(pool))
-        st = ST_CANCELLED;
-    else if (pool->locked.fault != ST_OK)
+    if (pool->locked.fault != ST_OK)
         st = pool->locked.fault;
     if (st == ST_OK)
         st = merge_workers(pool, result, tally);

@@ -8,8 +8,6 @@
 #ifndef RUN_PIPELINE_H
 #define RUN_PIPELINE_H
 
-#include <signal.h>
-
 #include "objects/source.h"
 #include "run/object_counter.h"
 
@@ -17,9 +15,8 @@ struct progress;
 
 struct pipeline_options {
     struct counter_options counter;
-    unsigned jobs;                     /* at least 1 */
-    struct progress *progress;         /* may be NULL */
-    const volatile sig_atomic_t *stop; /* set by a signal: end with ST_CANCELLED; may be NULL */
+    unsigned jobs;             /* at least 1 */
+    struct progress *progress; /* may be NULL */
 };
 
 /*

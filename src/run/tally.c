@@ -7,6 +7,15 @@ const char *record_skip_name(enum record_skip skip)
     return names[skip];
 }
 
+void tally_see_time(struct tally *tally, int64_t seconds)
+{
+    if (!tally->has_times || seconds < tally->first_time)
+        tally->first_time = seconds;
+    if (!tally->has_times || seconds > tally->last_time)
+        tally->last_time = seconds;
+    tally->has_times = true;
+}
+
 void record_tally_add(struct record_tally *into, const struct record_tally *from)
 {
     into->found += from->found;
@@ -26,6 +35,10 @@ void tally_add(struct tally *into, const struct tally *from)
     record_tally_add(&into->records, &from->records);
     into->bytes_read += from->bytes_read;
     into->bytes_inflated += from->bytes_inflated;
+    if (from->has_times) {
+        tally_see_time(into, from->first_time);
+        tally_see_time(into, from->last_time);
+    }
 }
 
 uint64_t tally_objects_skipped(const struct tally *tally)

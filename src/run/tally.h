@@ -24,10 +24,15 @@ struct tally {
     } objects;
     struct record_tally records; /* of counted objects, as the bytes are */
     uint64_t bytes_read, bytes_inflated;
+    bool has_times; /* some record was counted: the earliest and latest second of them */
+    int64_t first_time, last_time;
 };
 
 /* "malformed", "not_invocation_log", "invalid", "out_of_range" */
 const char *record_skip_name(enum record_skip skip);
+
+/* A record of this time was counted. */
+void tally_see_time(struct tally *tally, int64_t seconds);
 
 void record_tally_add(struct record_tally *into, const struct record_tally *from);
 void tally_add(struct tally *into, const struct tally *from);

@@ -1,0 +1,53 @@
+/* main.c: which command. */
+#include <stdio.h>
+
+#include "base/suggest.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"aggregate", "sum up the logs that exist now", cmd_aggregate},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void help(FILE *out)
+{
+    fprintf(out, "Usage: bedrock-metrics [--help|--version] COMMAND [OPTIONS]\n\n"
+                 "Usage and cost of Amazon Bedrock from its invocation logs, over all Regions.\n\n"
+                 "Commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n\"bedrock-metrics COMMAND --help\" says more about one.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("bedrock-metrics %s\n", BM_VERSION);
+        return EXIT_DONE;
+    }
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    const char *near = suggest_name(view_of(argv[1]), names, COMMAND_COUNT);
+    char text[256];
+    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s%s", argv[1],
+                   near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    return usage_error("", text);
+}

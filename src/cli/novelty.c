@@ -1,0 +1,33 @@
+#include "cli/novelty.h"
+
+#include <pthread.h>
+
+#include "aggregate/interner.h"
+#include "base/log.h"
+
+enum { MAX_REPORTED = 256 };
+
+void novelty_report(enum novelty what, struct view text)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t reported[MAX_REPORTED];
+    static size_t count;
+    uint64_t hash = hash_bytes(text) * 2 + (uint64_t)what;
+    bool fresh = true;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < count && fresh; i++)
+        fresh = reported[i] != hash;
+    /* Past the ceiling nothing new is said: the point has been made. */
+    fresh = fresh && count < MAX_REPORTED;
+    if (fresh)
+        reported[count++] = hash;
+    pthread_mutex_unlock(&mutex);
+    if (!fresh)
+        return;
+    if (what == NOVELTY_GEOGRAPHY)
+        LOG_EVENT(LOG_WARN, "unknown geography, counted as CrossRegion",
+                  log_view("geography", view_first(text, 64)));
+    else
+        LOG_EVENT(LOG_WARN, "unknown schemaVersion, counted as 1.0",
+                  log_view("schemaVersion", view_first(text, 64)));
+}

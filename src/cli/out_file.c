@@ -1,0 +1,110 @@
+#include "cli/out_file.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* For the signal handler: one result at a time is being written. */
+static char *volatile unfinished;
+
+static void on_signal(int number)
+{
+    static const char text[] = "\ninterrupted\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)written;
+    if (unfinished != NULL)
+        unlink(unfinished);
+    _exit(128 + number);
+}
+
+void out_file_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static enum status open_temporary(struct out_file *out, struct error *err)
+{
+    size_t n = strlen(out->path) + 8;
+    char *name = malloc(n);
+    if (name == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    (void)snprintf(name, n, "%s.XXXXXX", out->path);
+    int fd = mkstemp(name);
+    if (fd < 0) {
+        free(name);
+        return error_set(err, ST_IO, "%s: %s", out->path, strerrordesc_np(errno));
+    }
+    /* mkstemp makes it private; a result has the permissions of any new file. */
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    (void)fchmod(fd, 0666 & ~mask);
+    out->temporary = name;
+    unfinished = name;
+    out->file = fdopen(fd, "w");
+    if (out->file == NULL) {
+        close(fd);
+        out_file_abandon(out);
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    }
+    return ST_OK;
+}
+
+enum status out_file_open(struct out_file *out, const char *path, struct error *err)
+{
+    struct stat st;
+    *out = (struct out_file){0};
+    if (path == NULL || strcmp(path, "-") == 0) {
+        out->file = stdout;
+        return ST_OK;
+    }
+    out->path = path;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        out->file = fopen(path, "we");
+        if (out->file == NULL)
+            return error_set(err, ST_IO, "%s: %s", path, strerrordesc_np(errno));
+        return ST_OK;
+    }
+    return open_temporary(out, err);
+}
+
+enum status out_file_close(struct out_file *out, struct error *err)
+{
+    const char *name = out->path != NULL ? out->path : "standard output";
+    bool failed = fflush(out->file) != 0 || ferror(out->file) != 0;
+    int code = errno;
+    if (out->path == NULL)
+        return failed ? error_set(err, ST_IO, "%s: %s", name, strerrordesc_np(code)) : ST_OK;
+    failed = fclose(out->file) != 0 || failed;
+    out->file = NULL;
+    if (!failed && out->temporary != NULL && rename(out->temporary, out->path) != 0) {
+        code = errno;
+        failed = true;
+    }
+    if (failed) {
+        out_file_abandon(out);
+        return error_set(err, ST_IO, "%s: %s", name, strerrordesc_np(code));
+    }
+    unfinished = NULL;
+    free(out->temporary);
+    out->temporary = NULL;
+    return ST_OK;
+}
+
+void out_file_abandon(struct out_file *out)
+{
+    if (out->file != NULL && out->path != NULL)
+        fclose(out->file);
+    out->file = NULL;
+    if (out->temporary != NULL) {
+        unlink(out->temporary);
+        unfinished = NULL;
+        free(out->temporary);
+        out->temporary = NULL;
+    }
+}

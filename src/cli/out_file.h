@@ -1,0 +1,33 @@
+/*
+ * out_file.h: where a result goes: standard output, or a file that appears whole or not at all.
+ */
+#ifndef CLI_OUT_FILE_H
+#define CLI_OUT_FILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+struct out_file {
+    FILE *file;
+    const char *path; /* NULL: standard output */
+    char *temporary;  /* renamed to `path` at the end; NULL: written in place */
+};
+
+/*
+ * Open.  `path` NULL or "-" is standard output.  A regular or new file is written beside its place
+ * first; a device or pipe in place.  An interrupt removes the temporary file.
+ */
+NODISCARD enum status out_file_open(struct out_file *out, const char *path, struct error *err);
+
+/* Flush, close and put into place.  Any failed write shows here. */
+NODISCARD enum status out_file_close(struct out_file *out, struct error *err);
+
+/* Close and forget what was written. */
+void out_file_abandon(struct out_file *out);
+
+/* End the process on SIGINT and SIGTERM with 130 and 143, leaving no temporary file behind. */
+void out_file_catch_signals(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* interval.h: lengths of buckets and points in time as people write them. */
+#ifndef RUN_INTERVAL_H
+#define RUN_INTERVAL_H
+
+#include "base/rfc3339.h"
+
+/* "1m", "5m", "1h", "1d", or "all" (0). ST_USAGE otherwise. */
+NODISCARD enum status interval_parse(struct view text, int64_t *seconds);
+
+/*
+ * A date-time of RFC 3339, a date (midnight UTC), or a span before `now`: "90m", "36h", "7d", "2w".
+ * ST_USAGE otherwise.
+ */
+NODISCARD enum status time_parse(struct view text, struct instant now, struct instant *out);
+
+#endif
