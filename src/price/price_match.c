@@ -206,14 +206,10 @@ static void resolve(const struct prices *prices, const struct price_query *query
             x->model_rule = PRICE_MODEL_OPAQUE;
         x->geography_rule = x->geography.len > 0 ? PRICE_GEOGRAPHY_GIVEN : PRICE_GEOGRAPHY_NONE;
     } else {
-        struct view prefix = VIEW_EMPTY;
-        bool cut = cut_geography(prices, &x->name, &prefix);
-        if (x->geography.len > 0) {
-            x->geography_rule = PRICE_GEOGRAPHY_GIVEN;
-        } else if (cut) {
-            x->geography = prefix;
+        if (x->geography.len > 0)
+            x->geography_rule = PRICE_GEOGRAPHY_GIVEN; /* and taken off: never a second time */
+        else if (cut_geography(prices, &x->name, &x->geography))
             x->geography_rule = PRICE_GEOGRAPHY_PREFIX;
-        }
         x->context_suffix = context_suffix(x->name);
         x->name = view_first(x->name, x->name.len - x->context_suffix.len);
         model = find_model(prices, x->name, &x->model_rule);

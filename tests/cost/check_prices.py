@@ -65,10 +65,10 @@ class Prices:
         else:
             name = resource
         labels = name.split(".")
-        if len(labels) > 2 and labels[0] != "" and (
+        if not geography and len(labels) > 2 and labels[0] != "" and (
                 labels[0] in KNOWN_GEOGRAPHIES
                 or (labels[0] not in self.vendors and labels[1] in self.vendors)):
-            geography = geography or labels[0]
+            geography = labels[0]
             name = name[len(labels[0]) + 1:]
         name = re.sub(r":(?:[0-9]+k|mm)$", "", name)
         if name in self.by_model:
@@ -136,7 +136,8 @@ ODD = [
     "", ".", "a", "us.", "us.anthropic", "global.anthropic.claude", "anthropic.claude",
     "anthropic.claude-opus-4", "anthropic.claude-opus", "anthropic.claude-sonnet-5:200k:0",
     "amazon.nova-pro-v1:0:300k", "us.amazon.nova-pro-v1:0:300k", "mx.anthropic.claude-sonnet-5",
-    "us.us.anthropic.claude-sonnet-5", "openai.gpt-5.6", "openai.gpt-7-sol", "deepseek.v3",
+    "us.us.anthropic.claude-sonnet-5", "amazon.anthropic.claude-sonnet-5", "openai.gpt-5.6",
+    "openai.gpt-7-sol", "deepseek.v3",
     "us.deepseek.v3.2", "kr.deepseek.r1-v1:0", "ANTHROPIC.CLAUDE-SONNET-5", "-v1", ":0", "-v1:0",
     "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-5",
     "arn:aws:bedrock:::foundation-model/amazon.nova-pro-v1:0:300k",
