@@ -58,7 +58,7 @@ struct prices_info {
  * it: a row replaces the one of the same model, scope, from and over, an alias that of the same id.
  * Both texts are copied.  ST_USAGE: a text is not such a list, and err->text begins with the
  * path to the fault, such as `prices[12].input`; err->offset is set for faults of JSON itself.
- * ST_NO_MEMORY.  Free with prices_free().
+ * ST_NO_MEMORY (inside the JSON library it can look like invalid JSON).  Free with prices_free().
  */
 NODISCARD enum status prices_new(struct view base, struct view own, struct prices **out,
                                  struct error *err);

@@ -298,9 +298,11 @@ static enum status load_document(struct view text, json_t **out, struct error *e
 
     if (text.len > PRICE_FILE_MAX_BYTES)
         return error_set(err, ST_TOO_BIG, "a price list may have 16 MiB at most");
-    json_t *document = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &fail);
+    const char *bytes = text.len == 0 ? "" : text.ptr; /* jansson takes no NULL */
+    json_t *document = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &fail);
     if (document == NULL) {
-        if (json_error_code(&fail) == json_error_out_of_memory)
+        /* jansson names no place when an allocation failed. */
+        if (fail.line < 0 || json_error_code(&fail) == json_error_out_of_memory)
             return error_set(err, ST_NO_MEMORY, "no memory for the price list");
         enum status st = error_set(err, ST_USAGE, "line %d, column %d: is no valid JSON", fail.line,
                                    fail.column);

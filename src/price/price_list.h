@@ -47,4 +47,11 @@ uint32_t price_find_stem(const struct prices *prices, struct view stem, uint32_t
 /* Geographies that may stand before `vendor.model` and as a scope. */
 bool price_known_geography(struct view label);
 
+/*
+ * Steps 1 to 5 of the matching rule, for price_match() and price_explain() alike: fills *x up to
+ * and with its line.
+ */
+void price_resolve(const struct prices *prices, const struct price_query *query,
+                   struct price_explanation *x);
+
 #endif

@@ -3,8 +3,8 @@
 
 Usage: check_prices.py PRICE_TOOL [--list FILE] [--own FILE]
 
-Reads the price list with Python's decimal arithmetic, applies the matching rule of data/README.md in
-its own words, and compares row, amount, unpriced and approximate tokens with what PRICE_TOOL
+Reads the price list with Python's decimal arithmetic, applies the matching rule of data/README.md
+in its own words, and compares row, amount, unpriced and approximate tokens with what PRICE_TOOL
 (price_tool.c, the program's own code) says: every model in every spelling, in every geography and
 Region, on the days around each price change, with prompts around each length threshold.
 """
@@ -147,7 +147,8 @@ ODD = [
     "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
     "application-inference-profile/abcdefghijkl", "custom-model/anthropic.claude-v2:1/abc",
     "arn:aws:bedrock:us-east-1:1:provisioned-model/abc", "imported-model/abc", "prompt/X:1",
-    "arn:aws:sagemaker:us-east-1:1:endpoint/x", "arn:aws:bedrock:us-east-1:1:default-prompt-router/x",
+    "arn:aws:sagemaker:us-east-1:1:endpoint/x",
+    "arn:aws:bedrock:us-east-1:1:default-prompt-router/x",
     "arn:aws:bedrock", "arn:::::", "arn::::::", "arn:aws:bedrock:us-east-1:1:anthropic.claude-v2",
 ]
 

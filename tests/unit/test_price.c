@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/rfc3339.h"
 #include "price/price.h"
@@ -664,6 +665,44 @@ static void a_cache_keeps_its_keys_apart(void **state)
     price_cache_free(cache);
 }
 
+/* Each with its own cache on the one list; the thread sanitizer watches. */
+static void *price_everything(void *sum)
+{
+    struct price_cache *cache = NULL;
+    const struct price_usage usage = {100000, 200000, 3, 4};
+    u128 total = 0;
+
+    if (price_cache_new(builtin, 64, &cache) != ST_OK)
+        return NULL;
+    for (size_t i = 0; i < prices_info(builtin).rows; i++) {
+        const struct price_query query = {.model = prices_row(builtin, i)->model,
+                                          .region = VIEW_LIT("eu-west-2")};
+        struct price_line line;
+        struct price_cost cost;
+        price_cache_match(cache, &query, &line);
+        price_line_cost(&line, 20600, &usage, &cost);
+        total += cost.usd_e12;
+    }
+    price_cache_free(cache);
+    *(u128 *)sum = total;
+    return NULL;
+}
+
+static void threads_share_a_list(void **state)
+{
+    pthread_t threads[4];
+    u128 sums[COUNT_OF(threads)] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, price_everything, &sums[i]), 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(sums[0] > 0);
+    for (size_t i = 1; i < COUNT_OF(threads); i++)
+        assert_true(sums[i] == sums[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -682,6 +721,7 @@ int main(void)
         cmocka_unit_test(files_are_read),
         cmocka_unit_test(a_cache_answers_as_the_list),
         cmocka_unit_test(a_cache_keeps_its_keys_apart),
+        cmocka_unit_test(threads_share_a_list),
     };
 
     return cmocka_run_group_tests(tests, open_builtin, free_builtin);
