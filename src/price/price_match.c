@@ -1,4 +1,5 @@
 #include "price/price_list.h"
+#include "records/model_id.h"
 
 /*
  * From a model id to the rows that price it, by the rule of data/README.md; the numbers in the
@@ -44,8 +45,11 @@ static bool cut_arn(struct view text, bool *arn, struct view *id)
     return true;
 }
 
+/* Known to this version, or by a user's own rows. */
 static bool is_vendor(const struct prices *prices, struct view label)
 {
+    if (model_id_is_vendor(label))
+        return true;
     for (uint32_t i = 0; i < prices->n_models; i++) {
         struct view id = prices->models[i].id;
         if (id.len > label.len && view_starts(id, label) && id.ptr[label.len] == '.')

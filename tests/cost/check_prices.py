@@ -46,6 +46,7 @@ class Prices:
             scopes = self.by_model.setdefault(model, {})
             scopes.setdefault(scope, {}).setdefault(day, {})[over] = row
         self.vendors = {model.split(".")[0] for model in self.by_model}
+        self.vendors |= {row["model"].split(".")[0] for row in base["unit_prices"]}
         self.stems = {}
         for model in self.by_model:
             self.stems.setdefault(VERSION.sub("", model), []).append(model)
@@ -136,7 +137,8 @@ ODD = [
     "", ".", "a", "us.", "us.anthropic", "global.anthropic.claude", "anthropic.claude",
     "anthropic.claude-opus-4", "anthropic.claude-opus", "anthropic.claude-sonnet-5:200k:0",
     "amazon.nova-pro-v1:0:300k", "us.amazon.nova-pro-v1:0:300k", "mx.anthropic.claude-sonnet-5",
-    "us.us.anthropic.claude-sonnet-5", "amazon.anthropic.claude-sonnet-5", "openai.gpt-5.6",
+    "us.us.anthropic.claude-sonnet-5", "amazon.anthropic.claude-sonnet-5", "stability.anthropic.claude-sonnet-5",
+    "openai.gpt-5.6",
     "openai.gpt-7-sol", "deepseek.v3",
     "us.deepseek.v3.2", "kr.deepseek.r1-v1:0", "ANTHROPIC.CLAUDE-SONNET-5", "-v1", ":0", "-v1:0",
     "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-5",

@@ -17,6 +17,7 @@
 #include "base/rfc3339.h"
 #include "price/price.h"
 #include "price/price_cache.h"
+#include "records/model_id.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define USD(dollars) ((u128)(dollars)*1000000000000)
@@ -172,6 +173,44 @@ static void every_spelling_finds_its_model(void **state)
         if (x.model_rule != table[i].rule)
             fail_msg("%s: rule %d, expected %d", table[i].id, x.model_rule, table[i].rule);
         assert_true((x.row != NULL) == (table[i].model[0] != '\0'));
+    }
+}
+
+/* A record's classification, priced, costs what its id costs. */
+static void a_classified_id_costs_the_same(void **state)
+{
+    static const char *const before[] = {
+        "",
+        "us.",
+        "global.",
+        "kr.",
+        "stability.",
+        "arn:aws:bedrock:eu-west-1::foundation-model/",
+        "arn:aws:bedrock:::foundation-model/",
+        "arn:aws:bedrock:eu-west-1:1:inference-profile/eu.",
+        "arn:aws:bedrock:eu-west-1:1:inference-profile/global.",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:1:inference-profile/us-gov.",
+        "arn:aws:bedrock:eu-west-1:1:application-inference-profile/",
+        "arn:aws:bedrock:eu-west-1:1:provisioned-model/",
+    };
+    static const char *const regions[] = {"eu-west-2", "us-gov-west-1"};
+
+    (void)state;
+    for (size_t i = 0; i < prices_info(builtin).rows * COUNT_OF(before) * COUNT_OF(regions); i++) {
+        struct view model = prices_row(builtin, i / COUNT_OF(before) / COUNT_OF(regions))->model;
+        struct view region = view_of(regions[i % COUNT_OF(regions)]);
+        char id[512];
+        struct model_class class;
+        struct price_line by_id;
+        struct price_line by_class;
+        snprintf(id, sizeof(id), "%s%.*s", before[i / COUNT_OF(regions) % COUNT_OF(before)],
+                 (int)model.len, model.ptr);
+        model_id_classify(view_of(id), &class);
+        price_match(builtin, &(struct price_query){view_of(id), VIEW_EMPTY, region}, &by_id);
+        price_match(builtin, &(struct price_query){class.model, class.geography, region},
+                    &by_class);
+        if (by_id.rows != by_class.rows || by_id.approximate != by_class.approximate)
+            fail_msg("%s", id);
     }
 }
 
@@ -707,6 +746,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_spelling_finds_its_model),
+        cmocka_unit_test(a_classified_id_costs_the_same),
         cmocka_unit_test(the_first_scope_with_a_row_prices),
         cmocka_unit_test(day_and_length_choose_the_row),
         cmocka_unit_test(amounts_are_exact),
