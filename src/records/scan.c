@@ -87,6 +87,7 @@ struct scanner *scanner_new(const struct scan_options *options, scan_text_fn *on
     size_t bytes = 1;
     for (size_t i = 0; i < options->metadata_key_count; i++)
         bytes += options->metadata_keys[i].len;
+    s->node_count = 1;
     s->metadata_bytes = malloc(bytes);
     if (s->metadata_bytes == NULL) {
         free(s);
@@ -269,8 +270,7 @@ static void forget_text(struct scanner *s, size_t first, size_t count)
     memset(&s->record.text[first], 0, count * sizeof(s->record.text[0]));
 }
 
-/* A repeated object replaces the earlier one with all its members. */
-static enum member begin_inside(struct scanner *s, enum member member)
+void scan_begin_inside(struct scanner *s, enum member member)
 {
     struct scan_count *number = s->record.number;
     switch (member) {
@@ -283,22 +283,50 @@ static enum member begin_inside(struct scanner *s, enum member member)
     case MEMBER_OUTPUT:
         number[NUMBER_OUTPUT] = s->record.latency = (struct scan_count){0, VALUE_ABSENT};
         break;
+    case MEMBER_LATENCY_BODY: s->record.latency = (struct scan_count){0, VALUE_ABSENT}; break;
     default: break;
     }
-    return member;
 }
 
-static enum member member_of_record(struct scanner *s, const char *name, size_t len)
+unsigned scan_learn_name(struct scanner *s, unsigned from, const uint8_t *name, size_t len,
+                         enum member inside, enum member member)
+{
+    if (len + 3 > NAME_NODE_BYTES)
+        return 0;
+    unsigned at = 1;
+    for (; at < s->node_count; at++) {
+        const struct name_node *node = &s->node[at];
+        if (node->len == len + 3 && node->inside == inside &&
+            memcmp(node->bytes + 1, name, len) == 0)
+            break;
+    }
+    if (at == NAME_NODES)
+        return 0;
+    if (at == s->node_count) {
+        struct name_node *node = &s->node[s->node_count++];
+        *node = (struct name_node){.len = (uint32_t)len + 3, .inside = inside, .member = member};
+        node->bytes[0] = node->bytes[len + 1] = '"';
+        memcpy(node->bytes + 1, name, len);
+        node->bytes[len + 2] = ':';
+    }
+    if (s->node[from].next[0] != at) {
+        s->node[from].next[1] = s->node[from].next[0];
+        s->node[from].next[0] = (uint8_t)at;
+    }
+    return at;
+}
+
+static enum member member_of_record(const char *name, size_t len)
 {
     enum scan_field field;
     switch (len) {
     case 5:
         if (is(name, "input", 5))
-            return begin_inside(s, MEMBER_INPUT);
+            return MEMBER_INPUT;
         return MEMBER_SKIP;
     case 6:
         if (is(name, "output", 6))
-            return begin_inside(s, MEMBER_OUTPUT);
+            return MEMBER_OUTPUT;
         if (!is(name, "region", 6))
             return MEMBER_SKIP;
         field = FIELD_REGION;
@@ -310,7 +338,7 @@ static enum member member_of_record(struct scanner *s, const char *name, size_t 
         break;
     case 8:
         if (is(name, "identity", 8))
-            return begin_inside(s, MEMBER_IDENTITY);
+            return MEMBER_IDENTITY;
         return MEMBER_SKIP;
     case 9:
         if (is(name, "timestamp", 9))
@@ -336,7 +364,7 @@ static enum member member_of_record(struct scanner *s, const char *name, size_t 
         break;
     case 15:
         if (is(name, "requestMetadata", 15))
-            return begin_inside(s, MEMBER_METADATA);
+            return MEMBER_METADATA;
         if (!is(name, "inferenceRegion", 15))
             return MEMBER_SKIP;
         field = FIELD_INFERENCE_REGION;
@@ -365,10 +393,8 @@ static enum member member_inside(struct scanner *s, const char *name, size_t len
     case MEMBER_OUTPUT:
         if (len == 16 && is(name, "outputTokenCount", 16))
             return number_member(NUMBER_OUTPUT);
-        if (s->want_latency && len == 14 && is(name, "outputBodyJson", 14)) {
-            s->record.latency = (struct scan_count){0, VALUE_ABSENT};
+        if (s->want_latency && len == 14 && is(name, "outputBodyJson", 14))
             return MEMBER_LATENCY_BODY;
-        }
         return MEMBER_SKIP;
     case MEMBER_IDENTITY:
         if (len == 3 && is(name, "arn", 3))
@@ -386,7 +412,7 @@ static enum member member_inside(struct scanner *s, const char *name, size_t len
 
 enum member scan_member(struct scanner *s, const char *name, size_t len)
 {
-    return s->level == 1 ? member_of_record(s, name, len) : member_inside(s, name, len);
+    return s->level == 1 ? member_of_record(name, len) : member_inside(s, name, len);
 }
 
 /* ---- values ---- */

@@ -8,6 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    __m256i hit = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p),
+                                    _mm256_loadu_si256((const __m256i *)(const void *)q));
+    return _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(hit), n) == 0;
+}
+
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {
     const __m256i quote = _mm256_set1_epi8('"');

@@ -181,27 +181,6 @@ static inline bool is_delimiter(uint8_t c)
            c == '"';
 }
 
-/* A small count followed by the end of its member, the usual case; otherwise NULL. */
-static inline const uint8_t *quick_count(struct scanner *s, const uint8_t *p, const uint8_t *end)
-{
-    if (end - p < 20)
-        return NULL;
-    uint64_t value = (uint64_t)(*p - '0');
-    const uint8_t *q = p + 1;
-    if (value != 0) {
-        for (; q < p + 15; q++) {
-            uint64_t digit = (uint64_t)(*q - '0');
-            if (digit > 9)
-                break;
-            value = value * 10 + digit;
-        }
-    }
-    if (value > JSON_COUNT_MAX || (*q != ',' && *q != '}'))
-        return NULL;
-    s->record.number[s->member - MEMBER_NUMBER] = (struct scan_count){value, VALUE_GOOD};
-    return q;
-}
-
 static bool begins_literal(struct scanner *s, uint8_t c)
 {
     s->literal_is_null = c == 'n';
@@ -261,6 +240,8 @@ static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, co
 {
     uint8_t c = *p;
     bool read = s->member == MEMBER_CHECK || s->member >= MEMBER_TEXT;
+    if (s->member >= MEMBER_IDENTITY && s->member <= MEMBER_LATENCY_BODY)
+        scan_begin_inside(s, s->member);
     if (c == '"') {
         if (!read) {
             s->nest.escape = false;
@@ -300,13 +281,6 @@ static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, co
         return p;
     }
     if (c == '-' || (c >= '0' && c <= '9')) {
-        if (s->member >= MEMBER_NUMBER && c != '-') {
-            const uint8_t *q = quick_count(s, p, end);
-            if (q != NULL) {
-                s->state = STATE_AFTER;
-                return q;
-            }
-        }
         json_number_begin(&s->number);
         s->state = STATE_NUMBER;
         return p;
@@ -329,6 +303,139 @@ static inline const uint8_t *begin_name(struct scanner *s, const uint8_t *p, con
     }
     json_string_begin(&s->string, s->name_buffer, sizeof(s->name_buffer));
     s->state = STATE_NAME_REST;
+    return p;
+}
+
+/* The member named at p, without reading the name, if it is what followed node `from` before. */
+static inline unsigned guess_name(const struct scanner *s, unsigned from, const uint8_t *p,
+                                  enum member inside)
+{
+    for (unsigned i = 0; i < NAME_GUESSES; i++) {
+        unsigned at = s->node[from].next[i];
+        const struct name_node *node = &s->node[at];
+        if (at != 0 && node->inside == inside && bytes_equal(p, node->bytes, node->len))
+            return at;
+    }
+    return 0;
+}
+
+/* A small count at p followed by the end of its member; NULL: something else. */
+static inline const uint8_t *read_small_count(const uint8_t *p, struct scan_count *count)
+{
+    uint64_t value = (uint64_t)(*p - '0');
+    const uint8_t *q = p + 1;
+    if (value > 9)
+        return NULL;
+    if (value != 0) {
+        for (; q < p + 15; q++) {
+            uint64_t digit = (uint64_t)(*q - '0');
+            if (digit > 9)
+                break;
+            value = value * 10 + digit;
+        }
+    }
+    if (*q != ',' && *q != '}')
+        return NULL;
+    *count = (struct scan_count){value, VALUE_GOOD};
+    return q;
+}
+
+enum { QUICK_BYTES = 40 }; /* what one step of read_members may look at without asking */
+
+/*
+ * Members of a record in their usual form: no white space, short names and values, all in the
+ * chunk. p is at a name's quote.  Whatever is unusual is left to the machine: the state says what
+ * is expected at the returned place.
+ */
+static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const uint8_t *end)
+{
+    unsigned node = 0;
+    int level = s->level;
+    enum member inside = level == 2 ? s->inside : MEMBER_SKIP;
+    for (;;) {
+        enum member member;
+        s->state = STATE_NAME;
+        if (end - p < QUICK_BYTES || *p != '"')
+            break;
+        unsigned from = node;
+        node = guess_name(s, from, p, inside);
+        if (node != 0) {
+            member = s->node[node].member;
+            p += s->node[node].len;
+        } else {
+            const uint8_t *q = find_special(p + 1, end);
+            if (q == end || *q != '"' || q + 1 == end || q[1] != ':' || q - p - 1 > SCAN_MAX_VALUE)
+                break;
+            s->level = level;
+            member = scan_member(s, (const char *)p + 1, (size_t)(q - p - 1));
+            node = scan_learn_name(s, from, p + 1, (size_t)(q - p - 1), inside, member);
+            p = q + 2;
+        }
+        s->member = member;
+        s->state = STATE_VALUE;
+        if (end - p < QUICK_BYTES)
+            break;
+        if (member >= MEMBER_IDENTITY && member <= MEMBER_LATENCY_BODY)
+            scan_begin_inside(s, member);
+        uint8_t c = *p;
+        if (c == '"') {
+            bool read = member == MEMBER_CHECK || member >= MEMBER_TEXT;
+            const uint8_t *q = read ? find_special(p + 1, end) : find_string_end(p + 1, end);
+            if (q == end || *q != '"' || (read && q - p - 1 > SCAN_MAX_VALUE))
+                break;
+            if (member >= MEMBER_TEXT && member < MEMBER_NUMBER)
+                s->record.text[member - MEMBER_TEXT] =
+                    (struct scan_value){(const char *)p + 1, (uint32_t)(q - p - 1), VALUE_GOOD};
+            else if (member >= MEMBER_NUMBER)
+                break;
+            p = q + 1;
+        } else if (member >= MEMBER_NUMBER) {
+            const uint8_t *q = read_small_count(p, &s->record.number[member - MEMBER_NUMBER]);
+            if (q == NULL)
+                break;
+            p = q;
+        } else if (c == '{' && member >= MEMBER_IDENTITY && member <= MEMBER_OUTPUT) {
+            inside = s->inside = member;
+            level = 2;
+            p++;
+            if (*p == '"')
+                continue;
+            s->state = STATE_FIRST_NAME;
+            break;
+        } else if ((c == '{' || c == '[') && member == MEMBER_SKIP) {
+            begin_nest(s);
+            p++;
+            s->level = level;
+            enum skip_result skipped = skip_nest(s, &p, end);
+            if (skipped == SKIP_ERROR)
+                return scan_error(s, p);
+            if (skipped == SKIP_CUT)
+                return scan_cut(s, p);
+            if (skipped == SKIP_MORE)
+                return p;
+        } else {
+            break;
+        }
+        s->state = STATE_AFTER;
+        if (end - p < 3)
+            break;
+        if (*p == '}' && level == 2) {
+            level = 1;
+            inside = MEMBER_SKIP;
+            p++;
+        }
+        if (*p == ',') {
+            p++;
+            continue;
+        }
+        if (*p == '}' && level == 1) {
+            s->level = 1;
+            scan_end_record(s);
+            return p + 1;
+        }
+        break;
+    }
+    s->level = level;
     return p;
 }
 
@@ -398,6 +505,10 @@ void SCAN_FEED(struct scanner *s, const uint8_t *p, const uint8_t *end)
             if (p == end)
                 break;
             if (*p == '"') {
+                const uint8_t *from = p;
+                p = read_members(s, p, end);
+                if (p != from)
+                    break;
                 p = begin_name(s, p + 1, end);
             } else if (cut) {
                 p = scan_cut(s, p);

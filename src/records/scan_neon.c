@@ -4,11 +4,17 @@
 #include <arm_neon.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Four bits for each byte of a comparison's result, the first byte lowest. */
 static inline uint64_t nibbles(uint8x16_t hit)
 {
     return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(hit), 4)), 0);
+}
+
+static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    return memcmp(p, q, n) == 0;
 }
 
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)

@@ -64,6 +64,20 @@ struct latency_search {
     struct json_number number;
 };
 
+/*
+ * Names come in the same few orders in all records, so each name seen remembers what followed it.
+ * A guess that matches saves reading and looking up the name; one that fails costs a comparison.
+ */
+enum { NAME_NODES = 64, NAME_NODE_BYTES = 32, NAME_GUESSES = 2 };
+
+struct name_node {
+    uint8_t bytes[NAME_NODE_BYTES]; /* the name with its quotes and colon, then zeros */
+    uint32_t len;                   /* of them; 0: not used */
+    enum member inside;             /* where the name stands: MEMBER_SKIP at level 1 */
+    enum member member;
+    uint8_t next[NAME_GUESSES]; /* nodes that followed, the last one first; 0 is no guess */
+};
+
 struct scanner {
     scan_text_fn *on_text;
     void *context;
@@ -96,6 +110,9 @@ struct scanner {
     struct view metadata_key[SCAN_MAX_METADATA];
     char *metadata_bytes; /* owns the keys */
 
+    struct name_node node[NAME_NODES]; /* the first stands for the begin of a record */
+    unsigned node_count;
+
     char name_buffer[SCAN_MAX_VALUE];
     char field_buffer[FIELD_COUNT][SCAN_MAX_VALUE];
 };
@@ -108,6 +125,13 @@ enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **p, const uin
 /* The same for a body in which the latency is looked for. */
 enum skip_result scan_skip_latency(struct scanner *s, const uint8_t **p, const uint8_t *end);
 void scan_latency_begin(struct scanner *s, bool is_array);
+
+/* The node of a name just read behind node `from`, learnt if new; 0: not kept. */
+unsigned scan_learn_name(struct scanner *s, unsigned from, const uint8_t *name, size_t len,
+                         enum member inside, enum member member);
+
+/* A repeated object replaces the earlier one with all its members. */
+void scan_begin_inside(struct scanner *s, enum member member);
 
 /* Which member a name is, at the scanner's level; resets what a repeated one replaces. */
 enum member scan_member(struct scanner *s, const char *name, size_t len);

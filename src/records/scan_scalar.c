@@ -1,5 +1,12 @@
 /* scan_scalar.c: the scanner's loops for any machine. */
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+
+static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    return memcmp(p, q, n) == 0;
+}
 
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {

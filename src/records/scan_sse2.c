@@ -5,6 +5,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
+{
+    uint32_t same = 0;
+    for (int i = 0; i < 2; i++) {
+        __m128i left = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+        __m128i right = _mm_loadu_si128((const __m128i *)(const void *)(q + 16 * i));
+        same |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(left, right)) << (16 * i);
+    }
+    return (~same & (uint32_t)((UINT64_C(1) << n) - 1)) == 0;
+}
+
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {
     const __m128i quote = _mm_set1_epi8('"');
