@@ -13,8 +13,10 @@ of body as sent.
 POST /control takes any of
   {"reset": true}                forget data, faults and log
   {"faults": [FAULT, ...]}       appended; each FAULT is used up request by request, in order
-  {"settings": {...}}            read_delay (seconds until data can be read), clock_offset (seconds
-                                 our clock is ahead), max_inflated (bytes, null: 32 MiB)
+  {"settings": {...}}            read_delay (seconds until data can be read), read_delay_by_age
+                                 ([[age, delay], ...]: longer for old data, AWS's would be
+                                 [[10800, 7200], [86400, 172800]]), clock_offset (seconds our
+                                 clock is ahead), max_inflated (bytes, null: 32 MiB)
 FAULT: {"kind": K, "count": 1, "skip": 0, "op": "PutMetricData"} with K one of
   throttle       400 Throttling                         (not applied)
   status         "status": 500|503|408..., "applied": false
@@ -24,7 +26,9 @@ FAULT: {"kind": K, "count": 1, "skip": 0, "op": "PutMetricData"} with K one of
   expired_token  403 ExpiredTokenException              (not applied)
   refuse         400 InvalidParameterValue              (not applied)
   swallow        200, but the data never appear
-GET /control answers {"requests", "applied", "duplicates", "log", "series"}.
+GET /control answers {"requests", "applied", "duplicates", "log", "series"}; /control?data=1 adds
+to each series its data by timestamp.  A request counts as a duplicate when one of the same body
+(or amz-sdk-invocation-id) was applied before.
 """
 import calendar
 import hashlib
@@ -151,19 +155,24 @@ def dimensions_of(value, path):
 
 
 def timestamp(value, path):
-    """Seconds since the epoch of a JSON number or of ISO 8601 text."""
-    if isinstance(value, bool):
+    """Seconds since the epoch; JSON has numbers only."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise Refused("SerializationException", path + " is not a timestamp")
-    if isinstance(value, (int, Decimal)):
-        return float(value)
+    if abs(value) > 1e12:
+        raise bad("The value for parameter %s is not in seconds." % path)
+    return float(value)
+
+
+def iso_timestamp(value):
+    """The query form's ISO 8601 text as seconds."""
     m = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)", value or "")
     if not m:
-        raise Refused("SerializationException", path + " is not a timestamp")
+        raise Refused("MalformedInput", "not a timestamp: " + value[:40])
     seconds = calendar.timegm(time.strptime(m.group(1), "%Y-%m-%dT%H:%M:%S"))
     if m.group(3) != "Z":
         zone = m.group(3).replace(":", "")
         seconds -= (int(zone[1:3]) * 60 + int(zone[3:])) * 60 * (-1 if zone[0] == "-" else 1)
-    return seconds + float(m.group(2) or 0)
+    return seconds + Decimal(m.group(2) or 0)
 
 
 def statistics_of(datum, path):
@@ -285,6 +294,8 @@ def typed(node, name=""):
         return [typed(v, name) for v in node]
     if name in NUMERIC:
         return json_number(node)
+    if name in ("Timestamp", "StartTime", "EndTime"):
+        return iso_timestamp(node)
     return {"true": True, "false": False}.get(node, node) if name == "ReturnData" else node
 
 
@@ -315,6 +326,7 @@ class CloudWatchStub:
     def __init__(self, port=0, keys=None, read_delay=0.0):
         self.keys = keys              # {access: (secret, token)}: signatures are verified fully
         self.read_delay = read_delay
+        self.read_delay_by_age = []
         self.clock_offset = 0.0
         self.max_inflated = MAX_INFLATED
         self.server = httpbase.Server(self._handle, port)
@@ -362,6 +374,8 @@ class CloudWatchStub:
             for name, value in order.get("settings", {}).items():
                 if name == "read_delay":
                     self.read_delay = float(value)
+                elif name == "read_delay_by_age":
+                    self.read_delay_by_age = [(float(age), float(delay)) for age, delay in value]
                 elif name == "clock_offset":
                     self.clock_offset = self.server.clock_offset = float(value)
                 elif name == "max_inflated":
@@ -387,6 +401,12 @@ class CloudWatchStub:
                     for point in points.values() for d in point]
         return merge(data)[stat] if data else 0
 
+    def data(self):
+        """[(namespace, metric, {dimension: value}, unit, {timestamp: statistics})], exact."""
+        with self._lock:
+            return [(k[0], k[1], dict(k[2]), k[3], {at: merge(d) for at, d in points.items()})
+                    for k, points in sorted(self._series.items())]
+
     # -- requests --
 
     def now(self):
@@ -395,8 +415,11 @@ class CloudWatchStub:
     def _handle(self, request):
         if request.path == "/control":
             try:
-                return httpbase.json_response(
-                    self.control(request.json() if request.method == "POST" else {}))
+                value = self.control(request.json() if request.method == "POST" else {})
+                if "data" in request.params():
+                    for series, (*_, points) in zip(value["series"], self.data()):
+                        series["data"] = {str(at): _json_numbers(s) for at, s in points.items()}
+                return httpbase.json_response(value)
             except (ValueError, AttributeError) as fault:
                 return httpbase.json_response({"error": str(fault)}, 400)
         entry = {"time": self.now(), "op": None, "request_id": None, "applied": False,
@@ -557,7 +580,9 @@ class CloudWatchStub:
                 return
             for name, dimensions, at, unit, stats in checked:
                 points = self._series.setdefault((namespace, name, dimensions, unit), {})
-                points.setdefault(at, []).append((now + self.read_delay, *stats))
+                delay = max([self.read_delay] + [d for age, d in self.read_delay_by_age
+                                                 if now - at >= age])
+                points.setdefault(at, []).append((now + delay, *stats))
 
     def _points(self, namespace, metric, dimensions, start, end, period, unit=None):
         """{bucket: statistics} of what can be read now."""
@@ -703,7 +728,10 @@ def merge(data):
 
 
 def _merged_json(points):
-    merged = merge([d for data in points.values() for d in data])
+    return _json_numbers(merge([d for data in points.values() for d in data]))
+
+
+def _json_numbers(merged):
     return {k: int(v) if Fraction(v).denominator == 1 else float(v) for k, v in merged.items()
             if k != "Average"}
 

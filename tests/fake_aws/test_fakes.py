@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -225,6 +226,7 @@ class CloudWatch(unittest.TestCase):
             (datum(StorageResolution=5), invalid),
             (datum(Timestamp=now - 14 * 86400 - 60), invalid),
             (datum(Timestamp=now + 7300), invalid), (datum(Timestamp="soon"), odd),
+            (datum(Timestamp="2026-01-01T00:00:00Z"), odd), (datum(Timestamp=now * 1000), invalid),
             (without_value(StatisticValues=stats(0, 0, 0, 0)), invalid),
             (without_value(StatisticValues=stats(2, 1, 3, 1)), invalid),
             (without_value(StatisticValues=stats(2, 7, 1, 3)), invalid),
@@ -258,7 +260,8 @@ class CloudWatch(unittest.TestCase):
             "&MetricData.member.1.StatisticValues.Sum=6&MetricData.member.1.StatisticValues."
             "SampleCount=3&MetricData.member.1.StatisticValues.Minimum=1&MetricData.member.1."
             "StatisticValues.Maximum=3&MetricData.member.1.Dimensions.member.1.Name=Value"
-            "&MetricData.member.1.Dimensions.member.1.Value=7")
+            "&MetricData.member.1.Dimensions.member.1.Value=7&MetricData.member.1.Timestamp="
+            + moto_harness._iso(time.time()))
         self.assertEqual(status, 200, body)
         self.assertIn(b"<PutMetricDataResponse", body)
         self.assertEqual(self.stub.sum("Q", "q", {"Value": "7"}), 6)
@@ -356,6 +359,16 @@ class CloudWatch(unittest.TestCase):
         self.assertEqual([p["Sum"] for p in read()], [1.0])
         status, body = self.client.request("GET", "/control", sign=False)
         self.assertEqual(json.loads(body)["series"][0]["Sum"], 1)
+        status, body = self.client.request("GET", "/control?data=1", sign=False)
+        self.assertEqual([s["Sum"] for s in json.loads(body)["series"][0]["data"].values()], [1])
+        self.stub.control({"settings": {"read_delay": 0, "read_delay_by_age": [[3600, 60]]}})
+        self.client.put(datum(Value=5), datum(Value=7, Timestamp=time.time() - 4000))
+        now -= 3600 * 2
+        self.assertEqual(sum(p["Sum"] for p in self.client.json(
+            "GraniteServiceVersion20100801.GetMetricStatistics", {
+                "Namespace": "Custom/Test", "MetricName": "m", "StartTime": now,
+                "EndTime": now + 10000, "Period": 60, "Statistics": ["Sum"]})[1]["Datapoints"]), 6)
+        self.assertEqual(self.stub.sum("Custom/Test", "m"), 13)
         self.assertEqual(self.client.request("POST", "/control", b'{"faults":[{"kind":"x"}]}',
                                              sign=False)[0], 400)
 
@@ -745,6 +758,19 @@ class Proxy(unittest.TestCase):
         self.assertEqual([e["connection_request"] for e in self.proxy.log], [1, 2, 3, 4, 5, 6])
         with self.assertRaises(ValueError):
             self.proxy.add({"fault": "unknown"})
+
+    @unittest.skipUnless(shutil.which("curl"), "no curl")
+    def test_libcurl_sends_twice(self):
+        """What the product must not do: libcurl re-sends a POST on a connection that died."""
+        upstream = httpbase.Server(lambda request: httpbase.Response(200)).start()
+        proxy = FaultProxy("127.0.0.1:%d" % upstream.port,
+                           [{"min_request": 2, "fault": "fin_after"}]).start()
+        done = subprocess.run(["curl", "-sS", "-d", "a", proxy.url + "/", "--next", "-sS", "-d",
+                               "b", proxy.url + "/"], capture_output=True, timeout=20)
+        sent = [e["sha256"] for e in proxy.log if e["forwarded"]]
+        proxy.stop()
+        upstream.stop()
+        self.assertEqual((done.returncode, len(sent), len(set(sent))), (0, 3, 2))
 
     def test_hang(self):
         self.proxy.rules = [{"fault": "hang", "seconds": 0.3, "applied": True}]
