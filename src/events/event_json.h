@@ -17,9 +17,10 @@ enum {
 
     /*
      * jansson takes up to about 250 bytes for a value of 3 bytes ("{},").  A body of 64 KiB, S3's
-     * largest, holds a few thousand values; an envelope of 10,000 messages about 170,000.
+     * largest, holds a few thousand values, 1 MiB of our own smallest ones (event_make.h) about
+     * 54,000; an envelope of 10,000 messages about 170,000.
      */
-    EVENT_MAX_BODY_VALUES = 128 * 1024,
+    EVENT_MAX_BODY_VALUES = 64 * 1024,
     EVENT_MAX_PAYLOAD_VALUES = 256 * 1024,
 };
 

@@ -21,7 +21,8 @@ fault, with its own members:
   chunk_cut    the answer is chunked and ends within a chunk
   status       "status" (500), "code", "message"; "applied": true forwards the request before;
                "retry_after": header; "empty": true sends no body
-  throttle     400 Throttling, Rate exceeded (JSON/query), 503 SlowDown (S3)
+  throttle     400 Throttling, Rate exceeded (JSON/query; "code" for another), 503 SlowDown (S3)
+  denied       403 AccessDenied (S3, query), AccessDeniedException (JSON)
   slowdown     503 SlowDown             unavailable  503 ServiceUnavailable
   expired_token, skewed                 403 ExpiredToken..., 403 RequestTimeTooSkewed
   redirect     "status" (301), "location", "region": S3's answer from the wrong Region
@@ -54,8 +55,8 @@ from httpbase import Abort, Connection, Response
 
 FAULTS = {"none", "rst_connect", "rst_before", "fin_before", "rst_during", "rst_after",
           "fin_after", "cut", "cut_head", "chunk_cut", "status", "throttle", "slowdown",
-          "unavailable", "expired_token", "skewed", "redirect", "drip", "oversize", "garbage",
-          "hang", "delay", "empty", "corrupt"}
+          "unavailable", "denied", "expired_token", "skewed", "redirect", "drip", "oversize",
+          "garbage", "hang", "delay", "empty", "corrupt"}
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect",
        "proxy-connection", "content-length"}
 
@@ -261,7 +262,11 @@ class FaultProxy:
         fault = rule["fault"]
         rest = httpbase.protocol_of(request) == "rest"
         if fault == "throttle" and not rest:
-            return httpbase.aws_error(request, 400, "Throttling", "Rate exceeded")
+            return httpbase.aws_error(request, 400, rule.get("code", "Throttling"), "Rate exceeded")
+        if fault == "denied":
+            return httpbase.aws_error(request, 403, "AccessDenied", "User is not authorized to "
+                                      "perform this action", "AccessDeniedException",
+                                      "com.amazon.coral.service")
         if fault in ("throttle", "slowdown"):
             return httpbase.aws_error(request, 503, "SlowDown", "Please reduce your request rate.")
         if fault == "unavailable":

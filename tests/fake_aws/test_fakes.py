@@ -448,6 +448,26 @@ class SqsS3(unittest.TestCase):
         self.assertEqual((stats["waiting"], stats["in_flight"], stats["deleted"]), (0, 0, 2500))
         self.assertLess(time.monotonic() - began, 30)
 
+    def test_many_receivers(self):
+        """No message is handed out twice while it is invisible."""
+        got, lock = [], threading.Lock()
+
+        def drain():
+            client = Client(self.stub.url, "sqs")
+            while True:
+                messages = client.json("AmazonSQS.ReceiveMessage", {
+                    "QueueUrl": self.stub.queue_url, "MaxNumberOfMessages": 10})[1].get("Messages")
+                if not messages:
+                    return client.close()
+                with lock:
+                    got.extend(m["MessageId"] for m in messages)
+        threads = [threading.Thread(target=drain) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(got), len(set(got))), (2500, 2500))
+
     def test_visibility(self):
         m = self.call("ReceiveMessage", AttributeNames=["All"])[1]["Messages"][0]
         self.assertEqual(m["Attributes"]["ApproximateReceiveCount"], "1")
@@ -730,7 +750,8 @@ class Proxy(unittest.TestCase):
 
     def test_refusals(self):
         table = [({"fault": "throttle"}, 400, 0), ({"fault": "slowdown"}, 503, 0),
-                 ({"fault": "unavailable"}, 503, 0), ({"fault": "expired_token"}, 403, 0),
+                 ({"fault": "unavailable"}, 503, 0), ({"fault": "denied"}, 403, 0),
+                 ({"fault": "expired_token"}, 403, 0),
                  ({"fault": "skewed"}, 403, 0), ({"fault": "status", "status": 408}, 408, 0),
                  ({"fault": "status", "status": 500, "applied": True}, 500, 1),
                  ({"fault": "redirect"}, 301, 0), ({"fault": "none"}, 200, 1),
