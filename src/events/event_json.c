@@ -1,0 +1,124 @@
+#include "events/event_json.h"
+
+#include <stdlib.h>
+
+/*
+ * Nesting and number of values, counted before jansson sees the text: it recurses on nesting and
+ * allocates for each value.  Text that is no JSON may be miscounted; jansson refuses it anyway.
+ */
+static enum status check_size(struct view text, size_t max_values, struct error *err)
+{
+    size_t depth = 0;
+    size_t values = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+            values++;
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0;
+        } else if (c == ',') {
+            values++;
+        }
+        if (depth > EVENT_MAX_NESTING || values > max_values) {
+            enum status st = error_set(err, ST_TOO_BIG,
+                                       depth > EVENT_MAX_NESTING ? "JSON is nested too deeply"
+                                                                 : "JSON holds too many values");
+            if (err != NULL)
+                err->offset = i;
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+enum status event_json_load(struct view text, size_t max_values, json_t **out, struct error *err)
+{
+    enum status st = check_size(text, max_values, err);
+    if (st != ST_OK)
+        return st;
+    json_error_t fault;
+    json_t *root = json_loadb(text.len == 0 ? "" : text.ptr, text.len,
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    if (root == NULL) {
+        /* fault.text quotes the input, so only its place is passed on. */
+        if (json_error_code(&fault) == json_error_out_of_memory)
+            return error_set(err, ST_NO_MEMORY, "out of memory");
+        st = error_set(err, ST_BAD_ITEM, "not a valid JSON text");
+        if (err != NULL)
+            err->offset = fault.position > 0 ? (uint64_t)fault.position : 0;
+        return st;
+    }
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return error_set(err, ST_BAD_ITEM, "the JSON text is not an object");
+    }
+    *out = root;
+    return ST_OK;
+}
+
+struct view event_json_text(const json_t *object, const char *name)
+{
+    const json_t *member = json_object_get(object, name);
+    if (!json_is_string(member))
+        return VIEW_EMPTY;
+    return view_make(json_string_value(member), json_string_length(member));
+}
+
+enum status event_pool_init(struct event_pool *pool, size_t size)
+{
+    *pool = (struct event_pool){.size = size};
+    pool->ptr = malloc(size == 0 ? 1 : size);
+    return pool->ptr == NULL ? ST_NO_MEMORY : ST_OK;
+}
+
+void event_pool_clear(struct event_pool *pool)
+{
+    free(pool->ptr);
+    *pool = (struct event_pool){0};
+}
+
+char *event_pool_take(struct event_pool *pool, size_t n)
+{
+    if (pool->ptr == NULL || n > pool->size - pool->used)
+        return NULL;
+    char *at = pool->ptr + pool->used;
+    pool->used += n;
+    return at;
+}
+
+enum status event_pool_copy(struct event_pool *pool, struct view text, struct view *out)
+{
+    char *at = event_pool_take(pool, text.len);
+    if (at == NULL)
+        return ST_NO_MEMORY;
+    if (text.len > 0)
+        memcpy(at, text.ptr, text.len);
+    *out = view_make(at, text.len);
+    return ST_OK;
+}
+
+enum status event_array_grow(void **items, size_t count, size_t *room, size_t item_size)
+{
+    if (count < *room)
+        return ST_OK;
+    size_t more = *room == 0 ? 8 : *room * 2;
+    if (more < *room || more > SIZE_MAX / item_size)
+        return ST_NO_MEMORY;
+    void *grown = realloc(*items, more * item_size);
+    if (grown == NULL)
+        return ST_NO_MEMORY;
+    *items = grown;
+    *room = more;
+    return ST_OK;
+}

@@ -1,0 +1,64 @@
+/*
+ * event_json.h: what the event decoders share: bounded JSON documents and a pool for their strings.
+ *
+ * Internal to src/events/.  jansson builds a document tree, which is why everything is checked for
+ * size before it is given to it: bytes, nesting and number of values.
+ */
+#ifndef EVENTS_EVENT_JSON_H
+#define EVENTS_EVENT_JSON_H
+
+#include <jansson.h>
+
+#include "base/status.h"
+#include "base/view.h"
+
+enum {
+    EVENT_MAX_NESTING = 32, /* S3's deepest event has 6 levels */
+
+    /*
+     * jansson takes up to about 250 bytes for a value of 3 bytes ("{},").  A body of 64 KiB, S3's
+     * largest, holds a few thousand values, 1 MiB of our own smallest ones (event_make.h) about
+     * 54,000; an envelope of 10,000 messages about 170,000.
+     */
+    EVENT_MAX_BODY_VALUES = 64 * 1024,
+    EVENT_MAX_PAYLOAD_VALUES = 256 * 1024,
+};
+
+/*
+ * Parse one JSON text that is an object.  Refused: duplicate members, invalid UTF-8, anything
+ * behind the object.  *out is the caller's (json_decref) on ST_OK only.  ST_BAD_ITEM: not such a
+ * text, err->offset says where; ST_TOO_BIG: a ceiling above; ST_NO_MEMORY.  The text itself never
+ * gets into *err.
+ */
+NODISCARD enum status event_json_load(struct view text, size_t max_values, json_t **out,
+                                      struct error *err);
+
+/* The string member `name`; VIEW_EMPTY with ptr NULL when it is absent, null or no string. */
+struct view event_json_text(const json_t *object, const char *name);
+
+/*
+ * Room for strings whose total is known before: decoded JSON strings are never longer than the text
+ * they came from.  Never moves, so views into it stay valid.
+ */
+struct event_pool {
+    char *ptr;
+    size_t used;
+    size_t size;
+};
+
+NODISCARD enum status event_pool_init(struct event_pool *pool, size_t size);
+void event_pool_clear(struct event_pool *pool); /* a zeroed struct may be cleared too */
+
+/* Room for n bytes; NULL when the pool is used up, which is a mistake of ours, not of the input. */
+char *event_pool_take(struct event_pool *pool, size_t n);
+
+/* Copy `text`; ST_NO_MEMORY when the pool is used up. */
+NODISCARD enum status event_pool_copy(struct event_pool *pool, struct view text, struct view *out);
+
+/*
+ * Grow the array *items (of `count` items, room for *room) so that one more fits.
+ * ST_NO_MEMORY leaves it as it was.
+ */
+NODISCARD enum status event_array_grow(void **items, size_t count, size_t *room, size_t item_size);
+
+#endif

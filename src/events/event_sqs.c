@@ -1,0 +1,115 @@
+#include "events/event_sqs.h"
+
+#include <stdlib.h>
+
+#include "base/json_write.h"
+#include "events/event_body.h"
+#include "events/event_sqs_store.h"
+
+struct event_sqs_store {
+    struct event_pool pool;
+};
+
+static enum status load_message(struct event_pool *pool, const json_t *record,
+                                struct event_message *out, struct error *err)
+{
+    if (!json_is_object(record) || !view_eq_cstr(event_json_text(record, "eventSource"), "aws:sqs"))
+        return error_set(err, ST_BAD_ITEM, "record is not a queue message");
+    const json_t *attributes = json_object_get(record, "attributes");
+    const struct {
+        struct view from;
+        struct view *to;
+    } texts[] = {
+        {event_json_text(record, "messageId"), &out->message_id},
+        {event_json_text(record, "receiptHandle"), &out->receipt_handle},
+        {event_json_text(record, "body"), &out->body},
+        {event_json_text(record, "eventSourceARN"), &out->queue_arn},
+        {event_json_text(record, "awsRegion"), &out->region},
+        {event_json_text(attributes, "MessageGroupId"), &out->group_id},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (event_pool_copy(pool, texts[i].from, texts[i].to) != ST_OK)
+            return error_set(err, ST_NO_MEMORY, "out of memory");
+    }
+    if (out->message_id.len == 0)
+        return error_set(err, ST_BAD_ITEM, "queue message without an id");
+    if (!event_region_valid(out->region))
+        out->region = VIEW_EMPTY;
+    out->is_fifo = view_ends(out->queue_arn, VIEW_LIT(".fifo"));
+    if (view_parse_u64(event_json_text(attributes, "ApproximateReceiveCount"), UINT64_MAX,
+                       &out->receive_count) != ST_OK)
+        out->receive_count = 0;
+    return ST_OK;
+}
+
+enum status event_sqs_load(const json_t *records, size_t max_text_bytes, struct event_sqs *out,
+                           struct error *err)
+{
+    *out = (struct event_sqs){0};
+    size_t n = json_array_size(records);
+    if (n == 0)
+        return error_set(err, ST_BAD_ITEM, "event without records");
+    enum status st = ST_NO_MEMORY;
+    out->messages = calloc(n, sizeof(*out->messages));
+    out->store = calloc(1, sizeof(*out->store));
+    if (out->messages != NULL && out->store != NULL)
+        st = event_pool_init(&out->store->pool, max_text_bytes);
+    if (st != ST_OK)
+        (void)error_set(err, st, "out of memory");
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        st = load_message(&out->store->pool, json_array_get(records, i), &out->messages[i], err);
+        out->nmessages += st == ST_OK;
+    }
+    if (st != ST_OK)
+        event_sqs_clear(out);
+    return st;
+}
+
+enum status event_sqs_parse(struct view payload, struct event_sqs *out, struct error *err)
+{
+    *out = (struct event_sqs){0};
+    if (payload.len > EVENT_MAX_PAYLOAD_BYTES)
+        return error_set(err, ST_TOO_BIG, "payload is larger than 6 MiB");
+    json_t *document = NULL;
+    enum status st = event_json_load(payload, EVENT_MAX_PAYLOAD_VALUES, &document, err);
+    if (st != ST_OK)
+        return st;
+    st = event_sqs_load(json_object_get(document, "Records"), payload.len, out, err);
+    json_decref(document);
+    return st;
+}
+
+void event_sqs_clear(struct event_sqs *sqs)
+{
+    free(sqs->messages);
+    if (sqs->store != NULL)
+        event_pool_clear(&sqs->store->pool);
+    free(sqs->store);
+    *sqs = (struct event_sqs){0};
+}
+
+void event_sqs_spread_failures(const struct event_sqs *sqs, bool *failed)
+{
+    bool fifo_failed = false;
+    for (size_t i = 0; i < sqs->nmessages; i++) {
+        if (!sqs->messages[i].is_fifo)
+            continue;
+        fifo_failed = fifo_failed || failed[i];
+        failed[i] = fifo_failed;
+    }
+}
+
+void event_sqs_write_answer(const struct event_sqs *sqs, const bool *failed, struct buf *out)
+{
+    buf_add_cstr(out, "{\"batchItemFailures\":[");
+    bool first = true;
+    for (size_t i = 0; i < sqs->nmessages; i++) {
+        if (!failed[i])
+            continue;
+        buf_add_cstr(out, first ? "{\"itemIdentifier\":" : ",{\"itemIdentifier\":");
+        json_add_string(out, sqs->messages[i].message_id);
+        buf_add_char(out, '}');
+        first = false;
+    }
+    buf_add_cstr(out, "]}");
+}

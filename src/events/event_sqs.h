@@ -1,0 +1,53 @@
+/*
+ * event_sqs.h: what Lambda hands over from a queue, and the answer it wants.
+ *
+ * AWS: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
+ * source": with ReportBatchItemFailures the answer names the messages that come back; an empty list
+ * means all are done.
+ */
+#ifndef EVENTS_EVENT_SQS_H
+#define EVENTS_EVENT_SQS_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "base/view.h"
+
+enum { EVENT_MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 }; /* Lambda's largest invocation payload */
+
+struct event_message {
+    struct view message_id; /* never empty */
+    struct view receipt_handle;
+    struct view body; /* for event_body_parse; empty when missing, so that this message fails */
+    struct view queue_arn;
+    struct view region;     /* of the queue; empty or valid */
+    struct view group_id;   /* FIFO queues */
+    uint64_t receive_count; /* ApproximateReceiveCount; 0 when unknown */
+    bool is_fifo;
+};
+
+struct event_sqs {
+    struct event_message *messages;
+    size_t nmessages;
+    struct event_sqs_store *store; /* owns every text above */
+};
+
+/*
+ * Decode an SQS envelope.  ST_BAD_ITEM: it is none, or a message has no id (then no answer could
+ * name it: fail the invocation, and all of them come back); ST_TOO_BIG; ST_NO_MEMORY.  On failure
+ * *out is cleared.
+ */
+NODISCARD enum status event_sqs_parse(struct view payload, struct event_sqs *out,
+                                      struct error *err);
+void event_sqs_clear(struct event_sqs *sqs);
+
+/*
+ * failed[i] says that message i was not finished; there are nmessages of them.  For a FIFO queue
+ * every message behind the first failed one is marked too: done ones among them come back, which is
+ * the price of order.
+ */
+void event_sqs_spread_failures(const struct event_sqs *sqs, bool *failed);
+
+/* Append {"batchItemFailures":[{"itemIdentifier":"..."},...]} to *out; check buf_status. */
+void event_sqs_write_answer(const struct event_sqs *sqs, const bool *failed, struct buf *out);
+
+#endif
