@@ -133,7 +133,7 @@ export class TimeChart {
       {
         width: Math.max(this.canvasBox.clientWidth, 120),
         height: HEIGHT,
-        padding: [10, 8, 0, 0],
+        padding: [10, 18, 0, 0],
         tzDate: (t) => uPlot.tzDate(new Date(t * 1000), 'Etc/UTC'),
         legend: { show: false },
         cursor: {

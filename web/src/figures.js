@@ -14,7 +14,7 @@ export function costText(dataset, units, unpriced, approximate, places = PLACES)
   if (!dataset.hasCost) return '–';
   if (units === 0n && unpriced > 0n) return 'unpriced';
   const amount = format.cost(units, dataset.digits, places);
-  return `${unpriced > 0n ? '≥ ' : ''}${approximate > 0n ? '≈ ' : ''}${amount}`;
+  return `${unpriced > 0n ? '≥\u00a0' : ''}${approximate > 0n ? '≈\u00a0' : ''}${amount}`;
 }
 
 export function costTitle(dataset, units, unpriced, approximate) {
@@ -55,7 +55,7 @@ export function rowOf(figures, group, name, metrics) {
 export function costColumn(dataset) {
   return {
     id: 'EstimatedCost',
-    label: 'Estimated cost (USD)',
+    label: 'Est. cost (USD)',
     kind: 'number',
     get: (row) => (row.EstimatedCost === 0n && row.UnpricedTokens > 0n ? null : row.EstimatedCost),
     text: (row) =>
@@ -90,7 +90,7 @@ export function breakdownColumns(dataset, dimension, total) {
   if (dataset.hasCost) {
     columns.splice(3, 0, costColumn(dataset), {
       id: 'perMillion',
-      label: 'Cost per 1M tokens',
+      label: 'Cost per 1M',
       kind: 'number',
       get: perMillion,
       text: (row) => {

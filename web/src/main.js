@@ -17,6 +17,7 @@ import { DataTable } from './table.js';
 import { startTheme } from './theme.js';
 
 const NAMED_SERIES = 7;
+const NARROW = 600;
 const OTHER_SLOT = 'x';
 const TYPE_ORDER = ['InRegion', 'CrossRegion', 'GlobalCrossRegion', 'Unknown'];
 const MATRIX_METRICS = [
@@ -25,7 +26,8 @@ const MATRIX_METRICS = [
   ['Invocations', 'Invocations'],
 ];
 const KIND_NAMES = ['Input', 'Output', 'Cache read', 'Cache write'];
-const PRINT_WIDTH = 690;
+/* Half a landscape page of A4 or Letter, less borders and gaps: layout for print cannot be measured. */
+const PRINT_WIDTH = 440;
 
 const byId = (id) => document.getElementById(id);
 
@@ -189,6 +191,11 @@ function buildFilters() {
   until.addEventListener('change', typedRange);
   byId('filters').append(
     h('div', { class: 'time-row' },
+      h('button', { type: 'button', class: 'filters-toggle', 'aria-expanded': 'false',
+        onclick: (event) => {
+          const open = byId('filters').classList.toggle('open');
+          event.currentTarget.setAttribute('aria-expanded', String(open));
+        } }, 'Filters and dates'),
       h('div', { class: 'segments', role: 'group', 'aria-label': 'Time range' }, ...presets.values()),
       h('div', { class: 'custom' }, since, h('span', { 'aria-hidden': 'true' }, '–'), until,
         h('span', { class: 'hint' }, 'UTC'))),
@@ -728,7 +735,8 @@ function render() {
   renderCards(selection, total, range);
 
   const length = selection.until - selection.since;
-  const { usable, automatic } = stepsFor(dataset.cube.interval, length);
+  const { usable, automatic } = stepsFor(dataset.cube.interval, length,
+    innerWidth < NARROW ? 80 : 200);
   const chosen = Number(state.step);
   const step = usable.includes(chosen) ? chosen : automatic;
   fillChooser(stepChooser,

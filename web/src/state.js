@@ -98,13 +98,12 @@ export function timeRange(state, extent) {
 }
 
 const STEPS = [1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86400];
-const MOST_BARS = 200;
 
 /* Bar widths that are whole multiples of the data's own interval and give a readable number of bars. */
-export function stepsFor(interval, length) {
+export function stepsFor(interval, length, mostBars) {
   const steps = STEPS.filter((s) => s >= interval && s % interval === 0);
   if (!steps.includes(interval)) steps.unshift(interval);
   const usable = steps.filter((s) => s === steps.at(-1) || length / s <= 1500);
-  const automatic = usable.find((s) => length / s <= MOST_BARS) ?? usable.at(-1);
+  const automatic = usable.find((s) => length / s <= mostBars) ?? usable.at(-1);
   return { usable, automatic };
 }
