@@ -602,11 +602,13 @@ await test('live: new data arrives and disturbs nothing', async (page, defer) =>
   await page.click('[data-dimension="AccountId"] .option:has(bdi:text-is("111122223333"))');
   await openDetails(page, 'tokens-table');
   await page.click('[data-dimension="ModelId"] .drop');
-  await page.evaluate(() => window.scrollTo(0, 500));
-  const option = page.locator('[data-dimension="ModelId"] .option input >> nth=2');
+  await page.evaluate(() => document.getElementById('errors-title').scrollIntoView());
+  await page.mouse.wheel(0, 150);
+  await page.waitForTimeout(150);
+  const option = await page.locator('[data-dimension="ModelId"] .option input >> nth=2').elementHandle();
   await option.focus();
   const top = () => page.evaluate(() =>
-    Math.round(document.querySelector('.chart-tools').getBoundingClientRect().top));
+    Math.round(document.getElementById('matrix').getBoundingClientRect().top));
   const at = await top();
   const later = makeDataset({ days: 4, seed: 11, hostile: true, version: 'v2', end: small.range.until + 86400 });
   server.publish(later);

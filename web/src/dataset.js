@@ -62,7 +62,9 @@ function decodeTable(name, table, dictionary) {
   if (table === null || typeof table !== 'object') fail(`The table "${name}" is missing.`);
   const { interval, start, dimensions, series, rows, time, metrics } = table;
   if (!isIndex(interval, 1e9)) fail(`${name}: the interval is no number of seconds.`);
-  if (interval > 0 && !Number.isSafeInteger(start)) fail(`${name}: start is no time.`);
+  if (interval > 0 && (!Number.isSafeInteger(start) || start % interval !== 0)) {
+    fail(`${name}: start is no time that is a multiple of the interval.`);
+  }
   if (!Array.isArray(dimensions) || !Array.isArray(series) || series.length !== dimensions.length) {
     fail(`${name}: dimensions and series do not belong together.`);
   }

@@ -34,6 +34,7 @@ export class Filter {
   }
 
   open() {
+    this.paintOptions();
     openFilter?.close();
     openFilter = this;
     this.panel.hidden = false;
@@ -79,10 +80,23 @@ export class Filter {
 
   /* values: what the data has; chosen: a set, which may name values the data does not have (yet). */
   update(values, chosen) {
-    const all = [...new Set([...values, ...chosen])].sort();
+    Object.assign(this, { values, chosen });
+    if (!this.panel.hidden) this.paintOptions();
+    this.badge.hidden = chosen.size === 0;
+    setText(this.badge, chosen.size ? String(chosen.size) : '');
+    setAttribute(this.button, 'aria-label',
+      chosen.size ? `${this.label}, ${chosen.size} chosen` : this.label);
+    this.button.classList.toggle('on', chosen.size > 0);
+    this.clear.disabled = chosen.size === 0;
+  }
+
+  paintOptions() {
+    const { values, chosen } = this;
     const known = new Set(values);
+    const wanted = new Set([...values, ...chosen]);
+    const all = [...wanted].sort();
     for (const [value, { row }] of this.boxes) {
-      if (!all.includes(value)) {
+      if (!wanted.has(value)) {
         row.remove();
         this.boxes.delete(value);
       }
@@ -102,12 +116,6 @@ export class Filter {
     });
     this.search.hidden = all.length < SEARCH_FROM;
     if (!this.search.hidden) this.narrow();
-    this.badge.hidden = chosen.size === 0;
-    setText(this.badge, chosen.size ? String(chosen.size) : '');
-    setAttribute(this.button, 'aria-label',
-      chosen.size ? `${this.label}, ${chosen.size} chosen` : this.label);
-    this.button.classList.toggle('on', chosen.size > 0);
-    this.clear.disabled = chosen.size === 0;
   }
 
   changed() {

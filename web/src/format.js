@@ -117,6 +117,7 @@ export function span(since, until) {
 }
 
 const DURATIONS = [
+  [7 * 86400, 'week'],
   [86400, 'day'],
   [3600, 'hour'],
   [60, 'minute'],
@@ -124,7 +125,7 @@ const DURATIONS = [
 ];
 
 export function duration(seconds) {
-  const [unit, name] = DURATIONS.find(([u]) => seconds % u === 0);
+  const [unit, name] = DURATIONS.find(([u, n]) => seconds % u === 0 && (n !== 'week' || seconds === u));
   const n = seconds / unit;
   return n === 1 ? name : `${n} ${name}s`;
 }

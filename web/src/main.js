@@ -11,7 +11,8 @@ import * as format from './format.js';
 import { follow } from './live.js';
 import { EVERYTHING, byValueThenName, groupKeys, select, sum } from './query.js';
 import {
-  DIMENSIONS, PRESETS, emptyState, label, readHash, stepsFor, timeRange, writeHash,
+  DIMENSIONS, PRESETS, emptyState, label, readHash, stepStart, stepsFor, timeRange,
+  writeHash,
 } from './state.js';
 import { DataTable } from './table.js';
 import { startTheme } from './theme.js';
@@ -19,7 +20,8 @@ import { startTheme } from './theme.js';
 const NAMED_SERIES = 7;
 const NARROW = 600;
 const OTHER_SLOT = 'x';
-const TYPE_ORDER = ['InRegion', 'CrossRegion', 'GlobalCrossRegion', 'Unknown'];
+/* Profile types keep their colours whatever the data has; what is unknown is grey. */
+const TYPES = new Map([['InRegion', 0], ['CrossRegion', 1], ['GlobalCrossRegion', 2], ['Unknown', 8]]);
 const MATRIX_METRICS = [
   ['TotalTokenCount', 'Tokens'],
   ['EstimatedCost', 'Estimated cost'],
@@ -183,8 +185,8 @@ function typedRange() {
 }
 
 function buildFilters() {
-  for (const [id, text] of PRESETS) {
-    presets.set(id, h('button', { type: 'button',
+  for (const [id, text, explained] of PRESETS) {
+    presets.set(id, h('button', { type: 'button', title: explained,
       onclick: () => change({ range: id, since: null, until: null }) }, text));
   }
   since.addEventListener('change', typedRange);
@@ -283,11 +285,9 @@ function rankOf(dimension) {
     const order = groups
       .map(([name], g) => ({ name, value: figures.value('TotalTokenCount', g) }))
       .sort(byValueThenName);
-    if (dimension === 'InferenceProfileType') {
-      const place = (n) => (TYPE_ORDER.indexOf(n) + 5) % 5;
-      order.sort((a, b) => place(a.name) - place(b.name));
-    }
-    ranks.set(dimension, new Map(order.map(({ name }, i) => [name, i])));
+    const place = (name, i) =>
+      dimension === 'InferenceProfileType' ? (TYPES.get(name) ?? 3 + i) : i;
+    ranks.set(dimension, new Map(order.map(({ name }, i) => [name, place(name, i)])));
   }
   return ranks.get(dimension);
 }
@@ -303,7 +303,8 @@ function chooseSeries(dimension, groups, totals) {
   const rest = present.slice(named.length);
   const free = new Set([0, 1, 2, 3, 4, 5, 6, 7]);
   for (const s of named) {
-    if (free.delete(s.rank)) s.slot = s.rank;
+    if (dimension === 'InferenceProfileType' && s.name === 'Unknown') s.slot = OTHER_SLOT;
+    else if (free.delete(s.rank)) s.slot = s.rank;
   }
   for (const s of named) {
     if (s.slot === undefined) {
@@ -320,7 +321,7 @@ function timeColumn(step) {
   const clock = step % 86400 !== 0;
   return {
     id: 'time',
-    label: clock ? 'Time (UTC)' : 'Day (UTC)',
+    label: clock ? 'Time (UTC)' : step > 86400 ? 'Week from (UTC)' : 'Day (UTC)',
     kind: 'text',
     get: (row) => row.time,
     text: (row) => {
@@ -743,7 +744,7 @@ function render() {
     [['auto', `Automatic (${format.duration(automatic)})`],
       ...usable.map((s) => [String(s), format.duration(s)])],
     step === chosen ? String(step) : 'auto');
-  const first = Math.floor(selection.since / step) * step;
+  const first = stepStart(selection.since, step);
   const time = { first, step, count: Math.ceil((selection.until - first) / step) };
   renderStacks(selection, time);
   renderLines(selection, time);
@@ -764,9 +765,10 @@ function renderCards(selection, total, range) {
   const rank = rankOf('InferenceProfileType');
   const types = groups
     .map(([name], g) => ({
-      name, slot: Math.min(rank.get(name), 7), value: byType.value('TotalTokenCount', g) }))
+      name, slot: TYPES.get(name) < 8 ? TYPES.get(name) : OTHER_SLOT,
+      value: byType.value('TotalTokenCount', g) }))
     .filter((t) => t.value > 0n)
-    .sort((a, b) => a.slot - b.slot);
+    .sort((a, b) => rank.get(a.name) - rank.get(b.name));
   cards.update(dataset, total, types, before, format.duration(length));
 }
 

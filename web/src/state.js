@@ -20,11 +20,11 @@ export const label = (dimension) =>
   dimension === 'Principal' ? 'Principal' : (LABELS.get(dimension) ?? dimension);
 
 export const PRESETS = [
-  ['all', 'All'],
-  ['24h', '24 h'],
-  ['7d', '7 d'],
-  ['30d', '30 d'],
-  ['month', 'Month'],
+  ['all', 'All', 'Everything in the data'],
+  ['24h', '24 h', 'The last 24 hours of the data'],
+  ['7d', '7 d', 'The last 7 days of the data'],
+  ['30d', '30 d', 'The last 30 days of the data'],
+  ['month', 'Month', 'The calendar month in which the data ends'],
 ];
 const LENGTHS = { '24h': 86400, '7d': 7 * 86400, '30d': 30 * 86400 };
 
@@ -97,7 +97,9 @@ export function timeRange(state, extent) {
   return { since: Math.max(extent.until - length, extent.since), until: extent.until };
 }
 
-const STEPS = [1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86400];
+const WEEK = 7 * 86400;
+const STEPS = [1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 86400, WEEK];
+const FIRST_MONDAY = 4 * 86400;
 
 /* Bar widths that are whole multiples of the data's own interval and give a readable number of bars. */
 export function stepsFor(interval, length, mostBars) {
@@ -106,4 +108,10 @@ export function stepsFor(interval, length, mostBars) {
   const usable = steps.filter((s) => s === steps.at(-1) || length / s <= 1500);
   const automatic = usable.find((s) => length / s <= mostBars) ?? usable.at(-1);
   return { usable, automatic };
+}
+
+/* Where the bar that holds `time` begins; weeks begin on Monday. */
+export function stepStart(time, step) {
+  const offset = step === WEEK ? FIRST_MONDAY : 0;
+  return Math.floor((time - offset) / step) * step + offset;
 }
