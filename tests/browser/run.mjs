@@ -275,7 +275,8 @@ await test('filters: a change against the time before is shown where there is on
   const now = one(month, (r) => r.time >= end - 7 * 86400).Total;
   const before = one(month, (r) => r.time >= end - 14 * 86400 && r.time < end - 7 * 86400).Total;
   const want = (Number(now - before) / Number(before) * 100).toFixed(1);
-  assert.equal((await page.textContent('.card .delta >> nth=0')).replace(/[+−]/, ''), want.replace('-', '') + '%');
+  assert.equal((await page.textContent('.card .delta >> nth=0')).replace(/[+−]/, ''),
+    `${want.replace('-', '')}% vs prior week`);
 });
 
 await test('filters: dates typed in, end before start is refused', async (page) => {
@@ -671,6 +672,19 @@ await test('live: starts empty, fills when the first file arrives', async (page,
   server.publish(small);
   await page.waitForSelector('#panels:not([hidden])');
   await checkAll(page, small);
+});
+
+await test('live: many updates leave nothing behind', async (page, defer) => {
+  const server = await openServed(page, small, defer);
+  await openDetails(page, 'tokens-table');
+  const size = () => page.evaluate(() => document.querySelectorAll('*').length);
+  const before = await size();
+  for (let i = 0; i < 12; i++) {
+    server.publish({ ...small, version: `n${i}`, source: `update ${i}` });
+    await page.waitForFunction((t) => document.getElementById('source').textContent === t, `update ${i}`);
+  }
+  assert.equal(await size(), before);
+  assert.equal(await page.evaluate(() => document.querySelectorAll('.uplot').length), 4);
 });
 
 /* ---- theme, keyboard, reading, devices ---- */

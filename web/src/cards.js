@@ -54,8 +54,7 @@ class Card {
     if (change === null) return;
     const sign = change > 0 ? '+' : change < 0 ? '−' : '±';
     const size = Math.abs(change) >= 1000 ? '>999' : Math.abs(change).toFixed(1);
-    setText(this.delta, `${sign}${size}%`);
-    setAttribute(this.delta, 'title', `Against the ${span} before`);
+    setText(this.delta, `${sign}${size}% vs prior ${span}`);
   }
 }
 

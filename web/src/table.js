@@ -40,7 +40,16 @@ export class DataTable {
       onclick: () => this.save(),
     }, 'CSV');
     this.actions = h('div', { class: 'table-actions' }, this.more, this.csv);
-    this.element = h('div', { class: 'data-table' }, this.scroller, this.actions);
+    this.element = h('div', { class: 'data-table' },
+      h('div', { class: 'table-frame' }, this.scroller), this.actions);
+    this.scroller.addEventListener('scroll', () => this.hintMore(), { passive: true });
+    new ResizeObserver(() => this.hintMore()).observe(this.scroller);
+  }
+
+  /* A fading edge says that columns go on to the right. */
+  hintMore() {
+    const { scrollLeft, scrollWidth, clientWidth } = this.scroller;
+    this.scroller.parentElement.classList.toggle('goes-on', scrollLeft + clientWidth < scrollWidth - 2);
   }
 
   setCaption(caption) {
@@ -107,6 +116,7 @@ export class DataTable {
     this.more.hidden = rows.length <= this.limit;
     setText(this.more, this.all ? `Show the first ${this.limit}` : `Show all ${rows.length} rows`);
     this.csv.hidden = rows.length === 0;
+    this.hintMore();
   }
 
   fill(section, rows) {
