@@ -446,6 +446,42 @@ await test('unpriced tokens are never shown as free', async (page) => {
   assert.match(await page.textContent('.chart-panel >> nth=1'), /None of these tokens has a price/);
 });
 
+await test('approximate prices are marked', async (page) => {
+  const json = structuredClone(small);
+  for (const t of [json.cube, json.principals]) {
+    t.metrics.ApproximateTokens = t.metrics.InputTokenCount.map((n, r) => t.metrics.EstimatedCost[r] ? n : 0);
+  }
+  await openReport(page, json);
+  assert.match(await page.textContent('#card-cost'), /^≥\u00a0≈\u00a0\$/);
+  assert.ok((await readTable(page, 'breakdown')).head.includes('Approximately priced'));
+  await page.evaluate(() => { location.hash = 'model=amazon.nova-lite-v1:0'; });
+  await page.waitForTimeout(50);
+  assert.match(await page.textContent('#card-cost'), /^≈\u00a0\$/);
+});
+
+await test('principals without time say that they cover everything', async (page) => {
+  const json = structuredClone(small);
+  json.principals.interval = 0;
+  delete json.principals.time;
+  delete json.principals.start;
+  await openReport(page, json, { hash: '#range=24h' });
+  assert.match(await page.textContent('#principals-note'), /whole data set/);
+  await checkBreakdown(page, 'principals', sums(json, 'principals', (r) => r.Principal));
+  await page.evaluate(() => { location.hash = 'inference=us-east-1'; });
+  await page.waitForTimeout(50);
+  assert.match(await page.textContent('#principals-note'), /Not filtered by Inference Region/);
+});
+
+await test('costs in other units, and a larger total than doubles hold', async (page) => {
+  const json = structuredClone(small);
+  json.costExponent = -3;
+  for (const t of [json.cube, json.principals]) {
+    t.metrics.EstimatedCost = t.metrics.EstimatedCost.map((n, r) => (r % 3 ? n : '123456789012345678901'));
+  }
+  await openReport(page, json);
+  assert.ok((await title(page, 'cost')).startsWith(`Estimated: ${dollars(one(json).EstimatedCost, 3)}`));
+});
+
 /* ---- tables ---- */
 
 await test('tables: sorting by every column, both ways', async (page) => {
@@ -823,7 +859,8 @@ await test('reading aloud: names, captions, headings', async (page) => {
 for (const width of [320, 360, 768]) {
   await test(`screen ${width} px wide: nothing sticks out`, async (page) => {
     await page.setViewportSize({ width, height: 740 });
-    await openReport(page, nasty, { hash: '#by=ModelId' });
+    await openReport(page, nasty, { hash: '#by=ModelId&range=24h' });
+    assert.ok(await page.isVisible('.delta'));
     const open = page.locator('.filters-toggle');
     if (await open.isVisible()) await open.click();
     for (const d of ['ModelId', 'AccountId']) {
@@ -836,7 +873,12 @@ for (const width of [320, 360, 768]) {
     for (const id of ['tokens', 'errors']) await openDetails(page, `${id}-table`);
     const size = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
     assert.ok(size[0] <= size[1], size.join(' > '));
-    await checkCards(page, one(nasty, (r) => r.ModelId === HOSTILE.model && r.AccountId === HOSTILE.account));
+    const out = await page.evaluate(() => [...document.querySelectorAll('.card *, .panel-head *, .legend *, .chart')]
+      .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > document.documentElement.clientWidth)
+      .map((e) => e.className || e.tagName));
+    assert.deepEqual(out, []);
+    await checkCards(page, one(nasty, (r) => r.ModelId === HOSTILE.model &&
+      r.AccountId === HOSTILE.account && r.time >= nasty.range.until - 86400));
   });
 }
 
@@ -868,6 +910,7 @@ await test('print: white, without controls, from the dark theme too', async (pag
   await page.screenshot({ path: join(shots, 'print.png'), fullPage: true });
   await page.emulateMedia({ media: 'screen', colorScheme: 'dark' });
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
+  await page.emulateMedia({ media: null });
   await page.pdf({ path: join(shots, 'print.pdf'), preferCSSPageSize: true, printBackground: true });
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark');
 });

@@ -45,7 +45,8 @@ export class TimeChart {
       sort: { id: 'time', order: 'ascending' },
     });
     this.details = h('details', { class: 'chart-table', ontoggle: () => this.paintTable() },
-      h('summary', {}, 'Table'), this.table.element);
+      h('summary', {}, 'Table', h('span', { class: 'sr' }, `: ${title}`)),
+      this.table.element);
     this.element = h('section', { class: 'panel chart-panel', 'aria-labelledby': `${id}-title` },
       h('div', { class: 'panel-head' }, this.heading, this.figure),
       hint ? h('p', { class: 'hint' }, hint) : null,

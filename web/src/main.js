@@ -663,7 +663,7 @@ function renderAbout() {
     h('p', {}, ...(dataset.generated === null ? ['Figures'] : [`As of ${format.dayAndTime(dataset.generated)}`]),
       ...from, dataset.program ? `, by ${dataset.program}` : '', '. All times are UTC.'),
     h('p', {}, prices
-      ? `Cost is estimated from ${prices.name ? `the price list ${prices.name}` : 'list prices'} as of ` +
+      ? `Cost is estimated from list prices${prices.name ? ` (${prices.name})` : ''} as of ` +
         `${prices.as_of}${prices.regions_as_of ? ` (Regions as of ${prices.regions_as_of})` : ''}: ` +
         'no discounts, credits or tax. Tokens without a price are counted as unpriced, never as free.'
       : 'No price list was used.'),
@@ -790,7 +790,8 @@ function showError(error, retry) {
   problem = error.message;
   renderStatus();
   if (dataset) return;
-  message('The data cannot be shown', error.message, retry
+  const sentence = `${problem[0].toUpperCase()}${problem.slice(1)}`.replace(/[^.]$/, '$&.');
+  message('The data cannot be shown', sentence, retry
     ? h('button', { type: 'button', onclick: retry }, 'Try again') : null);
 }
 
