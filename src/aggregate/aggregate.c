@@ -14,22 +14,14 @@ struct model_info {
     struct view application; /* id of a resolved application profile, for its tags */
 };
 
-/* The last text of a member and its number: members repeat from record to record. */
+/* Texts seen lately and their numbers: members take few values, so most are found here. */
 struct memo {
     struct view text; /* as interned */
     uint32_t id;
     bool used;
 };
 
-enum memo_of {
-    MEMO_MODEL,
-    MEMO_REGION,
-    MEMO_INFERENCE_REGION,
-    MEMO_ACCOUNT,
-    MEMO_OPERATION,
-    MEMO_ARN,
-    MEMO_COUNT
-};
+enum { MEMO_SIZE = 256 };
 
 struct aggregate {
     struct dimension_set *sets;
@@ -48,7 +40,7 @@ struct aggregate {
     uint32_t *principals; /* by the interned number of an ARN: its principal's, + 1 */
     uint32_t principal_capacity;
     uint32_t none, unknown, type_names[4];
-    struct memo memo[MEMO_COUNT];
+    struct memo memo[MEMO_SIZE];      /* by a hash of length and ends */
     int64_t bucket_begin, bucket_end; /* the last bucket */
 };
 
@@ -115,9 +107,24 @@ void aggregate_reset(struct aggregate *agg)
 
 /* ---- a record's dimension values ---- */
 
-static inline uint32_t remember(struct aggregate *agg, enum memo_of which, struct view text)
+/* Length, first and last bytes tell most texts apart. */
+static inline size_t memo_place(struct view text)
 {
-    struct memo *memo = &agg->memo[which];
+    uint64_t first = 0, last = 0;
+    if (text.len >= 8) {
+        memcpy(&first, text.ptr, 8);
+        memcpy(&last, text.ptr + text.len - 8, 8);
+    } else {
+        memcpy(&first, text.ptr, text.len);
+    }
+    uint64_t h = (first ^ (last << 17 | last >> 47) ^ text.len) * UINT64_C(0x9e3779b97f4a7c15);
+    return h >> 56;
+}
+
+/* The interned number of a text that is not empty. */
+static inline uint32_t remember(struct aggregate *agg, struct view text)
+{
+    struct memo *memo = &agg->memo[memo_place(text)];
     if (memo->used && view_eq(memo->text, text))
         return memo->id;
     uint32_t id = interner_id(agg->texts, text);
@@ -174,7 +181,7 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
 
 static const struct model_info *model_of(struct aggregate *agg, struct view model_id)
 {
-    uint32_t id = remember(agg, MEMO_MODEL, model_id);
+    uint32_t id = remember(agg, model_id);
     if (id == INTERNER_NONE ||
         !make_room(&agg->models, &agg->model_capacity, id, sizeof(*agg->models)))
         return NULL;
@@ -187,7 +194,7 @@ static uint32_t principal_of(struct aggregate *agg, struct view arn)
 {
     if (arn.len == 0)
         return agg->unknown;
-    uint32_t id = remember(agg, MEMO_ARN, arn);
+    uint32_t id = remember(agg, arn);
     if (id == INTERNER_NONE ||
         !make_room(&agg->principals, &agg->principal_capacity, id, sizeof(*agg->principals)))
         return INTERNER_NONE;
@@ -201,10 +208,9 @@ static uint32_t principal_of(struct aggregate *agg, struct view arn)
     return agg->principals[id] - 1;
 }
 
-static uint32_t text_or(struct aggregate *agg, enum memo_of which, struct view text,
-                        uint32_t otherwise)
+static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherwise)
 {
-    return text.len == 0 ? otherwise : remember(agg, which, text);
+    return text.len == 0 ? otherwise : remember(agg, text);
 }
 
 static enum profile_type type_of(const struct model_info *model, const struct record *record)
@@ -220,8 +226,8 @@ static uint32_t inference_region(struct aggregate *agg, const struct record *rec
                                  enum profile_type type)
 {
     if (record->inference_region.len > 0)
-        return remember(agg, MEMO_INFERENCE_REGION, record->inference_region);
-    return type == PROFILE_IN_REGION ? remember(agg, MEMO_REGION, record->region) : agg->unknown;
+        return remember(agg, record->inference_region);
+    return type == PROFILE_IN_REGION ? remember(agg, record->region) : agg->unknown;
 }
 
 static uint32_t dimension_value(struct aggregate *agg, const struct dimension *dimension,
@@ -233,10 +239,10 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
     case DIMENSION_PROFILE_TYPE: return agg->type_names[type];
     case DIMENSION_PROFILE: return model->profile;
     case DIMENSION_MODEL_ID: return model->model;
-    case DIMENSION_SOURCE_REGION: return remember(agg, MEMO_REGION, record->region);
+    case DIMENSION_SOURCE_REGION: return remember(agg, record->region);
     case DIMENSION_INFERENCE_REGION: return inference_region(agg, record, type);
-    case DIMENSION_ACCOUNT_ID: return text_or(agg, MEMO_ACCOUNT, record->account_id, agg->unknown);
-    case DIMENSION_OPERATION: return text_or(agg, MEMO_OPERATION, record->operation, agg->unknown);
+    case DIMENSION_ACCOUNT_ID: return text_or(agg, record->account_id, agg->unknown);
+    case DIMENSION_OPERATION: return text_or(agg, record->operation, agg->unknown);
     case DIMENSION_PRINCIPAL: return principal_of(agg, record->identity_arn);
     case DIMENSION_METADATA: {
         const struct scan_value *value = &record->metadata[dimension->key];

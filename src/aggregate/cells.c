@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "aggregate/interner.h"
-
 /* Parallel arrays by cell number; a cell's part of each is `dimensions` or `slots` long. */
 struct cells {
     size_t dimensions, slots;
@@ -123,20 +121,36 @@ static bool grow_table(struct cells *c)
     return true;
 }
 
+static inline bool same_ids(const uint32_t *a, const uint32_t *b, size_t count)
+{
+    uint32_t difference = 0;
+    for (size_t i = 0; i < count; i++)
+        difference |= a[i] ^ b[i];
+    return difference == 0;
+}
+
 static bool key_is(const struct cells *c, uint32_t cell, const struct cell_key *key)
 {
     return c->times[cell] == key->time &&
-           memcmp(&c->ids[cell * c->dimensions], key->id, c->dimensions * sizeof(key->id[0])) == 0;
+           same_ids(&c->ids[cell * c->dimensions], key->id, c->dimensions);
+}
+
+/* The ids are numbers of this process, so nobody outside can choose collisions. */
+static inline uint32_t key_hash(const struct cells *c, const struct cell_key *key)
+{
+    uint64_t h = (uint64_t)key->time;
+    for (size_t i = 0; i < c->dimensions; i++)
+        h = (h ^ key->id[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
+    return (uint32_t)(h >> 32);
 }
 
 uint32_t cells_find(struct cells *c, const struct cell_key *key)
 {
     size_t id_bytes = c->dimensions * sizeof(key->id[0]);
     if (c->last_cell != UINT32_MAX && c->last_key.time == key->time &&
-        memcmp(c->last_key.id, key->id, id_bytes) == 0)
+        same_ids(c->last_key.id, key->id, c->dimensions))
         return c->last_cell;
-    uint32_t hash = (uint32_t)(hash_bytes(view_make(key->id, id_bytes)) ^
-                               (uint64_t)key->time * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+    uint32_t hash = key_hash(c, key);
     uint32_t at = hash & (c->table_size - 1);
     uint32_t cell = UINT32_MAX;
     for (; c->table[at] != 0; at = (at + 1) & (c->table_size - 1)) {

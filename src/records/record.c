@@ -32,7 +32,37 @@ enum invocation_outcome record_outcome(struct view error_code)
     return INVOCATION_CLIENT_ERROR;
 }
 
-enum status record_check(const struct scan_record *raw, struct record *out)
+static bool two_digits(const char *p, unsigned limit, int64_t unit, int64_t *seconds)
+{
+    unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
+    *seconds += (int64_t)(tens * 10 + ones) * unit;
+    return tens <= 9 && ones <= 9 && tens * 10 + ones < limit;
+}
+
+/* "2026-11-01T10:31:07Z", the form Bedrock writes, of a date seen before; else the whole rules. */
+static enum status read_time(struct view text, struct record_dates *dates, struct instant *out)
+{
+    if (text.len == 20 && memcmp(text.ptr, dates->text, sizeof(dates->text)) == 0) {
+        const char *p = text.ptr;
+        int64_t seconds = dates->seconds;
+        if (p[13] == ':' && p[16] == ':' && p[19] == 'Z' &&
+            two_digits(p + 11, 24, 3600, &seconds) && two_digits(p + 14, 60, 60, &seconds) &&
+            two_digits(p + 17, 60, 1, &seconds)) {
+            *out = (struct instant){seconds, 0};
+            return ST_OK;
+        }
+    }
+    enum status st = rfc3339_parse(text, out);
+    if (st == ST_OK && text.len == 20 && text.ptr[19] == 'Z' && text.ptr[10] == 'T') {
+        memcpy(dates->text, text.ptr, sizeof(dates->text));
+        int64_t of_day = out->seconds % 86400;
+        dates->seconds = out->seconds - (of_day < 0 ? of_day + 86400 : of_day);
+    }
+    return st;
+}
+
+enum status record_check(const struct scan_record *raw, struct record_dates *dates,
+                         struct record *out)
 {
     for (size_t i = 0; i < NUMBER_COUNT; i++) {
         if (raw->number[i].kind == VALUE_BAD)
@@ -43,7 +73,7 @@ enum status record_check(const struct scan_record *raw, struct record *out)
     out->region = text(raw, FIELD_REGION);
     if (out->model_id.len == 0 || out->region.len == 0)
         return ST_BAD_ITEM;
-    if (rfc3339_parse(text(raw, FIELD_TIMESTAMP), &out->time) != ST_OK)
+    if (read_time(text(raw, FIELD_TIMESTAMP), dates, &out->time) != ST_OK)
         return ST_BAD_ITEM;
     /* An errorCode that is no text says that there was an error, but not which. */
     if (raw->text[FIELD_ERROR_CODE].kind == VALUE_BAD)

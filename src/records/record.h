@@ -33,8 +33,15 @@ struct record {
     const struct scan_value *metadata; /* by the index of the key asked for */
 };
 
+/* The last date read, because those of records come in runs.  All zero to begin with. */
+struct record_dates {
+    char text[11]; /* "2026-11-01T" */
+    int64_t seconds;
+};
+
 /* The views point to where those of `raw` do.  ST_BAD_ITEM: the record is invalid. */
-NODISCARD enum status record_check(const struct scan_record *raw, struct record *out);
+NODISCARD enum status record_check(const struct scan_record *raw, struct record_dates *dates,
+                                   struct record *out);
 
 /* Which counter an errorCode belongs to; empty is none. */
 enum invocation_outcome record_outcome(struct view error_code);

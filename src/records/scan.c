@@ -75,6 +75,13 @@ const char *scan_selected(void)
 
 /* ---- life ---- */
 
+static void make_node(struct name_node *node, struct name_node *none)
+{
+    *node = (struct name_node){.inside = MEMBER_CHECK}; /* no place a name can stand in */
+    for (unsigned i = 0; i < NAME_GUESSES; i++)
+        node->next[i] = none;
+}
+
 struct scanner *scanner_new(const struct scan_options *options, scan_text_fn *on_text,
                             void *context)
 {
@@ -88,6 +95,7 @@ struct scanner *scanner_new(const struct scan_options *options, scan_text_fn *on
     for (size_t i = 0; i < options->metadata_key_count; i++)
         bytes += options->metadata_keys[i].len;
     s->node_count = 1;
+    make_node(&s->node[0], &s->node[0]);
     s->metadata_bytes = malloc(bytes);
     if (s->metadata_bytes == NULL) {
         free(s);
@@ -201,6 +209,7 @@ void scan_begin_object(struct scanner *s, uint64_t offset)
     s->text_open = true;
     s->text_offset = offset;
     s->level = 1;
+    s->begun = 0;
     s->state = STATE_FIRST_NAME;
     memset(&s->record, 0,
            offsetof(struct scan_record, text) +
@@ -270,7 +279,7 @@ static void forget_text(struct scanner *s, size_t first, size_t count)
     memset(&s->record.text[first], 0, count * sizeof(s->record.text[0]));
 }
 
-void scan_begin_inside(struct scanner *s, enum member member)
+void scan_forget_inside(struct scanner *s, enum member member)
 {
     struct scan_count *number = s->record.number;
     switch (member) {
@@ -288,11 +297,11 @@ void scan_begin_inside(struct scanner *s, enum member member)
     }
 }
 
-unsigned scan_learn_name(struct scanner *s, unsigned from, const uint8_t *name, size_t len,
-                         enum member inside, enum member member)
+struct name_node *scan_learn_name(struct scanner *s, struct name_node *from, const uint8_t *name,
+                                  size_t len, enum member inside, enum member member)
 {
     if (len + 3 > NAME_NODE_BYTES)
-        return 0;
+        return NULL;
     unsigned at = 1;
     for (; at < s->node_count; at++) {
         const struct name_node *node = &s->node[at];
@@ -301,19 +310,23 @@ unsigned scan_learn_name(struct scanner *s, unsigned from, const uint8_t *name, 
             break;
     }
     if (at == NAME_NODES)
-        return 0;
+        return NULL;
+    struct name_node *found = &s->node[at];
     if (at == s->node_count) {
-        struct name_node *node = &s->node[s->node_count++];
-        *node = (struct name_node){.len = (uint32_t)len + 3, .inside = inside, .member = member};
-        node->bytes[0] = node->bytes[len + 1] = '"';
-        memcpy(node->bytes + 1, name, len);
-        node->bytes[len + 2] = ':';
+        s->node_count++;
+        make_node(found, &s->node[0]);
+        found->len = (uint32_t)len + 3;
+        found->inside = inside;
+        found->member = member;
+        found->bytes[0] = found->bytes[len + 1] = '"';
+        memcpy(found->bytes + 1, name, len);
+        found->bytes[len + 2] = ':';
     }
-    if (s->node[from].next[0] != at) {
-        s->node[from].next[1] = s->node[from].next[0];
-        s->node[from].next[0] = (uint8_t)at;
+    if (from->next[0] != found) {
+        from->next[1] = from->next[0];
+        from->next[0] = found;
     }
-    return at;
+    return found;
 }
 
 static enum member member_of_record(const char *name, size_t len)

@@ -8,46 +8,63 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Bytes compare as signed, so what is not ASCII is below the space too. */
+static inline __m256i is_special(__m256i v)
+{
+    return _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
+                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'))),
+                           _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v));
+}
+
+static inline __m256i is_string_end(__m256i v)
+{
+    return _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
+                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'))),
+                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n')));
+}
+
+static inline uint64_t join(__m256i low, __m256i high)
+{
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+}
+
+static inline __m256i load(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
 static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
-    __m256i hit = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p),
-                                    _mm256_loadu_si256((const __m256i *)(const void *)q));
+    __m256i hit = _mm256_cmpeq_epi8(load(p), load(q));
     return _bzhi_u32(~(uint32_t)_mm256_movemask_epi8(hit), n) == 0;
 }
 
+/* 64 bytes at a time, because most values end within them: one branch that is foreseen. */
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {
-    const __m256i quote = _mm256_set1_epi8('"');
-    const __m256i backslash = _mm256_set1_epi8('\\');
-    const __m256i space = _mm256_set1_epi8(0x20);
-    for (; end - p >= 32; p += 32) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
-        /* Bytes compare as signed, so what is not ASCII is below the space too. */
-        __m256i hit = _mm256_or_si256(
-            _mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
-            _mm256_cmpgt_epi8(space, v));
-        unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+    for (; end - p >= 64; p += 64) {
+        uint64_t mask = join(is_special(load(p)), is_special(load(p + 32)));
         if (mask != 0)
-            return p + __builtin_ctz(mask);
+            return p + __builtin_ctzll(mask);
     }
     while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
         p++;
     return p;
 }
 
+static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
+{
+    uint64_t mask = join(is_special(load(p)), is_special(load(p + 32)));
+    return __builtin_expect(mask != 0, 1) ? p + __builtin_ctzll(mask) : find_special(p + 64, end);
+}
+
 static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *end)
 {
-    const __m256i quote = _mm256_set1_epi8('"');
-    const __m256i backslash = _mm256_set1_epi8('\\');
-    const __m256i line = _mm256_set1_epi8('\n');
-    for (; end - p >= 32; p += 32) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
-        __m256i hit = _mm256_or_si256(
-            _mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
-            _mm256_cmpeq_epi8(v, line));
-        unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+    for (; end - p >= 64; p += 64) {
+        uint64_t mask = join(is_string_end(load(p)), is_string_end(load(p + 32)));
         if (mask != 0)
-            return p + __builtin_ctz(mask);
+            return p + __builtin_ctzll(mask);
     }
     while (p < end && *p != '"' && *p != '\\' && *p != '\n')
         p++;
@@ -60,14 +77,7 @@ struct block {
 
 static inline struct block block_load(const uint8_t *p)
 {
-    return (struct block){_mm256_loadu_si256((const __m256i *)(const void *)p),
-                          _mm256_loadu_si256((const __m256i *)(const void *)(p + 32))};
-}
-
-static inline uint64_t join(__m256i low, __m256i high)
-{
-    return (uint64_t)(uint32_t)_mm256_movemask_epi8(low) |
-           (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+    return (struct block){load(p), load(p + 32)};
 }
 
 static inline uint64_t block_equal(const struct block *b, char c)
@@ -78,16 +88,7 @@ static inline uint64_t block_equal(const struct block *b, char c)
 
 static inline bool block_quiet(const struct block *b)
 {
-    const __m256i quote = _mm256_set1_epi8('"');
-    const __m256i backslash = _mm256_set1_epi8('\\');
-    const __m256i line = _mm256_set1_epi8('\n');
-    __m256i low = _mm256_or_si256(
-        _mm256_or_si256(_mm256_cmpeq_epi8(b->low, quote), _mm256_cmpeq_epi8(b->low, backslash)),
-        _mm256_cmpeq_epi8(b->low, line));
-    __m256i high = _mm256_or_si256(
-        _mm256_or_si256(_mm256_cmpeq_epi8(b->high, quote), _mm256_cmpeq_epi8(b->high, backslash)),
-        _mm256_cmpeq_epi8(b->high, line));
-    __m256i any = _mm256_or_si256(low, high);
+    __m256i any = _mm256_or_si256(is_string_end(b->low), is_string_end(b->high));
     return _mm256_testz_si256(any, any) != 0;
 }
 

@@ -306,17 +306,16 @@ static inline const uint8_t *begin_name(struct scanner *s, const uint8_t *p, con
     return p;
 }
 
-/* The member named at p, without reading the name, if it is what followed node `from` before. */
-static inline unsigned guess_name(const struct scanner *s, unsigned from, const uint8_t *p,
-                                  enum member inside)
+/* The name at p, without reading it, if it is one that followed node `from` before; or NULL. */
+static inline struct name_node *guess_name(const struct name_node *from, const uint8_t *p,
+                                           enum member inside)
 {
     for (unsigned i = 0; i < NAME_GUESSES; i++) {
-        unsigned at = s->node[from].next[i];
-        const struct name_node *node = &s->node[at];
-        if (at != 0 && node->inside == inside && bytes_equal(p, node->bytes, node->len))
-            return at;
+        struct name_node *node = from->next[i];
+        if (node->inside == inside && bytes_equal(p, node->bytes, node->len))
+            return node;
     }
-    return 0;
+    return NULL;
 }
 
 /* A small count at p followed by the end of its member; NULL: something else. */
@@ -340,72 +339,94 @@ static inline const uint8_t *read_small_count(const uint8_t *p, struct scan_coun
     return q;
 }
 
-enum { QUICK_BYTES = 40 }; /* what one step of read_members may look at without asking */
+/* The name at p in its usual form, looked up and remembered; NULL: unusual. */
+static struct name_node *read_name(struct scanner *s, struct name_node *from, const uint8_t *p,
+                                   const uint8_t *end, enum member inside)
+{
+    const uint8_t *name = p + 1;
+    const uint8_t *q = find_special(name, end);
+    if (end - q < 2 || q[0] != '"' || q[1] != ':' || q - name > NAME_NODE_BYTES)
+        return NULL;
+    enum member member = scan_member(s, (const char *)name, (size_t)(q - name));
+    return scan_learn_name(s, from, name, (size_t)(q - name), inside, member);
+}
+
+/* The usual string value behind its quote at p; its end, or NULL: unusual. */
+static inline const uint8_t *read_value_string(struct scanner *s, enum member member,
+                                               const uint8_t *p, const uint8_t *last)
+{
+    const uint8_t *q = find_special_near(p, last);
+    if (q >= last)
+        return NULL;
+    if (*q != '"') {
+        if (member == MEMBER_CHECK || member >= MEMBER_TEXT)
+            return NULL;
+        q = find_string_end(q, last);
+        if (q >= last || *q != '"')
+            return NULL;
+    }
+    if (member >= MEMBER_TEXT) {
+        if (q - p > SCAN_MAX_VALUE)
+            return NULL;
+        s->record.text[member - MEMBER_TEXT] =
+            (struct scan_value){(const char *)p, (uint32_t)(q - p), VALUE_GOOD};
+    } else if (member >= MEMBER_IDENTITY) {
+        scan_begin_inside(s, member);
+    }
+    return q;
+}
 
 /*
- * Members of a record in their usual form: no white space, short names and values, all in the
- * chunk. p is at a name's quote.  Whatever is unusual is left to the machine: the state says what
- * is expected at the returned place.
+ * What one step of read_members may look at without asking: a name node, the first block of its
+ * value, and what follows.
+ */
+enum { QUICK_BYTES = NAME_NODE_BYTES + 64 + 8 };
+
+/*
+ * Members of a record in their usual form: no white space, short names, values all in the chunk.
+ * p is at a name's quote.  Whatever is unusual is left to the machine: the state says what is
+ * expected at the returned place.
  */
 static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const uint8_t *end)
 {
-    unsigned node = 0;
-    int level = s->level;
-    enum member inside = level == 2 ? s->inside : MEMBER_SKIP;
-    for (;;) {
-        enum member member;
-        s->state = STATE_NAME;
-        if (end - p < QUICK_BYTES || *p != '"')
-            break;
-        unsigned from = node;
-        node = guess_name(s, from, p, inside);
-        if (node != 0) {
-            member = s->node[node].member;
-            p += s->node[node].len;
-        } else {
-            const uint8_t *q = find_special(p + 1, end);
-            if (q == end || *q != '"' || q + 1 == end || q[1] != ':' || q - p - 1 > SCAN_MAX_VALUE)
+    if (end - p < QUICK_BYTES)
+        return p;
+    const uint8_t *quick_end = end - QUICK_BYTES;
+    const uint8_t *last = end - 3; /* what stands before it is followed by two bytes at least */
+    struct name_node *node = &s->node[0];
+    enum member inside = s->level == 2 ? s->inside : MEMBER_SKIP;
+    while (p <= quick_end && *p == '"') {
+        struct name_node *from = node;
+        node = guess_name(from, p, inside);
+        if (node == NULL) {
+            node = read_name(s, from, p, end, inside);
+            if (node == NULL)
                 break;
-            s->level = level;
-            member = scan_member(s, (const char *)p + 1, (size_t)(q - p - 1));
-            node = scan_learn_name(s, from, p + 1, (size_t)(q - p - 1), inside, member);
-            p = q + 2;
         }
-        s->member = member;
-        s->state = STATE_VALUE;
-        if (end - p < QUICK_BYTES)
-            break;
-        if (member >= MEMBER_IDENTITY && member <= MEMBER_LATENCY_BODY)
-            scan_begin_inside(s, member);
-        uint8_t c = *p;
-        if (c == '"') {
-            bool read = member == MEMBER_CHECK || member >= MEMBER_TEXT;
-            const uint8_t *q = read ? find_special(p + 1, end) : find_string_end(p + 1, end);
-            if (q == end || *q != '"' || (read && q - p - 1 > SCAN_MAX_VALUE))
-                break;
-            if (member >= MEMBER_TEXT && member < MEMBER_NUMBER)
-                s->record.text[member - MEMBER_TEXT] =
-                    (struct scan_value){(const char *)p + 1, (uint32_t)(q - p - 1), VALUE_GOOD};
-            else if (member >= MEMBER_NUMBER)
-                break;
+        enum member member = node->member;
+        p += node->len;
+        if (*p == '"' && member < MEMBER_NUMBER) {
+            const uint8_t *q = read_value_string(s, member, p + 1, last);
+            if (q == NULL)
+                goto unusual_value;
             p = q + 1;
         } else if (member >= MEMBER_NUMBER) {
             const uint8_t *q = read_small_count(p, &s->record.number[member - MEMBER_NUMBER]);
             if (q == NULL)
-                break;
+                goto unusual_value;
             p = q;
-        } else if (c == '{' && member >= MEMBER_IDENTITY && member <= MEMBER_OUTPUT) {
+        } else if (*p == '{' && member >= MEMBER_IDENTITY && member <= MEMBER_OUTPUT) {
+            scan_begin_inside(s, member);
             inside = s->inside = member;
-            level = 2;
-            p++;
-            if (*p == '"')
+            s->level = 2;
+            if (*++p == '"')
                 continue;
             s->state = STATE_FIRST_NAME;
-            break;
-        } else if ((c == '{' || c == '[') && member == MEMBER_SKIP) {
+            return p;
+        } else if ((*p | 0x20) == '{' && member == MEMBER_SKIP) {
+            s->member = member;
             begin_nest(s);
             p++;
-            s->level = level;
             enum skip_result skipped = skip_nest(s, &p, end);
             if (skipped == SKIP_ERROR)
                 return scan_error(s, p);
@@ -413,29 +434,32 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
                 return scan_cut(s, p);
             if (skipped == SKIP_MORE)
                 return p;
+            s->state = STATE_AFTER;
+            if (p >= last)
+                return p;
         } else {
-            break;
+            goto unusual_value;
         }
-        s->state = STATE_AFTER;
-        if (end - p < 3)
-            break;
-        if (*p == '}' && level == 2) {
-            level = 1;
+        if (*p == '}' && s->level == 2) {
+            s->level = 1;
             inside = MEMBER_SKIP;
             p++;
         }
         if (*p == ',') {
             p++;
-            continue;
-        }
-        if (*p == '}' && level == 1) {
-            s->level = 1;
+        } else if (*p == '}' && s->level == 1) {
             scan_end_record(s);
             return p + 1;
+        } else {
+            s->state = STATE_AFTER;
+            return p;
         }
-        break;
     }
-    s->level = level;
+    s->state = STATE_NAME;
+    return p;
+unusual_value:
+    s->member = node->member;
+    s->state = STATE_VALUE;
     return p;
 }
 

@@ -72,10 +72,10 @@ enum { NAME_NODES = 64, NAME_NODE_BYTES = 32, NAME_GUESSES = 2 };
 
 struct name_node {
     uint8_t bytes[NAME_NODE_BYTES]; /* the name with its quotes and colon, then zeros */
-    uint32_t len;                   /* of them; 0: not used */
+    uint32_t len;                   /* of them */
     enum member inside;             /* where the name stands: MEMBER_SKIP at level 1 */
     enum member member;
-    uint8_t next[NAME_GUESSES]; /* nodes that followed, the last one first; 0 is no guess */
+    struct name_node *next[NAME_GUESSES]; /* what followed, the last one first */
 };
 
 struct scanner {
@@ -86,6 +86,7 @@ struct scanner {
     enum member member;
     enum member inside; /* level 2: which object */
     int level;
+    uint32_t begun; /* which of the four objects the record has had, by 1 << member */
     bool text_open;
     bool in_array;
     bool lenient;   /* a top-level array was damaged: stray , and ] are not errors */
@@ -110,7 +111,7 @@ struct scanner {
     struct view metadata_key[SCAN_MAX_METADATA];
     char *metadata_bytes; /* owns the keys */
 
-    struct name_node node[NAME_NODES]; /* the first stands for the begin of a record */
+    struct name_node node[NAME_NODES]; /* the first stands for no name: it never matches */
     unsigned node_count;
 
     char name_buffer[SCAN_MAX_VALUE];
@@ -126,12 +127,21 @@ enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **p, const uin
 enum skip_result scan_skip_latency(struct scanner *s, const uint8_t **p, const uint8_t *end);
 void scan_latency_begin(struct scanner *s, bool is_array);
 
-/* The node of a name just read behind node `from`, learnt if new; 0: not kept. */
-unsigned scan_learn_name(struct scanner *s, unsigned from, const uint8_t *name, size_t len,
-                         enum member inside, enum member member);
+/* The node of a name just read behind node `from`, learnt if new; NULL: not kept. */
+struct name_node *scan_learn_name(struct scanner *s, struct name_node *from, const uint8_t *name,
+                                  size_t len, enum member inside, enum member member);
 
-/* A repeated object replaces the earlier one with all its members. */
-void scan_begin_inside(struct scanner *s, enum member member);
+/* A repeated object replaces the earlier one: forget all its members. */
+void scan_forget_inside(struct scanner *s, enum member member);
+
+/* One of the four objects, or the latency's body, is named. */
+static inline void scan_begin_inside(struct scanner *s, enum member member)
+{
+    uint32_t bit = UINT32_C(1) << member;
+    if ((s->begun & bit) != 0)
+        scan_forget_inside(s, member);
+    s->begun |= bit;
+}
 
 /* Which member a name is, at the scanner's level; resets what a repeated one replaces. */
 enum member scan_member(struct scanner *s, const char *name, size_t len);

@@ -15,6 +15,11 @@ static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
     return p;
 }
 
+static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
+{
+    return find_special(p, end);
+}
+
 static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *end)
 {
     while (p < end && *p != '"' && *p != '\\' && *p != '\n')

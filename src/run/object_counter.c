@@ -7,7 +7,7 @@
 #include "records/scan.h"
 
 enum {
-    CHUNK_BYTES = 128 * 1024, /* stays in the second-level cache between inflating and scanning */
+    CHUNK_BYTES = 256 * 1024, /* in the second-level cache between inflating and scanning */
     LOGGED_SKIPS = 10,        /* of one object; the rest as a count */
 };
 
@@ -20,6 +20,7 @@ struct object_counter {
     size_t chunk_bytes;
     counter_progress_fn *progress;
     void *progress_context;
+    struct record_dates dates;
     /* of the current object */
     struct view key;
     struct tally seen; /* its records and times */
@@ -52,7 +53,7 @@ static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,
         skip(c, RECORD_MALFORMED, offset);
     } else if (outcome == SCAN_NOT_INVOCATION_LOG) {
         skip(c, RECORD_NOT_LOG, offset);
-    } else if (record_check(raw, &record) != ST_OK) {
+    } else if (record_check(raw, &c->dates, &record) != ST_OK) {
         skip(c, RECORD_INVALID, offset);
     } else if (!in_range(c, record.time)) {
         skip(c, RECORD_OUT_OF_RANGE, offset);
