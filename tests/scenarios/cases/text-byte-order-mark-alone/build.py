@@ -1,0 +1,2 @@
+from lib import write
+write("a.json", b'\xef\xbb\xbf')
