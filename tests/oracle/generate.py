@@ -353,16 +353,16 @@ ODD_STRINGS = [  # raw JSON string contents for values that become dimensions
 
 def profiles_document():
     """The mapping file that goes with the generated application profiles."""
+    arn = "arn:aws:bedrock:us-east-1"
 
     def entry(profile_id, name, *models):
         return {
             "inferenceProfileName": name,
             "status": "ACTIVE",
             "type": "APPLICATION",
-            "inferenceProfileArn": "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/"
-            + profile_id,
+            "inferenceProfileArn": arn + ":123456789012:application-inference-profile/" + profile_id,
             "inferenceProfileId": profile_id,
-            "models": [{"modelArn": arn} for arn in models],
+            "models": [{"modelArn": each} for each in models],
         }
 
     model = "arn:aws:bedrock:%s::foundation-model/anthropic.claude-sonnet-4-6"
@@ -375,7 +375,7 @@ def profiles_document():
                 "inferenceProfileName": "US Sonnet",
                 "type": "SYSTEM_DEFINED",
                 "status": "ACTIVE",
-                "inferenceProfileArn": "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-6",
+                "inferenceProfileArn": arn + ":1:inference-profile/us.anthropic.claude-sonnet-4-6",
                 "inferenceProfileId": "us.anthropic.claude-sonnet-4-6",
                 "models": [{"modelArn": model % "us-east-1"}, {"modelArn": model % "us-west-2"}],
             },
