@@ -143,7 +143,8 @@ def main():
     unit = statistics.median(field[0].seconds) if field[0].seconds else float("nan")
     ours = statistics.median(field[1].seconds) if field[1].seconds else float("nan")
     size = sum(os.path.getsize(path) for path in files)
-    print("%d files, %.1f MB gzip, %d rounds, one processor" % (len(files), size / 1e6, args.rounds))
+    print("%d files, %.1f MB gzip, %d rounds, one processor" % (
+        len(files), size / 1e6, args.rounds))
     print("%-16s %9s %9s %9s %9s %9s  %s" % (
         "", "min s", "median s", "/ igzip", "/ ours", "RSS MiB", "answer"))
     wrong = 0

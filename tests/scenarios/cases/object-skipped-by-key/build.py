@@ -2,7 +2,7 @@ from lib import lines, record, write
 
 r = lines(record())
 COUNTED = [
-    'AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/2026/11/01/10/20261101T103100000Z_0a1b2c3d4e5f6a7b.json.gz',
+    'AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/2026/11/01/10/20261101T103100000Z_0a1b2c.json.gz',
     'pre/fix/AWSLogs/123456789012/BedrockModelInvocationLogs/a.json',
     'AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/database/a.json',
     'data/AWSLogs/123456789012/BedrockModelInvocationLogs/a.json',

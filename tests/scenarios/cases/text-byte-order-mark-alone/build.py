@@ -1,2 +1,6 @@
-from lib import write
-write("a.json", b'\xef\xbb\xbf')
+from lib import record, write
+
+r = record().encode()
+write("a.json", b"".join([
+    b'\xef\xbb\xbf',
+]))

@@ -1,2 +1,9 @@
-from lib import write
-write("a.json", b'{"timestamp":"2026-11-01T10:31:07Z","accountId":"123456789012","identity":{"arn":"arn:aws:sts::123456789012:assumed-role/App/session-1"},"region":"us-east-1","requestId":"0c4e3a52-0f5e-4c30-9a3f-2f1f5a1b7c01","operation":"Converse","modelId":"us.anthropic.claude-sonnet-4-6","input":{"inputContentType":"application/json","inputTokenCount":10},"output":{"outputContentType":"application/json","outputTokenCount":2},"inferenceRegion":"us-west-2","schemaType":"ModelInvocationLog","schemaVersion":"1.0"}\r\n{"timestamp":"2026-11-01T10:31:07Z","accountId":"123456789012","identity":{"arn":"arn:aws:sts::123456789012:assumed-role/App/session-1"},"region":"us-east-1","requestId":"0c4e3a52-0f5e-4c30-9a3f-2f1f5a1b7c01","operation":"Converse","modelId":"us.anthropic.claude-sonnet-4-6","input":{"inputContentType":"application/json","inputTokenCount":10},"output":{"outputContentType":"application/json","outputTokenCount":2},"inferenceRegion":"us-west-2","schemaType":"ModelInvocationLog","schemaVersion":"1.0"}\r\n')
+from lib import record, write
+
+r = record().encode()
+write("a.json", b"".join([
+    r,
+    b'\r\n',
+    r,
+    b'\r\n',
+]))

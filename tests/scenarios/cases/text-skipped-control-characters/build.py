@@ -1,2 +1,4 @@
-from lib import write
-write("a.json", b'{"timestamp":"2026-11-01T10:31:07Z","accountId":"123456789012","identity":{"arn":"arn:aws:sts::123456789012:assumed-role/App/session-1"},"region":"us-east-1","requestId":"\x01\x02\x03\x04\x05\x06\x07\x08\t\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f\xff\xc0","operation":"Converse","modelId":"us.anthropic.claude-sonnet-4-6","input":{"inputContentType":"application/json","inputTokenCount":10},"output":{"outputContentType":"application/json","outputTokenCount":2},"inferenceRegion":"us-west-2","schemaType":"ModelInvocationLog","schemaVersion":"1.0"}\n{"timestamp":"2026-11-01T10:31:07Z","accountId":"123456789012","identity":{"arn":"arn:aws:sts::123456789012:assumed-role/App/session-1"},"region":"us-east-1","requestId":"0c4e3a52-0f5e-4c30-9a3f-2f1f5a1b7c01","operation":"Converse","modelId":"us.anthropic.claude-sonnet-4-6","input":{"inputContentType":"application/json","inputTokenCount":10},"output":{"outputContentType":"application/json","outputTokenCount":2},"inferenceRegion":"us-west-2","schemaType":"ModelInvocationLog","schemaVersion":"1.0"}')
+from lib import lines, raw, record, write
+
+odd = bytes(c for c in range(32) if c != 10) + b"\x7f\xff\xc0"
+write("a.json", lines(raw(requestId=b'"' + odd + b'"'), record()))

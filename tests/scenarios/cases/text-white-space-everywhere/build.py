@@ -1,2 +1,5 @@
-from lib import write
-write("a.json", b'{ "timestamp"\r\n:\t"2026-11-01T10:31:07Z" , "accountId"\r\n:\t"123456789012" , "identity"\r\n:\t{ "arn"\r\n:\t"arn:aws:sts::123456789012:assumed-role/App/session-1" } , "region"\r\n:\t"us-east-1" , "requestId"\r\n:\t"0c4e3a52-0f5e-4c30-9a3f-2f1f5a1b7c01" , "operation"\r\n:\t"Converse" , "modelId"\r\n:\t"us.anthropic.claude-sonnet-4-6" , "input"\r\n:\t{ "inputContentType"\r\n:\t"application/json" , "inputTokenCount"\r\n:\t10 } , "output"\r\n:\t{ "outputContentType"\r\n:\t"application/json" , "outputTokenCount"\r\n:\t2 } , "inferenceRegion"\r\n:\t"us-west-2" , "schemaType"\r\n:\t"ModelInvocationLog" , "schemaVersion"\r\n:\t"1.0" }')
+import re
+from lib import record, write
+
+tokens = re.findall(r'"[^"]*"|[0-9]+|[{}:,]', record())
+write("a.json", " \t".join("\r\n:\n\n" if t == ":" else t for t in tokens))
