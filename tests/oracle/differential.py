@@ -78,12 +78,14 @@ def normal(document):
 def differences(expected, actual, limit=6):
     """Short lines saying what differs."""
     out = []
-    for name in ("schema", "by", "interval", "objects", "records", "bytes", "totals"):
+    for name in ("objects", "schema", "by", "interval", "records", "bytes", "totals"):
         if expected.get(name) != actual.get(name):
             out.append(
                 "%s: expected %s, got %s"
                 % (name, json.dumps(expected.get(name)), json.dumps(actual.get(name)))
             )
+    if expected["objects"] != actual.get("objects"):
+        return out                              # the rest follows from it
     rows, got = expected["rows"], actual.get("rows") or []
     if len(rows) != len(got):
         out.append("rows: expected %d, got %d" % (len(rows), len(got)))

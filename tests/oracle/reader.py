@@ -404,7 +404,8 @@ class Text:
             assert in_array
             return self.skip_nested(at), None
         end, _ = self.scalar(at)
-        if end < self.size and self.data[end] not in b' \t\r\n{}[]":,':
+        # A string ends at its quote; a number or literal must be seen to end.
+        if byte != 0x22 and end < self.size and self.data[end] not in b' \t\r\n{}[]":,':
             raise Malformed(end)
         return end, None
 

@@ -40,7 +40,7 @@ def text_of(folder, name):
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", newline="") as file:
         return file.read()
 
 
