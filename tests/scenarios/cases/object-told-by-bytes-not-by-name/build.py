@@ -1,0 +1,6 @@
+from lib import gz, lines, member, record, write
+
+r = lines(record())
+write("logs/a.json.gz", r)
+write("logs/b.txt", gz(r))
+write("logs/c", r * 2)

@@ -1,0 +1,7 @@
+from lib import gz, lines, member, record, write
+
+r = lines(record())
+data = gz(r)
+for size in range(2, len(data)):
+    write("logs/%d.gz" % size, data[:size])
+write("logs/whole.gz", data)

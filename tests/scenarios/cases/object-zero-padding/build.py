@@ -1,0 +1,6 @@
+from lib import gz, lines, member, record, write
+
+r = lines(record())
+write("logs/a.gz", gz(r) + b"\0" * 512)
+write("logs/b.gz", gz(r) + b"\0")
+write("logs/c.gz", gz(r) + b"\0" * 1000000)

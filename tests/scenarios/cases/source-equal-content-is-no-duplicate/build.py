@@ -1,0 +1,7 @@
+import os
+from lib import lines, record, write
+
+r = lines(record())
+write("logs/a.json", r)
+write("logs/b.json", r)
+os.link("logs/a.json", "logs/hard")

@@ -1,0 +1,9 @@
+import os
+from lib import lines, record, write
+
+r = lines(record())
+import socket
+
+write("logs/a.json", r)
+os.mkfifo("logs/pipe")
+socket.socket(socket.AF_UNIX).bind("logs/socket")

@@ -1,0 +1,7 @@
+from lib import record, write
+
+r = record().encode()
+write("a.json", b"".join([
+    b'\xef\xbb\n',
+    r,
+]))

@@ -1,0 +1,6 @@
+from lib import record, write
+
+r = record().encode()
+write("a.json", b"".join([
+    b' \n\t\r\n ',
+]))
