@@ -9,9 +9,9 @@ usage: deploy/cloudformation.sh template [FILE]
 
 template   writes the plain CloudFormation template made from template.yaml to FILE
            (default build/cloudformation.yaml).
-deploy     uploads the package and the template to BUCKET and creates or updates the stack.
+deploy     uploads the package to BUCKET and creates or updates the stack.
 
-  --code-bucket BUCKET   bucket of the stack's Region for package and template; made when missing
+  --code-bucket BUCKET   bucket of the stack's Region for the package; made when missing
   --stack-name NAME      default bedrock-metrics-aggregator
   --region REGION        default: what the AWS CLI is set to
   --zip FILE             default build/lambda-ARCHITECTURE.zip (see Architecture=)
@@ -90,6 +90,9 @@ deploy() {
     hash=$( (sha256sum "$zip" 2>/dev/null || shasum -a 256 "$zip") | cut -c1-16)
     key=bedrock-metrics/$hash-$architecture.zip
 
+    # CloudFormation takes larger templates only from S3.
+    local by_way_of_s3=(--s3-prefix bedrock-metrics)
+    [ "$(wc -c <"$template")" -le 51200 ] || by_way_of_s3+=(--s3-bucket "$code_bucket")
     parameters+=("CodeBucket=$code_bucket" "CodeKey=$key")
 
     if [ "$dry_run" = true ]; then
@@ -99,7 +102,7 @@ deploy() {
     fi
     run "${aws[@]}" s3 cp "$zip" "s3://$code_bucket/$key"
     run "${aws[@]}" cloudformation deploy --stack-name "$stack" \
-        --template-file "$template" --s3-bucket "$code_bucket" --s3-prefix bedrock-metrics \
+        --template-file "$template" "${by_way_of_s3[@]}" \
         --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
         --parameter-overrides "${parameters[@]}"
 }
