@@ -13,7 +13,7 @@ usage: deploy/attach-bucket.sh --bucket BUCKET --queue-arn ARN [--key-prefix PRE
   --key-prefix PREFIX   parameter KeyPrefix of the stack
   --id ID               name of the entry, default bedrock-metrics
   --region REGION       default: what the AWS CLI is set to
-  --detach              take the entry away
+  --detach              take the entry away (with --queue-arn: every entry for that queue)
   --dry-run             print the new configuration, set nothing
 
 Running it twice changes nothing.  When an entry of somebody else already takes the same objects, S3
@@ -105,8 +105,10 @@ def same(a, b):
 
 
 queues = config.get("QueueConfigurations", [])
-ours = [entry for entry in queues if entry.get("Id") == wanted["Id"]]
-others = [entry for entry in queues if entry.get("Id") != wanted["Id"]]
+# An entry of any name for the same queue is ours too: a bucket that outlived its stack has one.
+ours = [entry for entry in queues
+        if entry.get("Id") == wanted["Id"] or entry.get("QueueArn") == wanted["QueueArn"]]
+others = [entry for entry in queues if entry not in ours]
 if os.environ["MODE"] == "detach":
     if not ours:
         sys.exit(0)

@@ -702,6 +702,13 @@ def check_moto_existing_bucket():
     keys = received()
     assert len(keys) == 1 and keys[0].endswith("_0a.json.gz"), keys
 
+    # A bucket that outlived its stack has an entry of another name for the same queue.
+    own = dict(by_id["bedrock-metrics"], Id="made-by-cloudformation")
+    s3.put_bucket_notification_configuration(Bucket="mine", NotificationConfiguration=dict(
+        before, QueueConfigurations=before["QueueConfigurations"] + [own]))
+    assert "as it should be" in attach(*wanted)
+    attach("--queue-arn", outputs["QueueArn"])  # another prefix: replaced, not added
+    assert len(configuration()["QueueConfigurations"]) == 2
     assert "detached" in attach("--detach") and configuration() == before
     assert "as it should be" in attach("--detach")
     # Somebody else has the same objects: named, refused, nothing changed.
