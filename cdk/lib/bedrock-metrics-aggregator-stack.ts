@@ -16,6 +16,7 @@ import {
   aws_logs as logs,
   aws_s3 as s3,
   aws_s3_assets as assets,
+  aws_sns as sns,
   aws_sqs as sqs,
 } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
@@ -52,6 +53,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
   private readonly conditions: Conditions;
   private readonly bucketName: string;
   private readonly keyPrefix: string;
+  private readonly logsPrefix: string;
 
   constructor(scope: Construct, id: string, props: BedrockMetricsAggregatorStackProps) {
     super(scope, id, props);
@@ -64,6 +66,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
       p.LogBucketName.valueAsString,
     );
     this.keyPrefix = choose(c.hasKeyPrefix, Fn.sub('${KeyPrefix}/'), '');
+    this.logsPrefix = choose(c.hasKeyPrefix, Fn.sub('${KeyPrefix}/AWSLogs/'), 'AWSLogs/');
 
     const { queue, deadLetters, queuePolicy } = this.addQueues();
     this.addBucket(queue, queuePolicy);
@@ -121,10 +124,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
             filter: {
               s3Key: {
                 rules: [
-                  {
-                    name: 'prefix',
-                    value: choose(c.hasKeyPrefix, Fn.sub('${KeyPrefix}/AWSLogs/'), 'AWSLogs/'),
-                  },
+                  { name: 'prefix', value: this.logsPrefix },
                   { name: 'suffix', value: '.json.gz' },
                 ],
               },
@@ -208,9 +208,29 @@ export class BedrockMetricsAggregatorStack extends Stack {
             },
           },
         },
+        choose(this.conditions.hasEventTopic, {
+          Sid: 'TopicSendsEvents',
+          Effect: 'Allow',
+          Principal: { Service: 'sns.amazonaws.com' },
+          Action: 'sqs:SendMessage',
+          Resource: queue.attrArn,
+          Condition: {
+            ArnEquals: { 'aws:SourceArn': this.parameters.EventTopicArn.valueAsString },
+          },
+        }),
         denyPlainHttp('sqs:*', queue.attrArn),
       ]),
     });
+    // For a bucket whose events somebody else has already: the topic gives both a copy.
+    const subscription = new sns.CfnSubscription(this, 'EventTopicSubscription', {
+      topicArn: this.parameters.EventTopicArn.valueAsString,
+      protocol: 'sqs',
+      endpoint: queue.attrArn,
+      rawMessageDelivery: true,
+      filterPolicyScope: 'MessageBody',
+      filterPolicy: { Records: { s3: { object: { key: [{ prefix: this.logsPrefix }] } } } },
+    });
+    subscription.cfnOptions.condition = this.conditions.hasEventTopic;
     new sqs.CfnQueuePolicy(this, 'DeadLetterQueuePolicy', {
       queues: [deadLetters.ref],
       policyDocument: document([denyPlainHttp('sqs:*', deadLetters.attrArn)]),
@@ -388,6 +408,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
       batchSize: p.BatchSize.valueAsNumber,
       maximumBatchingWindowInSeconds: p.BatchWindow.valueAsNumber,
       functionResponseTypes: ['ReportBatchItemFailures'],
+      enabled: choose(c.functionConsumes, true, false),
       // Below the reserved concurrency: no throttled messages, and room for the sweep.
       scalingConfig: { maximumConcurrency: p.QueueConcurrency.valueAsNumber },
     });

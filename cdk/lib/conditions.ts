@@ -33,6 +33,7 @@ export function addConditions(stack: Stack, p: Parameters) {
   return {
     makeBucket: condition('MakeBucket', is('CreateBucket', 'true')),
     defaultBucketName: condition('DefaultBucketName', is('LogBucketName', '')),
+    hasEventTopic: condition('HasEventTopic', isSet('EventTopicArn')),
     hasKeyPrefix: condition('HasKeyPrefix', isSet('KeyPrefix')),
     hasKmsKey: condition('HasKmsKey', isSet('KmsKeyArn')),
     expireLogs: condition('ExpireLogs', Fn.conditionNot(isNumber('LogExpirationDays', 0))),
@@ -48,6 +49,7 @@ export function addConditions(stack: Stack, p: Parameters) {
     ),
     useLedger: condition('UseLedger', is('Ledger', 'true')),
     identityIsPath: condition('IdentityIsPath', is('LedgerIdentity', 'path')),
+    functionConsumes: condition('FunctionConsumes', is('Consumer', 'function')),
     hasAlarmTopic: condition('HasAlarmTopic', isSet('AlarmTopicArn')),
   };
 }

@@ -18,6 +18,12 @@ const definitions = {
     default: 'true',
     description: 'true makes the bucket; false uses one that exists (then run deploy/attach-bucket.sh)',
   },
+  EventTopicArn: {
+    default: '',
+    description:
+      'SNS topic of this Region that an existing bucket tells of its objects. Empty means none',
+    allowedPattern: '^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$',
+  },
   KeyPrefix: {
     default: '',
     description:
@@ -129,6 +135,11 @@ const definitions = {
     maxValue: 1000,
     description:
       'Most copies of the function that work for the queue. Keep it below ReservedConcurrency',
+  },
+  Consumer: {
+    default: 'function',
+    allowedValues: ['function', 'worker'],
+    description: 'worker leaves the queue to a worker outside Lambda',
   },
   Ledger: {
     ...yesNo,

@@ -71,6 +71,7 @@ test('only the bucket may send to the queue, and only over TLS', () => {
             ArnEquals: Match.anyValue(),
           }),
         }),
+        Match.anyValue(), // the topic, where there is one
         Match.objectLike({ Effect: 'Deny', Sid: 'DenyPlainHttp' }),
       ],
     },

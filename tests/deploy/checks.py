@@ -313,6 +313,13 @@ def check_queue_policy():
             "ArnEquals": {"aws:SourceArn": "arn:aws:s3:::" + bucket}}
         assert deny["Effect"] == "Deny" and deny["Condition"] == {
             "Bool": {"aws:SecureTransport": "false"}}
+        assert "EventTopicSubscription" not in resources
+    topic = "arn:aws:sns:us-east-1:123456789012:objects"
+    resources, _ = templates.resolve(templates.load(WORK / "plain.yaml"), EventTopicArn=topic)
+    _, allow, _ = resources["EventQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert allow["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": topic}}
+    assert resources["EventTopicSubscription"]["Properties"]["TopicArn"] == topic
 
 
 def check_bucket():
@@ -368,6 +375,9 @@ def check_settings_that_belong_together():
                  for name in properties if name in ("SweepHourly", "SweepDaily")}
         assert swept == ({"3h", "14d"} if ledger == "true" else set())
         assert ("LedgerTable" in properties) == (ledger == "true")
+        assert mapping["Enabled"] is True
+    resources, _ = templates.resolve(templates.load(WORK / "plain.yaml"), Consumer="worker")
+    assert resources["QueueMapping"]["Properties"]["Enabled"] is False
     table = properties["LedgerTable"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
@@ -785,6 +795,29 @@ def check_documentation():
         assert len(commands) <= 3, "%s: %d commands" % (title, len(commands))
     for parameter in re.findall(r"\b([A-Z]\w+)=\S", "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S))):
         assert parameter in document["Parameters"] or parameter.isupper(), parameter
+
+
+def check_cost_table():
+    """The arithmetic of the example is right, row by row and in its sums."""
+    text = (ROOT / "docs/deployment.md").read_text().split("## What it costs")[1]
+    total = sums = 0
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 3 or not re.fullmatch(r"\**[0-9.]+\**", cells[2]):
+            continue
+        name, formula, amount = cells[0], cells[1], float(cells[2].strip("*"))
+        if not formula:
+            assert abs(total - amount) < 0.0051, "%s: the sum is %.2f" % (name, total)
+            sums += 1
+            continue
+        if " x " in formula:
+            plain = re.sub(r"\bx\b", "*", re.sub(r"(?<=\d),(?=\d)", "", formula))
+            plain = re.sub(r"[A-Za-z]+", "", plain)
+            assert re.fullmatch(r"[-+*/(). 0-9]+", plain), plain
+            value = eval(plain)  # pylint: disable=eval-used
+            assert abs(value - amount) < 0.0051, "%s: %s is %.4f" % (name, formula, value)
+        total += amount
+    assert sums == 2
 
 
 def check_tree_is_clean():
