@@ -6,7 +6,8 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: deploy/regions.sh --central REGION --code-prefix PREFIX [OPTIONS] REGION... [Parameter=Value ...]
+usage: deploy/regions.sh --central REGION --code-prefix PREFIX [OPTIONS] REGION...
+           [Parameter=Value ...]
 
   --central REGION       where the metrics go (CloudWatchRegion); need not be in the list
   --code-prefix PREFIX   the package goes to bucket PREFIX-REGION, made when missing
@@ -62,7 +63,8 @@ if [ "$delete" = false ]; then
         case $parameter in
         LogBucketName=*'{region}'*) ;;
         LogBucketName=?*)
-            [ ${#regions[@]} -eq 1 ] || fail "$parameter is the same for every Region: put {region} into it"
+            [ ${#regions[@]} -eq 1 ] ||
+                fail "$parameter is the same for every Region: put {region} into it"
             ;;
         esac
     done

@@ -31,7 +31,7 @@ def load(path):
     return json.loads(text) if str(path).endswith(".json") else yaml.load(text, _Loader)
 
 
-# --- make alike ----------------------------------------------------------------------------------
+# --- make alike -----------------------------------------------------------------------------------
 
 def _alike(value):
     """The same meaning in the same form: numbers as text, ["a"] for GetAtt, sorted actions."""
@@ -134,7 +134,7 @@ def differences(a, b, path=""):
     return [] if a == b else ["%s: %s is not %s" % (path, json.dumps(b)[:120], json.dumps(a)[:120])]
 
 
-# --- resolve: what CloudFormation would make of it with these parameters ---------------------------
+# --- resolve: what CloudFormation would make of it with these parameters --------------------------
 
 PSEUDO = {
     "AWS::AccountId": "123456789012", "AWS::Region": "us-east-1", "AWS::Partition": "aws",
