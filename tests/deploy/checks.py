@@ -4,6 +4,7 @@ Each check_* function is one check; it returns when all is well, raises Skip wit
 fails by assertion or exception.  The order is that of the file: later checks read what earlier
 ones have made.
 """
+import io
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import time
 import traceback
 import zipfile
 
+import sam
 import templates
 
 ROOT = pathlib.Path(sys.argv[1])
@@ -96,21 +98,9 @@ def check_plain_template_is_made():
 
 
 def check_sam_transform():
-    from samtranslator.public.translator import ManagedPolicyLoader
-    from samtranslator.translator.transform import transform
-
-    class NoPolicies(ManagedPolicyLoader):
-        def __init__(self):
-            super().__init__(None)
-
-        def load(self):
-            return {}
-
-    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-    document = source()
-    function = document["Resources"]["AggregatorLambdaFunction"]["Properties"]
-    function["CodeUri"] = {"Bucket": "code", "Key": "lambda.zip"}
-    (WORK / "sam.json").write_text(json.dumps(transform(document, {}, NoPolicies()), indent=1))
+    document = sam.transform((ROOT / "template.yaml").read_text(),
+                             {"Bucket": "code", "Key": "lambda.zip"})
+    (WORK / "sam.json").write_text(json.dumps(document, indent=1))
 
 
 def check_sam_validate():
@@ -555,7 +545,7 @@ class Moto:
             cls.url = "http://127.0.0.1:%d" % port
             cls.process = subprocess.Popen(
                 [sys.executable, ROOT / "tests/deploy/moto_server.py", "-H", "127.0.0.1",
-                 "-p", str(port)], env=ENVIRONMENT,
+                 "-p", str(port)], env=ENVIRONMENT, cwd=WORK,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             for _ in range(100):
                 try:
@@ -591,12 +581,29 @@ def deploy(*parameters, ok=0, region="us-east-1"):
                "--region", region, *parameters, ok=ok, AWS_ENDPOINT_URL=Moto.url)
 
 
-def check_moto_plain_deploy():
-    """Two commands make a stack; what moto keeps of it is what the template says."""
-    Moto.start()
-    deploy()
-    status, outputs = outputs_of("bedrock-metrics-aggregator")
-    assert status == "CREATE_COMPLETE", status
+def program_arrived():
+    """Whether a package in some bucket holds the program unchanged and executable."""
+    with zipfile.ZipFile(TREE / "build/lambda-x86_64.zip") as package:
+        program = package.read("bootstrap")
+    s3 = Moto.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for entry in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            body = s3.get_object(Bucket=bucket["Name"], Key=entry["Key"])["Body"].read()
+            if body[:2] == b"PK":
+                with zipfile.ZipFile(io.BytesIO(body)) as package:
+                    info, = package.infolist()
+                    if info.filename == "bootstrap" and package.read(info) == program \
+                            and (info.external_attr >> 16) & 0o111:
+                        return True
+    return False
+
+
+def look_at_stack(stack):
+    """What moto keeps of a stack is what the template says."""
+    status, outputs = outputs_of(stack)
+    # Serverless makes its own bucket first, so its stack ends with an update.
+    assert status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), status
+    assert program_arrived(), "no package with the program was uploaded"
     sqs = Moto.client("sqs")
     queue = sqs.get_queue_attributes(QueueUrl=outputs["QueueUrl"], AttributeNames=["All"])
     queue = queue["Attributes"]
@@ -604,16 +611,17 @@ def check_moto_plain_deploy():
     assert queue["ReceiveMessageWaitTimeSeconds"] == "20"
     redrive = json.loads(queue["RedrivePolicy"])
     assert int(redrive["maxReceiveCount"]) == 5
-    assert redrive["deadLetterTargetArn"].endswith(":bedrock-metrics-aggregator-dead-letters")
+    assert redrive["deadLetterTargetArn"].endswith(":%s-dead-letters" % stack)
     # moto's CloudFormation leaves out policies of queues and buckets, bucket notifications, public
     # access blocks and alarms; those are looked at in the template (check_queue_policy ff.).
     bucket = outputs["LogBucketInUse"]
     encryption = Moto.client("s3").get_bucket_encryption(Bucket=bucket)
     rule, = encryption["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert bucket == "my-bedrock-logs", bucket
     function = Moto.client("lambda").get_function(FunctionName=outputs["FunctionName"])
     variables = function["Configuration"]["Environment"]["Variables"]
-    assert function["Configuration"]["FunctionName"] == "bedrock-metrics-aggregator"
+    assert function["Configuration"]["FunctionName"] == stack
     assert function["Configuration"]["Runtime"] == "provided.al2023"
     assert variables["SQS_QUEUE_URL"] == outputs["QueueUrl"]
     assert variables["CLOUDWATCH_REGION"] == "us-east-1" and "LEDGER" not in variables
@@ -621,8 +629,42 @@ def check_moto_plain_deploy():
         FunctionName=outputs["FunctionName"])["EventSourceMappings"]
     assert mapping["EventSourceArn"] == outputs["QueueArn"] and mapping["BatchSize"] == 10
     dashboard = Moto.client("cloudwatch").get_dashboard(
-        DashboardName="bedrock-metrics-aggregator-us-east-1")
+        DashboardName=stack + "-us-east-1")
     assert len(json.loads(dashboard["DashboardBody"])["widgets"]) > 8
+
+
+def check_moto_plain_deploy():
+    Moto.start()
+    deploy("LogBucketName=my-bedrock-logs")
+    look_at_stack("bedrock-metrics-aggregator")
+
+
+def check_moto_sam_deploy():
+    """The tool's own command, from `sam build` (above) to the stack; the transform is SAM's."""
+    Moto.start()
+    run("sam", "deploy", "--no-confirm-changeset", "--parameter-overrides",
+        "LogBucketName=my-bedrock-logs", AWS_ENDPOINT_URL=Moto.url)
+    look_at_stack("bedrock-metrics-aggregator")
+
+
+def check_moto_serverless_deploy():
+    need("serverless")
+    Moto.start()
+    run(WORK / "serverless/node_modules/.bin/osls", "deploy", "--stage", "prod", "--package",
+        WORK / "serverless-out", "--param=LogBucketName=my-bedrock-logs",
+        AWS_ENDPOINT_URL=Moto.url)
+    look_at_stack("bedrock-metrics-aggregator-prod")
+
+
+def check_moto_cdk_deploy():
+    need("cdk")
+    Moto.start()
+    run("npx", "cdk", "bootstrap", "--no-notices", "aws://123456789012/us-east-1",
+        cwd=TREE / "cdk", AWS_ENDPOINT_URL=Moto.url)
+    run("npx", "cdk", "deploy", "--no-notices", "--require-approval", "never",
+        "BedrockMetricsAggregatorStack", "--parameters", "LogBucketName=my-bedrock-logs",
+        cwd=TREE / "cdk", AWS_ENDPOINT_URL=Moto.url)
+    look_at_stack("bedrock-metrics-aggregator")
 
 
 def check_moto_alarms():
