@@ -1,5 +1,6 @@
 #include "objects/gunzip.h"
 
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 
@@ -13,10 +14,27 @@ enum {
     KEPT_BYTES = 16,
 };
 
+/*
+ * Headers are read here because ISA-L forgets the header's own checksum when a header comes in two
+ * pieces; deflate data and trailers are ISA-L's.
+ */
 enum where {
-    IN_HEADER, /* collecting the fixed part of a member's header */
+    IN_HEADER, /* the fixed part */
+    IN_EXTRA_LENGTH,
+    IN_EXTRA,
+    IN_NAME,
+    IN_COMMENT,
+    IN_HEADER_CHECKSUM,
     IN_MEMBER,
     IN_PADDING, /* zero bytes behind the last member */
+};
+
+enum {
+    FLAG_HEADER_CHECKSUM = 2,
+    FLAG_EXTRA = 4,
+    FLAG_NAME = 8,
+    FLAG_COMMENT = 16,
+    RESERVED = 0xe0
 };
 
 struct gunzip {
@@ -24,8 +42,11 @@ struct gunzip {
     enum where where;
     uint64_t members; /* begun so far */
     bool input_ended;
-    uint8_t header[HEADER_BYTES];
-    size_t header_len;
+    uint8_t piece[HEADER_BYTES]; /* of a header: its fixed part, a length, a checksum */
+    size_t piece_len;
+    uint8_t flags;
+    size_t extra_left;
+    uint32_t header_crc;
     uint8_t *at;    /* unread input */
     uint8_t *end;   /* behind it */
     uint64_t taken; /* bytes of input before `at` */
@@ -50,7 +71,7 @@ void gunzip_reset(struct gunzip *gz)
     gz->where = IN_HEADER;
     gz->members = 0;
     gz->input_ended = false;
-    gz->header_len = 0;
+    gz->piece_len = 0;
     gz->taken = 0;
     gz->at = gz->end = gz->input + KEPT_BYTES;
 }
@@ -92,27 +113,24 @@ static void take(struct gunzip *gz, size_t n)
     gz->taken += n;
 }
 
-/* Give ISA-L the header collected in gz->header, then let it go on in the input. */
 static void begin_member(struct gunzip *gz)
 {
     if (gz->members++ == 0)
         isal_inflate_init(&gz->inflate);
     else
         isal_inflate_reset(&gz->inflate);
-    gz->inflate.crc_flag = ISAL_GZIP;
-    gz->inflate.next_in = gz->header;
-    gz->inflate.avail_in = HEADER_BYTES;
+    gz->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
     gz->where = IN_MEMBER;
 }
 
 static enum status check_header(const struct gunzip *gz, struct error *err)
 {
-    const uint8_t *h = gz->header;
+    const uint8_t *h = gz->piece;
     if (h[0] != 0x1f || h[1] != 0x8b)
         return corrupt(gz, "data behind the last gzip member", err);
     if (h[2] != 8)
         return corrupt(gz, "unknown gzip compression method", err);
-    if ((h[3] & 0xe0) != 0)
+    if ((h[3] & RESERVED) != 0)
         return corrupt(gz, "reserved gzip flags", err);
     return ST_OK;
 }
@@ -131,30 +149,128 @@ static enum status read_padding(struct gunzip *gz, bool *more_input, struct erro
     return ST_OK;
 }
 
+/* Take `wanted` bytes into gz->piece; false: there are not enough yet. */
+static bool collect(struct gunzip *gz, size_t wanted)
+{
+    while (gz->piece_len < wanted && gz->at < gz->end) {
+        gz->piece[gz->piece_len++] = *gz->at;
+        take(gz, 1);
+    }
+    if (gz->piece_len < wanted)
+        return false;
+    if (gz->where != IN_HEADER_CHECKSUM)
+        gz->header_crc = crc32_gzip_refl(gz->header_crc, gz->piece, wanted);
+    gz->piece_len = 0;
+    return true;
+}
+
+/* Take n bytes, or as many as there are, of what only the header's checksum needs. */
+static void pass(struct gunzip *gz, size_t n)
+{
+    gz->header_crc = crc32_gzip_refl(gz->header_crc, gz->at, n);
+    take(gz, n);
+}
+
+/* A text that ends with a zero byte; false: its end has not come yet. */
+static bool pass_text(struct gunzip *gz)
+{
+    size_t n = (size_t)(gz->end - gz->at);
+    const uint8_t *zero = n == 0 ? NULL : memchr(gz->at, 0, n);
+    pass(gz, zero == NULL ? n : (size_t)(zero - gz->at) + 1);
+    return zero != NULL;
+}
+
+/* What comes behind a part of the header, by its flags. */
+static void next_part(struct gunzip *gz)
+{
+    switch (gz->where) {
+    case IN_HEADER:
+        if ((gz->flags & FLAG_EXTRA) != 0) {
+            gz->where = IN_EXTRA_LENGTH;
+            return;
+        }
+        __attribute__((fallthrough));
+    case IN_EXTRA:
+        if ((gz->flags & FLAG_NAME) != 0) {
+            gz->where = IN_NAME;
+            return;
+        }
+        __attribute__((fallthrough));
+    case IN_NAME:
+        if ((gz->flags & FLAG_COMMENT) != 0) {
+            gz->where = IN_COMMENT;
+            return;
+        }
+        __attribute__((fallthrough));
+    case IN_COMMENT:
+        if ((gz->flags & FLAG_HEADER_CHECKSUM) != 0) {
+            gz->where = IN_HEADER_CHECKSUM;
+            return;
+        }
+        __attribute__((fallthrough));
+    default: begin_member(gz); return;
+    }
+}
+
+/* One part of a member's header; false: it goes on behind the input there is. */
+static bool read_part(struct gunzip *gz, enum status *st, struct error *err)
+{
+    switch (gz->where) {
+    case IN_HEADER:
+        gz->header_crc = 0;
+        if (!collect(gz, HEADER_BYTES))
+            return false;
+        *st = check_header(gz, err);
+        gz->flags = gz->piece[3];
+        break;
+    case IN_EXTRA_LENGTH:
+        if (!collect(gz, 2))
+            return false;
+        gz->extra_left = (size_t)gz->piece[0] | (size_t)gz->piece[1] << 8;
+        gz->where = IN_EXTRA;
+        return true;
+    case IN_EXTRA: {
+        size_t have = (size_t)(gz->end - gz->at);
+        size_t n = have < gz->extra_left ? have : gz->extra_left;
+        pass(gz, n);
+        gz->extra_left -= n;
+        if (gz->extra_left > 0)
+            return false;
+        break;
+    }
+    case IN_NAME:
+    case IN_COMMENT:
+        if (!pass_text(gz))
+            return false;
+        break;
+    default:
+        if (!collect(gz, 2))
+            return false;
+        if (((uint32_t)gz->piece[0] | (uint32_t)gz->piece[1] << 8) != (gz->header_crc & 0xffff))
+            *st = corrupt(gz, "gzip header checksum does not match, header ending", err);
+        break;
+    }
+    if (*st == ST_OK)
+        next_part(gz);
+    return true;
+}
+
 static enum status read_header(struct gunzip *gz, bool *more_input, struct error *err)
 {
-    if (gz->header_len == 0 && gz->members > 0 && gz->at < gz->end && *gz->at == 0) {
+    enum status st = ST_OK;
+    bool at_begin = gz->where == IN_HEADER && gz->piece_len == 0;
+    if (at_begin && gz->members > 0 && gz->at < gz->end && *gz->at == 0) {
         gz->where = IN_PADDING;
         return read_padding(gz, more_input, err);
     }
-    while (gz->header_len < HEADER_BYTES && gz->at < gz->end) {
-        gz->header[gz->header_len++] = *gz->at;
-        take(gz, 1);
-    }
-    if (gz->header_len < HEADER_BYTES) {
-        if (!gz->input_ended) {
-            *more_input = true;
-            return ST_OK;
-        }
-        if (gz->header_len == 0 && gz->members > 0)
-            return ST_END;
+    if (at_begin && gz->members > 0 && gz->at == gz->end && gz->input_ended)
+        return ST_END;
+    if (read_part(gz, &st, err))
+        return st;
+    if (gz->input_ended)
         return corrupt(gz, "truncated gzip header", err);
-    }
-    enum status st = check_header(gz, err);
-    gz->header_len = 0;
-    if (st == ST_OK)
-        begin_member(gz);
-    return st;
+    *more_input = true;
+    return ST_OK;
 }
 
 static enum status inflate_fault(const struct gunzip *gz, int code, struct error *err)
@@ -167,21 +283,14 @@ static enum status inflate_fault(const struct gunzip *gz, int code, struct error
     }
 }
 
-/* One call of ISA-L over the header in gz->header or over the input. */
 static int inflate_some(struct gunzip *gz)
 {
     struct inflate_state *state = &gz->inflate;
-    bool from_header = state->avail_in > 0;
-    if (!from_header) {
-        state->next_in = gz->at;
-        state->avail_in = (uint32_t)(gz->end - gz->at);
-    }
+    state->next_in = gz->at;
+    state->avail_in = (uint32_t)(gz->end - gz->at);
     int code = isal_inflate(state);
-    if (!from_header) {
-        gz->taken += (uint64_t)(state->next_in - gz->at);
-        gz->at = state->next_in;
-        state->avail_in = 0;
-    }
+    gz->taken += (uint64_t)(state->next_in - gz->at);
+    gz->at = state->next_in;
     return code;
 }
 
@@ -215,9 +324,9 @@ enum status gunzip_next(struct gunzip *gz, uint8_t *out, size_t size, size_t *n,
     *more_input = false;
     while (st == ST_OK && *n < size && !*more_input) {
         switch (gz->where) {
-        case IN_HEADER: st = read_header(gz, more_input, err); break;
         case IN_MEMBER: st = read_member(gz, out, size, n, more_input, err); break;
         case IN_PADDING: st = read_padding(gz, more_input, err); break;
+        default: st = read_header(gz, more_input, err); break;
         }
     }
     return st;
