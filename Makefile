@@ -1,69 +1,106 @@
 # Bedrock Metrics Aggregator.  `make help` lists the targets.
 #
 # One binary from all of src/; every variant (release, asan, tsan, ...) has its own folder below
-# build/, so they never mix.  VARIANT=asan make ...  or the shorthands below.
+# build/, so they never mix: `make VARIANT=asan test-unit`.
 
-CC ?= cc
+VERSION := 0.1.0
 VARIANT ?= release
 BUILD := build/$(VARIANT)
-VERSION := 0.1.0
+PYTHON ?= python3
+prefix ?= /usr/local
 
-CSTD := -std=c17 -D_GNU_SOURCE
+ifeq ($(origin CC),default)
+CC := cc
+endif
+CC_clang := clang
+CC_fuzz := clang
+CC_arm64 := aarch64-linux-gnu-gcc
+ifneq ($(CC_$(VARIANT)),)
+CC := $(CC_$(VARIANT))
+endif
+ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
+# The tests of another architecture's build run under emulation.
+EMULATOR_arm64 := qemu-aarch64-static -L /usr/aarch64-linux-gnu
+RUN := $(EMULATOR_$(VARIANT))
+
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
         -Wmissing-prototypes -Wformat=2 -Wcast-qual -Wundef -Wvla -Wimplicit-fallthrough
 WERROR ?= -Werror
-HARDEN := -fstack-protector-strong -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ifeq ($(ARCH),x86_64)
-HARDEN += -fcf-protection=full
-endif
-ifeq ($(ARCH),aarch64)
-HARDEN += -mbranch-protection=standard
-endif
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -U_FORTIFY_SOURCE \
+          -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero \
+          $(if $(filter x86_64,$(ARCH)),-fcf-protection=full) \
+          $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_release := -O2 $(HARDEN)
-OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_clang := $(OPT_release)
+OPT_arm64 := $(OPT_release)
+OPT_asan := -O1 $(SANITIZE_asan)
+OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
 OPT_valgrind := -O1
 OPT_coverage := -O0 --coverage
-OPT_clang := $(OPT_release)
-OPT := $(OPT_$(VARIANT))
 LINK_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 LINK_clang := $(LINK_release)
+LINK_arm64 := $(LINK_release)
 
-PKG_CONFIG ?= pkg-config
-# The first line of tools/packages.sh output names what is missing; see that file for the list.
-PACKAGES := libisal jansson zlib
-CFLAGS_PKG := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
+include tools/packages.mk
 
 CFLAGS ?= -g
-ALL_CFLAGS := $(CSTD) -Isrc $(WARN) $(WERROR) $(OPT) $(CFLAGS) $(CFLAGS_PKG) -DBM_VERSION='"$(VERSION)"'
-ALL_LDFLAGS := $(OPT) $(LINK_$(VARIANT)) $(LDFLAGS)
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -Isrc $(WARN) $(WERROR) $(OPT_$(VARIANT)) $(CFLAGS) \
+              $(PACKAGE_CFLAGS) -DBM_VERSION='"$(VERSION)"'
+ALL_LDFLAGS := $(OPT_$(VARIANT)) $(LINK_$(VARIANT)) $(LDFLAGS)
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
-MAIN := $(BUILD)/src/cli/main.o
-CORE := $(filter-out $(MAIN),$(OBJECTS))
+CORE := $(filter-out $(BUILD)/src/cli/main.o,$(OBJECTS))
+SIM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/simulator/*.c)))
+UNIT := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+BINARY := $(BUILD)/bedrock-metrics
+SIM := $(BUILD)/bedrock-logs-sim
 
-all: $(BUILD)/bedrock-metrics
+all: $(BINARY)
 
-$(BUILD)/%.o: %.c
+# ---- compiling ----
+
+CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
+$(BUILD)/src/price/price_builtin.o: data/bedrock-prices.json
+
+$(BUILD)/%.o: %.c $(PACKAGES_CHECKED)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c $< -o $@
 
-$(BUILD)/bedrock-metrics: $(OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+$(BINARY): $(OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(PACKAGE_LIBS) -lpthread -lm
+
+$(SIM): $(SIM_OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
+
+-include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
+.SECONDARY:
+
+include tests/tests.mk
+
+install: $(BINARY)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(prefix)/bin/bedrock-metrics
 
 clean:
 	rm -rf build
 
-CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
+help:
+	@sed -n 's/^## //p' Makefile tests/tests.mk tools/packages.mk
 
-SIM_SOURCES := $(sort $(wildcard tests/simulator/*.c))
-SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o)
-$(BUILD)/bedrock-logs-sim: $(SIM_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
-
--include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d)
-.PHONY: all clean
+.PHONY: all install clean help
+## make               the program, build/release/bedrock-metrics
+## make install       into $(prefix)/bin

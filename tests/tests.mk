@@ -1,0 +1,33 @@
+# tests.mk: everything that shows that the program works.  Included by the Makefile.
+
+VENV := build/venv
+
+## make test          unit tests, scenarios, differential and simulator tests
+test: deps
+	@$(MAKE) --no-print-directory test-run
+
+test-run: $(BINARY) $(SIM) $(UNIT)
+	@sh tests/run.sh $(BUILD)
+
+## make test-unit     the unit tests only; VARIANT=asan|tsan|valgrind|clang|arm64 for other builds
+test-unit: $(UNIT)
+	@sh tests/run.sh $(BUILD) unit
+
+## make demo          simulated logs of a day, and who used what where
+demo: deps
+	@$(MAKE) --no-print-directory $(BINARY) $(SIM)
+	@sh tools/demo.sh $(BUILD)
+
+## make bench         speed against inflating alone and against other tools; figures of docs come from it
+bench: $(BINARY) $(SIM)
+	@sh tests/bench/bench.sh $(BUILD)
+
+## make fuzz          each fuzz target for FUZZ_SECONDS (60)
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
+
+fuzz-run: $(FUZZ)
+	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
+
+.PHONY: test test-run test-unit demo bench fuzz fuzz-run
