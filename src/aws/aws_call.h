@@ -32,8 +32,8 @@ const struct aws_config *aws_client_config(const struct aws_client *c);
 const struct aws_clock *aws_client_clock(const struct aws_client *c);
 
 /*
- * All calls give up at this moment of clock.steady_ms and no retry waits past it: the Lambda
- * deadline.  INT64_MAX: none (the start value).
+ * All calls end with ST_CANCELLED at this moment of clock.steady_ms and no retry waits past it: the
+ * Lambda deadline.  INT64_MAX: none (the start value).
  */
 void aws_client_set_deadline(struct aws_client *c, int64_t steady_ms);
 int64_t aws_client_deadline(const struct aws_client *c);

@@ -50,7 +50,8 @@ struct http_request {
         idle_timeout_ms; /* longest wait for a byte while waiting; 0: 20000; UINT32_MAX: none */
     uint32_t min_bytes_per_s; /* averaged over idle_timeout_ms of waiting; 0: no check */
     size_t max_body_bytes;    /* answers beyond it fail; 0: 1 MiB (streams: no ceiling) */
-    bool once;   /* own connection, closed afterwards, no automatic repetition of any kind */
+    /* Own connection, closed afterwards, no automatic repetition; not ended by `stop` half way. */
+    bool once;
     bool direct; /* no proxy: metadata services, Lambda's runtime API */
 };
 
@@ -65,6 +66,7 @@ struct http_response {
      * connected, TLS failed, or the body was not completely handed to the network.
      */
     bool handed_over;
+    bool timed_out; /* the failure was a time-out, of connecting, idling or in total */
 };
 
 void http_response_init(struct http_response *r);

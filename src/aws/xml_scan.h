@@ -24,6 +24,8 @@ struct xml_scan {
     unsigned depth;
     bool pending_close; /* an empty element <a/> was opened */
     bool pop_pending;   /* the element just closed is still in the path */
+    bool leaf;          /* the innermost open element holds no other so far */
+    bool closing;       /* its text was given, XML_CLOSE is next */
     bool seen_root;
     struct buf text; /* decoded */
 };
