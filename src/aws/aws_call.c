@@ -22,7 +22,8 @@ struct aws_client {
     struct cred_chain *creds;
     struct retry_budget *budget;
     struct aws_clock clock;
-    struct aws_stop stop; /* the caller's */
+    struct aws_stop asked; /* the caller's */
+    struct aws_stop stop;  /* that and the deadline */
     struct http *http;
     struct sigv4_cache cache;
     struct s3_regions s3_regions;
@@ -52,7 +53,7 @@ struct attempt {
 static bool client_stop(void *ctx)
 {
     struct aws_client *c = ctx;
-    if (aws_stop_asked(&c->stop))
+    if (aws_stop_asked(&c->asked))
         return true;
     return c->deadline_ms != INT64_MAX && c->clock.steady_ms(c->clock.ctx) >= c->deadline_ms;
 }
@@ -70,14 +71,15 @@ enum status aws_client_new(struct aws_client **out, const struct aws_client_opti
     c->clock = options->clock;
     if (c->clock.steady_ms == NULL)
         c->clock = aws_clock_system();
-    c->stop = options->stop;
+    c->asked = options->stop;
+    c->stop = (struct aws_stop){client_stop, c};
     c->deadline_ms = INT64_MAX;
     struct http_options http = {.ca_file = aws_config_ca_file(c->config),
                                 .https_proxy = aws_config_https_proxy(c->config),
                                 .http_proxy = aws_config_http_proxy(c->config),
                                 .no_proxy = aws_config_no_proxy(c->config),
                                 .clock = c->clock,
-                                .stop = {client_stop, c}};
+                                .stop = c->stop};
     enum status st = http_new(&c->http, &http);
     if (st) {
         free(c);
@@ -124,6 +126,16 @@ int64_t aws_client_deadline(const struct aws_client *c)
 int64_t aws_client_now_s(const struct aws_client *c)
 {
     return c->clock.wall_ms(c->clock.ctx) / 1000 + c->skew_s;
+}
+
+struct retry_budget *aws_client_budget(struct aws_client *c)
+{
+    return c->budget;
+}
+
+const struct aws_stop *aws_client_stop(const struct aws_client *c)
+{
+    return &c->stop;
 }
 
 struct s3_regions *aws_client_s3_regions(struct aws_client *c)
@@ -443,8 +455,7 @@ enum status aws_sign(struct aws_client *c, const struct aws_request *req, struct
     struct uri u = {0};
     enum status st = build_url(c, s, &u, err);
     if (!st && c->creds != NULL) {
-        struct aws_stop stop = {client_stop, c};
-        st = cred_chain_get(c->creds, c->http, &stop, &s->creds, err);
+        st = cred_chain_get(c->creds, c->http, &c->stop, &s->creds, err);
         s->has_creds = st == ST_OK;
     }
     s->date_s = aws_client_now_s(c);
@@ -524,10 +535,9 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
                         struct http_stream **stream, struct error *err)
 {
     struct retry retry;
-    struct aws_stop stop = {client_stop, c};
     struct error inner = {{0}, 0};
     bool mended = false;
-    retry_init(&retry, c->budget, &c->clock, &stop,
+    retry_init(&retry, c->budget, &c->clock, &c->stop,
                req->max_attempts > 0 ? req->max_attempts : aws_config_max_attempts(c->config),
                c->deadline_ms, 0);
     if (err == NULL)

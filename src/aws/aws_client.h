@@ -14,6 +14,11 @@ struct s3_regions {
 };
 struct s3_regions *aws_client_s3_regions(struct aws_client *c);
 
+struct retry_budget *aws_client_budget(struct aws_client *c);
+
+/* Asks the caller's aws_stop and the deadline. */
+const struct aws_stop *aws_client_stop(const struct aws_client *c);
+
 /* Credentials handed out as they are: a role's source while the role is taken. */
 NODISCARD enum status cred_chain_new_static(struct cred_chain **out,
                                             const struct aws_config *config,
