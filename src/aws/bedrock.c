@@ -36,7 +36,8 @@ enum status bedrock_get_inference_profile(struct aws_client *c, struct view regi
 {
     struct buf path;
     *out = NULL;
-    if (id_or_arn.len == 0 || id_or_arn.len > MAX_ID)
+    /* A leading dot: "." and ".." as path segments would be another operation. */
+    if (id_or_arn.len == 0 || id_or_arn.len > MAX_ID || id_or_arn.ptr[0] == '.')
         return error_set(err, ST_BAD_ITEM, "not an inference profile");
     buf_init(&path, 8192);
     buf_add_cstr(&path, "/inference-profiles/");
