@@ -1,0 +1,589 @@
+#include "aws/aws_call.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "aws/aws_client.h"
+#include "aws/aws_json.h"
+#include "aws/uri.h"
+#include "aws/xml_scan.h"
+#include "base/log.h"
+
+enum {
+    MAX_HEADERS = 32,
+    MAX_URL = 16 * 1024,
+    DEFAULT_TOTAL_MS = 10000,
+    /* The SDKs believe the server's clock when it is further off than this (MAX_SKEW of smithy). */
+    SKEW_S = 240,
+};
+
+struct aws_client {
+    const struct aws_config *config;
+    struct cred_chain *creds;
+    struct retry_budget *budget;
+    struct aws_clock clock;
+    struct aws_stop asked; /* the caller's */
+    struct aws_stop stop;  /* that and the deadline */
+    struct http *http;
+    struct sigv4_cache cache;
+    struct s3_regions s3_regions;
+    int64_t deadline_ms;
+    int64_t skew_s; /* added to the wall clock */
+};
+
+struct aws_signed {
+    const struct aws_request *req; /* only while the request is made or the caller keeps it */
+    const char *operation;
+    struct buf url;
+    struct credentials creds;
+    bool has_creds;
+    struct sigv4_result result;
+    struct http_header headers[MAX_HEADERS + 5];
+    struct http_request http;
+    int64_t date_s;
+    bool sent;
+};
+
+/* How an attempt ended, beyond its status. */
+struct attempt {
+    bool again_at_once; /* the cause was mended: other credentials, another clock */
+    uint32_t retry_after_ms;
+};
+
+static bool client_stop(void *ctx)
+{
+    struct aws_client *c = ctx;
+    if (aws_stop_asked(&c->asked))
+        return true;
+    return c->deadline_ms != INT64_MAX && c->clock.steady_ms(c->clock.ctx) >= c->deadline_ms;
+}
+
+enum status aws_client_new(struct aws_client **out, const struct aws_client_options *options,
+                           struct error *err)
+{
+    *out = NULL;
+    struct aws_client *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return ST_NO_MEMORY;
+    c->config = options->config;
+    c->creds = options->creds;
+    c->budget = options->budget;
+    c->clock = options->clock;
+    if (c->clock.steady_ms == NULL)
+        c->clock = aws_clock_system();
+    c->asked = options->stop;
+    c->stop = (struct aws_stop){client_stop, c};
+    c->deadline_ms = INT64_MAX;
+    struct http_options http = {.ca_file = aws_config_ca_file(c->config),
+                                .https_proxy = aws_config_https_proxy(c->config),
+                                .http_proxy = aws_config_http_proxy(c->config),
+                                .no_proxy = aws_config_no_proxy(c->config),
+                                .clock = c->clock,
+                                .stop = c->stop};
+    enum status st = http_new(&c->http, &http);
+    if (st) {
+        free(c);
+        return error_set(err, st, "cannot set up HTTP");
+    }
+    *out = c;
+    return ST_OK;
+}
+
+void aws_client_free(struct aws_client *c)
+{
+    if (c == NULL)
+        return;
+    http_free(c->http);
+    sigv4_cache_clear(&c->cache);
+    free(c);
+}
+
+struct http *aws_client_http(struct aws_client *c)
+{
+    return c->http;
+}
+
+const struct aws_config *aws_client_config(const struct aws_client *c)
+{
+    return c->config;
+}
+
+const struct aws_clock *aws_client_clock(const struct aws_client *c)
+{
+    return &c->clock;
+}
+
+void aws_client_set_deadline(struct aws_client *c, int64_t steady_ms)
+{
+    c->deadline_ms = steady_ms;
+}
+
+int64_t aws_client_deadline(const struct aws_client *c)
+{
+    return c->deadline_ms;
+}
+
+int64_t aws_client_now_s(const struct aws_client *c)
+{
+    return c->clock.wall_ms(c->clock.ctx) / 1000 + c->skew_s;
+}
+
+struct retry_budget *aws_client_budget(struct aws_client *c)
+{
+    return c->budget;
+}
+
+const struct aws_stop *aws_client_stop(const struct aws_client *c)
+{
+    return &c->stop;
+}
+
+struct s3_regions *aws_client_s3_regions(struct aws_client *c)
+{
+    return &c->s3_regions;
+}
+
+void aws_answer_init(struct aws_answer *a)
+{
+    memset(a, 0, sizeof(*a));
+    http_response_init(&a->http);
+}
+
+void aws_answer_clear(struct aws_answer *a)
+{
+    http_response_clear(&a->http);
+}
+
+/* Copy what is printable of v, cut to size. */
+static void copy_text(char *out, size_t size, struct view v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v.len && n + 1 < size; i++) {
+        unsigned char ch = (unsigned char)v.ptr[i];
+        out[n++] = ch < 0x20 || ch == 0x7f ? ' ' : (char)ch;
+    }
+    out[n] = '\0';
+}
+
+/* "com.amazonaws.sqs#QueueDoesNotExist:http://..." -> "QueueDoesNotExist" */
+static struct view bare_code(struct view code)
+{
+    size_t colon = view_find_char(code, ':');
+    if (colon != SIZE_MAX)
+        code = view_first(code, colon);
+    size_t hash = view_find_char(code, '#');
+    return view_trim(hash == SIZE_MAX ? code : view_skip(code, hash + 1));
+}
+
+static void read_xml_error(struct aws_answer *a, struct view body)
+{
+    static const char *const paths[][2] = {
+        {"Error/Code", "Error/Message"},
+        {"ErrorResponse/Error/Code", "ErrorResponse/Error/Message"},
+    };
+    struct buf text;
+    buf_init(&text, XML_MAX_TEXT);
+    for (size_t i = 0; i < 2 && a->code[0] == '\0'; i++) {
+        buf_reset(&text);
+        if (xml_scan_find(body, paths[i][0], &text) != ST_OK)
+            continue;
+        copy_text(a->code, sizeof(a->code), bare_code(buf_view(&text)));
+        buf_reset(&text);
+        if (xml_scan_find(body, paths[i][1], &text) == ST_OK)
+            copy_text(a->message, sizeof(a->message), buf_view(&text));
+    }
+    buf_wipe(&text);
+}
+
+static void read_json_error(struct aws_answer *a, struct view body)
+{
+    json_t *doc = aws_json_parse(body);
+    if (doc == NULL)
+        return;
+    struct view code = aws_json_text(doc, "__type");
+    if (code.len == 0)
+        code = aws_json_text(doc, "code");
+    struct view message = aws_json_text(doc, "message");
+    if (message.len == 0)
+        message = aws_json_text(doc, "Message");
+    if (a->code[0] == '\0')
+        copy_text(a->code, sizeof(a->code), bare_code(code));
+    copy_text(a->message, sizeof(a->message), message);
+    json_decref(doc);
+}
+
+static bool code_in(const char *code, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(code, list[i]) == 0)
+            return true;
+    return false;
+}
+
+#define CODE_IN(code, list) code_in((code), (list), sizeof(list) / sizeof((list)[0]))
+
+/* botocore, retries/standard.py, and S3's own. */
+static const char *const throttle_codes[] = {"Throttling",
+                                             "ThrottlingException",
+                                             "ThrottledException",
+                                             "RequestThrottledException",
+                                             "RequestThrottled",
+                                             "TooManyRequestsException",
+                                             "ProvisionedThroughputExceededException",
+                                             "TransactionInProgressException",
+                                             "RequestLimitExceeded",
+                                             "BandwidthLimitExceeded",
+                                             "LimitExceededException",
+                                             "SlowDown",
+                                             "EC2ThrottledException"};
+static const char *const transient_codes[] = {
+    "RequestTimeout",        "RequestTimeoutException", "PriorRequestNotComplete",
+    "InternalError",         "InternalFailure",         "ServiceUnavailable",
+    "IDPCommunicationError", "InternalServerError",     "TransactionConflictException"};
+static const char *const expired_codes[] = {"ExpiredToken", "ExpiredTokenException",
+                                            "TokenRefreshRequired"};
+static const char *const signature_codes[] = {
+    "RequestTimeTooSkewed",  "RequestExpired",   "RequestInTheFuture", "InvalidSignatureException",
+    "SignatureDoesNotMatch", "InvalidSignature", "AuthFailure"};
+static const char *const missing_codes[] = {"NoSuchKey",
+                                            "NoSuchBucket",
+                                            "NoSuchVersion",
+                                            "QueueDoesNotExist",
+                                            "AWS.SimpleQueueService.NonExistentQueue",
+                                            "NonExistentQueue",
+                                            "ResourceNotFoundException"};
+static const char *const denied_codes[] = {"AccessDenied",
+                                           "AccessDeniedException",
+                                           "UnrecognizedClientException",
+                                           "InvalidClientTokenId",
+                                           "MissingAuthenticationToken",
+                                           "MissingAuthenticationTokenException",
+                                           "IncompleteSignature",
+                                           "OptInRequired",
+                                           "InvalidAccessKeyId"};
+static const char *const conflict_codes[] = {"ConditionalCheckFailedException",
+                                             "PreconditionFailed", "InvalidObjectState",
+                                             "ConditionalRequestConflict"};
+
+/* Fill code, message, request id and server date from an answer of any status. */
+static void read_answer(struct aws_answer *a)
+{
+    static const char *const ids[] = {"x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"};
+    a->code[0] = a->message[0] = a->request_id[0] = '\0';
+    a->throttled = false;
+    a->timed_out = a->http.timed_out;
+    a->server_date_s = 0;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]) && a->request_id[0] == '\0'; i++)
+        copy_text(a->request_id, sizeof(a->request_id), http_response_header(&a->http, ids[i]));
+    if (retry_parse_http_date(http_response_header(&a->http, "date"), &a->server_date_s) != ST_OK)
+        a->server_date_s = 0;
+    if (a->http.status < 300)
+        return;
+    copy_text(a->code, sizeof(a->code),
+              bare_code(http_response_header(&a->http, "x-amzn-errortype")));
+    struct view body = view_trim(buf_view(&a->http.body));
+    if (body.len > 0 && body.ptr[0] == '<')
+        read_xml_error(a, body);
+    else if (body.len > 0 && body.ptr[0] == '{')
+        read_json_error(a, body);
+    /* The text of a signature error repeats the canonical request, session token and all. */
+    if (CODE_IN(a->code, signature_codes))
+        a->message[0] = '\0';
+    a->throttled = a->http.status == 429 || CODE_IN(a->code, throttle_codes);
+    if (CODE_IN(a->code, transient_codes) && strstr(a->code, "Timeout") != NULL)
+        a->timed_out = true;
+}
+
+static enum status status_of(const struct aws_answer *a)
+{
+    int http = a->http.status;
+    if (http >= 200 && http < 300)
+        return ST_OK;
+    if (a->throttled || http >= 500 || http == 408 || http == 425 ||
+        CODE_IN(a->code, transient_codes))
+        return http == 501 ? ST_BAD_ITEM : ST_RETRY;
+    if (http == 412 || http == 409 || CODE_IN(a->code, conflict_codes))
+        return ST_CONFLICT;
+    if (http == 404 || CODE_IN(a->code, missing_codes))
+        return ST_MISSING;
+    if (http == 401 || http == 403 || CODE_IN(a->code, denied_codes) ||
+        CODE_IN(a->code, expired_codes) || CODE_IN(a->code, signature_codes))
+        return ST_DENIED;
+    return ST_BAD_ITEM;
+}
+
+/* A refusal whose cause can be mended here: true when the same call may be signed anew at once. */
+static bool mend(struct aws_client *c, const struct aws_signed *s, const struct aws_answer *a)
+{
+    if (s->has_creds && CODE_IN(a->code, expired_codes)) {
+        cred_chain_reject(c->creds, s->creds.access_key_id);
+        return true;
+    }
+    if (CODE_IN(a->code, signature_codes) && a->server_date_s != 0) {
+        int64_t off = a->server_date_s - aws_client_now_s(c);
+        if (off > SKEW_S || off < -SKEW_S) {
+            c->skew_s += off;
+            LOG_EVENT(LOG_WARN, "clock differs from AWS, corrected for signatures",
+                      log_u64("seconds", (uint64_t)(off < 0 ? -off : off)),
+                      log_cstr("direction", off < 0 ? "ahead" : "behind"));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void describe(const struct aws_signed *s, const struct aws_answer *a, enum status st,
+                     struct error *err)
+{
+    error_set(err, st, "%s: %d%s%s%s%s%s%s%s", s->operation, a->http.status,
+              a->code[0] != '\0' ? " " : "", a->code, a->message[0] != '\0' ? ": " : "", a->message,
+              a->request_id[0] != '\0' ? " (request " : "", a->request_id,
+              a->request_id[0] != '\0' ? ")" : "");
+}
+
+static enum status build_url(const struct aws_client *c, struct aws_signed *s, struct uri *u,
+                             struct error *err)
+{
+    const struct aws_request *req = s->req;
+    struct view region = req->region.len > 0 ? req->region : aws_config_region(c->config);
+    enum status st = ST_OK;
+    if (req->endpoint.len > 0) {
+        st = aws_endpoint_check(req->endpoint, "endpoint", err);
+        buf_add_view(&s->url, req->endpoint);
+    } else {
+        st = aws_config_endpoint(c->config, req->service, region, &s->url, NULL, err);
+    }
+    if (!st && !aws_region_valid(region))
+        st = error_set(err, ST_USAGE,
+                       region.len == 0 ? "no Region: set AWS_REGION" : "not a Region: \"%.*s\"",
+                       (int)(region.len < 64 ? region.len : 64), region.ptr);
+    if (st)
+        return st;
+    if (req->path.len > 0)
+        buf_add_view(&s->url, req->path);
+    else
+        buf_add_char(&s->url, '/');
+    size_t path_end = s->url.len;
+    if (req->query.len > 0) {
+        buf_add_char(&s->url, '?');
+        buf_add_view(&s->url, req->query);
+    }
+    if (buf_cstr(&s->url) == NULL)
+        return error_set(err, buf_status(&s->url), "request address too long");
+    /* An endpoint's own path is part of what is signed, so both are parsed together. */
+    if (uri_parse(view_make(s->url.ptr, path_end), u) != ST_OK)
+        return error_set(err, ST_USAGE, "cannot form an address for %s", req->operation);
+    return ST_OK;
+}
+
+static void set_up_http(struct aws_client *c, struct aws_signed *s)
+{
+    const struct aws_request *req = s->req;
+    uint32_t total = req->total_timeout_ms > 0 ? req->total_timeout_ms : DEFAULT_TOTAL_MS;
+    if (c->deadline_ms != INT64_MAX) {
+        int64_t left = c->deadline_ms - c->clock.steady_ms(c->clock.ctx);
+        if (left < (int64_t)total)
+            total = left > 1 ? (uint32_t)left : 1;
+    }
+    s->http = (struct http_request){.method = req->method,
+                                    .url = s->url.ptr,
+                                    .headers = s->headers,
+                                    .body = req->body,
+                                    .total_timeout_ms = total,
+                                    .idle_timeout_ms = req->idle_timeout_ms,
+                                    .min_bytes_per_s = req->min_bytes_per_s,
+                                    .max_body_bytes = req->max_body_bytes,
+                                    .once = req->once};
+    if (s->http.idle_timeout_ms == 0)
+        s->http.idle_timeout_ms = DEFAULT_TOTAL_MS;
+}
+
+static enum status sign(struct aws_client *c, struct aws_signed *s, const struct uri *u,
+                        struct error *err)
+{
+    const struct aws_request *req = s->req;
+    struct http_header *h = s->headers;
+    size_t n = 0;
+    if (req->n_headers >= MAX_HEADERS)
+        return ST_TOO_BIG;
+    h[n++] = http_header_of("Host", u->authority);
+    for (size_t i = 0; i < req->n_headers; i++)
+        h[n++] = req->headers[i];
+    if (!s->has_creds) {
+        s->http.n_headers = n;
+        return ST_OK;
+    }
+    struct sigv4_request r = {.access_key_id = view_of(s->creds.access_key_id),
+                              .secret = view_of(s->creds.secret),
+                              .session_token = view_of(s->creds.session_token),
+                              .region =
+                                  req->region.len > 0 ? req->region : aws_config_region(c->config),
+                              .service = view_of(req->service->signing_name),
+                              .time_s = s->date_s,
+                              .method = view_of(req->method),
+                              .path = u->path,
+                              .query = req->query,
+                              .headers = h,
+                              .n_headers = n,
+                              .body = req->body,
+                              .s3 = req->service->s3,
+                              .normalize_path = !req->service->s3};
+    enum status st = sigv4_sign(&r, &c->cache, &s->result);
+    if (st)
+        return error_set(err, st, "%s: the request cannot be signed", s->operation);
+    h[n++] = http_header_of("X-Amz-Date", view_of(s->result.date));
+    if (r.session_token.len > 0)
+        h[n++] = http_header_of("X-Amz-Security-Token", r.session_token);
+    if (s->result.has_sha256_header)
+        h[n++] = http_header_of("X-Amz-Content-Sha256", view_of(s->result.payload_sha256));
+    h[n++] = http_header_of("Authorization", buf_view(&s->result.authorization));
+    s->http.n_headers = n;
+    return ST_OK;
+}
+
+enum status aws_sign(struct aws_client *c, const struct aws_request *req, struct aws_signed **out,
+                     struct error *err)
+{
+    *out = NULL;
+    struct aws_signed *s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return ST_NO_MEMORY;
+    s->req = req;
+    s->operation = req->operation;
+    buf_init(&s->url, MAX_URL);
+    sigv4_result_init(&s->result);
+    struct uri u = {0};
+    enum status st = build_url(c, s, &u, err);
+    if (!st && c->creds != NULL) {
+        st = cred_chain_get(c->creds, c->http, &c->stop, &s->creds, err);
+        s->has_creds = st == ST_OK;
+    }
+    s->date_s = aws_client_now_s(c);
+    if (!st) {
+        set_up_http(c, s);
+        st = sign(c, s, &u, err);
+    }
+    if (st) {
+        aws_signed_free(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+int64_t aws_signed_date_s(const struct aws_signed *s)
+{
+    return s->date_s;
+}
+
+void aws_signed_free(struct aws_signed *s)
+{
+    if (s == NULL)
+        return;
+    credentials_wipe(&s->creds);
+    sigv4_result_clear(&s->result);
+    buf_clear(&s->url);
+    free(s);
+}
+
+static enum status send_signed(struct aws_client *c, struct aws_signed *s, struct aws_answer *a,
+                               struct http_stream **stream, struct attempt *how, struct error *err)
+{
+    struct error inner = {{0}, 0};
+    *how = (struct attempt){0};
+    if (s->sent)
+        return error_set(err, ST_USAGE, "%s: a signature is sent only once", s->operation);
+    s->sent = true;
+    a->http.handed_over = false;
+    if (client_stop(c))
+        return error_set(err, ST_CANCELLED, "%s: stopped before it was sent", s->operation);
+    enum status st = stream != NULL ? http_stream_open(c->http, &s->http, &a->http, stream, &inner)
+                                    : http_send(c->http, &s->http, &a->http, &inner);
+    read_answer(a);
+    if (st) {
+        return error_set(err, st, "%s: %s%s%s%s", s->operation, inner.text,
+                         a->request_id[0] != '\0' ? " (request " : "", a->request_id,
+                         a->request_id[0] != '\0' ? ")" : "");
+    }
+    st = status_of(a);
+    if (st == ST_OK)
+        return ST_OK;
+    describe(s, a, st, err);
+    if (st == ST_RETRY) {
+        how->retry_after_ms =
+            retry_after_amz_ms(http_response_header(&a->http, "x-amz-retry-after"));
+        uint32_t plain =
+            retry_after_ms(http_response_header(&a->http, "retry-after"), aws_client_now_s(c));
+        if (plain > how->retry_after_ms)
+            how->retry_after_ms = plain;
+    } else if (mend(c, s, a)) {
+        how->again_at_once = true;
+        st = ST_RETRY;
+    }
+    return st;
+}
+
+enum status aws_send_signed(struct aws_client *c, struct aws_signed *s, struct aws_answer *answer,
+                            struct error *err)
+{
+    struct attempt how;
+    answer->attempts = 1;
+    return send_signed(c, s, answer, NULL, &how, err);
+}
+
+static enum status call(struct aws_client *c, const struct aws_request *req, struct aws_answer *a,
+                        struct http_stream **stream, struct error *err)
+{
+    struct retry retry;
+    struct error inner = {{0}, 0};
+    bool mended = false;
+    retry_init(&retry, c->budget, &c->clock, &c->stop,
+               req->max_attempts > 0 ? req->max_attempts : aws_config_max_attempts(c->config),
+               c->deadline_ms, 0);
+    if (err == NULL)
+        err = &inner;
+    for (;;) {
+        struct aws_signed *s = NULL;
+        struct attempt how = {0};
+        a->attempts = retry.attempt;
+        a->timed_out = false;
+        enum status st = aws_sign(c, req, &s, err);
+        if (!st)
+            st = send_signed(c, s, a, stream, &how, err);
+        aws_signed_free(s);
+        if (!st) {
+            retry_succeeded(&retry);
+            return ST_OK;
+        }
+        if (how.again_at_once) {
+            if (mended)
+                return ST_DENIED;
+            mended = true;
+            continue;
+        }
+        if (st != ST_RETRY)
+            return st;
+        LOG_EVENT(LOG_DEBUG, "request failed, may be repeated",
+                  log_cstr("operation", req->operation), log_u64("attempt", retry.attempt),
+                  log_cstr("reason", err->text));
+        enum status wait = retry_wait(&retry, a->timed_out, how.retry_after_ms, NULL);
+        if (wait == ST_CANCELLED)
+            return error_set(err, wait, "%s: stopped between attempts", req->operation);
+        if (wait)
+            return wait;
+    }
+}
+
+enum status aws_call(struct aws_client *c, const struct aws_request *req, struct aws_answer *answer,
+                     struct error *err)
+{
+    return call(c, req, answer, NULL, err);
+}
+
+enum status aws_call_stream(struct aws_client *c, const struct aws_request *req,
+                            struct aws_answer *answer, struct http_stream **stream,
+                            struct error *err)
+{
+    *stream = NULL;
+    return call(c, req, answer, stream, err);
+}

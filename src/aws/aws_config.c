@@ -1,0 +1,487 @@
+#include "aws/aws_config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "aws/uri.h"
+
+const struct aws_service AWS_S3 = {"S3", "s3", "s3", "S3", "s3", true};
+const struct aws_service AWS_SQS = {"SQS", "sqs", "sqs", "SQS", "sqs", false};
+const struct aws_service AWS_CLOUDWATCH = {"CloudWatch", "monitoring", "monitoring",
+                                           "CLOUDWATCH", "cloudwatch", false};
+const struct aws_service AWS_STS = {"STS", "sts", "sts", "STS", "sts", false};
+const struct aws_service AWS_BEDROCK = {"Bedrock", "bedrock", "bedrock",
+                                        "BEDROCK", "bedrock", false};
+const struct aws_service AWS_DYNAMODB = {"DynamoDB", "dynamodb", "dynamodb",
+                                         "DYNAMODB", "dynamodb", false};
+
+struct aws_config {
+    const struct aws_env *env;
+    struct aws_ini *ini;
+    char *profile;
+    char *region;
+    char *ca_file;
+    char *https_proxy;
+    char *http_proxy;
+    char *no_proxy;
+    unsigned max_attempts;
+    bool fips;
+    bool dual_stack;
+    bool ignore_endpoints;
+    bool profile_forced;
+};
+
+static const char *process_get(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+struct aws_env aws_env_process(void)
+{
+    return (struct aws_env){process_get, NULL};
+}
+
+const char *aws_env_get(const struct aws_env *env, const char *name)
+{
+    const char *value = env->get(env->ctx, name);
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+bool aws_region_valid(struct view region)
+{
+    unsigned hyphens = 0;
+    if (region.len < 4 || region.len > 32 || region.ptr[0] < 'a' || region.ptr[0] > 'z')
+        return false;
+    for (size_t i = 0; i < region.len; i++) {
+        char c = region.ptr[i];
+        if (c == '-') {
+            if (i + 1 == region.len || region.ptr[i - 1] == '-')
+                return false;
+            hyphens++;
+        } else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return hyphens >= 2;
+}
+
+/* The partitions of botocore's endpoints data; anything unknown is in the first. */
+static const struct partition {
+    const char *prefix;
+    const char *name;
+    const char *suffix;
+    const char *dual_stack; /* NULL: none */
+} partitions[] = {
+    {"cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"us-gov-", "aws-us-gov", "amazonaws.com", "api.aws"},
+    {"us-iso-", "aws-iso", "c2s.ic.gov", NULL},
+    {"us-isob-", "aws-iso-b", "sc2s.sgov.gov", NULL},
+    {"us-isof-", "aws-iso-f", "csp.hci.ic.gov", NULL},
+    {"eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", NULL},
+    {"eusc-", "aws-eusc", "amazonaws.eu", NULL},
+    {"", "aws", "amazonaws.com", "api.aws"},
+};
+
+static const struct partition *partition_of(struct view region)
+{
+    size_t i = 0;
+    while (!view_starts(region, view_of(partitions[i].prefix)))
+        i++;
+    return &partitions[i];
+}
+
+const char *aws_region_suffix(struct view region)
+{
+    return partition_of(region)->suffix;
+}
+
+const char *aws_region_partition(struct view region)
+{
+    return partition_of(region)->name;
+}
+
+bool aws_bucket_valid(struct view bucket)
+{
+    bool digits_and_dots = true;
+    if (bucket.len < 3 || bucket.len > 63)
+        return false;
+    for (size_t i = 0; i < bucket.len; i++) {
+        char c = bucket.ptr[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!alnum && c != '-' && c != '.')
+            return false;
+        if (!alnum && (i == 0 || i + 1 == bucket.len))
+            return false;
+        if (c == '.' && !((bucket.ptr[i - 1] >= 'a' && bucket.ptr[i - 1] <= 'z') ||
+                          (bucket.ptr[i - 1] >= '0' && bucket.ptr[i - 1] <= '9')))
+            return false; /* ".." and "-." */
+        if (c == '-' && bucket.ptr[i - 1] == '.')
+            return false;
+        if (c != '.' && !(c >= '0' && c <= '9'))
+            digits_and_dots = false;
+    }
+    return !(digits_and_dots && view_find_char(bucket, '.') != SIZE_MAX);
+}
+
+enum status aws_endpoint_check(struct view url, const char *what, struct error *err)
+{
+    struct uri u;
+    if (uri_parse(url, &u) != ST_OK)
+        return error_set(err, ST_USAGE, "%s is not an endpoint address: \"%.*s\"", what,
+                         (int)(url.len < 128 ? url.len : 128), url.ptr);
+    if (!u.https && !uri_host_is_loopback(u.host))
+        return error_set(err, ST_USAGE, "%s must be https (http only on loopback): \"%.*s\"", what,
+                         (int)(url.len < 128 ? url.len : 128), url.ptr);
+    return ST_OK;
+}
+
+static char *copy_view(struct view v)
+{
+    char *copy = malloc(v.len + 1);
+    if (copy == NULL)
+        return NULL;
+    if (v.len > 0)
+        memcpy(copy, v.ptr, v.len);
+    copy[v.len] = '\0';
+    return copy;
+}
+
+static struct view profile_get(const struct aws_config *c, const char *key)
+{
+    return aws_ini_get(c->ini, aws_config_profile(c), key);
+}
+
+static enum status load_files(struct aws_config *c, const char *profile, struct error *err)
+{
+    static const struct {
+        enum aws_ini_kind kind;
+        const char *variable;
+        const char *below_home;
+    } files[] = {
+        {AWS_INI_CONFIG, "AWS_CONFIG_FILE", "/.aws/config"},
+        {AWS_INI_CREDENTIALS, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials"},
+    };
+    const char *home = aws_env_get(c->env, "HOME");
+    const char *asked = profile != NULL ? profile : aws_env_get(c->env, "AWS_PROFILE");
+    if (asked == NULL)
+        asked = aws_env_get(c->env, "AWS_DEFAULT_PROFILE");
+    c->profile = copy_view(view_of(asked != NULL ? asked : "default"));
+    if (c->profile == NULL)
+        return ST_NO_MEMORY;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const char *path = aws_env_get(c->env, files[i].variable);
+        struct buf full;
+        buf_init(&full, 4096);
+        if (path == NULL && home != NULL) {
+            buf_add_cstr(&full, home);
+            buf_add_cstr(&full, files[i].below_home);
+        } else if (path != NULL && path[0] == '~' && path[1] == '/' && home != NULL) {
+            buf_add_cstr(&full, home);
+            buf_add_cstr(&full, path + 1);
+        } else if (path != NULL) {
+            buf_add_cstr(&full, path);
+        }
+        enum status st = buf_status(&full);
+        if (!st && full.len > 0) {
+            const char *name = buf_cstr(&full);
+            st = name == NULL ? ST_NO_MEMORY : aws_ini_add_file(c->ini, files[i].kind, name, err);
+        }
+        buf_clear(&full);
+        if (st)
+            return st;
+    }
+    if (asked != NULL && strcmp(asked, "default") != 0 &&
+        !aws_ini_has_profile(c->ini, view_of(asked)))
+        return error_set(err, ST_USAGE,
+                         "profile \"%.64s\" is in neither config nor credentials file", asked);
+    return ST_OK;
+}
+
+static enum status load_region(struct aws_config *c, struct error *err)
+{
+    const char *text = aws_env_get(c->env, "AWS_REGION");
+    if (text == NULL)
+        text = aws_env_get(c->env, "AWS_DEFAULT_REGION");
+    struct view region = text != NULL ? view_of(text) : profile_get(c, "region");
+    if (region.len == 0)
+        return ST_OK;
+    if (!aws_region_valid(region))
+        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+                         (int)(region.len < 64 ? region.len : 64), region.ptr);
+    c->region = copy_view(region);
+    return c->region == NULL ? ST_NO_MEMORY : ST_OK;
+}
+
+/* "true"/"false" in any case, of a variable or else a profile key. */
+static enum status load_flag(struct aws_config *c, const char *variable, const char *key, bool *out,
+                             struct error *err)
+{
+    const char *text = aws_env_get(c->env, variable);
+    struct view v = text != NULL ? view_of(text) : profile_get(c, key);
+    *out = view_eq_nocase(v, VIEW_LIT("true"));
+    if (v.len > 0 && !*out && !view_eq_nocase(v, VIEW_LIT("false")))
+        return error_set(err, ST_USAGE, "%s must be true or false: \"%.*s\"", variable,
+                         (int)(v.len < 64 ? v.len : 64), v.ptr);
+    return ST_OK;
+}
+
+static enum status load_attempts(struct aws_config *c, struct error *err)
+{
+    const char *text = aws_env_get(c->env, "AWS_MAX_ATTEMPTS");
+    struct view v = text != NULL ? view_of(text) : profile_get(c, "max_attempts");
+    uint64_t n = 3;
+    if (v.len > 0 && (view_parse_u64(v, 100, &n) || n == 0))
+        return error_set(err, ST_USAGE, "AWS_MAX_ATTEMPTS must be 1 to 100: \"%.*s\"",
+                         (int)(v.len < 64 ? v.len : 64), v.ptr);
+    c->max_attempts = (unsigned)n;
+    return ST_OK;
+}
+
+static enum status load_ca(struct aws_config *c, struct error *err)
+{
+    /* Debian/Ubuntu/Alpine, Amazon Linux 2023/RHEL/Fedora, older RHEL, openSUSE. */
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                         "/etc/pki/tls/certs/ca-bundle.crt",
+                                         "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    const char *text = aws_env_get(c->env, "AWS_CA_BUNDLE");
+    struct view v = text != NULL ? view_of(text) : profile_get(c, "ca_bundle");
+    if (v.len == 0)
+        v = view_of(aws_env_get(c->env, "SSL_CERT_FILE"));
+    if (v.len > 0) {
+        c->ca_file = copy_view(v);
+        if (c->ca_file == NULL)
+            return ST_NO_MEMORY;
+        if (access(c->ca_file, R_OK) != 0)
+            return error_set(err, ST_USAGE, "CA file cannot be read: \"%.128s\"", c->ca_file);
+        return ST_OK;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (access(places[i], R_OK) == 0) {
+            c->ca_file = copy_view(view_of(places[i]));
+            return c->ca_file == NULL ? ST_NO_MEMORY : ST_OK;
+        }
+    }
+    return ST_OK;
+}
+
+static enum status load_proxy(struct aws_config *c, const char *lower, const char *upper,
+                              char **out)
+{
+    const char *text = aws_env_get(c->env, lower);
+    if (text == NULL && upper != NULL)
+        text = aws_env_get(c->env, upper);
+    if (text == NULL)
+        return ST_OK;
+    *out = copy_view(view_of(text));
+    return *out == NULL ? ST_NO_MEMORY : ST_OK;
+}
+
+static enum status find_override(const struct aws_config *c, const struct aws_service *service,
+                                 struct view *out, struct error *err)
+{
+    *out = VIEW_EMPTY;
+    if (c->ignore_endpoints)
+        return ST_OK;
+    struct buf name;
+    buf_init(&name, 128);
+    buf_add_cstr(&name, "AWS_ENDPOINT_URL_");
+    buf_add_cstr(&name, service->env_suffix);
+    const char *variable = buf_cstr(&name);
+    if (variable == NULL) {
+        buf_clear(&name);
+        return ST_NO_MEMORY;
+    }
+    const char *what = "AWS_ENDPOINT_URL_<SERVICE>";
+    struct view found = view_of(aws_env_get(c->env, variable));
+    buf_clear(&name);
+    if (found.len == 0) {
+        what = "AWS_ENDPOINT_URL";
+        found = view_of(aws_env_get(c->env, "AWS_ENDPOINT_URL"));
+    }
+    if (found.len == 0) {
+        what = "endpoint_url in the services section";
+        struct view section = profile_get(c, "services");
+        if (section.len > 0)
+            found = aws_ini_get_service(c->ini, section, service->config_key, "endpoint_url");
+    }
+    if (found.len == 0) {
+        what = "endpoint_url of the profile";
+        found = profile_get(c, "endpoint_url");
+    }
+    while (found.len > 0 && found.ptr[found.len - 1] == '/')
+        found.len--;
+    if (found.len > 0) {
+        enum status st = aws_endpoint_check(found, what, err);
+        if (st)
+            return st;
+    }
+    *out = found;
+    return ST_OK;
+}
+
+static enum status check_endpoints(const struct aws_config *c, struct error *err)
+{
+    const struct aws_service *const all[] = {&AWS_S3,  &AWS_SQS,     &AWS_CLOUDWATCH,
+                                             &AWS_STS, &AWS_BEDROCK, &AWS_DYNAMODB};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct view unused;
+        enum status st = find_override(c, all[i], &unused, err);
+        if (st)
+            return st;
+    }
+    return ST_OK;
+}
+
+enum status aws_config_load(struct aws_config **out, const struct aws_env *env, const char *profile,
+                            struct error *err)
+{
+    *out = NULL;
+    struct aws_config *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return ST_NO_MEMORY;
+    c->env = env;
+    c->profile_forced = profile != NULL;
+    enum status st = aws_ini_new(&c->ini);
+    if (!st)
+        st = load_files(c, profile, err);
+    if (!st)
+        st = load_region(c, err);
+    if (!st)
+        st = load_attempts(c, err);
+    if (!st)
+        st = load_flag(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", &c->fips, err);
+    if (!st)
+        st = load_flag(c, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", &c->dual_stack,
+                       err);
+    if (!st)
+        st = load_flag(c, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls",
+                       &c->ignore_endpoints, err);
+    if (!st)
+        st = load_ca(c, err);
+    if (!st)
+        st = load_proxy(c, "https_proxy", "HTTPS_PROXY", &c->https_proxy);
+    if (!st)
+        st = load_proxy(c, "http_proxy", NULL, &c->http_proxy);
+    if (!st)
+        st = load_proxy(c, "no_proxy", "NO_PROXY", &c->no_proxy);
+    if (!st)
+        st = check_endpoints(c, err);
+    if (st) {
+        aws_config_free(c);
+        return st;
+    }
+    *out = c;
+    return ST_OK;
+}
+
+void aws_config_free(struct aws_config *c)
+{
+    if (c == NULL)
+        return;
+    aws_ini_free(c->ini);
+    free(c->profile);
+    free(c->region);
+    free(c->ca_file);
+    free(c->https_proxy);
+    free(c->http_proxy);
+    free(c->no_proxy);
+    free(c);
+}
+
+const struct aws_env *aws_config_env(const struct aws_config *c)
+{
+    return c->env;
+}
+
+const struct aws_ini *aws_config_ini(const struct aws_config *c)
+{
+    return c->ini;
+}
+
+struct view aws_config_profile(const struct aws_config *c)
+{
+    return view_of(c->profile);
+}
+
+bool aws_config_profile_forced(const struct aws_config *c)
+{
+    return c->profile_forced;
+}
+
+struct view aws_config_region(const struct aws_config *c)
+{
+    return view_of(c->region);
+}
+
+unsigned aws_config_max_attempts(const struct aws_config *c)
+{
+    return c->max_attempts;
+}
+
+const char *aws_config_ca_file(const struct aws_config *c)
+{
+    return c->ca_file;
+}
+
+const char *aws_config_https_proxy(const struct aws_config *c)
+{
+    return c->https_proxy;
+}
+
+const char *aws_config_http_proxy(const struct aws_config *c)
+{
+    return c->http_proxy;
+}
+
+const char *aws_config_no_proxy(const struct aws_config *c)
+{
+    return c->no_proxy;
+}
+
+/*
+ * sqs-fips.us-east-1.api.aws
+ *    ^^^^^           ^^^^^^^ dual stack; S3 has s3-fips.dualstack.REGION.amazonaws.com instead
+ */
+static enum status own_endpoint(const struct aws_config *c, const struct aws_service *service,
+                                struct view region, struct buf *out, struct error *err)
+{
+    const struct partition *p = partition_of(region);
+    if (c->dual_stack && !service->s3 && p->dual_stack == NULL)
+        return error_set(err, ST_USAGE, "no dual-stack endpoints in Region \"%.*s\"",
+                         (int)region.len, region.ptr);
+    buf_add_cstr(out, "https://");
+    buf_add_cstr(out, service->prefix);
+    if (c->fips)
+        buf_add_cstr(out, "-fips");
+    if (c->dual_stack && service->s3)
+        buf_add_cstr(out, ".dualstack");
+    buf_add_char(out, '.');
+    buf_add_view(out, region);
+    buf_add_char(out, '.');
+    buf_add_cstr(out, c->dual_stack && !service->s3 ? p->dual_stack : p->suffix);
+    return buf_status(out);
+}
+
+enum status aws_config_endpoint(const struct aws_config *c, const struct aws_service *service,
+                                struct view region, struct buf *out, bool *overridden,
+                                struct error *err)
+{
+    struct view override;
+    enum status st = find_override(c, service, &override, err);
+    if (st)
+        return st;
+    if (overridden != NULL)
+        *overridden = override.len > 0;
+    if (override.len > 0) {
+        buf_add_view(out, override);
+        return buf_status(out);
+    }
+    if (region.len == 0)
+        return error_set(err, ST_USAGE, "no Region: set AWS_REGION");
+    if (!aws_region_valid(region))
+        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+                         (int)(region.len < 64 ? region.len : 64), region.ptr);
+    return own_endpoint(c, service, region, out, err);
+}

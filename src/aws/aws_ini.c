@@ -1,0 +1,277 @@
+#include "aws/aws_ini.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where an entry stands: a profile ([default], [profile x], [x]) or a [services x] section. */
+enum section { SECTION_NONE, SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER };
+
+/* Offsets into `text`, which moves while it grows. */
+struct span {
+    size_t at;
+    size_t len;
+};
+
+struct entry {
+    enum section kind;
+    struct span name;  /* of the section */
+    struct span block; /* of the nested block, empty at top level */
+    struct span key;
+    struct span value;
+};
+
+struct aws_ini {
+    struct buf text;
+    struct entry *entries;
+    size_t n;
+    size_t cap;
+};
+
+enum status aws_ini_new(struct aws_ini **out)
+{
+    *out = calloc(1, sizeof(**out));
+    if (*out == NULL)
+        return ST_NO_MEMORY;
+    buf_init(&(*out)->text, (size_t)4 * AWS_INI_MAX_BYTES);
+    return ST_OK;
+}
+
+void aws_ini_free(struct aws_ini *ini)
+{
+    if (ini == NULL)
+        return;
+    buf_wipe(&ini->text);
+    free(ini->entries);
+    free(ini);
+}
+
+static struct view span_view(const struct aws_ini *ini, struct span s)
+{
+    return s.len == 0 ? VIEW_EMPTY : view_make(ini->text.ptr + s.at, s.len);
+}
+
+static struct span keep(struct aws_ini *ini, struct view v)
+{
+    struct span s = {ini->text.len, v.len};
+    buf_add_view(&ini->text, v);
+    return s;
+}
+
+static enum status add_entry(struct aws_ini *ini, const struct entry *e)
+{
+    if (ini->n == AWS_INI_MAX_ENTRIES)
+        return ST_TOO_BIG;
+    if (ini->n == ini->cap) {
+        size_t cap = ini->cap == 0 ? 32 : ini->cap * 2;
+        struct entry *grown = realloc(ini->entries, cap * sizeof(*grown));
+        if (grown == NULL)
+            return ST_NO_MEMORY;
+        ini->entries = grown;
+        ini->cap = cap;
+    }
+    ini->entries[ini->n++] = *e;
+    return buf_status(&ini->text);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Text in " or ' loses its quotes: section names may be quoted to hold blanks. */
+static struct view unquote(struct view v)
+{
+    if (v.len >= 2 && (v.ptr[0] == '"' || v.ptr[0] == '\'') && v.ptr[v.len - 1] == v.ptr[0])
+        return view_make(v.ptr + 1, v.len - 2);
+    return v;
+}
+
+/*
+ * [profile audit]  # comment
+ *  ^-----------^
+ */
+static enum status parse_section(struct view line, enum aws_ini_kind file, enum section *kind,
+                                 struct view *name)
+{
+    size_t end = view_find_char(line, ']');
+    if (end == SIZE_MAX)
+        return ST_USAGE;
+    struct view after = view_trim(view_skip(line, end + 1));
+    if (after.len > 0 && after.ptr[0] != '#' && after.ptr[0] != ';')
+        return ST_USAGE;
+    struct view inner = view_trim(view_make(line.ptr + 1, end - 1));
+    size_t blank = 0;
+    while (blank < inner.len && !is_blank(inner.ptr[blank]))
+        blank++;
+    struct view word = view_first(inner, blank);
+    struct view rest = unquote(view_trim(view_skip(inner, blank)));
+    *name = unquote(inner);
+    *kind = SECTION_PROFILE;
+    if (rest.len > 0 && view_eq_cstr(word, "services")) {
+        *kind = SECTION_SERVICES;
+        *name = rest;
+    } else if (rest.len > 0 && view_eq_cstr(word, "profile")) {
+        *name = rest;
+    } else if (file == AWS_INI_CONFIG && !view_eq_cstr(inner, "default")) {
+        *kind = SECTION_OTHER; /* in the config file only [default] stands without "profile" */
+    }
+    return name->len == 0 ? ST_USAGE : ST_OK;
+}
+
+/* " # text" and " ; text" behind a value are comments; a # inside a word is not. */
+static struct view strip_comment(struct view v)
+{
+    for (size_t i = 1; i < v.len; i++)
+        if ((v.ptr[i] == '#' || v.ptr[i] == ';') && is_blank(v.ptr[i - 1]))
+            return view_trim(view_first(v, i));
+    return view_trim(v);
+}
+
+struct position {
+    enum section kind;
+    struct span name;
+    struct span block; /* the last key with an empty value */
+    bool in_block;
+};
+
+static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struct position *pos,
+                              struct view line)
+{
+    bool indented = line.len > 0 && is_blank(line.ptr[0]);
+    struct view text = view_trim(line);
+    if (text.len == 0 || text.ptr[0] == '#' || text.ptr[0] == ';')
+        return ST_OK;
+    if (!indented && text.ptr[0] == '[') {
+        struct view name;
+        enum status st = parse_section(text, file, &pos->kind, &name);
+        if (st)
+            return st;
+        pos->name = keep(ini, name);
+        pos->in_block = false;
+        struct entry mark = {.kind = pos->kind, .name = pos->name};
+        return add_entry(ini, &mark); /* so that an empty profile exists */
+    }
+    if (pos->kind == SECTION_NONE)
+        return ST_USAGE;
+    size_t equals = view_find_char(text, '=');
+    if (equals == SIZE_MAX || equals == 0)
+        return indented ? ST_OK : ST_USAGE; /* an indented line without `=` continues a value */
+    struct view key = view_trim(view_first(text, equals));
+    struct view value = strip_comment(view_skip(text, equals + 1));
+    if (!indented) {
+        pos->in_block = value.len == 0;
+        pos->block = pos->in_block ? keep(ini, key) : (struct span){0, 0};
+    } else if (!pos->in_block) {
+        return ST_OK; /* continuation of a value we do not use */
+    }
+    struct entry e = {.kind = pos->kind,
+                      .name = pos->name,
+                      .block = indented ? pos->block : (struct span){0, 0},
+                      .key = keep(ini, key),
+                      .value = keep(ini, value)};
+    return add_entry(ini, &e);
+}
+
+enum status aws_ini_add(struct aws_ini *ini, enum aws_ini_kind kind, struct view text,
+                        struct error *err)
+{
+    struct position pos = {0};
+    struct view line;
+    struct view rest = text;
+    uint64_t number = 0;
+    if (text.len > AWS_INI_MAX_BYTES)
+        return error_set(err, ST_TOO_BIG, "file larger than %d bytes", AWS_INI_MAX_BYTES);
+    if (view_starts(rest, VIEW_LIT("\xef\xbb\xbf")))
+        rest = view_skip(rest, 3);
+    while (rest.len > 0 && view_split(&rest, '\n', &line)) {
+        number++;
+        enum status st = parse_line(ini, kind, &pos, line);
+        if (st == ST_USAGE) { /* the line itself is not shown: it may hold a secret */
+            error_set(err, st, "line %llu is neither a section nor key = value",
+                      (unsigned long long)number);
+            if (err != NULL)
+                err->offset = number;
+        }
+        if (st)
+            return st;
+    }
+    return ST_OK;
+}
+
+enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const char *path,
+                             struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return ST_OK;
+        return error_set(err, ST_IO, "cannot read %s: %s", path, strerror(errno));
+    }
+    struct buf content;
+    buf_init(&content, AWS_INI_MAX_BYTES + 1);
+    enum status st = ST_OK;
+    struct stat info;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        st = error_set(err, ST_IO, "%s is not a regular file", path);
+    while (!st) {
+        char *room = buf_reserve(&content, 4096);
+        if (room == NULL) {
+            st = error_set(err, buf_status(&content), "%s is too large", path);
+            break;
+        }
+        ssize_t n = read(fd, room, 4096);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = error_set(err, ST_IO, "cannot read %s: %s", path, strerror(errno));
+        if (n <= 0)
+            break;
+        content.len += (size_t)n;
+    }
+    struct error inner = {{0}, 0};
+    if (!st)
+        st = aws_ini_add(ini, kind, buf_view(&content), &inner);
+    if (inner.text[0] != '\0') {
+        error_set(err, st, "%s: %s", path, inner.text);
+        if (err != NULL)
+            err->offset = inner.offset;
+    }
+    buf_wipe(&content);
+    close(fd);
+    return st;
+}
+
+static struct view find(const struct aws_ini *ini, enum section kind, struct view name,
+                        struct view block, struct view key)
+{
+    for (size_t i = ini->n; i > 0; i--) { /* the last one wins */
+        const struct entry *e = &ini->entries[i - 1];
+        if (e->kind == kind && e->key.len > 0 && view_eq(span_view(ini, e->name), name) &&
+            view_eq(span_view(ini, e->block), block) && view_eq_nocase(span_view(ini, e->key), key))
+            return span_view(ini, e->value);
+    }
+    return VIEW_EMPTY;
+}
+
+bool aws_ini_has_profile(const struct aws_ini *ini, struct view profile)
+{
+    for (size_t i = 0; i < ini->n; i++)
+        if (ini->entries[i].kind == SECTION_PROFILE &&
+            view_eq(span_view(ini, ini->entries[i].name), profile))
+            return true;
+    return false;
+}
+
+struct view aws_ini_get(const struct aws_ini *ini, struct view profile, const char *key)
+{
+    return find(ini, SECTION_PROFILE, profile, VIEW_EMPTY, view_of(key));
+}
+
+struct view aws_ini_get_service(const struct aws_ini *ini, struct view section, const char *service,
+                                const char *key)
+{
+    return find(ini, SECTION_SERVICES, section, view_of(service), view_of(key));
+}

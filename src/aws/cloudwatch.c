@@ -1,0 +1,316 @@
+#include "aws/cloudwatch.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "aws/aws_client.h"
+#include "aws/aws_json.h"
+#include "base/log.h"
+
+enum {
+    MAX_REQUEST = 1024 * 1024, /* of PutMetricData, compressed */
+    MAX_PAGES = 200,
+    MAX_ANSWER = 4 * 1024 * 1024,
+    /*
+     * Short, because while it runs nobody knows whether the data was taken, and a process asked to
+     * stop waits for it; long enough for the 408 CloudWatch itself sends after 10 s to be rare.
+     */
+    PUT_TOTAL_MS = 8000,
+};
+
+static const char target_prefix[] = "GraniteServiceVersion20100801";
+
+struct cloudwatch_put {
+    struct aws_client *client;
+    struct buf region;
+    struct buf body; /* gzip'ed */
+    struct http_header headers[3];
+    struct aws_request req;
+    struct aws_signed *signed_request;
+    int64_t date_s;
+};
+
+static enum status gzip(struct view in, struct buf *out, struct error *err)
+{
+    z_stream z = {0};
+    if (in.len > UINT32_MAX)
+        return ST_TOO_BIG;
+    /* 15 + 16: the largest window, in a gzip wrapper. */
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return ST_NO_MEMORY;
+    union {
+        const char *in;
+        Bytef *z; /* zlib's next_in is not const, though it only reads */
+    } text = {.in = in.ptr};
+    z.next_in = text.z;
+    z.avail_in = (uInt)in.len;
+    int done = Z_OK;
+    while (done == Z_OK) {
+        unsigned char chunk[16384];
+        z.next_out = chunk;
+        z.avail_out = sizeof(chunk);
+        done = deflate(&z, Z_FINISH);
+        buf_add(out, chunk, sizeof(chunk) - z.avail_out);
+    }
+    deflateEnd(&z);
+    if (buf_status(out) == ST_TOO_BIG)
+        return error_set(err, ST_TOO_BIG, "PutMetricData: larger than 1 MiB compressed");
+    if (done != Z_STREAM_END)
+        return ST_NO_MEMORY;
+    return buf_status(out);
+}
+
+enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c,
+                               struct view region, struct view json, struct error *err)
+{
+    *out = NULL;
+    struct cloudwatch_put *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ST_NO_MEMORY;
+    p->client = c;
+    buf_init(&p->region, 64);
+    buf_init(&p->body, MAX_REQUEST);
+    buf_add_view(&p->region, region);
+    enum status st = buf_status(&p->region);
+    if (st)
+        st = error_set(err, ST_USAGE, "Region name is too long");
+    if (!st)
+        st = gzip(json, &p->body, err);
+    if (st) {
+        cloudwatch_put_free(p);
+        return st;
+    }
+    p->headers[0] = http_header_of("Content-Type", VIEW_LIT("application/x-amz-json-1.0"));
+    p->headers[1] =
+        http_header_of("X-Amz-Target", VIEW_LIT("GraniteServiceVersion20100801.PutMetricData"));
+    p->headers[2] = http_header_of("Content-Encoding", VIEW_LIT("gzip"));
+    p->req = (struct aws_request){.service = &AWS_CLOUDWATCH,
+                                  .region = buf_view(&p->region),
+                                  .operation = "PutMetricData",
+                                  .method = "POST",
+                                  .headers = p->headers,
+                                  .n_headers = 3,
+                                  .body = buf_view(&p->body),
+                                  .total_timeout_ms = PUT_TOTAL_MS,
+                                  .idle_timeout_ms = PUT_TOTAL_MS,
+                                  .max_body_bytes = 64 * 1024,
+                                  .max_attempts = 1,
+                                  .once = true};
+    *out = p;
+    return ST_OK;
+}
+
+enum status cloudwatch_put_sign(struct cloudwatch_put *p, struct error *err)
+{
+    aws_signed_free(p->signed_request);
+    p->signed_request = NULL;
+    enum status st = aws_sign(p->client, &p->req, &p->signed_request, err);
+    if (!st)
+        p->date_s = aws_signed_date_s(p->signed_request);
+    return st;
+}
+
+int64_t cloudwatch_put_date_s(const struct cloudwatch_put *p)
+{
+    return p->date_s;
+}
+
+/*
+ * What the outcome of the one send means for the data.  The rule is one-sided: anything not proven
+ * to be a refusal is in doubt.
+ */
+static enum status judge(enum status st, const struct aws_answer *a)
+{
+    int http = a->http.status;
+    if (st == ST_OK)
+        return ST_OK;
+    if (st == ST_NO_MEMORY || st == ST_USAGE)
+        return a->http.handed_over ? ST_IN_DOUBT : st;
+    if (http >= 400 && http < 500 && http != 408) {
+        /* Refused: the head alone says so, even if the rest of the answer was cut. */
+        if (http == 413)
+            return ST_TOO_BIG;
+        if (st == ST_RETRY || st == ST_DENIED)
+            return st;
+        if (http == 401 || http == 403)
+            return ST_DENIED;
+        /* 404 and 409 come from something that is not CloudWatch; trying again cannot hurt. */
+        return http == 400 ? (st == ST_TOO_BIG ? ST_RETRY : ST_BAD_ITEM) : ST_RETRY;
+    }
+    if (http == 503 && a->throttled)
+        return ST_RETRY; /* SlowDown and its like are answered before anything is done */
+    if (!a->http.handed_over)
+        return st; /* also when the server could not be authenticated: nothing left us */
+    return ST_IN_DOUBT;
+}
+
+enum status cloudwatch_put_send(struct cloudwatch_put *p, struct aws_answer *answer,
+                                struct error *err)
+{
+    struct aws_answer own;
+    aws_answer_init(&own);
+    struct aws_answer *a = answer != NULL ? answer : &own;
+    enum status st;
+    if (p->signed_request == NULL) {
+        st = error_set(err, ST_USAGE, "PutMetricData: not signed");
+    } else {
+        a->http.status = 0;
+        a->http.handed_over = false;
+        st = judge(aws_send_signed(p->client, p->signed_request, a, err), a);
+        aws_signed_free(p->signed_request);
+        p->signed_request = NULL;
+    }
+    aws_answer_clear(&own);
+    return st;
+}
+
+void cloudwatch_put_free(struct cloudwatch_put *p)
+{
+    if (p == NULL)
+        return;
+    aws_signed_free(p->signed_request);
+    buf_clear(&p->region);
+    buf_clear(&p->body);
+    free(p);
+}
+
+enum status cloudwatch_put_data(struct aws_client *c, struct view region, struct view json,
+                                struct error *err)
+{
+    struct cloudwatch_put *p = NULL;
+    struct retry retry;
+    struct aws_answer answer;
+    struct error inner = {{0}, 0};
+    if (err == NULL)
+        err = &inner;
+    aws_answer_init(&answer);
+    enum status st = cloudwatch_put_new(&p, c, region, json, err);
+    if (st)
+        goto out;
+    retry_init(&retry, aws_client_budget(c), aws_client_clock(c), aws_client_stop(c),
+               aws_config_max_attempts(aws_client_config(c)), aws_client_deadline(c), 0);
+    for (;;) {
+        st = cloudwatch_put_sign(p, err);
+        if (!st)
+            st = cloudwatch_put_send(p, &answer, err);
+        if (!st)
+            retry_succeeded(&retry);
+        if (st != ST_RETRY)
+            break;
+        LOG_EVENT(LOG_DEBUG, "request refused, will be repeated",
+                  log_cstr("operation", "PutMetricData"), log_u64("attempt", retry.attempt),
+                  log_cstr("reason", err->text));
+        uint32_t pause =
+            retry_after_ms(http_response_header(&answer.http, "retry-after"), aws_client_now_s(c));
+        if (retry_wait(&retry, false, pause, NULL) != ST_OK)
+            break;
+    }
+out:
+    aws_answer_clear(&answer);
+    cloudwatch_put_free(p);
+    return st;
+}
+
+/* ---- reading ---- */
+
+/* One page; *page is the caller's. */
+static enum status get_page(struct aws_client *c, struct view region, const char *operation,
+                            json_t *request, json_t **page, int64_t *server_date_s,
+                            struct error *err)
+{
+    struct aws_answer answer;
+    aws_answer_init(&answer);
+    struct aws_json_call call = {.service = &AWS_CLOUDWATCH,
+                                 .region = region,
+                                 .target_prefix = target_prefix,
+                                 .operation = operation,
+                                 .total_timeout_ms = 30000,
+                                 .max_body_bytes = MAX_ANSWER};
+    enum status st = aws_json_call(c, &call, request, page, &answer, err);
+    if (server_date_s != NULL && answer.server_date_s != 0)
+        *server_date_s = answer.server_date_s;
+    aws_answer_clear(&answer);
+    return st;
+}
+
+/* Put the timestamps and values of one page's result behind those of the same Id. */
+static enum status join_result(json_t *results, json_t *result)
+{
+    size_t i;
+    json_t *known;
+    struct view id = aws_json_text(result, "Id");
+    json_array_foreach(results, i, known)
+    {
+        if (!view_eq(aws_json_text(known, "Id"), id))
+            continue;
+        if (json_array_extend(json_object_get(known, "Timestamps"),
+                              json_object_get(result, "Timestamps")) != 0 ||
+            json_array_extend(json_object_get(known, "Values"),
+                              json_object_get(result, "Values")) != 0 ||
+            json_object_set(known, "StatusCode", json_object_get(result, "StatusCode")) != 0)
+            return ST_RETRY; /* a member is missing: not an answer we know */
+        return ST_OK;
+    }
+    return json_array_append(results, result) == 0 ? ST_OK : ST_NO_MEMORY;
+}
+
+static enum status join_metric(json_t *metrics, json_t *metric)
+{
+    return json_array_append(metrics, metric) == 0 ? ST_OK : ST_NO_MEMORY;
+}
+
+static enum status all_pages(struct aws_client *c, struct view region, const char *operation,
+                             const char *member, enum status (*join)(json_t *, json_t *),
+                             const json_t *in, json_t **out, int64_t *server_date_s,
+                             struct error *err)
+{
+    json_t *request = json_deep_copy(in);
+    json_t *joined = json_array();
+    enum status st = request == NULL || joined == NULL ? ST_NO_MEMORY : ST_OK;
+    *out = NULL;
+    for (unsigned n = 0; !st; n++) {
+        json_t *page = NULL;
+        size_t i;
+        json_t *item;
+        if (n == MAX_PAGES) {
+            st = error_set(err, ST_TOO_BIG, "%s: more than %d pages", operation, MAX_PAGES);
+            break;
+        }
+        st = get_page(c, region, operation, request, &page, server_date_s, err);
+        json_array_foreach(json_object_get(page, member), i, item)
+        {
+            if (!st)
+                st = join(joined, item);
+            if (st)
+                error_set(err, st, "%s: unusable answer", operation);
+        }
+        json_t *token = json_object_get(page, "NextToken");
+        bool more = json_is_string(token) && json_string_length(token) > 0;
+        if (!st && more && json_object_set(request, "NextToken", token) != 0)
+            st = ST_NO_MEMORY;
+        json_decref(page);
+        if (!more)
+            break;
+    }
+    json_decref(request);
+    if (st)
+        json_decref(joined);
+    else
+        *out = joined;
+    return st;
+}
+
+enum status cloudwatch_get_data(struct aws_client *c, struct view region, const json_t *in,
+                                json_t **results, int64_t *server_date_s, struct error *err)
+{
+    if (server_date_s != NULL)
+        *server_date_s = 0;
+    return all_pages(c, region, "GetMetricData", "MetricDataResults", join_result, in, results,
+                     server_date_s, err);
+}
+
+enum status cloudwatch_list_metrics(struct aws_client *c, struct view region, const json_t *in,
+                                    json_t **metrics, struct error *err)
+{
+    return all_pages(c, region, "ListMetrics", "Metrics", join_metric, in, metrics, NULL, err);
+}

@@ -1,0 +1,368 @@
+#include "aws/cred.h"
+
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "aws/aws_client.h"
+#include "aws/aws_json.h"
+#include "aws/sts.h"
+#include "base/log.h"
+#include "base/rfc3339.h"
+
+enum {
+    MAX_PROVIDERS = 8,
+    RETRY_PAUSE_MS = 60000, /* between refreshes of credentials that are still good */
+    WAIT_SLICE_MS = 100,
+};
+
+struct cred_chain {
+    const struct aws_config *config;
+    struct aws_clock clock;
+    struct cred_provider *providers[MAX_PROVIDERS];
+    size_t n;
+    struct cred_provider *owned; /* freed with the chain */
+    struct {
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        struct credentials current;
+        bool have;
+        bool refreshing;
+        int64_t margin_s;    /* refresh this long before expiry */
+        int64_t next_try_ms; /* on the steady clock */
+        struct cred_provider *chosen;
+    } locked;
+};
+
+void credentials_wipe(struct credentials *c)
+{
+    OPENSSL_cleanse(c, sizeof(*c));
+}
+
+static bool set_field(char *out, size_t max, struct view v)
+{
+    if (v.len > max)
+        return false;
+    for (size_t i = 0; i < v.len; i++)
+        if ((unsigned char)v.ptr[i] <= 0x20 || (unsigned char)v.ptr[i] >= 0x7f)
+            return false;
+    if (v.len > 0)
+        memcpy(out, v.ptr, v.len);
+    out[v.len] = '\0';
+    return true;
+}
+
+enum status credentials_set(struct credentials *c, struct view id, struct view secret,
+                            struct view token, int64_t expires_s)
+{
+    if (id.len == 0 || secret.len == 0 || !set_field(c->access_key_id, CRED_MAX_ID, id) ||
+        !set_field(c->secret, CRED_MAX_SECRET, secret) ||
+        !set_field(c->session_token, CRED_MAX_TOKEN, token)) {
+        credentials_wipe(c);
+        return ST_BAD_ITEM;
+    }
+    c->expires_s = expires_s;
+    return ST_OK;
+}
+
+enum status cred_parse_json(struct view text, const char *what, struct credentials *out,
+                            struct error *err)
+{
+    json_t *doc = aws_json_parse(text);
+    if (doc == NULL)
+        return error_set(err, ST_BAD_ITEM, "%s: credentials are no JSON object", what);
+    struct view token = aws_json_text(doc, "Token");
+    if (token.len == 0)
+        token = aws_json_text(doc, "SessionToken");
+    struct view expiry = aws_json_text(doc, "Expiration");
+    struct instant at = {0};
+    enum status st = ST_OK;
+    const json_t *version = json_object_get(doc, "Version");
+    if (version != NULL && json_integer_value(version) != 1)
+        st = error_set(err, ST_BAD_ITEM, "%s: credentials of an unknown version", what);
+    if (!st && expiry.len > 0 && rfc3339_parse(expiry, &at) != ST_OK)
+        st = error_set(err, ST_BAD_ITEM, "%s: Expiration is no date-time", what);
+    if (!st && credentials_set(out, aws_json_text(doc, "AccessKeyId"),
+                               aws_json_text(doc, "SecretAccessKey"), token, at.seconds) != ST_OK)
+        st = error_set(err, ST_BAD_ITEM, "%s: credentials without usable keys", what);
+    json_decref(doc);
+    return st;
+}
+
+enum status cred_chain_new_from(struct cred_chain **out, const struct aws_config *config,
+                                const struct aws_clock *clock,
+                                struct cred_provider *const *providers, size_t n)
+{
+    *out = NULL;
+    if (n > MAX_PROVIDERS)
+        return ST_TOO_BIG;
+    struct cred_chain *chain = calloc(1, sizeof(*chain));
+    if (chain == NULL)
+        return ST_NO_MEMORY;
+    chain->config = config;
+    chain->clock = clock != NULL ? *clock : aws_clock_system();
+    for (size_t i = 0; i < n; i++)
+        chain->providers[i] = providers[i];
+    chain->n = n;
+    pthread_mutex_init(&chain->locked.mutex, NULL);
+    pthread_cond_init(&chain->locked.changed, NULL);
+    *out = chain;
+    return ST_OK;
+}
+
+enum status cred_chain_new(struct cred_chain **out, const struct aws_config *config,
+                           const struct aws_clock *clock)
+{
+    struct cred_provider *all[] = {&CRED_ENV, &CRED_WEB_IDENTITY, &CRED_PROFILE, &CRED_CONTAINER,
+                                   &CRED_IMDS};
+    return cred_chain_new_from(out, config, clock, all, sizeof(all) / sizeof(all[0]));
+}
+
+void cred_chain_free(struct cred_chain *chain)
+{
+    if (chain == NULL)
+        return;
+    if (chain->owned != NULL && chain->owned->free != NULL)
+        chain->owned->free(chain->owned);
+    pthread_mutex_destroy(&chain->locked.mutex);
+    pthread_cond_destroy(&chain->locked.changed);
+    credentials_wipe(&chain->locked.current);
+    free(chain);
+}
+
+/* Ask the chosen provider, or all in turn until one is configured. */
+static enum status fetch(struct cred_chain *chain, const struct cred_context *ctx,
+                         struct cred_provider **chosen, struct credentials *out, struct error *err)
+{
+    if (*chosen != NULL) {
+        enum status st = (*chosen)->fetch(*chosen, ctx, out, err);
+        return st == ST_MISSING ? ST_RETRY : st;
+    }
+    for (size_t i = 0; i < chain->n; i++) {
+        struct cred_provider *p = chain->providers[i];
+        enum status st = p->fetch(p, ctx, out, err);
+        if (st == ST_MISSING)
+            continue;
+        if (st == ST_OK) {
+            *chosen = p;
+            LOG_EVENT(LOG_DEBUG, "credentials found", log_cstr("source", p->name));
+        }
+        return st;
+    }
+    return error_set(err, ST_DENIED,
+                     "no AWS credentials: neither in the environment, the shared files, nor from a "
+                     "container or instance role");
+}
+
+/* Under the lock: what may still be handed out. */
+static bool usable(const struct cred_chain *chain, int64_t now_s)
+{
+    return chain->locked.have &&
+           (chain->locked.current.expires_s == 0 || now_s < chain->locked.current.expires_s);
+}
+
+static void store(struct cred_chain *chain, const struct credentials *fresh, int64_t now_s)
+{
+    /* Five minutes before expiry, but never more than a quarter of what is left of a short life. */
+    int64_t left = fresh->expires_s - now_s;
+    chain->locked.margin_s = left / 4 < CRED_REFRESH_S ? left / 4 : CRED_REFRESH_S;
+    chain->locked.current = *fresh;
+    chain->locked.have = true;
+}
+
+static void wait_for_change(struct cred_chain *chain)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)WAIT_SLICE_MS * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&chain->locked.changed, &chain->locked.mutex, &until);
+}
+
+enum status cred_chain_get(struct cred_chain *chain, struct http *http, const struct aws_stop *stop,
+                           struct credentials *out, struct error *err)
+{
+    enum status st = ST_OK;
+    pthread_mutex_lock(&chain->locked.mutex);
+    for (;;) {
+        int64_t now_s = chain->clock.wall_ms(chain->clock.ctx) / 1000;
+        int64_t steady = chain->clock.steady_ms(chain->clock.ctx);
+        bool good = usable(chain, now_s);
+        bool fresh = good && (chain->locked.current.expires_s == 0 ||
+                              now_s < chain->locked.current.expires_s - chain->locked.margin_s);
+        if (fresh || (good && (chain->locked.refreshing || steady < chain->locked.next_try_ms))) {
+            *out = chain->locked.current;
+            break;
+        }
+        if (aws_stop_asked(stop)) {
+            st = error_set(err, ST_CANCELLED, "stopped while waiting for credentials");
+            break;
+        }
+        if (chain->locked.refreshing) {
+            wait_for_change(chain);
+            continue;
+        }
+        chain->locked.refreshing = true;
+        struct cred_provider *chosen = chain->locked.chosen;
+        pthread_mutex_unlock(&chain->locked.mutex);
+
+        struct cred_context ctx = {http, chain->config, &chain->clock, stop};
+        memset(out, 0, sizeof(*out));
+        st = fetch(chain, &ctx, &chosen, out, err);
+        if (!st)
+            out->source = chosen->name;
+
+        pthread_mutex_lock(&chain->locked.mutex);
+        chain->locked.refreshing = false;
+        chain->locked.next_try_ms = steady + RETRY_PAUSE_MS;
+        pthread_cond_broadcast(&chain->locked.changed);
+        if (!st) {
+            chain->locked.chosen = chosen;
+            store(chain, out, now_s);
+        } else if (good && st != ST_CANCELLED) {
+            LOG_EVENT(LOG_WARN, "credentials could not be renewed yet",
+                      log_cstr("reason", err != NULL ? err->text : status_name(st)));
+            *out = chain->locked.current;
+            st = ST_OK;
+        }
+        break;
+    }
+    pthread_mutex_unlock(&chain->locked.mutex);
+    return st;
+}
+
+void cred_chain_reject(struct cred_chain *chain, const char *access_key_id)
+{
+    pthread_mutex_lock(&chain->locked.mutex);
+    if (chain->locked.have && strcmp(chain->locked.current.access_key_id, access_key_id) == 0)
+        chain->locked.have = false;
+    pthread_mutex_unlock(&chain->locked.mutex);
+}
+
+/* ---- credentials as they are ---- */
+
+struct static_provider {
+    struct cred_provider base;
+    struct credentials creds;
+};
+
+static enum status static_fetch(struct cred_provider *self, const struct cred_context *ctx,
+                                struct credentials *out, struct error *err)
+{
+    (void)ctx;
+    (void)err;
+    *out = ((struct static_provider *)self)->creds;
+    return ST_OK;
+}
+
+static void static_free(struct cred_provider *self)
+{
+    credentials_wipe(&((struct static_provider *)self)->creds);
+    free(self);
+}
+
+static enum status chain_owning(struct cred_chain **out, const struct aws_config *config,
+                                const struct aws_clock *clock, struct cred_provider *p)
+{
+    enum status st = cred_chain_new_from(out, config, clock, &p, 1);
+    if (st)
+        p->free(p);
+    else
+        (*out)->owned = p;
+    return st;
+}
+
+enum status cred_chain_new_static(struct cred_chain **out, const struct aws_config *config,
+                                  const struct aws_clock *clock, const struct credentials *creds)
+{
+    *out = NULL;
+    struct static_provider *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ST_NO_MEMORY;
+    p->base = (struct cred_provider){"source", static_fetch, static_free};
+    p->creds = *creds;
+    return chain_owning(out, config, clock, &p->base);
+}
+
+/* ---- another role ---- */
+
+struct role_provider {
+    struct cred_provider base;
+    struct cred_chain *source;
+    char arn[2049];
+    char external_id[1225];
+    char session_name[65];
+    char region[33];
+    uint32_t duration_s;
+};
+
+enum status cred_assume(const struct cred_context *ctx, struct cred_chain *base, struct view region,
+                        const struct sts_role *role, struct credentials *out, struct error *err)
+{
+    struct aws_client *client = NULL;
+    struct aws_client_options options = {
+        .config = ctx->config, .creds = base, .clock = *ctx->clock};
+    if (ctx->stop != NULL)
+        options.stop = *ctx->stop;
+    /* A client of its own: refreshing happens once an hour, a connection kept for it would be dead.
+     */
+    enum status st = aws_client_new(&client, &options, err);
+    if (st)
+        return st;
+    st = base != NULL ? sts_assume_role(client, region, role, out, err)
+                      : sts_assume_role_with_web_identity(client, region, role, out, err);
+    aws_client_free(client);
+    return st;
+}
+
+static enum status role_fetch(struct cred_provider *self, const struct cred_context *ctx,
+                              struct credentials *out, struct error *err)
+{
+    struct role_provider *p = (struct role_provider *)self;
+    struct sts_role role = {.role_arn = view_of(p->arn),
+                            .session_name = view_of(p->session_name),
+                            .external_id = view_of(p->external_id),
+                            .duration_s = p->duration_s};
+    return cred_assume(ctx, p->source, view_of(p->region), &role, out, err);
+}
+
+static void role_free(struct cred_provider *self)
+{
+    free(self);
+}
+
+enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base,
+                                const struct cred_role *role, struct error *err)
+{
+    *out = NULL;
+    struct view session =
+        role->session_name.len > 0 ? role->session_name : VIEW_LIT("bedrock-metrics");
+    if (!sts_role_arn_valid(role->role_arn))
+        return error_set(err, ST_USAGE, "not a role ARN: \"%.*s\"",
+                         (int)(role->role_arn.len < 128 ? role->role_arn.len : 128),
+                         role->role_arn.ptr);
+    if (!sts_session_name_valid(session))
+        return error_set(err, ST_USAGE, "not a role session name: \"%.*s\"",
+                         (int)(session.len < 64 ? session.len : 64), session.ptr);
+    if (role->region.len > 0 && !aws_region_valid(role->region))
+        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+                         (int)(role->region.len < 64 ? role->region.len : 64), role->region.ptr);
+    struct role_provider *p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return ST_NO_MEMORY;
+    p->base = (struct cred_provider){"role", role_fetch, role_free};
+    p->source = base;
+    p->duration_s = role->duration_s > 0 ? role->duration_s : 3600;
+    if (!set_field(p->arn, sizeof(p->arn) - 1, role->role_arn) ||
+        !set_field(p->external_id, sizeof(p->external_id) - 1, role->external_id) ||
+        !set_field(p->session_name, sizeof(p->session_name) - 1, session) ||
+        !set_field(p->region, sizeof(p->region) - 1, role->region)) {
+        free(p);
+        return error_set(err, ST_USAGE, "external id of a role is too long or not printable");
+    }
+    return chain_owning(out, base->config, &base->clock, &p->base);
+}

@@ -1,0 +1,173 @@
+/*
+ * The shared config and credentials files.
+ *
+ * A profile may name a role and another profile to take it with, and that one again: the way is
+ * first followed to its end, then walked back, one AssumeRole each.
+ */
+#include "aws/aws_client.h"
+#include "aws/sts.h"
+
+enum { MAX_HOPS = 5 };
+
+static struct view get(const struct cred_context *ctx, struct view profile, const char *key)
+{
+    return aws_ini_get(aws_config_ini(ctx->config), profile, key);
+}
+
+static enum status static_keys(const struct cred_context *ctx, struct view profile,
+                               struct credentials *out, struct error *err)
+{
+    struct view id = get(ctx, profile, "aws_access_key_id");
+    struct view secret = get(ctx, profile, "aws_secret_access_key");
+    if (id.len == 0 && secret.len == 0)
+        return ST_MISSING;
+    if (id.len == 0 || secret.len == 0 ||
+        credentials_set(out, id, secret, get(ctx, profile, "aws_session_token"), 0) != ST_OK)
+        return error_set(err, ST_USAGE, "profile \"%.*s\": keys are incomplete or not usable",
+                         (int)(profile.len < 64 ? profile.len : 64), profile.ptr);
+    return ST_OK;
+}
+
+static enum status from_process(const struct cred_context *ctx, struct view command,
+                                struct credentials *out, struct error *err)
+{
+    struct buf printed;
+    buf_init(&printed, 1);
+    enum status st = cred_run_process(command, ctx, &printed, err);
+    if (!st)
+        st = cred_parse_json(buf_view(&printed), "credential_process", out, err);
+    buf_wipe(&printed);
+    return st;
+}
+
+/* A profile that takes no role. */
+static enum status plain_profile(const struct cred_context *ctx, struct view profile,
+                                 struct credentials *out, struct error *err)
+{
+    if (get(ctx, profile, "sso_session").len > 0 || get(ctx, profile, "sso_start_url").len > 0)
+        return error_set(err, ST_USAGE,
+                         "profile \"%.*s\" signs in with AWS IAM Identity Center (sso_*), which is "
+                         "not supported; use credential_process = aws configure "
+                         "export-credentials --profile NAME",
+                         (int)(profile.len < 64 ? profile.len : 64), profile.ptr);
+    enum status st = static_keys(ctx, profile, out, err);
+    if (st != ST_MISSING)
+        return st;
+    struct view process = get(ctx, profile, "credential_process");
+    return process.len > 0 ? from_process(ctx, process, out, err) : ST_MISSING;
+}
+
+static enum status take_role(const struct cred_context *ctx, struct view profile,
+                             const struct credentials *source, struct view web_token,
+                             struct credentials *out, struct error *err)
+{
+    struct view session = get(ctx, profile, "role_session_name");
+    struct view duration = get(ctx, profile, "duration_seconds");
+    uint64_t seconds = 0;
+    struct sts_role role = {.role_arn = get(ctx, profile, "role_arn"),
+                            .session_name = session.len > 0 ? session : VIEW_LIT("bedrock-metrics"),
+                            .external_id = get(ctx, profile, "external_id"),
+                            .web_identity_token = web_token};
+    int shown = (int)(profile.len < 64 ? profile.len : 64);
+    if (get(ctx, profile, "mfa_serial").len > 0)
+        return error_set(err, ST_USAGE, "profile \"%.*s\" needs MFA, which is not supported", shown,
+                         profile.ptr);
+    if (!sts_role_arn_valid(role.role_arn))
+        return error_set(err, ST_USAGE, "profile \"%.*s\": role_arn is not a role ARN", shown,
+                         profile.ptr);
+    if (!sts_session_name_valid(role.session_name))
+        return error_set(err, ST_USAGE, "profile \"%.*s\": role_session_name is not allowed", shown,
+                         profile.ptr);
+    if (duration.len > 0 && (view_parse_u64(duration, 43200, &seconds) || seconds < 900))
+        return error_set(err, ST_USAGE, "profile \"%.*s\": duration_seconds is not 900 to 43200",
+                         shown, profile.ptr);
+    role.duration_s = (uint32_t)seconds;
+    struct view region = get(ctx, profile, "region");
+    struct cred_chain *chain = NULL;
+    enum status st = ST_OK;
+    if (source != NULL)
+        st = cred_chain_new_static(&chain, ctx->config, ctx->clock, source);
+    if (!st)
+        st = cred_assume(ctx, chain, aws_region_valid(region) ? region : VIEW_EMPTY, &role, out,
+                         err);
+    cred_chain_free(chain);
+    return st;
+}
+
+/* The first credentials of the way: `last` is the profile where it ends. */
+static enum status begin(const struct cred_context *ctx, struct view last, struct credentials *out,
+                         struct error *err)
+{
+    if (get(ctx, last, "role_arn").len == 0)
+        return plain_profile(ctx, last, out, err);
+    struct view source = get(ctx, last, "credential_source");
+    if (source.len > 0)
+        return cred_fetch_source(source, ctx, out, err);
+    return static_keys(ctx, last, out, err); /* source_profile names the profile itself */
+}
+
+static enum status web_role(const struct cred_context *ctx, struct view profile,
+                            struct credentials *out, struct error *err)
+{
+    struct view file = get(ctx, profile, "web_identity_token_file");
+    struct buf path;
+    struct buf token;
+    buf_init(&path, 4096);
+    buf_init(&token, 32 * 1024);
+    buf_add_view(&path, file);
+    const char *name = buf_cstr(&path);
+    enum status st = name == NULL ? buf_status(&path) : cred_read_token(name, &token, err);
+    if (!st)
+        st = take_role(ctx, profile, NULL, buf_view(&token), out, err);
+    buf_wipe(&token);
+    buf_clear(&path);
+    return st;
+}
+
+static enum status profile_fetch(struct cred_provider *self, const struct cred_context *ctx,
+                                 struct credentials *out, struct error *err)
+{
+    (void)self;
+    struct view hops[MAX_HOPS]; /* profiles whose role is to be taken, from ours to the base */
+    size_t n = 0;
+    struct view at = aws_config_profile(ctx->config);
+    struct view base = at;
+    bool web = false;
+    while (get(ctx, at, "role_arn").len > 0) {
+        if (n == MAX_HOPS)
+            return error_set(err, ST_USAGE, "profiles refer to one another more than %d times",
+                             MAX_HOPS);
+        hops[n++] = at;
+        base = at;
+        web = get(ctx, at, "web_identity_token_file").len > 0;
+        struct view next = get(ctx, at, "source_profile");
+        if (web || next.len == 0)
+            break;
+        if (!aws_ini_has_profile(aws_config_ini(ctx->config), next))
+            return error_set(err, ST_USAGE, "source_profile \"%.*s\" does not exist",
+                             (int)(next.len < 64 ? next.len : 64), next.ptr);
+        bool itself = view_eq(next, at);
+        base = next;
+        if (itself)
+            break;
+        at = next;
+    }
+    if (n > 0 && !web && view_eq(base, hops[n - 1]) &&
+        get(ctx, base, "credential_source").len == 0 && get(ctx, base, "source_profile").len == 0)
+        return error_set(err, ST_USAGE,
+                         "profile \"%.*s\": role_arn needs source_profile, credential_source or "
+                         "web_identity_token_file",
+                         (int)(base.len < 64 ? base.len : 64), base.ptr);
+    enum status st = web ? web_role(ctx, hops[--n], out, err) : begin(ctx, base, out, err);
+    if (st == ST_MISSING && n > 0)
+        return error_set(err, ST_DENIED, "profile \"%.*s\" has no credentials to take a role with",
+                         (int)(base.len < 64 ? base.len : 64), base.ptr);
+    while (!st && n > 0) {
+        struct credentials source = *out;
+        st = take_role(ctx, hops[--n], &source, VIEW_EMPTY, out, err);
+        credentials_wipe(&source);
+    }
+    return st;
+}
+
+struct cred_provider CRED_PROFILE = {"shared files", profile_fetch, NULL};

@@ -1,0 +1,68 @@
+/* A role taken with a token file that somebody else renews: EKS service accounts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "aws/aws_client.h"
+#include "aws/sts.h"
+
+enum { MAX_TOKEN_FILE = 32 * 1024 };
+
+enum status cred_read_token(const char *path, struct buf *out, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return error_set(err, ST_IO, "cannot read token file %s: %s", path, strerror(errno));
+    enum status st = ST_OK;
+    for (;;) {
+        char chunk[4096];
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = error_set(err, ST_IO, "cannot read token file %s: %s", path, strerror(errno));
+        if (n <= 0)
+            break;
+        buf_add(out, chunk, (size_t)n);
+        explicit_bzero(chunk, (size_t)n);
+    }
+    close(fd);
+    if (!st && buf_status(out) != ST_OK)
+        st = error_set(err, buf_status(out), "token file %s is too large", path);
+    while (out->len > 0 && (unsigned char)out->ptr[out->len - 1] <= 0x20)
+        out->len--;
+    if (!st && out->len == 0)
+        st = error_set(err, ST_BAD_ITEM, "token file %s is empty", path);
+    return st;
+}
+
+static enum status web_fetch(struct cred_provider *self, const struct cred_context *ctx,
+                             struct credentials *out, struct error *err)
+{
+    (void)self;
+    const struct aws_env *env = aws_config_env(ctx->config);
+    const char *file = aws_env_get(env, "AWS_WEB_IDENTITY_TOKEN_FILE");
+    const char *arn = aws_env_get(env, "AWS_ROLE_ARN");
+    const char *session = aws_env_get(env, "AWS_ROLE_SESSION_NAME");
+    if (file == NULL || aws_config_profile_forced(ctx->config))
+        return ST_MISSING;
+    if (arn == NULL || !sts_role_arn_valid(view_of(arn)))
+        return error_set(err, ST_USAGE, "AWS_WEB_IDENTITY_TOKEN_FILE needs a role in AWS_ROLE_ARN");
+    if (session == NULL)
+        session = "bedrock-metrics";
+    if (!sts_session_name_valid(view_of(session)))
+        return error_set(err, ST_USAGE, "AWS_ROLE_SESSION_NAME is not a role session name");
+    struct buf token;
+    buf_init(&token, MAX_TOKEN_FILE);
+    enum status st = cred_read_token(file, &token, err);
+    if (!st) {
+        struct sts_role role = {.role_arn = view_of(arn),
+                                .session_name = view_of(session),
+                                .web_identity_token = buf_view(&token)};
+        st = cred_assume(ctx, NULL, VIEW_EMPTY, &role, out, err);
+    }
+    buf_wipe(&token);
+    return st;
+}
+
+struct cred_provider CRED_WEB_IDENTITY = {"web identity", web_fetch, NULL};

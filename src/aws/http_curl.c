@@ -1,0 +1,644 @@
+#include "aws/http.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    STAGING = CURL_MAX_WRITE_SIZE, /* what libcurl hands over at once, at most */
+    RECEIVE_BUFFER = 256 * 1024,
+    SLICE_MS = 100, /* how often a wait looks at aws_stop */
+    DEFAULT_CONNECT_MS = 3000,
+    DEFAULT_IDLE_MS = 20000,
+    DEFAULT_MAX_BODY = 1024 * 1024,
+    MAX_REFUSAL = 64 * 1024, /* body of an answer to a stream that is not 2xx */
+};
+
+struct http {
+    CURLM *multi;
+    CURL *spare; /* an easy handle kept for the next request; its buffers are large */
+    char *ca_file;
+    char *https_proxy;
+    char *http_proxy;
+    char *no_proxy;
+    struct aws_clock clock;
+    struct aws_stop stop;
+};
+
+/*
+ * One request under way.  States: sending and receiving the head (!head_done), body (head_done,
+ * !done), done.  In a stream the body goes straight to the reader's `out`, with what does not fit
+ * kept in `staging`; while staging is in use libcurl is told to pause.
+ */
+struct http_stream {
+    struct http *h;
+    CURL *easy;
+    struct curl_slist *lines;
+    struct http_response *resp; /* NULL once a stream was handed to its reader */
+    struct view body;
+    size_t body_given;
+    bool once;
+    bool streaming;  /* asked for as a stream */
+    bool collecting; /* body goes to resp->body */
+    bool head_done;
+    bool paused;
+    bool done;
+    bool timed_out;
+    CURLcode result;
+    enum status failed; /* found by a callback, which stopped the transfer */
+    size_t max_body;
+    uint64_t progress; /* bytes moved in either direction, for the idle and speed checks */
+
+    char *out; /* the reader's, while it waits */
+    size_t out_size;
+    size_t out_len;
+    size_t staged;
+    size_t staged_at;
+
+    uint32_t idle_timeout_ms;
+    uint32_t min_bytes_per_s;
+    int64_t idle_ms;   /* waited without a byte */
+    int64_t window_ms; /* waited since window_progress was taken */
+    uint64_t window_progress;
+
+    char curl_text[CURL_ERROR_SIZE];
+    char staging[STAGING];
+};
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+
+static void global_init(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static bool copy_text(char **out, const char *text)
+{
+    *out = NULL;
+    if (text == NULL || text[0] == '\0')
+        return true;
+    *out = strdup(text);
+    return *out != NULL;
+}
+
+enum status http_new(struct http **out, const struct http_options *options)
+{
+    *out = NULL;
+    pthread_once(&global_once, global_init);
+    struct http *h = calloc(1, sizeof(*h));
+    if (h == NULL)
+        return ST_NO_MEMORY;
+    h->clock = options->clock;
+    if (h->clock.steady_ms == NULL)
+        h->clock = aws_clock_system();
+    h->stop = options->stop;
+    h->multi = curl_multi_init();
+    if (h->multi == NULL || !copy_text(&h->ca_file, options->ca_file) ||
+        !copy_text(&h->https_proxy, options->https_proxy) ||
+        !copy_text(&h->http_proxy, options->http_proxy) ||
+        !copy_text(&h->no_proxy, options->no_proxy)) {
+        http_free(h);
+        return ST_NO_MEMORY;
+    }
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    *out = h;
+    return ST_OK;
+}
+
+void http_free(struct http *h)
+{
+    if (h == NULL)
+        return;
+    if (h->spare != NULL)
+        curl_easy_cleanup(h->spare);
+    if (h->multi != NULL)
+        curl_multi_cleanup(h->multi);
+    free(h->ca_file);
+    free(h->https_proxy);
+    free(h->http_proxy);
+    free(h->no_proxy);
+    free(h);
+}
+
+void http_forget_connections(struct http *h)
+{
+    CURLM *fresh = curl_multi_init();
+    if (fresh == NULL)
+        return; /* the old connections are then found dead one by one */
+    curl_multi_setopt(fresh, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_cleanup(h->multi);
+    h->multi = fresh;
+}
+
+void http_response_init(struct http_response *r)
+{
+    memset(r, 0, sizeof(*r));
+    buf_init(&r->head, HTTP_MAX_HEAD);
+    buf_init(&r->body, DEFAULT_MAX_BODY);
+}
+
+void http_response_clear(struct http_response *r)
+{
+    buf_clear(&r->head);
+    buf_wipe(&r->body); /* it may have held credentials */
+    r->status = 0;
+    r->handed_over = false;
+}
+
+struct view http_response_header(const struct http_response *r, const char *name)
+{
+    struct view found = VIEW_EMPTY;
+    struct view rest = buf_view(&r->head);
+    struct view line;
+    while (rest.len > 0 && view_split(&rest, '\n', &line)) {
+        size_t colon = view_find_char(line, ':');
+        if (colon != SIZE_MAX && view_eq_nocase(view_first(line, colon), view_of(name)))
+            found = view_trim(view_skip(line, colon + 1));
+    }
+    return found;
+}
+
+static size_t stop_with(struct http_stream *t, enum status st)
+{
+    t->failed = st;
+    return 0; /* libcurl takes a short count as "abort" */
+}
+
+static size_t on_header(char *bytes, size_t one, size_t n, void *user)
+{
+    (void)one;
+    struct http_stream *t = user;
+    struct view line = view_make(bytes, n);
+    t->progress += n;
+    if (t->resp == NULL) /* trailers behind a body that is already being read */
+        return n;
+    if (view_starts(line, VIEW_LIT("HTTP/"))) {
+        /* HTTP/1.1 200 OK
+         *          ^     a new head: the first, or the one after a 1xx */
+        buf_reset(&t->resp->head);
+        size_t blank = view_find_char(line, ' ');
+        uint64_t status = 0;
+        if (blank == SIZE_MAX ||
+            view_parse_u64(view_first(view_skip(line, blank + 1), 3), 999, &status))
+            return stop_with(t, ST_RETRY);
+        t->resp->status = (int)status;
+        return n;
+    }
+    if (view_trim(line).len == 0) {
+        if (t->resp->status >= 200) {
+            t->head_done = true;
+            t->collecting = !t->streaming || t->resp->status >= 300;
+            if (t->streaming && t->collecting)
+                t->max_body = MAX_REFUSAL;
+        }
+        return n;
+    }
+    buf_add(&t->resp->head, bytes, n);
+    if (buf_status(&t->resp->head) != ST_OK)
+        return stop_with(t, buf_status(&t->resp->head));
+    return n;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t n, void *user)
+{
+    (void)one;
+    struct http_stream *t = user;
+    if (n == 0)
+        return 0;
+    if (t->collecting) {
+        t->progress += n;
+        if (n > t->max_body - t->resp->body.len)
+            return stop_with(t, ST_TOO_BIG);
+        buf_add(&t->resp->body, bytes, n);
+        if (buf_status(&t->resp->body) != ST_OK)
+            return stop_with(t, buf_status(&t->resp->body));
+        return n;
+    }
+    if (t->staged > 0) { /* no room: libcurl keeps these bytes and stops reading the socket */
+        t->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (n > STAGING)
+        return stop_with(t, ST_TOO_BIG);
+    t->progress += n;
+    size_t room = t->out == NULL ? 0 : t->out_size - t->out_len;
+    size_t direct = n < room ? n : room;
+    if (direct > 0) {
+        memcpy(t->out + t->out_len, bytes, direct);
+        t->out_len += direct;
+    }
+    memcpy(t->staging, bytes + direct, n - direct);
+    t->staged = n - direct;
+    t->staged_at = 0;
+    return n;
+}
+
+/* Body of a `once` request.  There is no way back to its start, so libcurl cannot send it again. */
+static size_t on_send(char *out, size_t one, size_t n, void *user)
+{
+    struct http_stream *t = user;
+    size_t left = t->body.len - t->body_given;
+    size_t take = one * n < left ? one * n : left;
+    if (take > 0)
+        memcpy(out, t->body.ptr + t->body_given, take);
+    t->body_given += take;
+    t->progress += take;
+    return take;
+}
+
+static int on_seek(void *user, curl_off_t offset, int origin)
+{
+    (void)user;
+    (void)offset;
+    (void)origin;
+    return CURL_SEEKFUNC_FAIL;
+}
+
+static bool header_clean(const struct http_header *h)
+{
+    if (h->name.len == 0)
+        return false;
+    for (size_t i = 0; i < h->name.len; i++) {
+        unsigned char c = (unsigned char)h->name.ptr[i];
+        if (c <= 0x20 || c >= 0x7f || c == ':')
+            return false;
+    }
+    for (size_t i = 0; i < h->value.len; i++) {
+        unsigned char c = (unsigned char)h->value.ptr[i];
+        if (c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static enum status add_line(struct http_stream *t, struct buf *scratch)
+{
+    const char *line = buf_cstr(scratch);
+    struct curl_slist *longer = line == NULL ? NULL : curl_slist_append(t->lines, line);
+    if (longer == NULL)
+        return ST_NO_MEMORY;
+    t->lines = longer;
+    return ST_OK;
+}
+
+static enum status build_lines(struct http_stream *t, const struct http_request *req)
+{
+    /* Headers libcurl would add by itself, which nobody signed: an empty one takes them out. */
+    static const char *const unwanted[] = {"Accept:", "Expect:", "Content-Type:"};
+    struct buf line;
+    buf_init(&line, HTTP_MAX_HEAD);
+    enum status st = ST_OK;
+    bool has_type = false;
+    for (size_t i = 0; i < req->n_headers && !st; i++) {
+        const struct http_header *h = &req->headers[i];
+        if (!header_clean(h)) {
+            st = ST_BAD_ITEM;
+            break;
+        }
+        has_type = has_type || view_eq_nocase(h->name, VIEW_LIT("content-type"));
+        buf_reset(&line);
+        buf_add_view(&line, h->name);
+        buf_add_cstr(&line, h->value.len == 0 ? ";" : ": ");
+        buf_add_view(&line, h->value);
+        st = buf_status(&line);
+        if (!st)
+            st = add_line(t, &line);
+    }
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]) && !st; i++) {
+        if (i == 2 && has_type)
+            continue;
+        buf_reset(&line);
+        buf_add_cstr(&line, unwanted[i]);
+        st = add_line(t, &line);
+    }
+    buf_wipe(&line);
+    return st;
+}
+
+static void set_method(struct http_stream *t, const struct http_request *req)
+{
+    CURL *e = t->easy;
+    if (strcmp(req->method, "HEAD") == 0) {
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (strcmp(req->method, "GET") == 0) {
+        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+        return;
+    }
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    if (strcmp(req->method, "POST") != 0)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+    if (req->once && req->body.len > 0) {
+        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(e, CURLOPT_READDATA, t);
+        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+    } else {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, req->body.len > 0 ? req->body.ptr : "");
+    }
+}
+
+static void set_options(struct http_stream *t, const struct http_request *req)
+{
+    CURL *e = t->easy;
+    struct http *h = t->h;
+    curl_easy_setopt(e, CURLOPT_URL, req->url);
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* "/../" in an S3 key is part of its name */
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (h->ca_file != NULL)
+        curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, "bedrock-metrics/" BM_VERSION);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->lines);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_text);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    if (t->streaming)
+        curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_easy_setopt(
+        e, CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(req->connect_timeout_ms > 0 ? req->connect_timeout_ms : DEFAULT_CONNECT_MS));
+    /* A stream is as slow as its reader; only waiting counts there, see wait_slice(). */
+    if (!t->streaming && req->total_timeout_ms > 0)
+        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
+    /* Set always: libcurl would otherwise take proxies from the environment by its own rules. */
+    bool https = strncmp(req->url, "https:", 6) == 0;
+    const char *proxy = req->direct ? NULL : https ? h->https_proxy : h->http_proxy;
+    curl_easy_setopt(e, CURLOPT_PROXY, proxy != NULL ? proxy : "");
+    curl_easy_setopt(e, CURLOPT_NOPROXY, h->no_proxy != NULL ? h->no_proxy : "");
+    /* AWS closes idle connections after 20 s (S3) and later; an older one is likely dead. */
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 18L);
+    if (req->once) {
+        /* libcurl sends a POST again by itself when a reused connection dies without an answer. */
+        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+    }
+    set_method(t, req);
+}
+
+static void transfer_free(struct http_stream *t)
+{
+    if (t == NULL)
+        return;
+    if (t->easy != NULL) {
+        curl_multi_remove_handle(t->h->multi, t->easy);
+        curl_easy_reset(t->easy);
+        if (t->h->spare == NULL)
+            t->h->spare = t->easy;
+        else
+            curl_easy_cleanup(t->easy);
+    }
+    /* Header lines held a session token. */
+    for (struct curl_slist *l = t->lines; l != NULL; l = l->next)
+        explicit_bzero(l->data, strlen(l->data));
+    curl_slist_free_all(t->lines);
+    free(t);
+}
+
+static enum status transfer_new(struct http *h, const struct http_request *req,
+                                struct http_response *resp, bool streaming,
+                                struct http_stream **out, struct error *err)
+{
+    *out = NULL;
+    buf_reset(&resp->head);
+    buf_reset(&resp->body);
+    resp->status = 0;
+    resp->handed_over = false;
+    resp->timed_out = false;
+    for (const char *p = req->url; *p != '\0'; p++)
+        if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+            return error_set(err, ST_BAD_ITEM, "request address holds a control byte or blank");
+
+    struct http_stream *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return ST_NO_MEMORY;
+    t->h = h;
+    t->resp = resp;
+    t->body = req->body;
+    t->once = req->once;
+    t->streaming = streaming;
+    t->max_body = req->max_body_bytes > 0 ? req->max_body_bytes : DEFAULT_MAX_BODY;
+    resp->body.max = t->max_body > MAX_REFUSAL ? t->max_body : MAX_REFUSAL;
+    t->idle_timeout_ms = req->idle_timeout_ms > 0 ? req->idle_timeout_ms : DEFAULT_IDLE_MS;
+    t->min_bytes_per_s = req->min_bytes_per_s;
+    enum status st = build_lines(t, req);
+    if (st) {
+        transfer_free(t);
+        return st == ST_BAD_ITEM ? error_set(err, st, "request header holds a control byte") : st;
+    }
+    t->easy = h->spare != NULL ? h->spare : curl_easy_init();
+    h->spare = NULL;
+    if (t->easy == NULL) {
+        transfer_free(t);
+        return ST_NO_MEMORY;
+    }
+    set_options(t, req);
+    if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
+        transfer_free(t);
+        return ST_NO_MEMORY;
+    }
+    *out = t;
+    return ST_OK;
+}
+
+/* Let libcurl work; note which transfers ended. */
+static enum status perform(struct http *h)
+{
+    int running = 0;
+    if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+        return ST_NO_MEMORY;
+    int left = 0;
+    CURLMsg *m;
+    while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
+        struct http_stream *t = NULL;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        CURLcode result = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        t->done = true;
+        t->result = result;
+    }
+    return ST_OK;
+}
+
+/* Wait a little; ST_RETRY when the server was silent or slow for too long. */
+static enum status wait_slice(struct http_stream *t, struct error *err)
+{
+    struct http *h = t->h;
+    if (!t->once && aws_stop_asked(&h->stop))
+        return error_set(err, ST_CANCELLED, "stopped while waiting for the network");
+    uint64_t before = t->progress;
+    int64_t from = h->clock.steady_ms(h->clock.ctx);
+    if (curl_multi_poll(h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
+        return ST_NO_MEMORY;
+    enum status st = perform(h);
+    if (st)
+        return st;
+    int64_t waited = h->clock.steady_ms(h->clock.ctx) - from;
+    t->idle_ms = t->progress != before ? 0 : t->idle_ms + waited;
+    if (t->idle_timeout_ms == UINT32_MAX || t->done)
+        return ST_OK;
+    if (t->idle_ms >= (int64_t)t->idle_timeout_ms) {
+        t->timed_out = true;
+        return error_set(err, ST_RETRY, "timed out: no byte for %u ms", t->idle_timeout_ms);
+    }
+    t->window_ms += waited;
+    if (t->min_bytes_per_s > 0 && t->window_ms >= (int64_t)t->idle_timeout_ms) {
+        uint64_t due = (uint64_t)t->min_bytes_per_s * (uint64_t)t->window_ms / 1000;
+        if (t->progress - t->window_progress < due) {
+            t->timed_out = true;
+            return error_set(err, ST_RETRY, "timed out: slower than %u bytes a second",
+                             t->min_bytes_per_s);
+        }
+        t->window_ms = 0;
+        t->window_progress = t->progress;
+    }
+    return ST_OK;
+}
+
+/*
+ * Was the whole request given to the network?  Counted in bytes, not guessed from the error:
+ * libcurl's upload count holds what the socket (or TLS) took, so anything short of the length is an
+ * incomplete body, which no server can apply.
+ */
+static bool was_handed_over(struct http_stream *t)
+{
+    curl_off_t uploaded = 0;
+    long head = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &head);
+    if (t->body.len == 0)
+        return head > 0;
+    if (t->once && t->body_given < t->body.len)
+        return false;
+    return uploaded >= (curl_off_t)t->body.len;
+}
+
+static enum status outcome(struct http_stream *t, struct error *err)
+{
+    if (t->failed == ST_TOO_BIG)
+        return error_set(err, ST_TOO_BIG, "the answer is larger than allowed");
+    if (t->failed != ST_OK)
+        return error_set(err, t->failed, "unusable answer");
+    const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(t->result);
+    switch (t->result) {
+    case CURLE_OK: return ST_OK;
+    case CURLE_OUT_OF_MEMORY: return ST_NO_MEMORY;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return error_set(err, ST_DENIED, "the server could not be authenticated: %s", text);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
+    case CURLE_OPERATION_TIMEDOUT:
+        t->timed_out = true;
+        return error_set(err, ST_RETRY, "timed out: %s", text);
+    default: return error_set(err, ST_RETRY, "%s", text);
+    }
+}
+
+enum status http_send(struct http *h, const struct http_request *req, struct http_response *resp,
+                      struct error *err)
+{
+    struct http_stream *t = NULL;
+    enum status st = transfer_new(h, req, resp, false, &t, err);
+    if (st)
+        return st;
+    st = perform(h);
+    while (!st && !t->done)
+        st = wait_slice(t, err);
+    resp->handed_over = was_handed_over(t);
+    if (!st)
+        st = outcome(t, err);
+    resp->timed_out = t->timed_out;
+    transfer_free(t);
+    return st;
+}
+
+enum status http_stream_open(struct http *h, const struct http_request *req,
+                             struct http_response *resp, struct http_stream **out,
+                             struct error *err)
+{
+    struct http_stream *t = NULL;
+    *out = NULL;
+    enum status st = transfer_new(h, req, resp, true, &t, err);
+    if (st)
+        return st;
+    st = perform(h);
+    while (!st && !t->done && (!t->head_done || t->collecting))
+        st = wait_slice(t, err);
+    resp->handed_over = was_handed_over(t);
+    if (!st && (!t->head_done || t->collecting))
+        st = outcome(t, err);
+    resp->timed_out = t->timed_out;
+    if (st || !t->head_done || t->collecting) {
+        transfer_free(t);
+        return st;
+    }
+    t->resp = NULL;
+    *out = t;
+    return ST_OK;
+}
+
+static void take_staged(struct http_stream *t)
+{
+    size_t room = t->out_size - t->out_len;
+    size_t n = t->staged < room ? t->staged : room;
+    memcpy(t->out + t->out_len, t->staging + t->staged_at, n);
+    t->out_len += n;
+    t->staged -= n;
+    t->staged_at += n;
+}
+
+enum status http_stream_read(struct http_stream *t, void *out, size_t size, size_t *n,
+                             struct error *err)
+{
+    enum status st = ST_OK;
+    *n = 0;
+    t->out = out;
+    t->out_size = size;
+    t->out_len = 0;
+    t->idle_ms = 0;
+    take_staged(t);
+    if (t->paused && t->staged == 0) {
+        t->paused = false;
+        /* Delivers what libcurl kept at once, through on_body(), which may pause again. */
+        if (curl_easy_pause(t->easy, CURLPAUSE_CONT) != CURLE_OK && t->failed == ST_OK)
+            t->failed = ST_RETRY;
+    }
+    /*
+     * Take what is there without waiting, so that a reader with a large buffer does few system
+     * calls; wait only for the first byte.
+     */
+    while (!st && !t->done && t->failed == ST_OK && t->out_len < size) {
+        size_t before = t->out_len;
+        st = before == 0 ? wait_slice(t, err) : perform(t->h);
+        if (before > 0 && t->out_len == before)
+            break;
+    }
+    *n = t->out_len;
+    t->out = NULL;
+    t->out_size = 0;
+    if (*n > 0)
+        return ST_OK; /* a failure behind these bytes is told by the next read */
+    if (!st)
+        st = outcome(t, err);
+    return st ? st : ST_END;
+}
+
+void http_stream_close(struct http_stream *t)
+{
+    transfer_free(t);
+}

@@ -1,0 +1,100 @@
+/*
+ * s3.h: objects as streams, and listings.
+ *
+ * Buckets are addressed virtual-hosted (https://BUCKET.s3.REGION...) and path style where the
+ * endpoint is configured or the name holds a dot.  A bucket's Region is taken from the
+ * configuration first and learned from S3's redirects; it is remembered for the life of the
+ * aws_client.
+ */
+#ifndef AWS_S3_H
+#define AWS_S3_H
+
+#include "aws/aws_call.h"
+
+struct s3_object;
+struct s3_list;
+
+struct s3_get {
+    struct view bucket;
+    struct view key;            /* not encoded, 1..1024 bytes */
+    struct view version_id;     /* empty: the latest */
+    struct view if_match;       /* ETag with its quotes; empty: whatever is there */
+    struct view expected_owner; /* account number; empty: any */
+    struct view region;         /* a first guess; empty: remembered or configured */
+    unsigned max_restarts;      /* after cut connections; 0: 3 */
+};
+
+/*
+ * Open an object: the head of the answer has come, no body is read yet.  The views are copied.
+ * ST_MISSING: no such key, version or bucket; ST_DENIED; ST_CONFLICT: if_match does not hold, or
+ * the object is archived (InvalidObjectState); ST_BAD_ITEM: bucket or key breaks its grammar
+ * (nothing was sent); ST_RETRY after all retries.  *out is NULL on failure.
+ */
+NODISCARD enum status s3_object_open(struct s3_object **out, struct aws_client *client,
+                                     const struct s3_get *get, struct error *err);
+
+uint64_t s3_object_size(const struct s3_object *o);          /* bytes of the whole object */
+struct view s3_object_etag(const struct s3_object *o);       /* with quotes */
+struct view s3_object_version_id(const struct s3_object *o); /* empty: not versioned */
+int64_t s3_object_modified_s(const struct s3_object *o);     /* 0: unknown */
+unsigned s3_object_restarts(const struct s3_object *o);
+
+/*
+ * At least one byte into out[0..size); reading large pieces (256 KiB) is cheapest.  A cut
+ * connection is resumed with a Range and If-Match, so the bytes are those of one version or the
+ * call fails. ST_END: exactly s3_object_size() bytes were given.  ST_CONFLICT: the object was
+ * replaced meanwhile; ST_RETRY: restarts are used up.  After a failure only s3_object_close().
+ */
+NODISCARD enum status s3_object_read(struct s3_object *o, void *out, size_t size, size_t *n,
+                                     struct error *err);
+void s3_object_close(struct s3_object *o); /* NULL does nothing */
+
+struct s3_list_options {
+    struct view bucket;
+    struct view prefix;
+    struct view start_after; /* keys greater than this */
+    struct view delimiter;   /* empty: none; else keys below are folded into prefixes */
+    struct view expected_owner;
+    struct view region;
+    unsigned page_keys; /* 0: 1000 */
+};
+
+struct s3_entry {
+    struct view key; /* decoded; for is_prefix the common prefix */
+    struct view etag;
+    uint64_t size;
+    int64_t modified_s;
+    bool is_prefix; /* the other members are then empty */
+};
+
+/* Nothing is sent before the first s3_list_next(). */
+NODISCARD enum status s3_list_open(struct s3_list **out, struct aws_client *client,
+                                   const struct s3_list_options *options, struct error *err);
+
+/*
+ * The next key in S3's order (within a page keys before prefixes).  The views live until the next
+ * call.  ST_END after the last.  A page whose answer is malformed, or whose token does not move on,
+ * is ST_RETRY.
+ */
+NODISCARD enum status s3_list_next(struct s3_list *l, struct s3_entry *out, struct error *err);
+void s3_list_close(struct s3_list *l);
+
+/*
+ * Does the bucket exist, and may we list it (HeadBucket)?  *region (may be NULL) gets its Region.
+ */
+NODISCARD enum status s3_head_bucket(struct aws_client *client, struct view bucket,
+                                     struct view expected_owner, struct buf *region,
+                                     struct error *err);
+
+/* Write a small object (enqueue's resume mark, tests). if_none_match: only if the key is free. */
+NODISCARD enum status s3_put_object(struct aws_client *client, struct view bucket, struct view key,
+                                    struct view body, bool if_none_match, struct error *err);
+
+/*
+ * The address of an object or (key empty) bucket, as s3_object_open uses it: "https://host/path".
+ * For tests and doctor.  ST_BAD_ITEM: bucket or key; ST_USAGE: Region or endpoint.
+ */
+NODISCARD enum status s3_url(struct aws_client *client, struct view bucket, struct view region,
+                             struct view key, struct buf *out, struct error *err);
+
+#endif

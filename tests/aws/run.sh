@@ -1,0 +1,46 @@
+#!/bin/bash
+# Tests of the AWS layer against botocore, moto and scripted servers on loopback.
+#
+# usage: tests/aws/run.sh [--no-install] [test_*.py ...]
+# Everything generated goes below build/.  Prints "N passed, N failed, N skipped" last.
+set -eu
+cd "$(dirname "$0")/../.."
+CC=${CC:-cc}
+OUT=build/aws-tests
+VENV=build/venv-aws
+INSTALL=yes
+if [ "${1:-}" = --no-install ]; then
+    INSTALL=no
+    shift
+fi
+mkdir -p "$OUT"
+
+# The sanitizers are on: these programs meet every broken answer the tests can think of.
+FLAGS="-std=c17 -D_GNU_SOURCE -Isrc -Wall -Wextra -g -O1 -fsanitize=address,undefined
+       -fno-sanitize-recover=all -DBM_VERSION=\"test\""
+LIBS="-lcurl -lcrypto -ljansson -lz -lpthread"
+for f in src/aws/*.c src/base/*.c tests/aws/*.c; do
+    o="$OUT/$(basename "$f" .c).o"
+    newest=$(ls -t "$o" "$f" src/aws/*.h src/base/*.h 2>/dev/null | head -n 1)
+    if [ "$newest" != "$o" ]; then
+        # shellcheck disable=SC2086
+        $CC $FLAGS -c -o "$o" "$f"
+    fi
+done
+objects=$(for f in src/aws/*.c src/base/*.c; do echo "$OUT/$(basename "$f" .c).o"; done)
+for tool in sign_tool aws_tool; do
+    # shellcheck disable=SC2086
+    $CC $FLAGS -o "$OUT/$tool" "$OUT/$tool.o" $objects $LIBS
+done
+
+if [ "$INSTALL" = yes ] && [ ! -x "$VENV/bin/moto_server" ]; then
+    echo "setting up $VENV"
+    python3 -m venv "$VENV" &&
+        "$VENV/bin/pip" -q install 'moto[server,s3,sqs,dynamodb]==5.2.1' boto3==1.43.11 \
+            botocore==1.43.11 || echo "no packages: tests that need botocore or moto are skipped"
+fi
+PYTHON=python3
+if [ -x "$VENV/bin/python" ]; then
+    PYTHON=$VENV/bin/python
+fi
+exec env PYTHONDONTWRITEBYTECODE=1 AWS_TESTS_OUT="$PWD/$OUT" "$PYTHON" tests/aws/run_tests.py "$@"
