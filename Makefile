@@ -3,6 +3,7 @@
 # One binary from all of src/; every variant (release, asan, tsan, ...) has its own folder below
 # build/, so they never mix: `make VARIANT=asan test-unit`.
 
+.DEFAULT_GOAL := all
 VERSION := 0.1.0
 VARIANT ?= release
 BUILD := build/$(VARIANT)
