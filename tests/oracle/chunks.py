@@ -59,7 +59,8 @@ OBJECTS = [
         b'"inferenceRegion":"ap-southeast-2","operation":"\xc3\xa9\xffxyz"',
         b'"modelId":"global.anth\\u0072opic.cl\\u0061ude-3","operation":"x"',
         b'"modelId":"amazon.titan","identity":{"arn":"arn:aws:iam::1:us\\u0065r/dir/bob"}',
-        b'"identity":{"arn":"arn:aws:sts::1:assumed-role/Ro\\u006ce/session"},"errorCode":"\\u0058"',
+        b'"identity":{"arn":"arn:aws:sts::1:assumed-role/Ro\\u006ce/session"}',
+        b'"errorCode":"\\u0058"',
         b'"requestMetadata":{"team":"b\\u006cue"}', b'"requestMetadata":{"team":"green"}')),
     # names that look alike, names with escapes
     record(b'"\\u006fperation":"a","operatio":"b","operations":"c","Operation":"d"'),
@@ -76,7 +77,8 @@ OBJECTS = [
     b"\xef\xbb\xbf" + record(b'"a":1') + b"\r\n" + record(b'"a":2') + b'{}[]"a"12 true\nnull',
     b"[" + record(b'"a":1') + b",\n" + record(b'"b":"x\n') + b",\n" + record(b'"c":1') + b"\n]\n{}",
     b"[\n" + record(b'"a":1') + b"\n" + record(b'"a":2') + b" , " + record(b'"a":3') + b"]",
-    record(b'"a":[1,2')[:-1] + b"\n" + record(b'"a":{"b":\n{"c":1}}') + b"\n,]}\n" + record(b'"d":1'),
+    record(b'"a":[1,2')[:-1] + b"\n" + record(b'"a":{"b":\n{"c":1}}')
+    + b"\n,]}\n" + record(b'"d":1'),
     b'{"a":"\\\n{"b":"\n{"c":tru\n{"d":"\\u00\n{"e":1}\n12x\n"\\ud83\n-\n1e+\n.5\n"a\tb"\n"ok"\n',
     b'\xef\xbb\n{"a":1}\n\x00\n[1,2 3]\n[,\n[1,]\n[[[\n{"z":0}\n]]]\n' + record(b'"e":1') + b"\n[",
     b"12,13 14}-0.5e+7]1:2[3,-4.25E-2,true,false,null,\"s\",[1,[2]],{}]",

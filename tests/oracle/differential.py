@@ -181,7 +181,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--seeds", type=seed_range, default=(0, 4000))
     parser.add_argument("--scanner", help="BEDROCK_METRICS_SIMD: avx2, sse2, neon or scalar")
-    parser.add_argument("--chunk", type=int, help="bytes per read buffer; else every batch has its own")
+    parser.add_argument("--chunk", type=int, help="bytes per read buffer; else one a batch")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--show", action="store_true", help="print content and stderr as well")
