@@ -41,6 +41,7 @@ class Options:
                 ["2026-11-02", "2026-11-01T23:59:59Z", "2026-11-01T12:31:59+02:00"]
             )
         self.profiles = choice.random() < 0.5
+        self.chunk = choice.choice([None, None, 1, 2, 5, 16, 64, 333, 4096])
 
     def arguments(self, profiles_path):
         args = ["--by", ",".join(self.by), "--interval", self.interval]
@@ -107,8 +108,6 @@ class Runner:
             self.environment.pop(name, None)
         if args.scanner:
             self.environment["BEDROCK_METRICS_SIMD"] = args.scanner
-        if args.chunk:
-            self.environment["BEDROCK_METRICS_CHUNK"] = str(args.chunk)
         self.profiles_path = os.path.join(folder, "profiles.json")
         with open(self.profiles_path, "w", encoding="utf-8") as file:
             json.dump(generate.profiles_document(), file)
@@ -129,11 +128,15 @@ class Runner:
         command += ["--output", "json", "--quiet"]
         if self.args.jobs:
             command += ["--jobs", str(self.args.jobs)]
+        environment = dict(self.environment)
+        chunk = self.args.chunk or options.chunk
+        if chunk:
+            environment["BEDROCK_METRICS_CHUNK"] = str(chunk)
         done = subprocess.run(
             command + [root],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self.environment,
+            env=environment,
             timeout=600,
             check=False,
         )
@@ -178,7 +181,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--seeds", type=seed_range, default=(0, 4000))
     parser.add_argument("--scanner", help="BEDROCK_METRICS_SIMD: avx2, sse2, neon or scalar")
-    parser.add_argument("--chunk", type=int, help="BEDROCK_METRICS_CHUNK: bytes per read buffer")
+    parser.add_argument("--chunk", type=int, help="bytes per read buffer; else one a batch")
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--show", action="store_true", help="print content and stderr as well")
@@ -214,7 +217,8 @@ def main():
                         seed,
                         objects[seed][0],
                         len(objects[seed][1]),
-                        " ".join(options.arguments("PROFILES")),
+                        " ".join(options.arguments("PROFILES"))
+                        + (" chunk %s" % (args.chunk or options.chunk)),
                     )
                 )
                 for line in lines:

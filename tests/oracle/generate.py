@@ -360,7 +360,7 @@ def profiles_document():
             "inferenceProfileName": name,
             "status": "ACTIVE",
             "type": "APPLICATION",
-            "inferenceProfileArn": arn + ":123456789012:application-inference-profile/" + profile_id,
+            "inferenceProfileArn": arn + ":1:application-inference-profile/" + profile_id,
             "inferenceProfileId": profile_id,
             "models": [{"modelArn": each} for each in models],
         }

@@ -596,11 +596,11 @@ IN_REGION_RESOURCES = {
 def split_geography(model_id, is_profile_arn):
     """(geography, rest) of a profile id; geography is None where it has none."""
     first, dot, rest = model_id.partition(".")
-    if not dot or not rest:
+    if not dot or not first:
         return None, model_id
     second = rest.split(".")[0]
     if first in GEOGRAPHIES:
-        return first, rest
+        return first, rest or model_id
     if second in VENDORS and first not in VENDORS:
         return first, rest
     if is_profile_arn and first not in VENDORS and "." in rest:
@@ -671,6 +671,8 @@ def classify(model_id, region, inference_region, profiles):
                 kind, model, profile = evidence, resource, name
         else:
             kind, model = evidence, resource
+    elif model_id.startswith("arn:"):
+        kind, model = evidence, model_id        # no whole ARN: it names nothing
     elif "." in model_id:
         geography, model = split_geography(model_id, False)
         if geography is None:
@@ -693,8 +695,10 @@ def principal_of(arn):
         return "unknown"
     resource = match.group(2)
     parts = resource.split("/")
-    if parts[0] == "assumed-role" and len(parts) > 1 and parts[1]:
-        return "role/" + parts[1]
+    if parts[0] == "assumed-role" and len(parts) > 1:
+        name = parts[1] if len(parts) == 2 else parts[-2]       # before the session
+        if name:
+            return "role/" + name
     if parts[0] in ("role", "user") and len(parts) > 1 and parts[-1]:
         return parts[0] + "/" + parts[-1]
     return resource
