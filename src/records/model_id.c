@@ -1,5 +1,7 @@
 #include "records/model_id.h"
 
+#include "records/arn.h"
+
 struct view profile_type_name(enum profile_type type)
 {
     switch (type) {
@@ -91,27 +93,6 @@ static void classify_name(struct view id, bool is_profile_arn, struct model_clas
     }
     out->type = PROFILE_IN_REGION;
     out->model = id;
-}
-
-/* arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.anthropic.claude
- *     ^partition ^service ^Region      ^account     ^resource, returned */
-static bool arn_resource(struct view id, struct view *resource)
-{
-    struct view rest = id, part;
-    if (!view_split(&rest, ':', &part) || !view_eq_cstr(part, "arn"))
-        return false;
-    if (!view_split(&rest, ':', &part) || !view_starts(part, VIEW_LIT("aws")))
-        return false;
-    for (size_t i = 3; i < part.len; i++) {
-        if (part.ptr[i] != '-' && (part.ptr[i] < 'a' || part.ptr[i] > 'z'))
-            return false;
-    }
-    for (int i = 0; i < 3; i++) { /* service, Region, account: any, may be empty */
-        if (!view_split(&rest, ':', &part))
-            return false;
-    }
-    *resource = rest;
-    return rest.ptr != NULL;
 }
 
 static void classify_arn(struct view resource, struct model_class *out)

@@ -1,6 +1,7 @@
 #include "records/record.h"
 
 #include "base/utf8.h"
+#include "records/arn.h"
 
 static struct view text(const struct scan_record *raw, enum scan_field field)
 {
@@ -104,14 +105,9 @@ struct view record_principal(struct view arn, char *out, size_t out_size)
     /* arn:aws:sts::123456789012:assumed-role/NAME/SESSION
      * arn:aws:iam::123456789012:role/PATH/NAME   user/PATH/NAME   root
      *     ^partition ^service ^Region ^account ^resource */
-    struct view rest = arn, part;
-    for (int i = 0; i < 5; i++) {
-        if (!view_split(&rest, ':', &part) || (i == 0 && !view_eq_cstr(part, "arn")))
-            return VIEW_LIT("unknown");
-    }
-    if (rest.ptr == NULL || rest.len == 0)
+    struct view resource;
+    if (!arn_resource(arn, &resource) || resource.len == 0)
         return VIEW_LIT("unknown");
-    struct view resource = rest;
     size_t slash = view_find_char(resource, '/');
     if (slash == SIZE_MAX)
         return utf8_cut(resource, out_size);

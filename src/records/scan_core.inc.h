@@ -257,6 +257,8 @@ static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, co
         char *out = s->member >= MEMBER_TEXT && s->member < MEMBER_NUMBER
                         ? s->field_buffer[s->member - MEMBER_TEXT]
                         : s->name_buffer;
+        /* An earlier value of a repeated member must not be kept over this one. */
+        scan_store_other(s, true);
         json_string_begin(&s->string, out, SCAN_MAX_VALUE);
         s->state = STATE_STRING;
         return p + 1;
