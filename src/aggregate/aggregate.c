@@ -4,6 +4,7 @@
 
 #include "aggregate/cells.h"
 #include "aggregate/interner.h"
+#include "price/price.h"
 
 /* What one modelId, as logged, stands for; by the interned number of its text. */
 struct model_info {
@@ -12,7 +13,18 @@ struct model_info {
     enum profile_type type;
     uint32_t model, profile; /* interned */
     struct view application; /* id of a resolved application profile, for its tags */
+    struct view geography;   /* for its price */
 };
+
+/* The price of a model in a Region, kept because matching costs more than counting. */
+struct price_memo {
+    uint32_t model_id, region; /* interned */
+    bool used;
+    bool plain; /* one row with all four prices: no rule to apply for a record */
+    struct price_line line;
+};
+
+enum { PRICE_MEMO_SIZE = 256 };
 
 /* Texts seen lately and their numbers: members take few values, so most are found here. */
 struct memo {
@@ -40,6 +52,7 @@ struct aggregate {
     uint32_t *principals; /* by the interned number of an ARN: its principal's, + 1 */
     uint32_t principal_capacity;
     uint32_t none, unknown, type_names[4];
+    struct price_memo *price_memo;    /* PRICE_MEMO_SIZE of them; NULL without prices */
     struct memo memo[MEMO_SIZE];      /* by a hash of length and ends */
     int64_t bucket_begin, bucket_end; /* the last bucket */
 };
@@ -71,8 +84,10 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
     agg->texts = interner_new();
     agg->sets = calloc(options->set_count, sizeof(*agg->sets));
     agg->cells = calloc(options->set_count, sizeof(struct cells *));
-    bool ok =
-        agg->texts != NULL && agg->sets != NULL && agg->cells != NULL && intern_constants(agg);
+    if (options->prices != NULL)
+        agg->price_memo = calloc(PRICE_MEMO_SIZE, sizeof(*agg->price_memo));
+    bool ok = agg->texts != NULL && agg->sets != NULL && agg->cells != NULL &&
+              (options->prices == NULL || agg->price_memo != NULL) && intern_constants(agg);
     for (size_t i = 0; i < options->set_count && ok; i++) {
         agg->sets[i] = options->sets[i];
         agg->cells[i] = cells_new(options->sets[i].count, SLOT_COUNT, options->statistics);
@@ -95,6 +110,7 @@ void aggregate_free(struct aggregate *agg)
     free(agg->sets);
     free(agg->models);
     free(agg->principals);
+    free(agg->price_memo);
     interner_free(agg->texts);
     free(agg);
 }
@@ -166,11 +182,13 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
         class.type = resolved->type;
         class.model = resolved->model;
         class.needs_evidence = false;
+        class.geography = resolved->type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
         profile_name = resolved->name.len > 0 ? resolved->name : resolved->id;
         info->application = resolved->id;
     }
     if (class.unknown_geography && agg->on_novelty != NULL)
         agg->on_novelty(NOVELTY_GEOGRAPHY, class.geography);
+    info->geography = class.geography;
     info->type = class.type;
     info->needs_evidence = class.needs_evidence;
     info->model = interner_id(agg->texts, class.model);
@@ -179,9 +197,8 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
     return info->known;
 }
 
-static const struct model_info *model_of(struct aggregate *agg, struct view model_id)
+static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
 {
-    uint32_t id = remember(agg, model_id);
     if (id == INTERNER_NONE ||
         !make_room(&agg->models, &agg->model_capacity, id, sizeof(*agg->models)))
         return NULL;
@@ -273,7 +290,57 @@ static int64_t bucket_of(struct aggregate *agg, int64_t seconds)
     return agg->bucket_begin;
 }
 
-static void add_record(struct cells *cells, uint32_t place, const struct record *record)
+static const struct price_memo *price_of(struct aggregate *agg, uint32_t model_id,
+                                         const struct model_info *model, struct view region_text)
+{
+    uint32_t region = remember(agg, region_text);
+    if (region == INTERNER_NONE)
+        return NULL;
+    struct price_memo *memo = &agg->price_memo[(model_id * 31 + region) % PRICE_MEMO_SIZE];
+    if (memo->used && memo->model_id == model_id && memo->region == region)
+        return memo;
+    struct price_query query = {.model = interner_text(agg->texts, model->model),
+                                .geography = model->geography,
+                                .region = region_text};
+    price_match(agg->prices, &query, &memo->line);
+    const struct price_row *row = memo->line.rows;
+    memo->model_id = model_id;
+    memo->region = region;
+    memo->used = true;
+    memo->plain = memo->line.n_rows == 1 && !memo->line.gross_input && !memo->line.approximate &&
+                  row->input != PRICE_NONE && row->output != PRICE_NONE &&
+                  row->cache_read != PRICE_NONE && row->cache_write_5m != PRICE_NONE;
+    return memo;
+}
+
+/* What the record's tokens cost.  false: no memory. */
+static bool cost_of(struct aggregate *agg, uint32_t model_id, const struct model_info *model,
+                    const struct record *record, struct price_cost *cost)
+{
+    const uint64_t *tokens = record->tokens;
+    const struct price_memo *memo = price_of(agg, model_id, model, record->region);
+    if (memo == NULL)
+        return false;
+    if (memo->plain) {
+        const struct price_row *row = memo->line.rows;
+        *cost =
+            (struct price_cost){.usd_e12 = (u128)tokens[NUMBER_INPUT] * row->input +
+                                           (u128)tokens[NUMBER_OUTPUT] * row->output +
+                                           (u128)tokens[NUMBER_CACHE_READ] * row->cache_read +
+                                           (u128)tokens[NUMBER_CACHE_WRITE] * row->cache_write_5m};
+        return true;
+    }
+    int64_t seconds = record->time.seconds;
+    struct price_usage usage = {.input = tokens[NUMBER_INPUT],
+                                .cache_read = tokens[NUMBER_CACHE_READ],
+                                .cache_write = tokens[NUMBER_CACHE_WRITE],
+                                .output = tokens[NUMBER_OUTPUT]};
+    price_line_cost(&memo->line, seconds / 86400 - (seconds % 86400 < 0), &usage, cost);
+    return true;
+}
+
+static void add_record(struct cells *cells, uint32_t place, const struct record *record,
+                       const struct price_cost *cost)
 {
     static const enum metric outcome_metric[] = {
         [INVOCATION_OK] = METRIC_INVOCATIONS,
@@ -287,6 +354,11 @@ static void add_record(struct cells *cells, uint32_t place, const struct record 
         cells_add(cells, place, metric_slot(METRIC_INPUT) + i, record->tokens[i]);
     if (record->latency.kind == VALUE_GOOD)
         cells_add(cells, place, metric_slot(METRIC_LATENCY), record->latency.value);
+    if (cost != NULL) {
+        cells_add(cells, place, metric_slot(METRIC_COST), cost->usd_e12);
+        cells_add(cells, place, metric_slot(METRIC_UNPRICED), cost->unpriced_tokens);
+        cells_add(cells, place, metric_slot(METRIC_APPROXIMATE), cost->approximate_tokens);
+    }
 }
 
 static void check_version(struct aggregate *agg, struct view version)
@@ -298,8 +370,10 @@ static void check_version(struct aggregate *agg, struct view version)
 
 enum status aggregate_add(struct aggregate *agg, const struct record *record)
 {
-    const struct model_info *model = model_of(agg, record->model_id);
-    if (model == NULL)
+    uint32_t model_id = remember(agg, record->model_id);
+    const struct model_info *model = model_of(agg, model_id);
+    struct price_cost cost;
+    if (model == NULL || (agg->prices != NULL && !cost_of(agg, model_id, model, record, &cost)))
         return ST_NO_MEMORY;
     check_version(agg, record->schema_version);
     enum profile_type type = type_of(model, record);
@@ -316,7 +390,7 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
         uint32_t place = cell == UINT32_MAX ? UINT32_MAX : cells_pending(agg->cells[s], cell);
         if (place == UINT32_MAX)
             return ST_NO_MEMORY;
-        add_record(agg->cells[s], place, record);
+        add_record(agg->cells[s], place, record, agg->prices != NULL ? &cost : NULL);
     }
     return ST_OK;
 }

@@ -16,6 +16,7 @@ static const struct {
     [METRIC_LATENCY] = {"InvocationLatency", "Milliseconds"},
     [METRIC_COST] = {"EstimatedCost", "None"},
     [METRIC_UNPRICED] = {"UnpricedTokens", "Count"},
+    [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count"},
 };
 
 const char *metric_name(enum metric metric)

@@ -15,9 +15,10 @@ enum metric {
     METRIC_CLIENT_ERRORS,
     METRIC_SERVER_ERRORS,
     METRIC_THROTTLES,
-    METRIC_LATENCY,  /* milliseconds; only where it is read */
-    METRIC_COST,     /* 1e-12 USD; only with a price list */
-    METRIC_UNPRICED, /* tokens without a price; only with a price list */
+    METRIC_LATENCY,     /* milliseconds; only where it is read */
+    METRIC_COST,        /* 1e-12 USD; only with a price list */
+    METRIC_UNPRICED,    /* tokens without a price; only with a price list */
+    METRIC_APPROXIMATE, /* tokens priced at a price that is only near the true one */
     METRIC_COUNT,
 };
 
@@ -25,6 +26,7 @@ enum metric {
 typedef uint32_t metric_set;
 #define METRIC_BIT(metric) ((metric_set)1 << (metric))
 #define METRIC_SET_BASE (METRIC_BIT(METRIC_LATENCY) - 1)
+/* ApproximateTokens is kept as well, but shown only when asked for by name. */
 #define METRIC_SET_COST (METRIC_BIT(METRIC_COST) | METRIC_BIT(METRIC_UNPRICED))
 
 /* "InputTokenCount" */

@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/out_file.h"
 #include "cli/read_file.h"
+#include "price/price.h"
 #include "publish/report.h"
 #include "run/balance.h"
 #include "run/config.h"
@@ -47,7 +48,7 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *top;
+    const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *prices, *top;
     bool dry_run;
     struct common_options common;
 };
@@ -60,6 +61,8 @@ struct settings {
     enum status (*write)(const struct report *report, FILE *out);
     const char *interval;
     struct profiles *profiles;
+    struct prices *prices;
+    char prices_as_of[RFC3339_BYTES];
     bool has_top;
     size_t top;
 };
@@ -153,7 +156,7 @@ static enum status read_environment(struct settings *s, struct error *err)
                          "BEDROCK_METRICS_SIMD: \"%.80s\" %s; known are auto, avx2, sse2, neon, "
                          "scalar",
                          kernel, st == ST_MISSING ? "cannot run here" : "is unknown");
-    metric_set on = METRIC_SET_BASE;
+    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
     if (counter->latency)
         on |= METRIC_BIT(METRIC_LATENCY);
     return config_get_metrics(on, &s->metrics, err);
@@ -175,6 +178,23 @@ static enum status read_profiles(const struct choice *c, struct settings *s, str
     buf_clear(&text);
     if (st != ST_OK)
         return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
+    return ST_OK;
+}
+
+static enum status read_prices(const struct choice *c, struct settings *s, struct error *err)
+{
+    const char *path = c->prices != NULL ? c->prices : config_get("PRICES_FILE", NULL);
+    struct error detail = {0};
+    enum status st = prices_open(path, &s->prices, &detail);
+    if (st == ST_NO_MEMORY)
+        return error_set(err, st, "out of memory");
+    if (st != ST_OK)
+        return error_set(err, ST_USAGE, "price list \"%.80s\": %s",
+                         path != NULL ? path : "built in", detail.text);
+    struct prices_info info = prices_info(s->prices);
+    int64_t day = info.own_as_of_day != PRICE_NO_DAY ? info.own_as_of_day : info.as_of_day;
+    rfc3339_format(day * 86400, s->prices_as_of);
+    s->prices_as_of[10] = '\0';
     return ST_OK;
 }
 
@@ -201,10 +221,13 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
         st = read_environment(s, err);
     if (st == ST_OK)
         st = read_profiles(c, s, err);
+    if (st == ST_OK)
+        st = read_prices(c, s, err);
     counter->aggregate.sets = &s->set;
     counter->aggregate.set_count = 1;
     counter->aggregate.keys = &s->keys;
     counter->aggregate.profiles = s->profiles;
+    counter->aggregate.prices = s->prices;
     counter->aggregate.on_novelty = novelty_report;
     counter->log_skips = log_level_now() <= LOG_WARN;
     return st;
@@ -236,6 +259,7 @@ static enum status write_report(const struct choice *c, const struct settings *s
         .interval = s->interval,
         .metrics = s->metrics,
         .balance = balance_of(tally),
+        .prices_as_of = s->prices_as_of,
         .width = terminal_width(c->out != NULL),
         .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
     };
@@ -343,7 +367,7 @@ int cmd_aggregate(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 10] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 11] = {
         {"by", "DIMENSION,...",
          "sum for each combination of these (default\n"
          "InferenceProfileType,ModelId): InferenceProfileType,\n"
@@ -363,10 +387,14 @@ int cmd_aggregate(int argc, char **argv)
          "what application inference profiles stand for: the\n"
          "output of \"aws bedrock list-inference-profiles\"",
          &c.profiles, NULL},
+        {"prices", "FILE",
+         "list prices over the built-in ones, row by row\n"
+         "(default PRICES_FILE; see \"bedrock-metrics prices\")",
+         &c.prices, NULL},
         {"dry-run", NULL, "read and check everything, write no result", NULL, &c.dry_run},
     };
     int count;
-    common_options_table(&c.common, specs + 10);
+    common_options_table(&c.common, specs + 11);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {
@@ -391,5 +419,6 @@ int cmd_aggregate(int argc, char **argv)
         status = usage_error("aggregate", err.text);
     source_free(source);
     profiles_free(s.profiles);
+    prices_free(s.prices);
     return status;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/suggest.h"
+#include "cli/cmd_prices.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 
@@ -11,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"aggregate", "sum up the logs that exist now", cmd_aggregate},
+    {"prices", "list the prices, or explain that of a model", cmd_prices},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };

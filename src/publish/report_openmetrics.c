@@ -86,6 +86,7 @@ static void add_family(struct buf *out, enum metric metric)
         [METRIC_LATENCY] = "Sum of invocation latencies in milliseconds, where the log has them.",
         [METRIC_COST] = "Estimated cost in USD by list price.",
         [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
+        [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
     };
     struct view name = view_of(metric_name(metric));
     buf_add_cstr(out, "# TYPE bedrock_");

@@ -46,6 +46,7 @@ static const char *const titles[METRIC_COUNT] = {
     [METRIC_LATENCY] = "Latency ms",
     [METRIC_COST] = "Est. cost USD",
     [METRIC_UNPRICED] = "Unpriced",
+    [METRIC_APPROXIMATE] = "Approximate",
 };
 
 /* ---- text in columns ---- */
@@ -396,6 +397,25 @@ static enum status add_body(struct table *t, const struct aggregate_rows *rows, 
     return st;
 }
 
+/* What the cost is worth. */
+static void add_notes(const struct table *t, struct buf *out)
+{
+    if (t->report->prices_as_of == NULL || (t->report->metrics & METRIC_BIT(METRIC_COST)) == 0)
+        return;
+    buf_printf(out, "Cost is estimated from list prices as of %s", t->report->prices_as_of);
+    if (t->total[METRIC_UNPRICED] > 0) {
+        buf_add_cstr(out, "; ");
+        add_grouped(out, t->total[METRIC_UNPRICED]);
+        buf_add_cstr(out, " tokens have no price and are not in it");
+    }
+    if (t->total[METRIC_APPROXIMATE] > 0) {
+        buf_add_cstr(out, "; ");
+        add_grouped(out, t->total[METRIC_APPROXIMATE]);
+        buf_add_cstr(out, " tokens are priced approximately");
+    }
+    buf_add_cstr(out, ".\n");
+}
+
 enum status report_write_table(const struct report *report, FILE *out)
 {
     struct aggregate_rows *rows = aggregate_rows_new(report->aggregate, report->set);
@@ -409,8 +429,7 @@ enum status report_write_table(const struct report *report, FILE *out)
     choose_columns(&t);
     fit(&t, rows, &scratch);
     enum status st = add_body(&t, rows, &text, out);
-    if (report->prices_as_of != NULL)
-        buf_printf(&text, "Cost is estimated from list prices as of %s.\n", report->prices_as_of);
+    add_notes(&t, &text);
     if (st == ST_OK)
         st = report_flush(&text, out);
     buf_clear(&text);
