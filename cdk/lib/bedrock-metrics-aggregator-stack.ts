@@ -8,6 +8,7 @@ import {
   Fn,
   Stack,
   StackProps,
+  Validations,
   aws_cloudwatch as cloudwatch,
   aws_dynamodb as dynamodb,
   aws_events as events,
@@ -57,6 +58,11 @@ export class BedrockMetricsAggregatorStack extends Stack {
 
   constructor(scope: Construct, id: string, props: BedrockMetricsAggregatorStackProps) {
     super(scope, id, props);
+
+    Validations.of(this).acknowledge({
+      id: 'CloudFormation-Validate::W1030',
+      reason: 'Parameters that may be empty are used only where a condition says they are not.',
+    });
 
     const p = (this.parameters = addParameters(this));
     const c = (this.conditions = addConditions(this, p));
@@ -135,7 +141,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
     });
     bucket.cfnOptions.condition = c.makeBucket;
     retain(bucket); // logs are not ours to delete
-    bucket.addDependency(queuePolicy); // S3 sends a test event when the notification is set
+    bucket.addResourceDependency(queuePolicy); // S3 sends a test event when the notification is set
 
     const policy = new s3.CfnBucketPolicy(this, 'LogBucketPolicy', {
       bucket: bucket.ref,

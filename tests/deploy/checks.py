@@ -510,23 +510,33 @@ def check_worker_unit():
 
 
 def check_dockerfile():
-    """No container engine here: its packages are compared with what the Makefile links."""
+    """No container engine here: its packages are compared with what the build asks for, and what
+    it copies has to be enough for make."""
     text = (ROOT / "deploy/Dockerfile").read_text()
     build, final = text.split("FROM ${BASE}\n")
-    debian = {"libisal": ("libisal-dev", "libisal2"), "jansson": ("libjansson-dev", "libjansson4"),
-              "zlib": ("zlib1g-dev", "zlib1g"), "libcurl": ("libcurl4-openssl-dev", "libcurl4"),
-              "sqlite3": ("libsqlite3-dev", "libsqlite3-0"),
-              "libmicrohttpd": ("libmicrohttpd-dev", "libmicrohttpd12"),
-              "libcrypto": ("libssl-dev", "libssl3"), "libssl": ("libssl-dev", "libssl3"),
-              "openssl": ("libssl-dev", "libssl3")}
-    makefile = ROOT / "Makefile"
-    packages = re.findall(r"^PACKAGES\s*:?\+?=\s*(.*)$", makefile.read_text(), re.M)
-    for package in " ".join(packages).split():
-        assert package in debian, "Dockerfile: which Debian packages are %s?" % package
-        assert debian[package][0] in build.split(), "%s is not in the build stage" % package
-        assert debian[package][1] in final.split(), "%s is not in the image" % package
+    files = [ROOT / "tools/packages.mk", ROOT / "Makefile"]
+    rules = "\n".join(file.read_text() for file in files if file.exists()).replace("\\\n", " ")
+    wanted = " ".join(re.findall(r"^APT_BUILD\s*:=\s*(.*)$", rules, re.M)).split()
+    missing = set(wanted) - set(build.split())
+    assert not missing, "not in the build stage: %s" % sorted(missing)
+    runtime = {"libisal": "libisal2", "jansson": "libjansson4", "zlib": "zlib1g",
+               "libcurl": "libcurl4", "sqlite3": "libsqlite3-0", "libssl": "libssl3",
+               "libcrypto": "libssl3", "libmicrohttpd": "libmicrohttpd12"}
+    for package in " ".join(re.findall(r"^PACKAGES\s*:=\s*(.*)$", rules, re.M)).split():
+        assert package in runtime, "Dockerfile: which Debian package has %s?" % package
+        assert runtime[package] in final.split(), "%s is not in the image" % package
     assert re.search(r"^USER [1-9]", final, re.M) and "ca-certificates" in final
     assert 'CMD ["worker"]' in final
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        raise Skip("no git here to list what is copied")
+    ignored = (ROOT / "deploy/Dockerfile.dockerignore").read_text().split()
+    context = WORK / "context"
+    shutil.rmtree(context, ignore_errors=True)
+    for name in run("git", "ls-files", cwd=ROOT).splitlines():
+        if name.split("/")[0] not in ignored and (ROOT / name).is_file():
+            (context / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, context / name)
+    run("make", "-n", "install", "DESTDIR=/out", "prefix=/usr/local", cwd=context)
 
 
 # --- moto: a server that behaves like AWS, as far as it goes --------------------------------------
