@@ -518,7 +518,7 @@ class PutMetricData(Case):
             self.assertEqual(want, got["status"], (reply, got))
 
     def test_in_doubt(self):
-        for reply in (answer(500), answer(502), answer(503), answer(504), answer(408), b"",
+        for reply in (answer(400, {"__type": "InternalFailure"}), answer(500), answer(502), answer(503), answer(504), answer(408), b"",
                       b"HTTP/1.1 ", b"garbage\r\n\r\n", answer(302, b"", [("Location", "/x")]),
                       answer(200, b"{", [("Content-Length", "50")], close=True),
                       answer(200, b"x" * 100000), answer(101), answer(304),
