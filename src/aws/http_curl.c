@@ -540,8 +540,7 @@ static enum status outcome(struct http_stream *t, struct error *err)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
         return error_set(err, ST_DENIED, "the server could not be authenticated: %s", text);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
+    case CURLE_URL_MALFORMAT: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
     case CURLE_OPERATION_TIMEDOUT:
         t->timed_out = true;
         return error_set(err, ST_RETRY, "timed out: %s", text);
