@@ -582,27 +582,29 @@ static enum status on_close(struct s3_list *l, struct page *p, const struct xml_
 }
 
 /* EncodingType may stand behind the keys, so it is looked for first. */
-static bool is_encoded(struct view xml)
+static enum status find_encoding(struct view xml, bool *encoded)
 {
     struct buf text;
     buf_init(&text, XML_MAX_TEXT);
-    bool yes = xml_scan_find(xml, "ListBucketResult/EncodingType", &text) == ST_OK &&
-               view_eq_cstr(buf_view(&text), "url");
+    enum status st = xml_scan_find(xml, "ListBucketResult/EncodingType", &text);
+    *encoded = st == ST_OK && view_eq_cstr(buf_view(&text), "url");
     buf_clear(&text);
-    return yes;
+    return st == ST_MISSING ? ST_OK : st; /* keys then stand as they are */
 }
 
 static enum status read_page(struct s3_list *l, struct view xml, struct error *err)
 {
-    struct page p = {.encoded = is_encoded(xml)};
+    struct page p = {0};
     struct xml_scan x;
     enum xml_kind kind;
     struct error inner = {{0}, 0};
     buf_init(&p.token, 4096);
     buf_reset(&l->store);
     l->n = l->at = 0;
+    enum status st = find_encoding(xml, &p.encoded);
+    if (st)
+        return st;
     xml_scan_init(&x, xml);
-    enum status st;
     while ((st = xml_scan_next(&x, &kind, &inner)) == ST_OK) {
         if (kind == XML_TEXT)
             st = on_text(l, &p, &x);

@@ -199,10 +199,11 @@ static enum status add_canonical_query(struct buf *out, struct view query)
     size_t n = 0;
     struct buf store;
     buf_init(&store, MAX_CANONICAL);
-    enum status st = ST_OK;
+    /* Some memory even when all names and values are empty, so that ptr + 0 is defined. */
+    enum status st = buf_cstr(&store) == NULL ? buf_status(&store) : ST_OK;
     struct view rest = query;
     struct view part;
-    while (query.len > 0 && view_split(&rest, '&', &part)) {
+    while (!st && query.len > 0 && view_split(&rest, '&', &part)) {
         if (part.len == 0)
             continue;
         if (n == MAX_PARAMETERS) {
@@ -221,6 +222,8 @@ static enum status add_canonical_query(struct buf *out, struct view query)
         }
         value_end[n++] = store.len;
     }
+    if (st)
+        goto out;
     size_t begin = 0;
     for (size_t i = 0; i < n; i++) { /* only now: the store no longer moves */
         pairs[i].name = view_make(store.ptr + begin, name_end[i] - begin);

@@ -34,6 +34,9 @@ struct tool {
     struct lambda_invocation inv;
 };
 
+/* Where fail_alloc.so is preloaded: allocations may fail from here on. */
+extern void fail_alloc_arm(void) __attribute__((weak));
+
 static volatile sig_atomic_t stop_now;
 
 static void on_signal(int signal)
@@ -91,9 +94,15 @@ static enum status do_s3_get(struct tool *t, const json_t *in, json_t *out, stru
     unsigned reads = 0;
     char *bytes = malloc(chunk);
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
-    EVP_DigestInit_ex(sha, EVP_sha256(), NULL);
+    bool ready = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1;
     size_t n = 0;
-    while (bytes != NULL && (st = s3_object_read(o, bytes, chunk, &n, err)) == ST_OK) {
+    if (bytes == NULL || !ready) {
+        EVP_MD_CTX_free(sha);
+        s3_object_close(o);
+        free(bytes);
+        return ST_NO_MEMORY;
+    }
+    while ((st = s3_object_read(o, bytes, chunk, &n, err)) == ST_OK) {
         EVP_DigestUpdate(sha, bytes, n);
         total += n;
         reads++;
@@ -491,6 +500,8 @@ int main(void)
         aws_config_free(t.config);
         return code;
     }
+    if (fail_alloc_arm != NULL)
+        fail_alloc_arm();
     json_t *in;
     while ((in = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
         json_t *out = json_object();

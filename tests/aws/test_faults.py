@@ -511,6 +511,7 @@ class PutMetricData(Case):
                 (answer(403, {"__type": "InvalidClientTokenId"}), "denied"),
                 (answer(400, {"__type": "ExpiredToken"}), "retry"),
                 (answer(404), "retry"),
+                (answer(400, "?"), "retry"),
                 (answer(413), "too_big"),
                 # Cut behind a 400: refused, though nobody knows why.
                 (answer(400, b"{", [("Content-Length", "50")], close=True), "retry")):
