@@ -5,7 +5,6 @@
  * input returns NULL (so start-up of the libraries is left alone).  FAIL_ALLOC_REPORT: a file that
  * is given the number of allocations at exit.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -23,12 +22,19 @@ static unsigned long fail_at;
 static char early[65536]; /* for dlsym's own calloc, before the real one is known */
 static size_t early_used;
 
+/* ISO C has no cast from an object to a function pointer; POSIX promises they are alike. */
+static void find(void *function, const char *name)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+    memcpy(function, &symbol, sizeof(symbol));
+}
+
 __attribute__((constructor)) static void start(void)
 {
     const char *n = getenv("FAIL_ALLOC");
-    real_calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
-    real_malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
-    real_realloc = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
+    find(&real_calloc, "calloc");
+    find(&real_malloc, "malloc");
+    find(&real_realloc, "realloc");
     fail_at = n != NULL ? strtoul(n, NULL, 10) : 0;
 }
 

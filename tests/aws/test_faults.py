@@ -122,6 +122,25 @@ class S3(Case):
                     self.assertEqual(DIGEST, got["sha256"])
             self.assertEqual(1, server.connections)  # kept alive over all of them
 
+    def test_two_in_turns(self):
+        objects = {"a": OBJECT, "b": OBJECT[::-1][:1000000]}
+
+        def respond(request, _n, _server):
+            if request.method == "HEAD":
+                return answer(200, b"", [("x-amz-bucket-region", "us-east-1")])
+            return answer(200, objects[request.path[-1]], s3_headers(OBJECT))
+
+        def digest(data):
+            total = 0
+            for byte in data:
+                total = (total * 31 + byte) & (2 ** 64 - 1)
+            return total >> 1
+        with serve(respond) as server, self.tool(server) as tool:
+            got = tool.call(op="s3_turns", bucket="bucket", keys=["a", "b"])
+            self.assertEqual("ok", got["status"], got)
+            self.assertEqual([digest(objects["a"]), digest(objects["b"])], got["sums"])
+            self.assertEqual(3, server.connections)
+
     def test_back_pressure(self):
         sent = []
 
