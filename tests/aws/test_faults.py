@@ -464,6 +464,22 @@ class Tls(Case):
                 self.assertEqual(("denied", False), (got["status"], got["handed_over"]))
             self.assertEqual(1, len(server.requests))
 
+    def test_reset_during_the_body(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+
+        def handle(conn, server):
+            tls = context.wrap_socket(conn, server_side=True)
+            read_request(tls, partly=1000)
+            time.sleep(0.3)
+            reset(tls)
+        with Server(handle) as server:
+            env = environment(AWS_CA_BUNDLE=self.cert)
+            with Tool(env) as tool:
+                got = tool.call(op="http", method="POST", once=True, body="x" * (16 * 1024 * 1024),
+                                url="https://localhost:%d/" % server.port)
+                self.assertEqual(("retry", False), (got["status"], got["handed_over"]), got)
+
     def test_old_tls(self):
         with self.serve(ssl.TLSVersion.TLSv1_1) as server:
             env = environment(AWS_ENDPOINT_URL="https://localhost:%d" % server.port,
