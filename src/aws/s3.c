@@ -701,6 +701,29 @@ enum status s3_head_bucket(struct aws_client *client, struct view bucket,
     return st;
 }
 
+enum status s3_get_setting(struct aws_client *client, struct view bucket, const char *what,
+                           struct buf *xml, struct error *err)
+{
+    struct buf query;
+    struct aws_answer answer;
+    buf_init(&query, 256);
+    aws_answer_init(&answer);
+    uri_add_encoded(&query, view_of(what));
+    buf_add_char(&query, '=');
+    struct aws_request req = {
+        .operation = "GetBucketSetting", .method = "GET", .query = buf_view(&query)};
+    enum status st = buf_status(&query);
+    if (!st)
+        st = call(client, bucket, VIEW_EMPTY, VIEW_EMPTY, &req, &answer, NULL, err);
+    if (!st) {
+        buf_add_view(xml, buf_view(&answer.http.body));
+        st = buf_status(xml);
+    }
+    aws_answer_clear(&answer);
+    buf_clear(&query);
+    return st;
+}
+
 enum status s3_put_object(struct aws_client *client, struct view bucket, struct view key,
                           struct view body, bool if_none_match, struct error *err)
 {

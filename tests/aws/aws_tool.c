@@ -206,6 +206,15 @@ static enum status do_s3(struct tool *t, const char *op, const json_t *in, json_
     if (strcmp(op, "s3_put") == 0)
         return s3_put_object(t->client, text(in, "bucket"), text(in, "key"), text(in, "body"),
                              json_is_true(json_object_get(in, "if_none_match")), err);
+    if (strcmp(op, "s3_setting") == 0) {
+        struct buf xml;
+        buf_init(&xml, 1024 * 1024);
+        enum status got = s3_get_setting(t->client, text(in, "bucket"),
+                                         json_string_value(json_object_get(in, "what")), &xml, err);
+        set(out, "xml", view_json(buf_view(&xml)));
+        buf_clear(&xml);
+        return got;
+    }
     struct buf region;
     buf_init(&region, 100);
     enum status st = s3_head_bucket(t->client, text(in, "bucket"), text(in, "owner"), &region, err);
