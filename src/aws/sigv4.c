@@ -115,24 +115,6 @@ static bool hmac(struct view key, struct view text, uint8_t out[32])
                 &len) != NULL;
 }
 
-/* Bytes that cannot be in a header line; a request that holds them would be another request. */
-static bool header_clean(const struct http_header *h)
-{
-    if (h->name.len == 0)
-        return false;
-    for (size_t i = 0; i < h->name.len; i++) {
-        unsigned char c = (unsigned char)h->name.ptr[i];
-        if (c <= 0x20 || c >= 0x7f || c == ':')
-            return false;
-    }
-    for (size_t i = 0; i < h->value.len; i++) {
-        unsigned char c = (unsigned char)h->value.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 /*
  * The path folded as RFC 3986, 5.2.4 says, and "//" to "/", which is what AWS services other than
  * S3 do before they check a signature.
@@ -323,7 +305,7 @@ static enum status canonical_request(const struct sigv4_request *req, struct sig
     if (req->n_headers > MAX_HEADERS - 3)
         return ST_TOO_BIG;
     for (size_t i = 0; i < req->n_headers; i++) {
-        if (!header_clean(&req->headers[i]))
+        if (!http_header_clean(&req->headers[i]))
             return ST_BAD_ITEM;
         all[n++] = req->headers[i];
     }
@@ -333,7 +315,7 @@ static enum status canonical_request(const struct sigv4_request *req, struct sig
             (struct http_header){VIEW_LIT("x-amz-content-sha256"), view_of(out->payload_sha256)};
     if (req->session_token.len > 0 && !req->token_unsigned) {
         all[n] = (struct http_header){VIEW_LIT("x-amz-security-token"), req->session_token};
-        if (!header_clean(&all[n++]))
+        if (!http_header_clean(&all[n++]))
             return ST_BAD_ITEM;
     }
     struct buf *c = &out->canonical;
