@@ -464,6 +464,45 @@ class Tls(Case):
                 self.assertEqual(("denied", False), (got["status"], got["handed_over"]))
             self.assertEqual(1, len(server.requests))
 
+    def test_through_a_proxy(self):
+        def pump(source, sink):
+            try:
+                while True:
+                    data = source.recv(65536)
+                    if not data:
+                        break
+                    sink.sendall(data)
+            except OSError:
+                pass
+
+        def connect(conn, server):
+            request = read_request(conn)
+            server.note(request)
+            host, _, port = request.target.partition(":")
+            if port == "1":
+                conn.sendall(answer(403))
+                return
+            upstream = socket.create_connection((host, int(port)))
+            conn.sendall(b"HTTP/1.1 200 Connection established\r\nX-Proxy: 1\r\n\r\n")
+            threading.Thread(target=pump, args=(upstream, conn), daemon=True).start()
+            pump(conn, upstream)
+            upstream.close()
+        with self.serve() as server, Server(connect) as proxy:
+            url = "https://localhost:%d" % server.port
+            env = environment(AWS_ENDPOINT_URL=url, AWS_CA_BUNDLE=self.cert, AWS_MAX_ATTEMPTS=1,
+                              HTTPS_PROXY=proxy.url)
+            with Tool(env) as tool:
+                got = tool.call(op="cw_put_once", json=PUT)
+                self.assertEqual(("ok", 200), (got["status"], got["http"]), got)
+                self.assertEqual("CONNECT", proxy.requests[0].method)
+                # No header of ours, least of all the token, goes to the proxy.
+                self.assertNotIn("authorization", proxy.requests[0].headers)
+                self.assertNotIn("x-amz-date", proxy.requests[0].headers)
+            with Tool(dict(env, AWS_ENDPOINT_URL="https://localhost:1")) as tool:
+                got = tool.call(op="cw_put_once", json=PUT)
+                self.assertEqual(("retry", False), (got["status"], got["handed_over"]), got)
+            self.assertEqual(1, len(server.requests))
+
     def test_reset_during_the_body(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
