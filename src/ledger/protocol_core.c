@@ -343,8 +343,7 @@ static int64_t backoff_ms(const struct protocol_run *run)
     unsigned n = run->refused_in_row;
     if (n == 0)
         return 0;
-    return (int64_t)BACKOFF_FIRST_MS
-           << (n > BACKOFF_DOUBLINGS_MAX ? BACKOFF_DOUBLINGS_MAX : n - 1);
+    return (int64_t)BACKOFF_FIRST_MS << (n > BACKOFF_DOUBLINGS_MAX ? BACKOFF_DOUBLINGS_MAX : n - 1);
 }
 
 static void emit_journal(struct protocol_run *run, enum phase phase, struct protocol_effect *fx)

@@ -43,8 +43,8 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_OBJECTS_MAX = 256, /* objects of one run and members of one batch */
-    PROTOCOL_PARTS_MAX = 64,    /* requests of one batch, halves of split ones included */
+    PROTOCOL_OBJECTS_MAX = 256,         /* objects of one run and members of one batch */
+    PROTOCOL_PARTS_MAX = 64,            /* requests of one batch, halves of split ones included */
     PROTOCOL_FENCE_MS = 20 * 60 * 1000, /* 15 min of the signature and 5 min of margin */
 };
 
@@ -87,10 +87,10 @@ struct ledger_part {
     uint32_t count;
     uint64_t tokens; /* what these data add up to, for in-doubt amounts */
     uint32_t attempt;
-    uint32_t resent; /* attempts in doubt that were sent again by policy resend */
-    struct ledger_nonce nonce;   /* of the last write; the condition of the next one */
-    struct ledger_marker marker; /* of this attempt, while SENDING and after */
-    int64_t date_ms;             /* X-Amz-Date of this attempt */
+    uint32_t resent;              /* attempts in doubt that were sent again by policy resend */
+    struct ledger_nonce nonce;    /* of the last write; the condition of the next one */
+    struct ledger_marker marker;  /* of this attempt, while SENDING and after */
+    int64_t date_ms;              /* X-Amz-Date of this attempt */
     struct ledger_marker control; /* sent past the fence to prove that markers are readable */
     int64_t control_ms;           /* server time when `control` was journaled */
 };
@@ -256,7 +256,7 @@ struct protocol_run {
     struct ledger_nonce looked_at;
     struct ledger_part next, next_extra; /* being journaled */
     bool next_split;
-    uint8_t result;            /* of the attempt that carried marker `sent` */
+    uint8_t result; /* of the attempt that carried marker `sent` */
     struct ledger_marker sent;
     uint64_t head_tokens;
     uint64_t skipped; /* parts found undecidable for now, as bits */

@@ -380,8 +380,8 @@ static bool throttled(void)
 static void marker_apply(const struct ledger_marker *m, uint32_t batch, uint32_t first,
                          uint32_t count)
 {
-    int64_t delay = W.now < W.slow_markers_until_ms ? W.marker_delay_ms + span(HOUR)
-                                                    : span(2 * MINUTE);
+    int64_t delay =
+        W.now < W.slow_markers_until_ms ? W.marker_delay_ms + span(HOUR) : span(2 * MINUTE);
     int64_t visible = W.now + delay;
     if (visible < W.marker_last_visible_ms)
         visible = W.marker_last_visible_ms; /* in the order of application */
@@ -424,7 +424,10 @@ static unsigned marker_read(const struct ledger_marker *m, int64_t at_ms)
 
 static struct ledger_marker marker_hand_out(int64_t minute)
 {
-    static struct { int64_t minute; unsigned n; } recent[64];
+    static struct {
+        int64_t minute;
+        unsigned n;
+    } recent[64];
     if (W.marker_minute == 0) {
         memset(recent, 0, sizeof recent);
         W.marker_minute = 1;
@@ -488,7 +491,8 @@ static struct flight *flight_add(enum flight_kind kind, const struct protocol_ef
 {
     W.flights = grown(W.flights, W.n_flights, &W.cap_flights, sizeof *W.flights);
     struct flight *f = &W.flights[W.n_flights++];
-    *f = (struct flight){.kind = kind, .at_ms = W.now + span(40 * MINUTE), .batch = batch, .fx = *fx};
+    *f = (struct flight){
+        .kind = kind, .at_ms = W.now + span(40 * MINUTE), .batch = batch, .fx = *fx};
     return f;
 }
 
@@ -1074,8 +1078,8 @@ static void judge(void)
             if (seen[2 * k + which] == 0 && owner_of[k] != 0)
                 fail("object %u has a batch without its data", k);
             /* The plain rule, without a look at any journal. */
-            if (W.policy == POLICY_RESOLVE && !o->corrupt && !o->poison &&
-                o->deleted_ms == NEVER && o->applied[which] != 1)
+            if (W.policy == POLICY_RESOLVE && !o->corrupt && !o->poison && o->deleted_ms == NEVER &&
+                o->applied[which] != 1)
                 fail("object %u counted %u times", k, o->applied[which]);
         }
     }
@@ -1094,9 +1098,9 @@ static void world_new(uint64_t seed)
     W.rng = seed * UINT64_C(0xd1342543de82ef95) + 1;
     rnd();
     W.now = EPOCH;
-    memset(W.by_nonce, 0, W.cap_nonces < W.n_nonces + 1
-                              ? W.cap_nonces * sizeof *W.by_nonce
-                              : (size_t)(W.n_nonces + 1) * sizeof *W.by_nonce);
+    memset(W.by_nonce, 0,
+           W.cap_nonces < W.n_nonces + 1 ? W.cap_nonces * sizeof *W.by_nonce
+                                         : (size_t)(W.n_nonces + 1) * sizeof *W.by_nonce);
     W.n_batches = W.n_messages = W.n_flights = W.n_markers = 0;
     W.n_nonces = 0;
     W.marker_minute = 0;
@@ -1293,7 +1297,8 @@ int main(int argc, char **argv)
             break;
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    double seconds =
+        (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     double n = (double)(passed + failed);
     printf("%u objects, %u workers, policy %s, variant %s; per seed: %.1f batches, %.0f steps, "
            "%.1f faults (%.1f crashes, %.1f stalls, %.1f lost ledger answers)\n",
