@@ -470,9 +470,9 @@ static void test_resolve(void **state)
     } rows[] = {
         {1, NOW - 29 * MINUTE, EFFECT_JOURNAL}, /* seen: final at once */
         {1, NOW, EFFECT_JOURNAL},
-        {0, NOW - 11 * MINUTE, EFFECT_END}, /* before the fence */
-        {0, NOW - 10 * MINUTE, EFFECT_END}, /* on it */
-        {0, 0, EFFECT_END},                 /* no server's date, no fence */
+        {0, NOW - 11 * MINUTE, EFFECT_END},        /* before the fence */
+        {0, NOW - 10 * MINUTE, EFFECT_END},        /* on it */
+        {0, 0, EFFECT_END},                        /* no server's date, no fence */
         {0, NOW - 10 * MINUTE + 1, EFFECT_MARKER}, /* for a control */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
