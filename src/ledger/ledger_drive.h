@@ -32,7 +32,7 @@ typedef void ledger_point_fn(void *ctx, const char *effect, bool after);
 
 struct ledger_host {
     void *ctx;
-    int64_t (*now_ms)(void *ctx);                          /* wall clock */
+    int64_t (*now_ms)(void *ctx);                          /* wall clock, as right as known */
     enum status (*random)(void *ctx, void *out, size_t n); /* cryptographic quality */
     void (*wait_ms)(void *ctx, int64_t ms);                /* may return early */
     bool (*stop)(void *ctx); /* deadline near or signal: begin nothing new */
@@ -75,7 +75,7 @@ NODISCARD enum status ledger_drive_count(struct ledger_driver *d, const struct l
                                          uint16_t n, struct protocol_run *run);
 
 struct ledger_recovery {
-    size_t found; /* open batches with a lapsed lease */
+    size_t found; /* open batches; those with a running lease are left to their workers */
     size_t done;  /* of them finished now */
     struct protocol_tally tally;
     int64_t retry_after_ms; /* 0: nothing left that waiting would help */

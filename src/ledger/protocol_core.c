@@ -44,6 +44,10 @@ enum result {
 enum {
     RETRY_SOON_MS = 1000,
     RETRY_READ_MS = 60 * 1000, /* markers are usually readable within a minute or two */
+    /* A date further ahead than any live sender's: a wrong clock's.  Resolving waits for it all the
+     * same, because until then the request could be applied; the other policies take the risk, and
+     * count it, so that a part can be freed by hand. */
+    DATE_AHEAD_MAX_MS = 2 * 60 * 60 * 1000,
     BACKOFF_FIRST_MS = 200,
     BACKOFF_DOUBLINGS_MAX = 7,
 };
@@ -88,11 +92,10 @@ static void note_retry(struct protocol_run *run, int64_t after_ms)
 static bool lease_lapsed(struct protocol_run *run, int64_t since_ms)
 {
     int64_t left_ms = since_ms + run->config.lease_ms - server_now(run);
-    if (left_ms <= 0)
+    /* A claim dated far ahead comes from a wrong clock, and must not block until then.  Taking a
+     * lease for lapsed is always safe: it costs its owner some work, never a count. */
+    if (left_ms <= 0 || left_ms > 2 * run->config.lease_ms)
         return true;
-    /* A claim dated in the future by a wrong clock must not block for longer than a lease. */
-    if (left_ms > run->config.lease_ms)
-        left_ms = run->config.lease_ms;
     note_retry(run, left_ms);
     return false;
 }
@@ -430,7 +433,7 @@ static bool in_doubt(struct protocol_run *run, struct protocol_effect *fx)
         return true;
     }
     int64_t left_ms = p->date_ms + run->config.fence_ms - server_now(run);
-    if (left_ms > 0) {
+    if (left_ms > 0 && left_ms < DATE_AHEAD_MAX_MS) {
         /* Its sender may still be at work; only what is surely orphaned is given up. */
         skip_part(run, left_ms + RETRY_SOON_MS);
         return false;

@@ -73,6 +73,7 @@ struct sim_object {
 
 struct sim_batch {
     struct ledger_batch b;
+    int64_t expires_ms; /* of its record; once open, not before it is done */
     struct ledger_id members[BATCH_OBJECTS];
     uint16_t n_data;
     uint16_t data[DATA_MAX]; /* 2 * object + which */
@@ -136,7 +137,7 @@ struct worker {
 
 struct rates { /* parts per million of each step */
     uint32_t crash, stall, ledger_lost, send_lost, throttle, read_failed, delete_lost, duplicate,
-        event_lost;
+        event_lost, clock;
 };
 
 static struct {
@@ -270,7 +271,8 @@ static struct sim_batch *batch_find(const struct ledger_nonce *id)
     uint64_t n = nonce_number(id);
     if (n >= W.cap_nonces || W.by_nonce[n] == 0)
         return NULL;
-    return &W.batches[W.by_nonce[n] - 1];
+    struct sim_batch *s = &W.batches[W.by_nonce[n] - 1];
+    return s->b.state != BATCH_PREPARED && W.now > s->expires_ms ? NULL : s;
 }
 
 static void batch_publish(const struct ledger_nonce *id, uint32_t index)
@@ -280,6 +282,12 @@ static void batch_publish(const struct ledger_nonce *id, uint32_t index)
     W.by_nonce[n] = index + 1;
 }
 
+/* Records expire late, each in its own time: a batch before its objects, or after them. */
+static int64_t expiry(void)
+{
+    return W.now + W.ttl_ms + span(4 * DAY);
+}
+
 static uint32_t batch_new(void)
 {
     W.batches = grown(W.batches, W.n_batches, &W.cap_batches, sizeof *W.batches);
@@ -287,6 +295,7 @@ static uint32_t batch_new(void)
     s->b.n_parts = s->b.n_members = 0;
     s->b.state = BATCH_NONE;
     s->n_data = s->n_given_up = 0;
+    s->expires_ms = expiry();
     return W.n_batches++;
 }
 
@@ -319,7 +328,7 @@ static struct protocol_claim ledger_claim(unsigned k, const struct ledger_nonce 
     static const struct ledger_nonce none;
     struct sim_object *o = &W.objects[k];
     if (o->owned && W.now > o->expires_ms)
-        o->owned = false; /* expiry: late, as the real one */
+        o->owned = false;
     struct protocol_claim c = {.result = CLAIM_MINE};
     if (o->owned && ledger_nonce_eq(&o->owner, batch))
         return c;
@@ -337,7 +346,7 @@ static struct protocol_claim ledger_claim(unsigned k, const struct ledger_nonce 
     o->owned = true;
     o->owner = *batch;
     o->claimed_ms = time_ms;
-    o->expires_ms = W.now + W.ttl_ms;
+    o->expires_ms = expiry();
     return c;
 }
 
@@ -364,6 +373,8 @@ static enum protocol_event_kind ledger_done(const struct ledger_nonce *id)
     struct sim_batch *s = batch_find(id);
     if (s == NULL || s->b.state == BATCH_ABORTED)
         return EVENT_CONFLICT;
+    if (s->b.state != BATCH_DONE)
+        s->expires_ms = expiry();
     s->b.state = BATCH_DONE;
     return EVENT_OK;
 }
@@ -800,6 +811,8 @@ static void tally_add(const struct protocol_tally *t)
 
 static void worker_step(struct worker *w)
 {
+    if (fault(W.rates.clock))
+        w->clock_ms += span(2 * HOUR) - HOUR;
     w->ev.now_ms = W.now + w->clock_ms;
     w->ev.fresh = fresh_nonce();
     w->ev.stop = fault(W.rates.crash / 2); /* SIGTERM or deadline */
@@ -931,6 +944,8 @@ static void worker_tick(struct worker *w)
         w->clock_ms = span(2 * SECOND) - SECOND;
         if (W.now < W.fault_end_ms && below(10) == 0)
             w->clock_ms = span(2 * HOUR) - HOUR;
+        else if (W.now < W.fault_end_ms && below(50) == 0)
+            w->clock_ms = span(4 * DAY) - 2 * DAY;
         w->mode = WORKER_IDLE;
         w->wake_ms = W.now;
         return;
@@ -1116,7 +1131,8 @@ static void world_new(uint64_t seed)
                              .read_failed = pick(0, 1000, 10000, 50000),
                              .delete_lost = pick(0, 10000, 50000, 200000),
                              .duplicate = pick(0, 10000, 100000, 300000),
-                             .event_lost = pick(0, 10000, 10000, 100000)};
+                             .event_lost = pick(0, 10000, 10000, 100000),
+                             .clock = pick(0, 0, 200, 2000)};
     if (W.variant == VARIANT_SHORT_TTL)
         long_life = true;
     W.fault_end_ms = EPOCH + 5 * HOUR;
