@@ -32,6 +32,7 @@ static const char *const EFFECT_NAMES[] = {
     [EFFECT_READ] = "read",
     [EFFECT_PREPARE] = "prepare",
     [EFFECT_MARKER] = "marker",
+    [EFFECT_SIGN] = "sign",
     [EFFECT_JOURNAL] = "journal",
     [EFFECT_SEND] = "send",
     [EFFECT_READ_MARKERS] = "read-markers",
@@ -175,19 +176,19 @@ static void take_answer(const struct ledger_answer *a, struct protocol_event *ev
     ev->control_applied = a->control_applied;
 }
 
-static void do_send(struct ledger_driver *d, const struct protocol_effect *fx,
+static void do_sign(struct ledger_driver *d, const struct protocol_effect *fx,
                     struct protocol_event *ev)
 {
-    struct ledger_answer answer = {.kind = EVENT_NO_ANSWER};
+    struct ledger_answer answer = {.kind = EVENT_REFUSED};
     struct view payload;
+    int64_t date_ms = 0;
     enum status st = find_payload(d, fx, &payload);
-    if (st == ST_OK) {
-        d->host.send(d->host.ctx, &fx->part, payload, &answer);
-    } else {
-        answer.kind = EVENT_REFUSED; /* no byte of it has left */
+    if (st == ST_OK)
+        d->host.sign(d->host.ctx, &fx->part, payload, &date_ms, &answer);
+    else
         (void)event_of(d, st == ST_MISSING ? ST_BAD_ITEM : st, EVENT_OK);
-    }
     take_answer(&answer, ev);
+    ev->date_ms = date_ms;
 }
 
 static void do_read_markers(struct ledger_driver *d, const struct protocol_effect *fx,
@@ -218,10 +219,14 @@ static void carry_out(struct ledger_driver *d, const struct protocol_run *run,
                             EVENT_MARKER);
         break;
     case EFFECT_JOURNAL: ev->kind = event_of(d, ledger_journal(d->ledger, fx), EVENT_OK); break;
-    case EFFECT_SEND: do_send(d, fx, ev); break;
+    case EFFECT_SIGN: do_sign(d, fx, ev); break;
+    case EFFECT_SEND:
+        d->host.send(d->host.ctx, &fx->part, &answer);
+        take_answer(&answer, ev);
+        break;
     case EFFECT_READ_MARKERS: do_read_markers(d, fx, ev); break;
     case EFFECT_SEND_CONTROL:
-        d->host.send_control(d->host.ctx, &fx->control, fx->time_ms, &answer);
+        d->host.send_control(d->host.ctx, &fx->control, &answer);
         take_answer(&answer, ev);
         break;
     case EFFECT_DONE:
@@ -255,6 +260,8 @@ static enum status drive(struct ledger_driver *d, struct protocol_run *run,
         if (d->host.point != NULL)
             d->host.point(d->host.ctx, EFFECT_NAMES[fx.kind], true);
     }
+    if (d->host.release != NULL)
+        d->host.release(d->host.ctx);
     d->clock_error_ms = run->clock_error_ms;
     return d->fatal;
 }

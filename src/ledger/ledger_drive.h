@@ -3,7 +3,8 @@
  *
  * The host is whoever runs: Lambda loop, worker, command line, a test.  It supplies reading,
  * sending and reading markers; everything about order, repetition and doubt is decided in here.
- * The host never repeats a send by itself and never signs with another date than the one given.
+ * The host never repeats a send by itself, and sends no request but the one it signed before the
+ * date was journaled: a request signed later would be valid after the fence.
  */
 #ifndef LEDGER_LEDGER_DRIVE_H
 #define LEDGER_LEDGER_DRIVE_H
@@ -21,7 +22,8 @@ struct ledger_batch_data {
 };
 
 struct ledger_answer {
-    enum protocol_event_kind kind; /* send: EVENT_ACCEPTED, _REFUSED, _INVALID or _NO_ANSWER */
+    enum protocol_event_kind kind; /* sign: see there; send: EVENT_ACCEPTED, _REFUSED, _INVALID or
+                                      _NO_ANSWER */
     int64_t server_ms;             /* Date of the answer, 0 without one */
     uint64_t head_tokens; /* EVENT_INVALID: tokens of the first count / 2 data of the part */
     unsigned applied, control_applied; /* read_markers: the base 4 digits */
@@ -41,12 +43,18 @@ struct ledger_host {
      * at all.  Same objects, same bytes.  Any other status than ST_OK: nothing could be read. */
     enum status (*read)(void *ctx, const struct protocol_run *run, struct ledger_batch_data *out);
 
-    /* Send data [part->first, + part->count) of the payload and the marker datum in one request,
-     * signed with X-Amz-Date = part->date_ms, handed over once on a fresh connection. */
-    void (*send)(void *ctx, const struct ledger_part *part, struct view payload,
+    /* Build one request of data [part->first, + part->count) of the payload and the datum of
+     * part->marker, and sign it; *date_ms is its X-Amz-Date.  The host keeps it, one at a time,
+     * until send(), the next sign() or release().  answer->kind: EVENT_SIGNED; EVENT_REFUSED:
+     * cannot be signed now; EVENT_INVALID: never can, such as too big (with head_tokens). */
+    void (*sign)(void *ctx, const struct ledger_part *part, struct view payload, int64_t *date_ms,
                  struct ledger_answer *answer);
-    /* The same with the marker datum alone; what comes of it does not matter. */
-    void (*send_control)(void *ctx, const struct ledger_marker *marker, int64_t date_ms,
+    /* Hand the signed request over, once, on a connection of its own; `part` names it again. */
+    void (*send)(void *ctx, const struct ledger_part *part, struct ledger_answer *answer);
+    void (*release)(void *ctx); /* the run is over; may be NULL */
+    /* Sign and send a request of nothing but this marker's datum; what comes of it does not
+     * matter. */
+    void (*send_control)(void *ctx, const struct ledger_marker *marker,
                          struct ledger_answer *answer);
     /* Read two markers from the sink; control->minute may be 0.  server_ms has to be set. */
     enum status (*read_markers)(void *ctx, const struct ledger_marker *marker,

@@ -16,6 +16,7 @@ enum phase {
     PHASE_PREPARE,
     PHASE_RELOAD,
     PHASE_MARKER,
+    PHASE_SIGN,
     PHASE_SENDING,
     PHASE_SEND,
     PHASE_RESULT,
@@ -490,11 +491,28 @@ static void on_marker(struct protocol_run *run, const struct protocol_event *ev,
     }
     run->next = *current(run);
     run->next.state = PART_SENDING;
-    run->next.nonce = ev->fresh;
     run->next.marker = ev->marker;
-    run->next.date_ms = server_now(run);
     run->next_split = false;
-    emit_journal(run, PHASE_SENDING, fx);
+    effect_simple(run, fx, PHASE_SIGN, EFFECT_SIGN);
+    fx->index = run->part;
+    fx->part = run->next;
+}
+
+static void on_signed(struct protocol_run *run, const struct protocol_event *ev,
+                      struct protocol_effect *fx)
+{
+    if (ev->kind == EVENT_SIGNED) {
+        run->next.nonce = ev->fresh;
+        run->next.date_ms = ev->date_ms;
+        emit_journal(run, PHASE_SENDING, fx);
+    } else if (ev->kind == EVENT_INVALID) {
+        run->head_tokens = ev->head_tokens;
+        start_result(run, RESULT_INVALID, ev, fx);
+    } else {
+        /* Nothing is journaled, nothing was sent; the part is as it was. */
+        run->refused_in_row++;
+        next_part(run, fx);
+    }
 }
 
 static void emit_send(struct protocol_run *run, struct protocol_effect *fx)
@@ -773,6 +791,7 @@ void protocol_step(struct protocol_run *run, const struct protocol_event *ev,
     case PHASE_PREPARE: on_prepare(run, ev, fx); return;
     case PHASE_RELOAD: on_reload(run, ev, fx); return;
     case PHASE_MARKER: on_marker(run, ev, fx); return;
+    case PHASE_SIGN: on_signed(run, ev, fx); return;
     case PHASE_SENDING: on_sending(run, ev, fx); return;
     case PHASE_SEND: on_send(run, ev, fx); return;
     case PHASE_RESULT: on_result(run, ev, fx); return;

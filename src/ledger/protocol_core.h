@@ -15,7 +15,7 @@
  *     batch    absent --prepare (once)--> PREPARED --all parts final--> DONE
  *                 \---abort (once)------> ABORTED
  *
- *     part     PLANNED(a) --journal--> SENDING(a, nonce, date, marker) --200--> ACKED
+ *     part     PLANNED(a) --sign, journal--> SENDING(a, nonce, date, marker) --200--> ACKED
  *                  ^                     | | |  \--refused for its data, one datum--> REJECTED
  *                  |                     | | \-----policy drop, in doubt------------> DROPPED
  *                  +--definite refusal---+ +--refused for its data, more: split in two PLANNED
@@ -145,15 +145,17 @@ struct protocol_object {
 };
 
 enum protocol_event_kind {
-    EVENT_START,     /* begin with the objects of protocol_run_init; `fresh` names the batch */
-    EVENT_RECOVER,   /* finish batch `batch_id` if its lease has lapsed */
-    EVENT_OK,        /* abort, prepare, journal, done: it holds */
-    EVENT_CONFLICT,  /* ... its condition did not hold */
-    EVENT_FAILED,    /* ... or claim, load, marker: no answer; applied or not, now or later */
-    EVENT_CLAIMS,    /* claim: `claims`, one for each object of the run, see there */
-    EVENT_BATCH,     /* load: `batch` and `members`; batch NULL when absent */
-    EVENT_READ,      /* read: `kept`, `parts`, `n_parts`; data of a kept object are in the parts */
-    EVENT_MARKER,    /* marker: `marker` */
+    EVENT_START,    /* begin with the objects of protocol_run_init; `fresh` names the batch */
+    EVENT_RECOVER,  /* finish batch `batch_id` if its lease has lapsed */
+    EVENT_OK,       /* abort, prepare, journal, done: it holds */
+    EVENT_CONFLICT, /* ... its condition did not hold */
+    EVENT_FAILED,   /* ... or claim, load, marker: no answer; applied or not, now or later */
+    EVENT_CLAIMS,   /* claim: `claims`, one for each object of the run, see there */
+    EVENT_BATCH,    /* load: `batch` and `members`; batch NULL when absent */
+    EVENT_READ,     /* read: `kept`, `parts`, `n_parts`; data of a kept object are in the parts */
+    EVENT_MARKER,   /* marker: `marker` */
+    EVENT_SIGNED, /* sign: its X-Amz-Date is `date_ms`.  Or EVENT_REFUSED (no credentials, ...), or
+                     EVENT_INVALID (too big, ...) */
     EVENT_ACCEPTED,  /* send: answered 200 */
     EVENT_REFUSED,   /* send: definitely not applied (throttled, denied, not connected, ...) */
     EVENT_INVALID,   /* send: refused for its data; `head_tokens` of its first count / 2 data */
@@ -188,6 +190,7 @@ struct protocol_event {
     const struct ledger_part *parts; /* payload, first, count and tokens are read */
     uint16_t n_parts;
     struct ledger_marker marker;
+    int64_t date_ms;
     uint64_t head_tokens;
     unsigned applied;
     unsigned control_applied;
@@ -204,9 +207,12 @@ enum protocol_effect_kind {
                        if absent -> OK, CONFLICT, FAILED.  Members are durable before OK. */
     EFFECT_MARKER,  /* hand out a marker of minute time_ms / 60000, after waiting delay_ms (jitter
                        is the caller's) -> MARKER, FAILED */
+    EFFECT_SIGN,    /* build the request of `part`, with the datum of part.marker, and sign it: the
+                       signature is the fence, so its date is journaled before anything is sent
+                       -> SIGNED, REFUSED, INVALID, FAILED */
     EFFECT_JOURNAL, /* part `index` := `part` if its nonce is `expected`; if `split`, also append
                        `extra` as part n_parts, if there are that many -> OK, CONFLICT, FAILED */
-    EFFECT_SEND,    /* sign with X-Amz-Date = date_ms and no other, hand over once, never repeat
+    EFFECT_SEND,    /* hand over what EFFECT_SIGN made for this part, as it is, once, never repeated
                        -> ACCEPTED, REFUSED, INVALID, NO_ANSWER */
     EFFECT_READ_MARKERS, /* how often `marker` and `control` were applied -> MARKERS, FAILED */
     EFFECT_SEND_CONTROL, /* a request of nothing but marker `control` -> any answer to SEND */

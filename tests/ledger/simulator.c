@@ -783,6 +783,10 @@ static bool worker_apply(struct worker *w)
         if (loss == LOSS_NONE)
             w->ev.kind = EVENT_MARKER;
         break;
+    case EFFECT_SIGN:
+        w->ev.kind = fault(W.rates.read_failed) ? EVENT_REFUSED : EVENT_SIGNED;
+        w->ev.date_ms = w->fx.time_ms;
+        break;
     case EFFECT_JOURNAL: return apply_journal(w);
     case EFFECT_SEND: apply_send(w); break;
     case EFFECT_READ_MARKERS: apply_read_markers(w); break;

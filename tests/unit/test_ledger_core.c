@@ -101,13 +101,22 @@ static struct protocol_event marker_event(unsigned n)
     return ev;
 }
 
+/* A marker, then a signature of now: journaled. */
+static enum protocol_effect_kind sign(unsigned n)
+{
+    assert_int_equal(step(marker_event(n)), EFFECT_SIGN);
+    struct protocol_event ev = event(EVENT_SIGNED);
+    ev.date_ms = now_ms + 7;
+    return step(ev);
+}
+
 static void until_sending(uint16_t n_parts)
 {
     until_prepared(n_parts);
     assert_int_equal(answer(EVENT_OK), EFFECT_MARKER);
-    assert_int_equal(step(marker_event(1)), EFFECT_JOURNAL);
+    assert_int_equal(sign(1), EFFECT_JOURNAL);
     assert_int_equal(fx.part.state, PART_SENDING);
-    assert_int_equal(fx.part.date_ms, now_ms);
+    assert_int_equal(fx.part.date_ms, now_ms + 7);
     assert_int_equal(answer(EVENT_OK), EFFECT_SEND);
 }
 
@@ -149,7 +158,7 @@ static void test_all_goes_well(void **state)
     assert_int_equal(answer(EVENT_ACCEPTED), EFFECT_JOURNAL);
     assert_int_equal(fx.part.state, PART_ACKED);
     assert_int_equal(answer(EVENT_OK), EFFECT_MARKER);
-    assert_int_equal(step(marker_event(2)), EFFECT_JOURNAL);
+    assert_int_equal(sign(2), EFFECT_JOURNAL);
     assert_int_equal(fx.index, 1);
     assert_int_equal(answer(EVENT_OK), EFFECT_SEND);
     assert_int_equal(answer(EVENT_ACCEPTED), EFFECT_JOURNAL);
@@ -309,7 +318,7 @@ static void test_in_doubt_tells_when_to_come_back(void **state)
     until_sending(1);
     assert_int_equal(answer(EVENT_NO_ANSWER), EFFECT_END);
     assert_int_equal(run.objects[0].state, OBJECT_PENDING);
-    assert_int_equal(run.retry_after_ms, PROTOCOL_FENCE_MS);
+    assert_int_equal(run.retry_after_ms, PROTOCOL_FENCE_MS + 7);
 
     config.policy = POLICY_HOLD;
     until_sending(1);
@@ -328,7 +337,7 @@ static void test_refused_backs_off_and_gives_up(void **state)
         assert_int_equal(answer(EVENT_OK), EFFECT_MARKER);
         assert_true(fx.delay_ms > last);
         last = fx.delay_ms;
-        assert_int_equal(step(marker_event(2 + i)), EFFECT_JOURNAL);
+        assert_int_equal(sign(2 + i), EFFECT_JOURNAL);
         assert_int_equal(answer(EVENT_OK), EFFECT_SEND);
     }
     assert_int_equal(answer(EVENT_REFUSED), EFFECT_JOURNAL);
@@ -354,7 +363,7 @@ static void test_invalid_is_split_down_to_the_datum(void **state)
         assert_int_equal(fx.n_parts, run.batch.n_parts);
         tokens /= 2;
         assert_int_equal(answer(EVENT_OK), EFFECT_MARKER);
-        assert_int_equal(step(marker_event(9)), EFFECT_JOURNAL);
+        assert_int_equal(sign(9), EFFECT_JOURNAL);
         assert_int_equal(fx.index, 0);
         assert_int_equal(answer(EVENT_OK), EFFECT_SEND);
     }
@@ -372,7 +381,7 @@ static void test_journal_without_answer(void **state)
     for (int ours = 0; ours < 2; ours++) {
         until_prepared(1);
         answer(EVENT_OK);
-        step(marker_event(1));
+        sign(1);
         struct ledger_part written = fx.part;
         assert_int_equal(answer(EVENT_FAILED), EFFECT_LOAD);
         struct protocol_event ev = loaded(BATCH_PREPARED, PART_PLANNED);
@@ -395,6 +404,30 @@ static void test_result_follows_the_attempt_not_the_nonce(void **state)
     assert_int_equal(step(ev), EFFECT_JOURNAL);
     assert_int_equal(fx.part.state, PART_ACKED);
     assert_true(ledger_nonce_eq(&fx.expected, &record.batch.parts[0].nonce));
+}
+
+static void test_unsigned_is_not_journaled(void **state)
+{
+    (void)state;
+    until_prepared(1);
+    answer(EVENT_OK);
+    for (unsigned i = 0; i < config.send_tries; i++) {
+        assert_int_equal(step(marker_event(i)), EFFECT_SIGN);
+        assert_int_equal(answer(EVENT_REFUSED), EFFECT_MARKER);
+    }
+    assert_int_equal(step(marker_event(9)), EFFECT_SIGN);
+    assert_int_equal(answer(EVENT_REFUSED), EFFECT_END);
+    assert_int_equal(run.objects[0].state, OBJECT_PENDING);
+
+    until_prepared(1); /* too big to be built: split before it was ever sent */
+    answer(EVENT_OK);
+    step(marker_event(1));
+    struct protocol_event ev = event(EVENT_INVALID);
+    ev.head_tokens = 40;
+    assert_int_equal(step(ev), EFFECT_JOURNAL);
+    assert_true(fx.split);
+    assert_int_equal(fx.part.tokens, 40);
+    assert_int_equal(fx.extra.tokens, 60);
 }
 
 static void test_violation_is_noticed(void **state)
@@ -557,8 +590,7 @@ static void test_clock_is_corrected_by_answers(void **state)
     ev.server_ms = now_ms + 40 * MINUTE; /* our clock is slow */
     step(ev);
     assert_int_equal(answer(EVENT_OK), EFFECT_MARKER);
-    step(marker_event(2));
-    assert_int_equal(fx.part.date_ms, now_ms + 40 * MINUTE);
+    assert_int_equal(fx.time_ms, now_ms + 40 * MINUTE); /* the marker's minute */
 }
 
 int main(void)
@@ -577,6 +609,7 @@ int main(void)
         cmocka_unit_test_setup(test_invalid_is_split_down_to_the_datum, setup),
         cmocka_unit_test_setup(test_journal_without_answer, setup),
         cmocka_unit_test_setup(test_result_follows_the_attempt_not_the_nonce, setup),
+        cmocka_unit_test_setup(test_unsigned_is_not_journaled, setup),
         cmocka_unit_test_setup(test_violation_is_noticed, setup),
         cmocka_unit_test_setup(test_recover_by_part_state, setup),
         cmocka_unit_test_setup(test_recover_leaves_a_running_lease, setup),

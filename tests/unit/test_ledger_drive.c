@@ -45,6 +45,9 @@ static struct {
     unsigned sends, reads;
     bool unreadable, stop;
     char payload[2][OBJECTS + 1];
+    struct ledger_part signed_part;
+    char signed_payload[OBJECTS];
+    size_t signed_n;
 } world;
 
 static int64_t host_now(void *ctx)
@@ -100,10 +103,25 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
     return ST_OK;
 }
 
-static void host_send(void *ctx, const struct ledger_part *part, struct view payload,
-                      struct ledger_answer *answer)
+static void host_sign(void *ctx, const struct ledger_part *part, struct view payload,
+                      int64_t *date_ms, struct ledger_answer *answer)
 {
     (void)ctx;
+    *date_ms = world.now_ms += 10;
+    answer->kind = EVENT_SIGNED;
+    world.signed_part = *part;
+    world.signed_part.date_ms = *date_ms;
+    assert_true(payload.len <= OBJECTS);
+    memcpy(world.signed_payload, payload.ptr, payload.len);
+    world.signed_n = payload.len;
+}
+
+static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
+{
+    (void)ctx;
+    struct view payload = view_make(world.signed_payload, world.signed_n);
+    assert_int_equal(part->date_ms, world.signed_part.date_ms);
+    assert_true(ledger_marker_eq(&part->marker, &world.signed_part.marker));
     world.sends++;
     answer->server_ms = world.now_ms;
     answer->head_tokens = part->count / 2 * 10;
@@ -128,11 +146,10 @@ static void host_send(void *ctx, const struct ledger_part *part, struct view pay
         *answer = (struct ledger_answer){.kind = EVENT_NO_ANSWER};
 }
 
-static void host_send_control(void *ctx, const struct ledger_marker *marker, int64_t date_ms,
+static void host_send_control(void *ctx, const struct ledger_marker *marker,
                               struct ledger_answer *answer)
 {
     (void)ctx;
-    (void)date_ms;
     world.markers[world.n_markers++] = *marker;
     answer->kind = EVENT_ACCEPTED;
 }
@@ -171,6 +188,7 @@ static const struct ledger_host HOST = {
     .wait_ms = host_wait,
     .stop = host_stop,
     .read = host_read,
+    .sign = host_sign,
     .send = host_send,
     .send_control = host_send_control,
     .read_markers = host_read_markers,
