@@ -126,7 +126,7 @@ NODISCARD static inline enum status ledger_load(struct ledger *l, const struct l
     return l->ops->load(l, batch, out);
 }
 
-/* The tombstone: nobody can prepare this batch any more.  ST_CONFLICT: it has a record already. */
+/* The tombstone: ST_OK: nobody can prepare this batch any more.  ST_CONFLICT: it was prepared. */
 NODISCARD static inline enum status ledger_abort(struct ledger *l, const struct ledger_nonce *batch,
                                                  int64_t time_ms)
 {
@@ -252,25 +252,5 @@ struct ledger_sqlite_options {
  */
 NODISCARD enum status ledger_sqlite_open(const struct ledger_sqlite_options *options,
                                          struct ledger **out, struct error *err);
-
-/*
- * One call of the DynamoDB JSON 1.0 protocol.  `operation` is "UpdateItem" and the like; the answer
- * (of any HTTP status) goes into *answer, which is empty at first.  ST_OK: there is an answer,
- * *http_status is set.  ST_RETRY: surely not applied; ST_IN_DOUBT: no answer.  The callee may
- * repeat on throttling; every request here may be repeated.
- */
-typedef enum status ledger_document_call(void *ctx, const char *operation, struct view request,
-                                         int *http_status, struct buf *answer);
-
-struct ledger_dynamodb_options {
-    struct view table;
-    ledger_document_call *call;
-    void *ctx;
-    unsigned ttl_days; /* 0: LEDGER_TTL_DAYS_DEFAULT */
-};
-
-/* Contacts nobody yet.  The table has one string key `pk`; see ledger_dynamodb.c. */
-NODISCARD enum status ledger_dynamodb_open(const struct ledger_dynamodb_options *options,
-                                           struct ledger **out);
 
 #endif

@@ -167,9 +167,10 @@ static enum status memory_abort(struct ledger *ledger, const struct ledger_nonce
                                 int64_t time_ms)
 {
     struct ledger_memory *l = lock(ledger);
-    if (find_batch(l, batch) != NULL)
-        return unlock(l, ST_CONFLICT);
-    struct batch_row *row = calloc(1, sizeof *row);
+    struct batch_row *row = find_batch(l, batch);
+    if (row != NULL)
+        return unlock(l, row->record.batch.state == BATCH_ABORTED ? ST_OK : ST_CONFLICT);
+    row = calloc(1, sizeof *row);
     enum status st = row == NULL ? ST_NO_MEMORY : add_batch(l, row);
     if (st == ST_OK) {
         row->record.batch.id = *batch;

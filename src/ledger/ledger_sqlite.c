@@ -458,6 +458,13 @@ static enum status sqlite_abort(struct ledger *ledger, const struct ledger_nonce
     enum status st = begin(l, true);
     if (st == ST_OK)
         st = batch_insert(l, batch, BATCH_ABORTED, time_ms);
+    if (st == ST_CONFLICT) {
+        sqlite3_stmt *s = statement(l, SQL_BATCH_GET);
+        bind_nonce(s, 1, batch);
+        st = step_row(l, s);
+        if (st == ST_OK && sqlite3_column_int(s, 0) != BATCH_ABORTED)
+            st = ST_CONFLICT;
+    }
     return finish(l, st);
 }
 

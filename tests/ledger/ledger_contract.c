@@ -39,6 +39,15 @@ void contract_record(struct ledger_record *r, unsigned batch, uint16_t n_members
             (struct ledger_part){.payload = i, .count = 4, .tokens = UINT64_MAX - i};
 }
 
+static bool repeated;
+
+static void prepare_first(struct ledger *l, const struct ledger_record *r,
+                          const struct view *payloads, uint16_t n)
+{
+    enum status st = ledger_prepare(l, r, payloads, n);
+    assert_true(st == ST_OK || (repeated && st == ST_CONFLICT));
+}
+
 static struct protocol_claim claim(struct ledger *l, unsigned object, unsigned expected,
                                    unsigned batch)
 {
@@ -121,7 +130,7 @@ static void check_batches(struct ledger *l)
     const struct view payloads[2] = {VIEW_LIT("first\0payload"), VIEW_LIT("")};
     assert_int_equal(ledger_load(l, &id, &got), ST_MISSING);
     contract_record(&r, 11, 2, 2);
-    assert_int_equal(ledger_prepare(l, &r, payloads, 2), ST_OK);
+    prepare_first(l, &r, payloads, 2);
     assert_int_equal(ledger_prepare(l, &r, payloads, 2), ST_CONFLICT);
     assert_int_equal(ledger_abort(l, &id, NOW), ST_CONFLICT);
     assert_int_equal(ledger_load(l, &id, &got), ST_OK);
@@ -144,7 +153,7 @@ static void check_batches(struct ledger *l)
     buf_clear(&none);
 
     assert_int_equal(ledger_abort(l, &tomb, NOW), ST_OK);
-    assert_int_equal(ledger_abort(l, &tomb, NOW), ST_CONFLICT);
+    assert_int_equal(ledger_abort(l, &tomb, NOW), ST_OK);
     contract_record(&r, 13, 2, 1);
     assert_int_equal(ledger_prepare(l, &r, payloads, 1), ST_CONFLICT);
     assert_int_equal(ledger_load(l, &tomb, &got), ST_OK);
@@ -247,14 +256,17 @@ static void check_done(struct ledger *l)
 
 static void check_markers(struct ledger *l)
 {
+    int last = -1;
     for (unsigned i = 0; i < 60; i++) {
         struct ledger_marker m, other;
         assert_int_equal(ledger_marker_next(l, 100, &m), ST_OK);
         assert_int_equal(m.minute, 100);
-        assert_int_equal(m.slot * 26 + m.digit, i);
         assert_true(m.digit < 26);
+        int number = m.slot * 26 + m.digit;
+        assert_true(number == last + 1 || (repeated && number > last));
+        last = number;
         assert_int_equal(ledger_marker_next(l, 101, &other), ST_OK);
-        assert_int_equal(other.slot * 26 + other.digit, i);
+        assert_true(repeated || other.slot * 26 + other.digit == number);
     }
 }
 
@@ -321,7 +333,7 @@ static void check_statistics(struct ledger *l)
     const struct view payloads[1] = {VIEW_LIT("x")};
     contract_record(&r, 20, 1, 1);
     r.batch.parts[0].tokens = 5;
-    assert_int_equal(ledger_prepare(l, &r, payloads, 1), ST_OK);
+    prepare_first(l, &r, payloads, 1);
     assert_int_equal(ledger_statistics_read(l, &t), ST_OK);
     assert_int_equal(t.batches_open, 1);
     assert_int_equal(t.oldest_open_ms, NOW + 20);
@@ -342,8 +354,9 @@ static void check_statistics(struct ledger *l)
     assert_int_equal(t.tokens_resent, 20);
 }
 
-void ledger_contract_check(struct ledger *l)
+void ledger_contract_check(struct ledger *l, bool repeats)
 {
+    repeated = repeats;
     check_claims(l);
     check_batches(l);
     check_journal(l);

@@ -4,8 +4,12 @@
 
 #include "ledger/ledger.h"
 
-/* Assertions of cmocka inside; l is empty at the start and stays the caller's. */
-void ledger_contract_check(struct ledger *l);
+/*
+ * Assertions of cmocka inside; l is empty at the start and stays the caller's.  repeats: calls
+ * below the ledger are made again after a lost answer, so that it may meet its own prepare, and
+ * skip markers.
+ */
+void ledger_contract_check(struct ledger *l, bool repeats);
 
 /* Helpers for other tests: names made of a number. */
 struct ledger_id contract_id(unsigned n);

@@ -301,8 +301,9 @@ static uint32_t batch_new(void)
 
 static enum protocol_event_kind ledger_abort(const struct ledger_nonce *id)
 {
-    if (batch_find(id) != NULL)
-        return EVENT_CONFLICT;
+    const struct sim_batch *s = batch_find(id);
+    if (s != NULL)
+        return s->b.state == BATCH_ABORTED ? EVENT_OK : EVENT_CONFLICT;
     if (W.variant == VARIANT_NO_TOMBSTONE)
         return EVENT_OK;
     uint32_t i = batch_new();

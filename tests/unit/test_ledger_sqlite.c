@@ -74,7 +74,7 @@ static void test_contract_memory(void **state)
     (void)state;
     struct ledger *l = ledger_memory_new();
     assert_non_null(l);
-    ledger_contract_check(l);
+    ledger_contract_check(l, false);
     ledger_close(l);
 }
 
@@ -82,7 +82,7 @@ static void test_contract_sqlite(void **state)
 {
     (void)state;
     struct ledger *l = open_ok();
-    ledger_contract_check(l);
+    ledger_contract_check(l, false);
     ledger_close(l);
 }
 
