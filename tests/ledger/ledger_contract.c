@@ -312,7 +312,8 @@ static void check_quarantine(struct ledger *l)
     assert_true(view_eq(view_make(seen.key, seen.last.key.len), e.key));
     assert_true(view_eq(view_make(seen.bucket, seen.last.bucket.len), e.bucket));
     assert_true(view_eq(view_make(seen.reason, seen.last.reason.len), e.reason));
-    assert_int_equal(ledger_quarantine_release(l, &e.id), ST_OK);
+    enum status st = ledger_quarantine_release(l, &e.id);
+    assert_true(st == ST_OK || (repeated && st == ST_MISSING));
     assert_int_equal(ledger_lookup(l, &e.id, 1, &progress), ST_OK);
     assert_int_equal(progress, LEDGER_ABSENT);
 
