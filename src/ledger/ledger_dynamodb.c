@@ -26,7 +26,7 @@
 
 enum {
     PK_BYTES = 80,
-    PART_BYTES = 99,
+    PART_BYTES = 82,
     LISTS = 16,
     GET_MAX = 100,   /* keys of a BatchGetItem */
     ROUNDS_MAX = 10, /* of one with unprocessed keys */
@@ -789,8 +789,8 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
         pk_batch('b', &owner, pk);
         if (json_object_get(owners, pk) != NULL)
             continue;
-        json_object_set_new(owners, pk, json_true());
-        bool bad = json_array_append_new(keys, key_of(pk)) != 0;
+        bool bad = json_object_set_new(owners, pk, json_true()) != 0 ||
+                   json_array_append_new(keys, key_of(pk)) != 0;
         pk_batch('m', &owner, pk);
         if (bad || json_array_append_new(keys, key_of(pk)) != 0)
             st = ST_NO_MEMORY;
