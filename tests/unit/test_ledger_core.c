@@ -593,6 +593,177 @@ static void test_clock_is_corrected_by_answers(void **state)
     assert_int_equal(fx.time_ms, now_ms + 40 * MINUTE); /* the marker's minute */
 }
 
+/* The answer a service would give if all went well. */
+static struct protocol_event good(enum protocol_effect_kind kind)
+{
+    static const struct protocol_claim mine[1] = {{.result = CLAIM_MINE}};
+    static const bool kept[1] = {true};
+    static const struct ledger_part parts[1] = {{.count = 8, .tokens = 100}};
+    struct protocol_event ev = event(EVENT_OK);
+    switch (kind) {
+    case EFFECT_CLAIM:
+        ev.kind = EVENT_CLAIMS;
+        ev.claims = mine;
+        break;
+    case EFFECT_LOAD: ev = loaded(BATCH_PREPARED, PART_SENDING); break;
+    case EFFECT_READ:
+        ev.kind = EVENT_READ;
+        ev.kept = kept;
+        ev.parts = parts;
+        ev.n_parts = 1;
+        break;
+    case EFFECT_MARKER: ev = marker_event(3); break;
+    case EFFECT_SIGN:
+        ev.kind = EVENT_SIGNED;
+        ev.date_ms = now_ms;
+        break;
+    case EFFECT_SEND:
+    case EFFECT_SEND_CONTROL: ev.kind = EVENT_ACCEPTED; break;
+    case EFFECT_READ_MARKERS: ev = markers(0, 0, NOW); break;
+    default: break;
+    }
+    return ev;
+}
+
+/* All goes well up to step n, then nothing is answered any more: every run comes to an end, sends
+ * at most what was journaled, and leaves nothing looking counted. */
+static void test_silence_from_any_step_on(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 12; n++)
+        for (int recovering = 0; recovering < 2; recovering++) {
+            enum protocol_effect_kind kind;
+            if (recovering) {
+                protocol_run_init(&run, &config, NULL, 0, 0);
+                struct protocol_event ev = event(EVENT_RECOVER);
+                ev.batch_id = nonce_of(7);
+                kind = step(ev);
+            } else {
+                kind = start(1);
+            }
+            unsigned steps = 0, sends = 0;
+            for (; kind != EFFECT_END && steps < 100; steps++) {
+                bool journaled = steps < n;
+                kind = steps < n ? step(good(kind)) : answer(EVENT_FAILED);
+                sends += kind == EFFECT_SEND;
+                assert_true(kind != EFFECT_SEND || journaled);
+            }
+            assert_true(steps < 100);
+            assert_true(sends <= 1);
+            if (!recovering && run.objects[0].state != OBJECT_COUNTED) {
+                assert_int_not_equal(run.objects[0].state, OBJECT_DUPLICATE);
+                assert_true(run.retry_after_ms > 0 || run.objects[0].state == OBJECT_FAILED);
+            }
+        }
+}
+
+static void test_single_answers_missing(void **state)
+{
+    (void)state;
+    /* a claim whose expected owner has expired: claim as new */
+    start(1);
+    struct protocol_claim c = {CLAIM_OTHER, nonce_of(7), NOW - 60 * MINUTE};
+    claims(&c);
+    step(event(EVENT_BATCH));
+    answer(EVENT_OK);
+    c = (struct protocol_claim){.result = CLAIM_ABSENT};
+    assert_int_equal(claims(&c), EFFECT_CLAIM);
+    struct ledger_nonce none = {{0}};
+    assert_true(ledger_nonce_eq(&run.objects[0].owner, &none));
+
+    /* a look without an answer is repeated, and so is a marker, and done */
+    start(1);
+    c = (struct protocol_claim){CLAIM_OTHER, nonce_of(7), NOW - 60 * MINUTE};
+    claims(&c);
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_LOAD);
+    step(event(EVENT_BATCH));
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_LOAD); /* the tombstone: written or not? */
+
+    until_prepared(1);
+    answer(EVENT_OK);
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_MARKER);
+    sign(1);
+    answer(EVENT_OK);
+    answer(EVENT_ACCEPTED);
+    assert_int_equal(answer(EVENT_OK), EFFECT_DONE);
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_DONE);
+    assert_int_equal(answer(EVENT_OK), EFFECT_END);
+
+    /* the batch is gone when it is read again */
+    until_sending(1);
+    answer(EVENT_ACCEPTED);
+    answer(EVENT_FAILED);
+    assert_int_equal(step(event(EVENT_BATCH)), EFFECT_END);
+    assert_int_equal(run.objects[0].state, OBJECT_RETRY);
+}
+
+/* The journaling of a result had no answer, and turns out to be written: it is tallied. */
+static void test_result_written_without_answer(void **state)
+{
+    (void)state;
+    static const enum ledger_policy policies[] = {POLICY_RESEND, POLICY_DROP};
+    for (size_t i = 0; i < 2; i++) {
+        config.policy = policies[i];
+        until_sending(1);
+        assert_int_equal(answer(EVENT_NO_ANSWER), EFFECT_JOURNAL);
+        struct ledger_part written = fx.part;
+        answer(EVENT_FAILED);
+        struct protocol_event ev = loaded(BATCH_PREPARED, PART_SENDING);
+        record.batch.parts[0] = written;
+        assert_int_equal(step(ev), i == 0 ? EFFECT_MARKER : EFFECT_DONE);
+        assert_int_equal(run.tally.resent, i == 0);
+        assert_int_equal(run.tally.dropped, i == 1);
+        assert_int_equal(run.tally.resent_tokens + run.tally.dropped_tokens, 100);
+    }
+}
+
+static void test_control_without_answer(void **state)
+{
+    (void)state;
+    for (int ours = 0; ours < 2; ours++) {
+        recover(PART_SENDING);
+        step(markers(0, 0, NOW));
+        step(marker_event(5));
+        struct ledger_part written = fx.part;
+        assert_int_equal(answer(EVENT_CONFLICT), EFFECT_LOAD);
+        struct protocol_event ev = loaded(BATCH_PREPARED, PART_SENDING);
+        if (ours)
+            record.batch.parts[0] = written;
+        assert_int_equal(step(ev), ours ? EFFECT_SEND_CONTROL : EFFECT_READ_MARKERS);
+    }
+    recover(PART_SENDING);
+    step(markers(0, 0, NOW));
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_END); /* no control to be had: later */
+    recover(PART_SENDING);
+    assert_int_equal(answer(EVENT_FAILED), EFFECT_END); /* the sink cannot be read: later */
+    assert_int_equal(run.retry_after_ms, MINUTE);
+}
+
+static void test_others_wait_for_the_fence_too(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        config.policy = POLICY_DROP;
+        protocol_run_init(&run, &config, NULL, 0, 0);
+        struct protocol_event ev = event(EVENT_RECOVER);
+        ev.batch_id = nonce_of(7);
+        step(ev);
+        ev = loaded(BATCH_PREPARED, PART_SENDING);
+        /* sent a minute ago; or dated next year by a broken clock: nobody waits for that */
+        record.batch.parts[0].date_ms = ahead ? NOW + 365 * 24 * 60 * MINUTE : NOW - MINUTE;
+        assert_int_equal(step(ev), ahead ? EFFECT_LOAD : EFFECT_END);
+    }
+}
+
+static void test_claim_from_the_future_does_not_block(void **state)
+{
+    (void)state;
+    start(1);
+    struct protocol_claim c = {CLAIM_OTHER, nonce_of(7), NOW + 60 * 24 * 60 * MINUTE};
+    claims(&c);
+    assert_int_equal(step(event(EVENT_BATCH)), EFFECT_ABORT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,6 +789,12 @@ int main(void)
         cmocka_unit_test_setup(test_lost_control_is_replaced, setup),
         cmocka_unit_test_setup(test_stop_begins_nothing, setup),
         cmocka_unit_test_setup(test_clock_is_corrected_by_answers, setup),
+        cmocka_unit_test_setup(test_silence_from_any_step_on, setup),
+        cmocka_unit_test_setup(test_single_answers_missing, setup),
+        cmocka_unit_test_setup(test_result_written_without_answer, setup),
+        cmocka_unit_test_setup(test_control_without_answer, setup),
+        cmocka_unit_test_setup(test_others_wait_for_the_fence_too, setup),
+        cmocka_unit_test_setup(test_claim_from_the_future_does_not_block, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
