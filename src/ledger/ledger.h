@@ -56,6 +56,10 @@ struct ledger_quarantined {
 /* Return false to end the listing. */
 typedef bool ledger_quarantine_fn(void *ctx, const struct ledger_quarantined *entry);
 
+/* Return false to end the listing. */
+typedef bool ledger_batch_fn(void *ctx, const struct ledger_nonce *id,
+                             enum ledger_batch_state state, int64_t prepared_ms);
+
 /* Everything a ledger knows in numbers.  Tokens are those journaled with the parts. */
 struct ledger_statistics {
     bool open_only; /* the kind can only count what is open, and quarantine (DynamoDB) */
@@ -90,6 +94,8 @@ struct ledger_ops {
     enum status (*done)(struct ledger *l, const struct ledger_nonce *batch, int64_t time_ms);
     enum status (*list_open)(struct ledger *l, int64_t prepared_before_ms, struct ledger_nonce *out,
                              size_t max, size_t *n);
+    enum status (*list_batches)(struct ledger *l, int64_t from_ms, int64_t until_ms,
+                                ledger_batch_fn *fn, void *ctx);
     enum status (*lookup)(struct ledger *l, const struct ledger_id *ids, size_t n,
                           enum ledger_progress *out);
     enum status (*marker)(struct ledger *l, int64_t minute, struct ledger_marker *out);
@@ -175,6 +181,19 @@ NODISCARD static inline enum status ledger_list_open(struct ledger *l, int64_t p
     return l->ops->list_open(l, prepared_before_ms, out, max, n);
 }
 
+/*
+ * All prepared or done batches with from_ms <= prepared_ms < until_ms, in no order: for `verify`,
+ * which then loads them and their payloads.  The callback must not call the ledger.  DynamoDB reads
+ * the whole table for it (permission dynamodb:Scan, one read unit for each 4 KB).
+ */
+NODISCARD static inline enum status ledger_list_batches(struct ledger *l, int64_t from_ms,
+                                                        int64_t until_ms, ledger_batch_fn *fn,
+                                                        void *ctx)
+{
+    return l->ops->list_batches(l, from_ms, until_ms, fn, ctx);
+}
+
+/* out[i] says how far the object ids[i] is. */
 NODISCARD static inline enum status ledger_lookup(struct ledger *l, const struct ledger_id *ids,
                                                   size_t n, enum ledger_progress *out)
 {

@@ -11,8 +11,9 @@
  *
  * Everything that changes together sits in one item: all parts of a batch in b#, so that a split is
  * one conditional write and no transaction is needed.  Members and payloads never change and are
- * apart, so that journaling writes less than 1 KB.  Only GetItem, BatchGetItem, PutItem and
- * UpdateItem are used: no index, no Scan, no Delete, and so no permission for them.
+ * apart, so that journaling writes less than 1 KB.  Counting uses GetItem, BatchGetItem, PutItem
+ * and UpdateItem only: no index, no Delete, and so no permission for them.  Scan is for `verify`
+ * alone.
  *
  * A batch is put on the list before it is prepared and taken off after it is done; a crash in
  * between leaves an entry too many, which list_open removes.
@@ -744,6 +745,58 @@ static enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms,
     return st;
 }
 
+/* The batches of one page of a scan; *more becomes false when the callback has had enough. */
+static enum status scan_page(const json_t *page, int64_t from_ms, int64_t until_ms,
+                             ledger_batch_fn *fn, void *ctx, bool *more)
+{
+    size_t i;
+    const json_t *item;
+    const json_t *items = json_object_get(page, "Items");
+    for (i = 0; i < json_array_size(items) && *more; i++) {
+        struct ledger_nonce id;
+        int64_t state, time_ms;
+        item = json_array_get(items, i);
+        const char *pk = json_string_value(json_object_get(json_object_get(item, "pk"), "S"));
+        if (pk == NULL || strncmp(pk, "b#", 2) != 0)
+            continue;
+        if (!unhex(pk + 2, id.bytes, sizeof id.bytes) || !get_n(item, "s", &state) ||
+            !get_n(item, "t", &time_ms) || state < BATCH_ABORTED || state > BATCH_DONE)
+            return ST_BAD_ITEM;
+        if (state != BATCH_ABORTED && time_ms >= from_ms && time_ms < until_ms)
+            *more = fn(ctx, &id, (enum ledger_batch_state)state, time_ms);
+    }
+    return ST_OK;
+}
+
+static enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,
+                                         ledger_batch_fn *fn, void *ctx)
+{
+    struct ledger_dynamodb *l = self(ledger);
+    json_t *start = NULL;
+    bool more = true;
+    enum status st = ST_OK;
+    while (more && st == ST_OK) {
+        json_t *page = NULL;
+        json_t *in = json_pack("{s:s, s:s, s:{s:s}, s:s, s:{s:{s:s}}}", "TableName", l->table,
+                               "ProjectionExpression", "pk, #s, t", "ExpressionAttributeNames",
+                               "#s", "s", "FilterExpression", "begins_with(pk, :b)",
+                               "ExpressionAttributeValues", ":b", "S", "b#");
+        if (in != NULL && start != NULL && json_object_set(in, "ExclusiveStartKey", start) != 0) {
+            json_decref(in);
+            in = NULL;
+        }
+        st = call(l, "Scan", in, &page);
+        if (st == ST_OK)
+            st = scan_page(page, from_ms, until_ms, fn, ctx, &more);
+        json_decref(start);
+        start = json_incref(json_object_get(page, "LastEvaluatedKey"));
+        json_decref(page);
+        more = more && start != NULL;
+    }
+    json_decref(start);
+    return st;
+}
+
 /* ---- lookup ---- */
 
 /* Whether `batch` has `id` as a member, and its state; items holds its b# and m#. */
@@ -1009,6 +1062,7 @@ static const struct ledger_ops DYNAMODB_OPS = {
     .journal = dynamodb_journal,
     .done = dynamodb_done,
     .list_open = dynamodb_list_open,
+    .list_batches = dynamodb_list_batches,
     .lookup = dynamodb_lookup,
     .marker = dynamodb_marker,
     .quarantine_add = dynamodb_quarantine_add,

@@ -261,6 +261,19 @@ static enum status memory_list_open(struct ledger *ledger, int64_t before_ms,
     return unlock(l, ST_OK);
 }
 
+static enum status memory_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,
+                                       ledger_batch_fn *fn, void *ctx)
+{
+    struct ledger_memory *l = lock(ledger);
+    for (size_t i = 0; i < l->locked.n_batches; i++) {
+        const struct ledger_batch *b = &l->locked.batches[i]->record.batch;
+        if (b->state >= BATCH_PREPARED && b->prepared_ms >= from_ms && b->prepared_ms < until_ms &&
+            !fn(ctx, &b->id, (enum ledger_batch_state)b->state, b->prepared_ms))
+            break;
+    }
+    return unlock(l, ST_OK);
+}
+
 static struct quarantine_row *find_quarantined(struct ledger_memory *l, const struct ledger_id *id)
 {
     struct quarantine_row *rows = l->locked.quarantine.rows;
@@ -419,6 +432,7 @@ static const struct ledger_ops MEMORY_OPS = {
     .journal = memory_journal,
     .done = memory_done,
     .list_open = memory_list_open,
+    .list_batches = memory_list_batches,
     .lookup = memory_lookup,
     .marker = memory_marker,
     .quarantine_add = memory_quarantine_add,

@@ -69,6 +69,7 @@ enum sql {
     SQL_BATCH_GET,
     SQL_BATCH_DONE,
     SQL_BATCH_OPEN,
+    SQL_BATCH_RANGE,
     SQL_MEMBER_INSERT,
     SQL_MEMBER_LIST,
     SQL_MEMBER_HAS,
@@ -112,6 +113,8 @@ static const char *const SQL_TEXT[SQL_N] = {
                        " NOT EXISTS (SELECT 1 FROM part WHERE batch = ?1 AND state < 2)",
     [SQL_BATCH_OPEN] = "SELECT id FROM batch WHERE state = 2 AND time_ms < ?1"
                        " ORDER BY time_ms LIMIT ?2",
+    [SQL_BATCH_RANGE] = "SELECT id, state, time_ms FROM batch WHERE state >= 2 AND time_ms >= ?1"
+                        " AND time_ms < ?2",
     [SQL_MEMBER_INSERT] = "INSERT INTO member (batch, object) VALUES (?1, ?2)",
     [SQL_MEMBER_LIST] = "SELECT object FROM member WHERE batch = ?1",
     [SQL_MEMBER_HAS] = "SELECT 1 FROM member WHERE batch = ?1 AND object = ?2",
@@ -597,6 +600,30 @@ static enum status sqlite_list_open(struct ledger *ledger, int64_t before_ms,
     return finish(l, st);
 }
 
+static enum status sqlite_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,
+                                       ledger_batch_fn *fn, void *ctx)
+{
+    struct ledger_sqlite *l = self(ledger);
+    enum status st = begin(l, false);
+    if (st == ST_OK) {
+        sqlite3_stmt *s = statement(l, SQL_BATCH_RANGE);
+        sqlite3_bind_int64(s, 1, from_ms);
+        sqlite3_bind_int64(s, 2, until_ms);
+        bool more = true;
+        while (more && (st = step_row(l, s)) == ST_OK) {
+            struct ledger_nonce id;
+            st = column_bytes(s, 0, id.bytes, sizeof id.bytes);
+            if (st != ST_OK)
+                break;
+            more = fn(ctx, &id, (enum ledger_batch_state)sqlite3_column_int(s, 1),
+                      sqlite3_column_int64(s, 2));
+        }
+        if (st == ST_MISSING)
+            st = ST_OK;
+    }
+    return finish(l, st);
+}
+
 /* Whether a row with this id (and batch) is there. */
 static enum status has_row(struct ledger_sqlite *l, sqlite3_stmt *s, bool *has)
 {
@@ -811,6 +838,7 @@ static const struct ledger_ops SQLITE_OPS = {
     .journal = sqlite_journal,
     .done = sqlite_done,
     .list_open = sqlite_list_open,
+    .list_batches = sqlite_list_batches,
     .lookup = sqlite_lookup,
     .marker = sqlite_marker,
     .quarantine_add = sqlite_quarantine_add,

@@ -355,6 +355,36 @@ static void check_statistics(struct ledger *l)
     assert_int_equal(t.tokens_resent, 20);
 }
 
+static bool see_batch(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
+                      int64_t prepared_ms)
+{
+    struct ledger_nonce first = contract_nonce(11), second = contract_nonce(20);
+    bool is_first = ledger_nonce_eq(id, &first);
+    assert_true(is_first || ledger_nonce_eq(id, &second));
+    assert_int_equal(state, is_first ? BATCH_DONE : BATCH_PREPARED);
+    assert_int_equal(prepared_ms, NOW + (is_first ? 11 : 20));
+    *(unsigned *)ctx += is_first ? 1 : 100;
+    return true;
+}
+
+/* Tombstones are no batches; the range is half open. */
+static void check_list(struct ledger *l)
+{
+    static const struct {
+        int64_t from, until;
+        unsigned seen;
+    } rows[] = {{0, INT64_MAX, 101},
+                {NOW + 11, NOW + 20, 1},
+                {NOW + 12, NOW + 21, 100},
+                {NOW + 12, NOW + 20, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned seen = 0;
+        assert_int_equal(ledger_list_batches(l, rows[i].from, rows[i].until, see_batch, &seen),
+                         ST_OK);
+        assert_int_equal(seen, rows[i].seen);
+    }
+}
+
 void ledger_contract_check(struct ledger *l, bool repeats)
 {
     repeated = repeats;
@@ -365,4 +395,5 @@ void ledger_contract_check(struct ledger *l, bool repeats)
     check_markers(l);
     check_quarantine(l);
     check_statistics(l);
+    check_list(l);
 }

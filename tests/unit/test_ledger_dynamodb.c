@@ -35,6 +35,7 @@
 static struct {
     const char *get, *batch_get, *update, *conflict; /* JSON texts */
     const char *other_get;                           /* for m# and o# */
+    const char *scan, *scan_next;                    /* first and second page */
     long allocations, fail_at;
     bool counting;
 } canned;
@@ -66,6 +67,8 @@ static enum status answer(void *ctx, const char *operation, const json_t *in, js
             pk != NULL && pk[0] != 'b' && canned.other_get != NULL ? canned.other_get : canned.get;
     else if (strcmp(operation, "BatchGetItem") == 0)
         text = canned.batch_get;
+    else if (strcmp(operation, "Scan") == 0)
+        text = json_object_get(in, "ExclusiveStartKey") == NULL ? canned.scan : canned.scan_next;
     else if (canned.conflict != NULL && json_object_get(in, "ConditionExpression") != NULL) {
         text = canned.conflict;
         st = ST_CONFLICT;
@@ -209,6 +212,29 @@ static bool take_entry(void *ctx, const struct ledger_quarantined *e)
     return true;
 }
 
+static bool take_batch(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
+                       int64_t prepared_ms)
+{
+    (void)id;
+    (void)state;
+    *(unsigned *)ctx += (unsigned)prepared_ms;
+    return prepared_ms != 100;
+}
+
+static void test_scan_goes_through_all_pages(void **state)
+{
+    (void)state;
+    unsigned sum = 0;
+    canned.scan = "{\"Items\":[{\"pk\":{\"S\":\"b#" HEX16 "\"},\"s\":{\"N\":\"3\"},\"t\":{\"N\":"
+                  "\"1\"}}],\"LastEvaluatedKey\":{\"pk\":{\"S\":\"x\"}}}";
+    canned.scan_next = "{\"Items\":[{\"pk\":{\"S\":\"b#" HEX16 "\"},\"s\":{\"N\":\"2\"},\"t\":{"
+                       "\"N\":\"2\"}}]}";
+    assert_int_equal(ledger_list_batches(ledger, 0, 10, take_batch, &sum), ST_OK);
+    assert_int_equal(sum, 3);
+    canned.scan_next = "{\"Items\":[{\"pk\":{\"S\":\"b#00\"},\"s\":{\"N\":\"2\"}}]}";
+    assert_int_equal(ledger_list_batches(ledger, 0, 10, take_batch, &sum), ST_BAD_ITEM);
+}
+
 /* Every call once, with whatever the cans hold. */
 static enum status use(unsigned which)
 {
@@ -246,6 +272,7 @@ static enum status use(unsigned which)
         return st;
     case 12: return ledger_quarantine_release(ledger, &id);
     case 13: return ledger_statistics_read(ledger, &t);
+    case 14: return ledger_list_batches(ledger, 0, 10, take_batch, &sum);
     default:
         buf_init(&body, 100);
         st = ledger_payload(ledger, &batch, 0, &body);
@@ -258,7 +285,7 @@ static void test_each_allocation_fails(void **state)
 {
     (void)state;
     unsigned points = 0;
-    for (unsigned which = 0; which <= 14; which++) {
+    for (unsigned which = 0; which <= 15; which++) {
         canned.get = "{\"Item\":{" BATCH "}}";
         if (which == 6)
             canned.get = "{\"Item\":{\"s\":{\"N\":\"2\"},\"t\":{\"N\":\"5\"},\"m\":{\"N\":\"0\"}}}";
@@ -272,6 +299,7 @@ static void test_each_allocation_fails(void **state)
                                  "},{\"pk\":{\"S\":\"b#" HEX16 "\"}," BATCH
                                  "},{\"pk\":{\"S\":\"m#" HEX16 "\"},\"d\":{\"B\":\"" Z32 "\"}}]}}";
         canned.update = "{\"Attributes\":{\"n\":{\"N\":\"3\"}}}";
+        canned.scan = "{\"LastEvaluatedKey\":{\"pk\":{\"S\":\"x\"}}}";
         canned.fail_at = 0;
         canned.counting = true;
         canned.allocations = 0;
@@ -298,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unprocessed_keys_come_to_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_scan_goes_through_all_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_allocation_fails, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
