@@ -71,6 +71,10 @@ struct ledger_statistics {
     int64_t oldest_open_ms; /* 0: none */
 };
 
+/* "resolve", "resend", "drop" or "hold"; ST_USAGE otherwise. */
+NODISCARD enum status ledger_policy_parse(struct view name, enum ledger_policy *out);
+const char *ledger_policy_name(enum ledger_policy policy);
+
 /* Count a batch, or one part, into *t: for the kinds. */
 void ledger_statistics_add(struct ledger_statistics *t, const struct ledger_batch *b);
 void ledger_statistics_add_part(struct ledger_statistics *t, enum ledger_part_state state,

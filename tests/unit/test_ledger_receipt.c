@@ -1,4 +1,4 @@
-/* Identities and the receipt. */
+/* Identities, names and the receipt. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/ledger.h"
 #include "ledger/ledger_id.h"
 #include "ledger/receipt.h"
 
@@ -59,6 +60,19 @@ static void test_identity_is_sha256(void **state)
     assert_int_equal(ledger_identity_parse(VIEW_LIT("path"), &how), ST_OK);
     assert_int_equal(how, IDENTITY_PATH);
     assert_int_equal(ledger_identity_parse(VIEW_LIT("paths"), &how), ST_USAGE);
+}
+
+static void test_policy_names(void **state)
+{
+    (void)state;
+    enum ledger_policy policy;
+    for (int i = POLICY_RESOLVE; i <= POLICY_HOLD; i++) {
+        assert_int_equal(
+            ledger_policy_parse(view_of(ledger_policy_name((enum ledger_policy)i)), &policy),
+            ST_OK);
+        assert_int_equal(policy, i);
+    }
+    assert_int_equal(ledger_policy_parse(VIEW_LIT("Resolve"), &policy), ST_USAGE);
 }
 
 static struct ledger_id number(unsigned n)
@@ -138,6 +152,7 @@ static void test_receipt_carries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_names),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_identity_is_sha256),
         cmocka_unit_test(test_receipt_ignores_order_and_parts),
