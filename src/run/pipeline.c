@@ -11,7 +11,7 @@ enum {
     RING_LENGTH = 4,    /* chunks inflated ahead of a helper */
     /* Below this a helper costs more than it saves. */
     OVERLAP_AFTER_BYTES = 256 * 1024,
-    SPINS = 20000, /* some 100 microseconds, a little more than a chunk takes */
+    SPINS = 2000, /* up to 100 microseconds, about what a chunk takes */
 };
 
 /* Tell the processor that this is a waiting loop. */
