@@ -254,9 +254,12 @@ static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, co
             s->state = STATE_AFTER;
             return q + 1;
         }
-        char *out = s->member >= MEMBER_TEXT && s->member < MEMBER_NUMBER
-                        ? s->field_buffer[s->member - MEMBER_TEXT]
-                        : s->name_buffer;
+        char *out = s->name_buffer;
+        if (s->member >= MEMBER_TEXT && s->member < MEMBER_NUMBER) {
+            /* An earlier value of the same name is replaced, and must not be kept in its place. */
+            scan_store_other(s, true);
+            out = s->field_buffer[s->member - MEMBER_TEXT];
+        }
         json_string_begin(&s->string, out, SCAN_MAX_VALUE);
         s->state = STATE_STRING;
         return p + 1;

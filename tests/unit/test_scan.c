@@ -313,6 +313,10 @@ static const char *const records[] = {
          "\"inputTokenCount\":2,\"cacheReadInputTokenCount\":3},\"input\":{"
          "\"inputTokenCount\":null},\"output\":{\"outputTokenCount\":4},\"output\":5,"
          "\"identity\":{\"arn\":\"x\"},\"identity\":{},\"region\":[\"c\"]}",
+    OPEN "\"region\":\"first-value-of-it\",\"region\":\"another\",\"region\":\"l\\u0061st\","
+         "\"requestMetadata\":{\"team\":\"one of them\",\"team\":\"two\"},\"identity\":{"
+         "\"arn\":\"long-one\"},\"identity\":{\"arn\":\"short\"},\"modelId\":\"one-model\","
+         "\"modelId\":\"two\"}",
     /* metadata, escapes in names and values, broken UTF-8, surrogates */
     OPEN "\"requestMetadata\":{\"t\\u0065am\":\"caf\\u00e9 \\ud83d\\ude00\",\"k\xc3\xa9y\":\""
          "\xff\xf0\x9f\x98\",\"\":\"nameless\",\"other\":\"x\"},\"mod\\u0065lId\":\"\\ud83d\","
@@ -373,16 +377,16 @@ static void values_of_a_record(void **state)
             "0:\n"},
         {2, "R0 0:0 0:0 0:0 0:0 0:0 1:ModelInvocationLog 1:1.0 0: 0: 2: 0: 0: 0: 0: 0: 0: 0: "
             "0:\n"},
-        {3, "R0 0:0 0:0 0:0 0:0 0:0 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 1:\xef\xbf\xbd "
+        {4, "R0 0:0 0:0 0:0 0:0 0:0 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 1:\xef\xbf\xbd "
             "1:ThrottlingException 0: 1:caf\xc3\xa9 \xf0\x9f\x98\x80 1:\xef\xbf\xbd\xef\xbf\xbd "
             "1:nameless\n"},
-        {4, "R0 0:0 0:0 0:0 0:0 0:0 1:ModelInvocationLog 1:1.0 2: 2: 0: 1: 2: 2: 2: 0: 0: 0: "
+        {5, "R0 0:0 0:0 0:0 0:0 0:0 1:ModelInvocationLog 1:1.0 2: 2: 0: 1: 2: 2: 2: 0: 0: 0: "
             "0:\n"},
-        {5, "R0 0:0 1:1 0:0 0:0 1:987 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 0: 0: 0: 0: 0: "
+        {6, "R0 0:0 1:1 0:0 0:0 1:987 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 0: 0: 0: 0: 0: "
             "0:\n"},
-        {6, "R0 0:0 1:1 0:0 0:0 1:2 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 0: 0: 0: 0: 0: "
+        {7, "R0 0:0 1:1 0:0 0:0 1:2 1:ModelInvocationLog 1:1.0 0: 0: 0: 0: 0: 0: 0: 0: 0: 0: "
             "0:\n"},
-        {7, "R1 1:5 0:0 0:0 0:0 0:0 1:ModelInvocationLog 0: 0: 0: 1:r 0: 0: 0: 0: 0: 0: 0: 0:\n"},
+        {8, "R1 1:5 0:0 0:0 0:0 0:0 1:ModelInvocationLog 0: 0: 0: 1:r 0: 0: 0: 0: 0: 0: 0: 0:\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct view text = view_of(records[cases[i].record]);
