@@ -2,7 +2,9 @@
 """Simulated logs through the real binary: the answer the simulator states, and the same bytes for
 any number of jobs, any chunk size, gzip or plain, one object or many.
 
-    simulated.py --binary PATH --simulator PATH
+    simulated.py --binary PATH --simulator PATH [--brief]
+
+--brief is for slow builds: fewer records, the demo and mixed profiles only.
 """
 import argparse
 import json
@@ -21,6 +23,10 @@ SIMULATED = (
     ("none", ("--profile", "none", "--records", "20000")),
     ("chat", ("--profile", "chat", "--records", "1500")),
     ("agent", ("--profile", "agent", "--records", "150")),
+)
+BRIEF = (
+    ("demo", ("--profile", "demo", "--records", "300")),
+    ("mixed", ("--profile", "mixed", "--records", "300")),
 )
 
 
@@ -86,11 +92,12 @@ def main():
     parser = argparse.ArgumentParser(description="Simulated logs through the real binary")
     parser.add_argument("--binary", required=True)
     parser.add_argument("--simulator", required=True)
+    parser.add_argument("--brief", action="store_true")
     args = parser.parse_args()
     args.binary = os.path.abspath(args.binary)
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder:
         checks = Checks(args, folder)
-        for name, options in SIMULATED:
+        for name, options in BRIEF if args.brief else SIMULATED:
             source = os.path.join(folder, name)
             answer = source + ".json"
             subprocess.run([args.simulator, "--out", source, "--expected", answer, *options],

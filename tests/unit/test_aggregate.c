@@ -195,8 +195,8 @@ struct call {
 };
 
 static const struct call calls[] = {
-    {60, "us.anthropic.c", "us-east-1", "us-west-2",
-     "arn:aws:sts::1:assumed-role/App/a", "Converse", "111", "search", 10, 1, INVOCATION_OK},
+    {60, "us.anthropic.c", "us-east-1", "us-west-2", "arn:aws:sts::1:assumed-role/App/a",
+     "Converse", "111", "search", 10, 1, INVOCATION_OK},
     {61, "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.c", "us-east-1", "us-east-1",
      "arn:aws:sts::1:assumed-role/App/b", "Converse", "111", "search", 20, 2, INVOCATION_OK},
     {119, "anthropic.c", "us-east-1", NULL, "arn:aws:iam::1:user/bob", "InvokeModel", "111", NULL,
@@ -205,8 +205,7 @@ static const struct call calls[] = {
     {120, "abcdef123456", "eu-west-1", "eu-north-1", NULL, NULL, NULL, NULL, 1, 1, INVOCATION_OK},
     {120, "abcdef123456", "eu-west-1", "eu-west-1", NULL, NULL, NULL, NULL, 2, 2, INVOCATION_OK},
     {-1, "anthropic.c", "us-east-1", NULL, NULL, NULL, NULL, NULL, 0, 0, INVOCATION_THROTTLED},
-    {180, "anthropic.c", "us-east-1", NULL, NULL, NULL, NULL, NULL, 9, 0,
-     INVOCATION_SERVER_ERROR},
+    {180, "anthropic.c", "us-east-1", NULL, NULL, NULL, NULL, NULL, 9, 0, INVOCATION_SERVER_ERROR},
     {180, "anthropic.c", "us-east-1", NULL, NULL, NULL, NULL, NULL, 0, 0, INVOCATION_CLIENT_ERROR},
 };
 
@@ -264,9 +263,9 @@ static void expect_rows(const struct aggregate *agg, size_t set, const char *wan
     assert_non_null(rows);
     buf_init(&out, 1 << 16);
     for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
-        static const enum metric shown[] = {METRIC_INVOCATIONS, METRIC_INPUT, METRIC_OUTPUT,
-                                            METRIC_TOTAL, METRIC_CLIENT_ERRORS,
-                                            METRIC_SERVER_ERRORS, METRIC_THROTTLES};
+        static const enum metric shown[] = {
+            METRIC_INVOCATIONS,   METRIC_INPUT,         METRIC_OUTPUT,   METRIC_TOTAL,
+            METRIC_CLIENT_ERRORS, METRIC_SERVER_ERRORS, METRIC_THROTTLES};
         struct aggregate_row row;
         aggregate_rows_get(rows, i, &row);
         buf_printf(&out, "%d|", (int)row.time);
@@ -301,9 +300,11 @@ static void rows_of_all_dimensions(void **state)
         agg, 0,
         "-60|InRegion|none|anthropic.c|us-east-1|us-east-1|unknown|unknown|unknown|none|"
         " 0 0 0 0 0 0 1\n"
-        "60|CrossRegion|us.anthropic.c|anthropic.c|us-east-1|us-east-1|111|Converse|role/App|search|"
+        "60|CrossRegion|us.anthropic.c|anthropic.c|us-east-1|us-east-1|111|Converse|role/"
+        "App|search|"
         " 1 20 2 22 0 0 0\n"
-        "60|CrossRegion|us.anthropic.c|anthropic.c|us-east-1|us-west-2|111|Converse|role/App|search|"
+        "60|CrossRegion|us.anthropic.c|anthropic.c|us-east-1|us-west-2|111|Converse|role/"
+        "App|search|"
         " 1 10 1 11 0 0 0\n"
         "60|InRegion|none|anthropic.c|us-east-1|us-east-1|111|InvokeModel|user/bob|none|"
         " 1 5 0 5 0 0 0\n"
@@ -487,17 +488,25 @@ static void buckets(void **state)
     static const struct {
         int64_t interval, time, begin;
     } cases[] = {
-        {60, 0, 0},         {60, 59, 0},          {60, 60, 60},
-        {60, -1, -60},      {60, -60, -60},       {60, -61, -120},
-        {300, 299, 0},      {3600, 7199, 3600},   {86400, 1793529067, 1793491200},
-        {0, 1793529067, 0}, {0, -5, 0},           {86400, -62167219200, -62167219200},
+        {60, 0, 0},
+        {60, 59, 0},
+        {60, 60, 60},
+        {60, -1, -60},
+        {60, -60, -60},
+        {60, -61, -120},
+        {300, 299, 0},
+        {3600, 7199, 3600},
+        {86400, 1793529067, 1793491200},
+        {0, 1793529067, 0},
+        {0, -5, 0},
+        {86400, -62167219200, -62167219200},
         {1, 253402300799, 253402300799},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct aggregate *agg = new_aggregate("ModelId", NULL, cases[i].interval);
-        struct call call = {cases[i].time, "a.b", "r", NULL, NULL, NULL, NULL, NULL, 1, 0,
-                            INVOCATION_OK};
+        struct call call = {cases[i].time, "a.b", "r", NULL, NULL,         NULL,
+                            NULL,          NULL,  1,   0,    INVOCATION_OK};
         add_call(agg, &call);
         aggregate_commit(agg);
         struct aggregate_rows *rows = aggregate_rows_new(agg, 0);
@@ -516,7 +525,8 @@ static void bytewise_order(void **state)
     struct aggregate *agg = new_aggregate("SourceRegion", NULL, 0);
     static const char *const regions[] = {"b", "a", "\xc3\xa9", "B", "ab", "a ", "Z", "\x7f"};
     for (size_t i = 0; i < COUNT_OF(regions); i++) {
-        struct call call = {0, "m.m", regions[i], NULL, NULL, NULL, NULL, NULL, 1, 0, INVOCATION_OK};
+        struct call call = {0,    "m.m", regions[i], NULL, NULL,         NULL,
+                            NULL, NULL,  1,          0,    INVOCATION_OK};
         add_call(agg, &call);
     }
     aggregate_commit(agg);

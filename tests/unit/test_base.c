@@ -50,12 +50,9 @@ static void view_searches(void **state)
         struct view text, needle;
         size_t first, last;
     } cases[] = {
-        {TEXT("a/b/c"), TEXT("/"), 1, 3},
-        {TEXT("abab"), TEXT("ab"), 0, 2},
-        {TEXT("aaa"), TEXT("aa"), 0, 1},
-        {TEXT("abc"), TEXT("abcd"), SIZE_MAX, SIZE_MAX},
-        {TEXT(""), TEXT("a"), SIZE_MAX, SIZE_MAX},
-        {TEXT("a\0b"), TEXT("\0b"), 1, 1},
+        {TEXT("a/b/c"), TEXT("/"), 1, 3},          {TEXT("abab"), TEXT("ab"), 0, 2},
+        {TEXT("aaa"), TEXT("aa"), 0, 1},           {TEXT("abc"), TEXT("abcd"), SIZE_MAX, SIZE_MAX},
+        {TEXT(""), TEXT("a"), SIZE_MAX, SIZE_MAX}, {TEXT("a\0b"), TEXT("\0b"), 1, 1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -73,9 +70,8 @@ static void view_parts(void **state)
         struct view text;
         const char *parts; /* each followed by | */
     } cases[] = {
-        {TEXT("a,b"), "a|b|"}, {TEXT("a,,b"), "a||b|"}, {TEXT("a,"), "a||"},
-        {TEXT(",a"), "|a|"},   {TEXT("a"), "a|"},       {TEXT(""), "|"},
-        {TEXT(","), "||"},     {{NULL, 0}, ""},
+        {TEXT("a,b"), "a|b|"}, {TEXT("a,,b"), "a||b|"}, {TEXT("a,"), "a||"}, {TEXT(",a"), "|a|"},
+        {TEXT("a"), "a|"},     {TEXT(""), "|"},         {TEXT(","), "||"},   {{NULL, 0}, ""},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -214,14 +210,20 @@ static void utf8_characters(void **state)
         {TEXT("\xc0\x80"), UTF8_INVALID, 1},
         {TEXT("\xc1\xbf"), UTF8_INVALID, 1},
         {TEXT("\xc2"), UTF8_INVALID, 1},
-        {TEXT("\xc2" "A"), UTF8_INVALID, 1},
+        {TEXT("\xc2"
+              "A"),
+         UTF8_INVALID, 1},
         {TEXT("\xe0\x9f\x80"), UTF8_INVALID, 1},
         {TEXT("\xe0\xa0"), UTF8_INVALID, 2},
-        {TEXT("\xe1\x80" "A"), UTF8_INVALID, 2},
+        {TEXT("\xe1\x80"
+              "A"),
+         UTF8_INVALID, 2},
         {TEXT("\xed\xa0\x80"), UTF8_INVALID, 1}, /* a surrogate */
         {TEXT("\xf0\x8f\xbf\xbf"), UTF8_INVALID, 1},
         {TEXT("\xf0\x90\x80"), UTF8_INVALID, 3},
-        {TEXT("\xf1\x80\x80" "A"), UTF8_INVALID, 3},
+        {TEXT("\xf1\x80\x80"
+              "A"),
+         UTF8_INVALID, 3},
         {TEXT("\xf4\x90\x80\x80"), UTF8_INVALID, 1},
         {TEXT("\xf5\x80\x80\x80"), UTF8_INVALID, 1},
         {TEXT("\xff"), UTF8_INVALID, 1},
@@ -292,10 +294,15 @@ static void json_strings(void **state)
         {TEXT("\x1b[31m\x7f"), TEXT("\"\\u001b[31m\\u007f\"")},
         {TEXT("\xc2\x9b\xc2\xa0"), TEXT("\"\\u009b\xc2\xa0\"")},
         {TEXT("\xe2\x80\xa8\xe2\x80\xa9"), TEXT("\"\\u2028\\u2029\"")},
-        {TEXT("\xe2\x80\xae" "a\xe2\x81\xa6"), TEXT("\"\\u202ea\\u2066\"")},
+        {TEXT("\xe2\x80\xae"
+              "a\xe2\x81\xa6"),
+         TEXT("\"\\u202ea\\u2066\"")},
         {TEXT("\xe2\x80\x8e\xd8\x9c"), TEXT("\"\\u200e\\u061c\"")},
         {TEXT("caf\xc3\xa9 \xf0\x9f\x98\x80"), TEXT("\"caf\xc3\xa9 \xf0\x9f\x98\x80\"")},
-        {TEXT("\xff" "a\xe2\x82"), TEXT("\"\xef\xbf\xbd" "a\xef\xbf\xbd\"")},
+        {TEXT("\xff"
+              "a\xe2\x82"),
+         TEXT("\"\xef\xbf\xbd"
+              "a\xef\xbf\xbd\"")},
         {TEXT("</script>"), TEXT("\"</script>\"")},
     };
     (void)state;
@@ -345,10 +352,17 @@ static void suggestions(void **state)
     static const struct {
         const char *word, *wanted;
     } cases[] = {
-        {"agregate", "aggregate"}, {"AGGREGATE", "aggregate"}, {"aggregat", "aggregate"},
-        {"worker", "worker"},      {"wroker", "worker"},       {"Modelid", "ModelId"},
-        {"zzzzzz", NULL},          {"", NULL},                 {"serves", "serve"},
-        {"1d", "1h"},              {"x", NULL},
+        {"agregate", "aggregate"},
+        {"AGGREGATE", "aggregate"},
+        {"aggregat", "aggregate"},
+        {"worker", "worker"},
+        {"wroker", "worker"},
+        {"Modelid", "ModelId"},
+        {"zzzzzz", NULL},
+        {"", NULL},
+        {"serves", "serve"},
+        {"1d", "1h"},
+        {"x", NULL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -380,11 +394,11 @@ static void errors_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(view_comparisons), cmocka_unit_test(view_searches),
-        cmocka_unit_test(view_parts),       cmocka_unit_test(view_numbers),
-        cmocka_unit_test(buf_grows),        cmocka_unit_test(buf_ceiling),
-        cmocka_unit_test(utf8_characters),  cmocka_unit_test(utf8_all_scalar_values),
-        cmocka_unit_test(utf8_cuts),        cmocka_unit_test(json_strings),
+        cmocka_unit_test(view_comparisons),  cmocka_unit_test(view_searches),
+        cmocka_unit_test(view_parts),        cmocka_unit_test(view_numbers),
+        cmocka_unit_test(buf_grows),         cmocka_unit_test(buf_ceiling),
+        cmocka_unit_test(utf8_characters),   cmocka_unit_test(utf8_all_scalar_values),
+        cmocka_unit_test(utf8_cuts),         cmocka_unit_test(json_strings),
         cmocka_unit_test(json_wide_numbers), cmocka_unit_test(suggestions),
         cmocka_unit_test(errors_are_cut),
     };

@@ -360,8 +360,17 @@ static void every_flipped_bit(void **state)
 static void plain_content(void **state)
 {
     static const struct view cases[] = {
-        TEXT(""), TEXT("x"), TEXT("\x1f"), TEXT("\x1f\x8c"), TEXT("\x8b\x1f"), TEXT("{}\n{}\n"),
-        TEXT("\x1f" "x\x8b"), TEXT("\0\0\0"), TEXT("PK\3\4"), TEXT("0123456789"),
+        TEXT(""),
+        TEXT("x"),
+        TEXT("\x1f"),
+        TEXT("\x1f\x8c"),
+        TEXT("\x8b\x1f"),
+        TEXT("{}\n{}\n"),
+        TEXT("\x1f"
+             "x\x8b"),
+        TEXT("\0\0\0"),
+        TEXT("PK\3\4"),
+        TEXT("0123456789"),
     };
     (void)state;
     struct content *content = content_new();
@@ -403,7 +412,8 @@ static void ceiling(void **state)
     content_free(content);
 }
 
-/* A stream's own fault comes through as it is, wherever it happens; then the next object is fine. */
+/* A stream's own fault comes through as it is, wherever it happens; then the next object is fine.
+ */
 static void lost_streams(void **state)
 {
     (void)state;

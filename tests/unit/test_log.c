@@ -44,8 +44,8 @@ static void levels(void **state)
         enum status status;
         enum log_level level;
     } cases[] = {
-        {"DEBUG", ST_OK, LOG_DEBUG}, {"info", ST_OK, LOG_INFO},  {"Warn", ST_OK, LOG_WARN},
-        {"ERROR", ST_OK, LOG_ERROR}, {"", ST_USAGE, LOG_OFF},    {"WARNING", ST_USAGE, LOG_OFF},
+        {"DEBUG", ST_OK, LOG_DEBUG}, {"info", ST_OK, LOG_INFO},    {"Warn", ST_OK, LOG_WARN},
+        {"ERROR", ST_OK, LOG_ERROR}, {"", ST_USAGE, LOG_OFF},      {"WARNING", ST_USAGE, LOG_OFF},
         {"OFF", ST_USAGE, LOG_OFF},  {"INFO ", ST_USAGE, LOG_OFF},
     };
     (void)state;
@@ -76,10 +76,14 @@ static const struct {
     {TEXT("x\nERROR forged object=y"), TEXT("\"x\\nERROR forged object=y\"")},
     {TEXT("x\r\n"), TEXT("\"x\\r\\n\"")},
     {TEXT("\x1b[2J\x1b]0;title\x07"), TEXT("\"\\u001b[2J\\u001b]0;title\\u0007\"")},
-    {TEXT("\xc2\x9b" "31m"), TEXT("\"\\u009b31m\"")},
+    {TEXT("\xc2\x9b"
+          "31m"),
+     TEXT("\"\\u009b31m\"")},
     {TEXT("a\0b"), TEXT("\"a\\u0000b\"")},
     {TEXT("\x7f"), TEXT("\"\\u007f\"")},
-    {TEXT("\xe2\x80\xae" "gpj.exe"), TEXT("\"\\u202egpj.exe\"")},
+    {TEXT("\xe2\x80\xae"
+          "gpj.exe"),
+     TEXT("\"\\u202egpj.exe\"")},
     {TEXT("\xe2\x80\xa8"), TEXT("\"\\u2028\"")},
     {TEXT("\xff\xfe"), TEXT("\"\xef\xbf\xbd\xef\xbf\xbd\"")},
     {TEXT("caf\xc3\xa9"), TEXT("\"caf\xc3\xa9\"")},
@@ -93,7 +97,8 @@ static void text_lines_cannot_be_forged(void **state)
         char wanted[256];
         LOG_EVENT(LOG_WARN, "text skipped", log_view("object", values[i].value),
                   log_u64("offset", 12), log_cstr("reason", "malformed"));
-        snprintf(wanted, sizeof(wanted), "WARN  text skipped object=%.*s offset=12 reason=malformed\n",
+        snprintf(wanted, sizeof(wanted),
+                 "WARN  text skipped object=%.*s offset=12 reason=malformed\n",
                  (int)values[i].text.len, values[i].text.ptr);
         expect_view(i, logged(), view_of(wanted));
     }
@@ -112,7 +117,8 @@ static void json_lines_are_json(void **state)
                   log_u64("n", UINT64_MAX / 2));
         struct view line = logged();
         assert_int_equal(view_find_char(line, '\n'), line.len - 1);
-        json_t *json = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        json_t *json =
+            json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
         if (json == NULL)
             fail_row(i, "no JSON: %.*s", (int)line.len, line.ptr);
         assert_string_equal(json_string_value(json_object_get(json, "level")), "INFO");
@@ -170,8 +176,11 @@ static void colour_and_hook(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOG_TEST(levels),      LOG_TEST(text_lines_cannot_be_forged), LOG_TEST(json_lines_are_json),
-        LOG_TEST(long_values), LOG_TEST(colour_and_hook),
+        LOG_TEST(levels),
+        LOG_TEST(text_lines_cannot_be_forged),
+        LOG_TEST(json_lines_are_json),
+        LOG_TEST(long_values),
+        LOG_TEST(colour_and_hook),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

@@ -147,9 +147,9 @@ static void vendors(void **state)
 {
     (void)state;
     static const char *const known[] = {
-        "ai21",    "amazon", "anthropic",  "cohere",     "deepseek", "google",    "luma",
-        "meta",    "minimax", "mistral",   "moonshot",   "moonshotai", "nvidia",  "openai",
-        "qwen",    "stability", "twelvelabs", "writer",  "xai",      "zai"};
+        "ai21", "amazon",    "anthropic",  "cohere",   "deepseek",   "google", "luma",
+        "meta", "minimax",   "mistral",    "moonshot", "moonshotai", "nvidia", "openai",
+        "qwen", "stability", "twelvelabs", "writer",   "xai",        "zai"};
     static const char *const others[] = {"", "us", "Amazon", "amazo", "amazonx", "global"};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         expect_u64(i, "vendor", model_id_is_vendor(view_of(known[i])), true);

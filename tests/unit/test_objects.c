@@ -176,7 +176,8 @@ static void listings(void **state)
          "duplicate in/a 3\nduplicate in/deep/b 2\nduplicate in/deep/er/c\n\xff 1\n"
          "found in/a 3 named\nfound in/deep/b 2\nfound in/deep/er/c\n\xff 1\n"},
         {{"in", "in/deep/b"},
-         "duplicate in/deep/b 2 named\nfound in/a 3\nfound in/deep/b 2\nfound in/deep/er/c\n\xff 1\n"},
+         "duplicate in/deep/b 2 named\nfound in/a 3\nfound in/deep/b 2\nfound in/deep/er/c\n\xff "
+         "1\n"},
         {{"-", "-"}, "duplicate - 0 named\nfound - 0 named\n"},
         {{"nowhere", "nowhere", "in/empty", "in/a"},
          "failed nowhere 0: cannot be opened: No such file or directory\n"
@@ -282,12 +283,8 @@ static void reading(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys),
-        IN_FOLDER(listings),
-        IN_FOLDER(listing_stops_when_told),
-        IN_FOLDER(deep_folders),
-        IN_FOLDER(opening),
-        IN_FOLDER(reading),
+        cmocka_unit_test(keys),  IN_FOLDER(listings), IN_FOLDER(listing_stops_when_told),
+        IN_FOLDER(deep_folders), IN_FOLDER(opening),  IN_FOLDER(reading),
     };
     return cmocka_run_group_tests_name("objects", tests, NULL, NULL);
 }

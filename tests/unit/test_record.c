@@ -74,8 +74,8 @@ static void principals(void **state)
 static void long_principals(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"role/", "user/", "assumed-role/", "federated-user/",
-                                        "other/", ""};
+    static const char *const kinds[] = {"role/",           "user/",  "assumed-role/",
+                                        "federated-user/", "other/", ""};
     static char arn[8000];
     char out[SCAN_MAX_VALUE];
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {

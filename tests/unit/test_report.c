@@ -89,27 +89,28 @@ static void json(void **state)
     (void)state;
     struct aggregate *agg = make("InferenceProfileType,ModelId", 0, calls, COUNT_OF(calls));
     struct report report = report_of(agg);
-    expect(report_write_json, &report,
-           "{\"schema\":\"bedrock-metrics/aggregate/1\",\n"
-           "\"by\":[\"InferenceProfileType\",\"ModelId\"],\"interval\":\"all\",\n"
-           "\"rows\":[\n"
-           "{\"InferenceProfileType\":\"CrossRegion\",\"ModelId\":\"anthropic.claude-sonnet-4-6\","
-           "\"Invocations\":2,\"InputTokenCount\":1234570,\"OutputTokenCount\":93,"
-           "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,"
-           "\"TotalTokenCount\":1234663,\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,"
-           "\"InvocationThrottles\":0},\n"
-           "{\"InferenceProfileType\":\"InRegion\",\"ModelId\":\"amazon.nova-lite-v1:0\","
-           "\"Invocations\":1,\"InputTokenCount\":10,\"OutputTokenCount\":20,"
-           "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,\"TotalTokenCount\":30,"
-           "\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,\"InvocationThrottles\":1}],\n"
-           "\"totals\":{\"Invocations\":3,\"InputTokenCount\":1234580,\"OutputTokenCount\":113,"
-           "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,"
-           "\"TotalTokenCount\":1234693,\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,"
-           "\"InvocationThrottles\":1},\n"
-           "\"objects\":{\"found\":3,\"counted\":1,\"duplicate\":0,\"failed\":1,"
-           "\"skipped\":{\"offloaded_body\":1}},\n"
-           "\"records\":{\"found\":6,\"counted\":4,\"skipped\":{\"invalid\":2}},\n"
-           "\"bytes\":{\"read\":1000,\"inflated\":5000}}\n");
+    expect(
+        report_write_json, &report,
+        "{\"schema\":\"bedrock-metrics/aggregate/1\",\n"
+        "\"by\":[\"InferenceProfileType\",\"ModelId\"],\"interval\":\"all\",\n"
+        "\"rows\":[\n"
+        "{\"InferenceProfileType\":\"CrossRegion\",\"ModelId\":\"anthropic.claude-sonnet-4-6\","
+        "\"Invocations\":2,\"InputTokenCount\":1234570,\"OutputTokenCount\":93,"
+        "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,"
+        "\"TotalTokenCount\":1234663,\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,"
+        "\"InvocationThrottles\":0},\n"
+        "{\"InferenceProfileType\":\"InRegion\",\"ModelId\":\"amazon.nova-lite-v1:0\","
+        "\"Invocations\":1,\"InputTokenCount\":10,\"OutputTokenCount\":20,"
+        "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,\"TotalTokenCount\":30,"
+        "\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,\"InvocationThrottles\":1}],\n"
+        "\"totals\":{\"Invocations\":3,\"InputTokenCount\":1234580,\"OutputTokenCount\":113,"
+        "\"CacheReadInputTokenCount\":0,\"CacheWriteInputTokenCount\":0,"
+        "\"TotalTokenCount\":1234693,\"InvocationClientErrors\":0,\"InvocationServerErrors\":0,"
+        "\"InvocationThrottles\":1},\n"
+        "\"objects\":{\"found\":3,\"counted\":1,\"duplicate\":0,\"failed\":1,"
+        "\"skipped\":{\"offloaded_body\":1}},\n"
+        "\"records\":{\"found\":6,\"counted\":4,\"skipped\":{\"invalid\":2}},\n"
+        "\"bytes\":{\"read\":1000,\"inflated\":5000}}\n");
     aggregate_free(agg);
 }
 
@@ -150,8 +151,10 @@ static void openmetrics_series(void **state)
 {
     (void)state;
     static const struct call mixed[] = {
-        {60, "b.b", "r", 1, 0, INVOCATION_OK}, {0, "b.b", "r", 2, 0, INVOCATION_OK},
-        {60, "a.a", "r", 3, 0, INVOCATION_OK}, {0, "a.a", "r", 4, 0, INVOCATION_OK},
+        {60, "b.b", "r", 1, 0, INVOCATION_OK},
+        {0, "b.b", "r", 2, 0, INVOCATION_OK},
+        {60, "a.a", "r", 3, 0, INVOCATION_OK},
+        {0, "a.a", "r", 4, 0, INVOCATION_OK},
     };
     struct aggregate *agg = make("ModelId", 60, mixed, COUNT_OF(mixed));
     struct report report = report_of(agg);
@@ -169,13 +172,14 @@ static void openmetrics_names(void **state)
 {
     static const struct {
         struct view name, wanted;
-    } names[] = {
-        {TEXT("InputTokenCount"), TEXT("input_token_count")},
-        {TEXT("ModelId"), TEXT("model_id")},
-        {TEXT("Metadata:team"), TEXT("metadata_team")},
-        {TEXT("Metadata:cost center"), TEXT("metadata_cost_center")},
-        {TEXT("Metadata:K\xc3\xa9y\n\"}"), TEXT("metadata_k__y___")},
-    },
+    } names[] =
+        {
+            {TEXT("InputTokenCount"), TEXT("input_token_count")},
+            {TEXT("ModelId"), TEXT("model_id")},
+            {TEXT("Metadata:team"), TEXT("metadata_team")},
+            {TEXT("Metadata:cost center"), TEXT("metadata_cost_center")},
+            {TEXT("Metadata:K\xc3\xa9y\n\"}"), TEXT("metadata_k__y___")},
+        },
       values[] = {
           {TEXT("plain"), TEXT("plain")},
           {TEXT("a\\b\"c\nd"), TEXT("a\\\\b\\\"c\\nd")},
@@ -203,8 +207,8 @@ static void table(void **state)
     struct aggregate *agg = make("ModelId", 0, calls, COUNT_OF(calls));
     struct report report = report_of(agg);
     char *text = written(report_write_table, &report);
-    static const char *const wanted[] = {"ModelId", "1,234,570", "1,234,663", "Total", "100.0%",
-                                         "anthropic.claude-sonnet-4-6"};
+    static const char *const wanted[] = {"ModelId", "1,234,570", "1,234,663",
+                                         "Total",   "100.0%",    "anthropic.claude-sonnet-4-6"};
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
         if (strstr(text, wanted[i]) == NULL)
             fail_row(i, "no %s in\n%s", wanted[i], text);
@@ -267,7 +271,9 @@ static void hostile_values(void **state)
     static const struct {
         writer_fn *writer;
         size_t lines; /* exactly so many line feeds */
-    } cases[] = {{report_write_json, 12}, {report_write_csv, 8}, {report_write_table, 9},
+    } cases[] = {{report_write_json, 12},
+                 {report_write_csv, 8},
+                 {report_write_table, 9},
                  {report_write_openmetrics, 8}};
     struct aggregate *agg = make("SourceRegion", 0, hostile, COUNT_OF(hostile));
     struct report report = report_of(agg);

@@ -4,8 +4,7 @@
 #include "base/rfc3339.h"
 #include "run/interval.h"
 
-#define BAD                                                                                        \
-    ST_BAD_ITEM, 0, 0
+#define BAD ST_BAD_ITEM, 0, 0
 
 static void date_times(void **state)
 {
@@ -87,8 +86,8 @@ static void every_prefix_is_refused(void **state)
     struct guarded page = guarded_new(64);
     struct instant out;
     for (size_t n = 0; n < sizeof(whole) - 1; n++)
-        expect_status(
-            n, rfc3339_parse(view_make(guarded_copy(&page, whole, n), n), &out), ST_BAD_ITEM);
+        expect_status(n, rfc3339_parse(view_make(guarded_copy(&page, whole, n), n), &out),
+                      ST_BAD_ITEM);
     guarded_free(&page);
 }
 
@@ -144,8 +143,8 @@ static void dates(void **state)
     struct instant out;
     assert_int_equal(rfc3339_parse_date(VIEW_LIT("2026-11-01"), &out), ST_OK);
     assert_int_equal(out.seconds, 1793491200);
-    static const char *const bad[] = {"", "2026-11-1", "2026-11-01T", "2026-02-30", "20261101",
-                                      "2026/11/01", "2026-11-011"};
+    static const char *const bad[] = {"",         "2026-11-1",  "2026-11-01T", "2026-02-30",
+                                      "20261101", "2026/11/01", "2026-11-011"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         expect_status(i, rfc3339_parse_date(view_of(bad[i]), &out), ST_BAD_ITEM);
     assert_true(instant_compare((struct instant){1, 0}, (struct instant){0, 9}) > 0);
@@ -200,8 +199,8 @@ static void intervals(void **state)
         enum status status;
         int64_t seconds;
     } cases[] = {
-        {"1m", ST_OK, 60},   {"5m", ST_OK, 300},  {"1h", ST_OK, 3600}, {"1d", ST_OK, 86400},
-        {"all", ST_OK, 0},   {"", ST_USAGE, 0},   {"2m", ST_USAGE, 0}, {"60", ST_USAGE, 0},
+        {"1m", ST_OK, 60},   {"5m", ST_OK, 300},   {"1h", ST_OK, 3600},  {"1d", ST_OK, 86400},
+        {"all", ST_OK, 0},   {"", ST_USAGE, 0},    {"2m", ST_USAGE, 0},  {"60", ST_USAGE, 0},
         {"1M", ST_USAGE, 0}, {"ALL", ST_USAGE, 0}, {"1m ", ST_USAGE, 0},
     };
     (void)state;

@@ -70,11 +70,14 @@ static void booleans(void **state)
         enum status status;
         bool otherwise, wanted;
     } cases[] = {
-        {NULL, ST_OK, true, true},      {"", ST_OK, true, true},    {NULL, ST_OK, false, false},
-        {"true", ST_OK, false, true},   {"TRUE", ST_OK, false, true}, {"1", ST_OK, false, true},
-        {"Yes", ST_OK, false, true},    {"on", ST_OK, false, true},  {"false", ST_OK, true, false},
-        {"0", ST_OK, true, false},      {"no", ST_OK, true, false},  {"OFF", ST_OK, true, false},
-        {"2", ST_USAGE, true, true},    {"true ", ST_USAGE, true, true}, {"y", ST_USAGE, true, true},
+        {NULL, ST_OK, true, true},     {"", ST_OK, true, true},
+        {NULL, ST_OK, false, false},   {"true", ST_OK, false, true},
+        {"TRUE", ST_OK, false, true},  {"1", ST_OK, false, true},
+        {"Yes", ST_OK, false, true},   {"on", ST_OK, false, true},
+        {"false", ST_OK, true, false}, {"0", ST_OK, true, false},
+        {"no", ST_OK, true, false},    {"OFF", ST_OK, true, false},
+        {"2", ST_USAGE, true, true},   {"true ", ST_USAGE, true, true},
+        {"y", ST_USAGE, true, true},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -99,9 +102,18 @@ static void numbers(void **state)
         enum status status;
         uint64_t wanted;
     } cases[] = {
-        {NULL, ST_OK, 7},    {"", ST_OK, 7},       {"5", ST_OK, 5},      {"10", ST_OK, 10},
-        {"4", ST_USAGE, 0},  {"11", ST_USAGE, 0},  {"-5", ST_USAGE, 0},  {"5.0", ST_USAGE, 0},
-        {"5x", ST_USAGE, 0}, {" 5", ST_USAGE, 0},  {"0x5", ST_USAGE, 0}, {"five", ST_USAGE, 0},
+        {NULL, ST_OK, 7},
+        {"", ST_OK, 7},
+        {"5", ST_OK, 5},
+        {"10", ST_OK, 10},
+        {"4", ST_USAGE, 0},
+        {"11", ST_USAGE, 0},
+        {"-5", ST_USAGE, 0},
+        {"5.0", ST_USAGE, 0},
+        {"5x", ST_USAGE, 0},
+        {" 5", ST_USAGE, 0},
+        {"0x5", ST_USAGE, 0},
+        {"five", ST_USAGE, 0},
         {"99999999999999999999", ST_USAGE, 0},
     };
     (void)state;
@@ -131,7 +143,8 @@ static void chosen_metrics(void **state)
         {"Invocations", ST_OK, METRIC_BIT(METRIC_INVOCATIONS), ""},
         {"InputTokenCount , OutputTokenCount", ST_OK,
          METRIC_BIT(METRIC_INPUT) | METRIC_BIT(METRIC_OUTPUT), ""},
-        {"InputTokens", ST_USAGE, 0, "unknown metric \"InputTokens\", did you mean InputTokenCount"},
+        {"InputTokens", ST_USAGE, 0,
+         "unknown metric \"InputTokens\", did you mean InputTokenCount"},
         {"Invocations,", ST_USAGE, 0, "unknown metric \"\""},
         {"qqqq", ST_USAGE, 0, "unknown metric \"qqqq\""},
     };
@@ -207,7 +220,7 @@ static void env_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tallies), cmocka_unit_test(balance_lines), cmocka_unit_test(booleans),
+        cmocka_unit_test(tallies), cmocka_unit_test(balance_lines),  cmocka_unit_test(booleans),
         cmocka_unit_test(numbers), cmocka_unit_test(chosen_metrics), cmocka_unit_test(env_files),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
