@@ -28,11 +28,11 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
         -Wmissing-prototypes -Wformat=2 -Wcast-qual -Wundef -Wvla -Wimplicit-fallthrough
 WERROR ?= -Werror
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -U_FORTIFY_SOURCE \
-          -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero \
+          -D_FORTIFY_SOURCE=2 \
           $(if $(filter x86_64,$(ARCH)),-fcf-protection=full) \
           $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT_release := -O2 $(HARDEN)
+OPT_release := -O2 -flto=auto $(HARDEN)
 OPT_clang := $(OPT_release)
 OPT_arm64 := $(OPT_release)
 OPT_asan := -O1 $(SANITIZE_asan)

@@ -6,7 +6,8 @@
 APT_BUILD := gcc make pkg-config libisal-dev libjansson-dev zlib1g-dev libsqlite3-dev \
              libcurl4-openssl-dev libssl-dev libmicrohttpd-dev
 APT_TEST := libcmocka-dev python3
-PACKAGES := libisal jansson zlib sqlite3 libcurl libcrypto libmicrohttpd
+# libcurl and libmicrohttpd are loaded when they are needed (src/aws/curl_library.h).
+PACKAGES := libisal jansson zlib sqlite3 libcrypto
 PKG_CONFIG ?= pkg-config
 PKG_CONFIG_arm64 := aarch64-linux-gnu-pkg-config
 ifneq ($(PKG_CONFIG_$(VARIANT)),)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 /* Where an entry stands: a profile ([default], [profile x], [x]) or a [services x] section. */
 enum section { SECTION_NONE, SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER };
 
@@ -216,6 +218,9 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         st = error_set(err, ST_IO, "%s is not a regular file", path);
+    else if (kind == AWS_INI_CREDENTIALS && (info.st_mode & 077) != 0)
+        LOG_EVENT(LOG_WARN, "credentials file can be read by others; chmod 600 it",
+                  log_cstr("file", path));
     while (!st) {
         char *room = buf_reserve(&content, 4096);
         if (room == NULL) {

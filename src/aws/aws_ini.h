@@ -24,7 +24,8 @@ void aws_ini_free(struct aws_ini *ini);
 NODISCARD enum status aws_ini_add(struct aws_ini *ini, enum aws_ini_kind kind, struct view text,
                                   struct error *err);
 
-/* The same from disk; a file that is not there adds nothing.  ST_IO, ST_TOO_BIG. */
+/* The same from disk; a file that is not there adds nothing, a credentials file open to others is
+ * warned about.  ST_IO, ST_TOO_BIG. */
 NODISCARD enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind,
                                        const char *path, struct error *err);
 

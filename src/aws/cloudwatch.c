@@ -130,6 +130,11 @@ static enum status judge(enum status st, const struct aws_answer *a)
         /* Refused: the head alone says so, even if the rest of the answer was cut. */
         if (http == 413)
             return ST_TOO_BIG;
+        /* A server's own trouble under a client's status: not documented, so not taken as proof. */
+        if (!a->throttled &&
+            (strncmp(a->code, "Internal", 8) == 0 || strncmp(a->code, "RequestTimeout", 14) == 0 ||
+             strcmp(a->code, "ServiceUnavailable") == 0))
+            return ST_IN_DOUBT;
         if (st == ST_RETRY || st == ST_DENIED)
             return st;
         if (http == 401 || http == 403)

@@ -1,9 +1,10 @@
 #include "aws/http.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "aws/curl_library.h"
+#include "base/log.h"
 
 enum {
     STAGING = CURL_MAX_WRITE_SIZE, /* what libcurl hands over at once, at most */
@@ -66,13 +67,6 @@ struct http_stream {
     char staging[STAGING];
 };
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-
-static void global_init(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static bool copy_text(char **out, const char *text)
 {
     *out = NULL;
@@ -85,7 +79,12 @@ static bool copy_text(char **out, const char *text)
 enum status http_new(struct http **out, const struct http_options *options)
 {
     *out = NULL;
-    pthread_once(&global_once, global_init);
+    struct error err = {0};
+    enum status st = curl_library_load(&err);
+    if (st != ST_OK) {
+        LOG_EVENT(LOG_ERROR, "no HTTP", log_cstr("reason", err.text));
+        return st;
+    }
     struct http *h = calloc(1, sizeof(*h));
     if (h == NULL)
         return ST_NO_MEMORY;
@@ -93,7 +92,7 @@ enum status http_new(struct http **out, const struct http_options *options)
     if (h->clock.steady_ms == NULL)
         h->clock = aws_clock_system();
     h->stop = options->stop;
-    h->multi = curl_multi_init();
+    h->multi = curl_library.multi_init();
     if (h->multi == NULL || !copy_text(&h->ca_file, options->ca_file) ||
         !copy_text(&h->https_proxy, options->https_proxy) ||
         !copy_text(&h->http_proxy, options->http_proxy) ||
@@ -101,7 +100,7 @@ enum status http_new(struct http **out, const struct http_options *options)
         http_free(h);
         return ST_NO_MEMORY;
     }
-    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_library.multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     *out = h;
     return ST_OK;
 }
@@ -111,9 +110,9 @@ void http_free(struct http *h)
     if (h == NULL)
         return;
     if (h->spare != NULL)
-        curl_easy_cleanup(h->spare);
+        curl_library.easy_cleanup(h->spare);
     if (h->multi != NULL)
-        curl_multi_cleanup(h->multi);
+        curl_library.multi_cleanup(h->multi);
     free(h->ca_file);
     free(h->https_proxy);
     free(h->http_proxy);
@@ -123,11 +122,11 @@ void http_free(struct http *h)
 
 void http_forget_connections(struct http *h)
 {
-    CURLM *fresh = curl_multi_init();
+    CURLM *fresh = curl_library.multi_init();
     if (fresh == NULL)
         return; /* the old connections are then found dead one by one */
-    curl_multi_setopt(fresh, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    curl_multi_cleanup(h->multi);
+    curl_library.multi_setopt(fresh, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_library.multi_cleanup(h->multi);
     h->multi = fresh;
 }
 
@@ -275,7 +274,7 @@ static bool header_clean(const struct http_header *h)
 static enum status add_line(struct http_stream *t, struct buf *scratch)
 {
     const char *line = buf_cstr(scratch);
-    struct curl_slist *longer = line == NULL ? NULL : curl_slist_append(t->lines, line);
+    struct curl_slist *longer = line == NULL ? NULL : curl_library.slist_append(t->lines, line);
     if (longer == NULL)
         return ST_NO_MEMORY;
     t->lines = longer;
@@ -320,23 +319,23 @@ static void set_method(struct http_stream *t, const struct http_request *req)
 {
     CURL *e = t->easy;
     if (strcmp(req->method, "HEAD") == 0) {
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        curl_library.easy_setopt(e, CURLOPT_NOBODY, 1L);
         return;
     }
     if (strcmp(req->method, "GET") == 0) {
-        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+        curl_library.easy_setopt(e, CURLOPT_HTTPGET, 1L);
         return;
     }
-    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_library.easy_setopt(e, CURLOPT_POST, 1L);
     if (strcmp(req->method, "POST") != 0)
-        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
-    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+        curl_library.easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
+    curl_library.easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
     if (req->once && req->body.len > 0) {
-        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
-        curl_easy_setopt(e, CURLOPT_READDATA, t);
-        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_library.easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl_library.easy_setopt(e, CURLOPT_READDATA, t);
+        curl_library.easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
     } else {
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS, req->body.len > 0 ? req->body.ptr : "");
+        curl_library.easy_setopt(e, CURLOPT_POSTFIELDS, req->body.len > 0 ? req->body.ptr : "");
     }
 }
 
@@ -344,46 +343,47 @@ static void set_options(struct http_stream *t, const struct http_request *req)
 {
     CURL *e = t->easy;
     struct http *h = t->h;
-    curl_easy_setopt(e, CURLOPT_URL, req->url);
-    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* "/../" in an S3 key is part of its name */
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http");
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_library.easy_setopt(e, CURLOPT_URL, req->url);
+    curl_library.easy_setopt(e, CURLOPT_PATH_AS_IS,
+                             1L); /* "/../" in an S3 key is part of its name */
+    curl_library.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http");
+    curl_library.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_library.easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_library.easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_library.easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_library.easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
     if (h->ca_file != NULL)
-        curl_easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "bedrock-metrics/" BM_VERSION);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->lines);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_text);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+        curl_library.easy_setopt(e, CURLOPT_CAINFO, h->ca_file);
+    curl_library.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_library.easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_library.easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_library.easy_setopt(e, CURLOPT_USERAGENT, "bedrock-metrics/" BM_VERSION);
+    curl_library.easy_setopt(e, CURLOPT_HTTPHEADER, t->lines);
+    curl_library.easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_text);
+    curl_library.easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_library.easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_library.easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_library.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_library.easy_setopt(e, CURLOPT_WRITEDATA, t);
     if (t->streaming)
-        curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
-    curl_easy_setopt(
+        curl_library.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_library.easy_setopt(
         e, CURLOPT_CONNECTTIMEOUT_MS,
         (long)(req->connect_timeout_ms > 0 ? req->connect_timeout_ms : DEFAULT_CONNECT_MS));
     /* A stream is as slow as its reader; only waiting counts there, see wait_slice(). */
     if (!t->streaming && req->total_timeout_ms > 0)
-        curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
+        curl_library.easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)req->total_timeout_ms);
     /* Set always: libcurl would otherwise take proxies from the environment by its own rules. */
     bool https = strncmp(req->url, "https:", 6) == 0;
     const char *proxy = req->direct ? NULL : https ? h->https_proxy : h->http_proxy;
-    curl_easy_setopt(e, CURLOPT_PROXY, proxy != NULL ? proxy : "");
-    curl_easy_setopt(e, CURLOPT_NOPROXY, h->no_proxy != NULL ? h->no_proxy : "");
+    curl_library.easy_setopt(e, CURLOPT_PROXY, proxy != NULL ? proxy : "");
+    curl_library.easy_setopt(e, CURLOPT_NOPROXY, h->no_proxy != NULL ? h->no_proxy : "");
     /* AWS closes idle connections after 20 s (S3) and later; an older one is likely dead. */
-    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 18L);
+    curl_library.easy_setopt(e, CURLOPT_MAXAGE_CONN, 18L);
     if (req->once) {
         /* libcurl sends a POST again by itself when a reused connection dies without an answer. */
-        curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-        curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+        curl_library.easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+        curl_library.easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     }
     set_method(t, req);
 }
@@ -393,17 +393,17 @@ static void transfer_free(struct http_stream *t)
     if (t == NULL)
         return;
     if (t->easy != NULL) {
-        curl_multi_remove_handle(t->h->multi, t->easy);
-        curl_easy_reset(t->easy);
+        curl_library.multi_remove_handle(t->h->multi, t->easy);
+        curl_library.easy_reset(t->easy);
         if (t->h->spare == NULL)
             t->h->spare = t->easy;
         else
-            curl_easy_cleanup(t->easy);
+            curl_library.easy_cleanup(t->easy);
     }
     /* Header lines held a session token. */
     for (struct curl_slist *l = t->lines; l != NULL; l = l->next)
         explicit_bzero(l->data, strlen(l->data));
-    curl_slist_free_all(t->lines);
+    curl_library.slist_free_all(t->lines);
     free(t);
 }
 
@@ -438,14 +438,14 @@ static enum status transfer_new(struct http *h, const struct http_request *req,
         transfer_free(t);
         return st == ST_BAD_ITEM ? error_set(err, st, "request header holds a control byte") : st;
     }
-    t->easy = h->spare != NULL ? h->spare : curl_easy_init();
+    t->easy = h->spare != NULL ? h->spare : curl_library.easy_init();
     h->spare = NULL;
     if (t->easy == NULL) {
         transfer_free(t);
         return ST_NO_MEMORY;
     }
     set_options(t, req);
-    if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
+    if (curl_library.multi_add_handle(h->multi, t->easy) != CURLM_OK) {
         transfer_free(t);
         return ST_NO_MEMORY;
     }
@@ -457,16 +457,16 @@ static enum status transfer_new(struct http *h, const struct http_request *req,
 static enum status perform(struct http *h)
 {
     int running = 0;
-    if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+    if (curl_library.multi_perform(h->multi, &running) != CURLM_OK)
         return ST_NO_MEMORY;
     int left = 0;
     CURLMsg *m;
-    while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
+    while ((m = curl_library.multi_info_read(h->multi, &left)) != NULL) {
         struct http_stream *t = NULL;
         if (m->msg != CURLMSG_DONE)
             continue;
         CURLcode result = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        curl_library.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         t->done = true;
         t->result = result;
     }
@@ -481,7 +481,7 @@ static enum status wait_slice(struct http_stream *t, struct error *err)
         return error_set(err, ST_CANCELLED, "stopped while waiting for the network");
     uint64_t before = t->progress;
     int64_t from = h->clock.steady_ms(h->clock.ctx);
-    if (curl_multi_poll(h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
+    if (curl_library.multi_poll(h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
         return ST_NO_MEMORY;
     enum status st = perform(h);
     if (st)
@@ -517,8 +517,8 @@ static bool was_handed_over(struct http_stream *t)
 {
     curl_off_t uploaded = 0;
     long head = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &head);
+    curl_library.easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    curl_library.easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &head);
     if (t->body.len == 0)
         return head > 0;
     if (t->once && t->body_given < t->body.len)
@@ -532,7 +532,8 @@ static enum status outcome(struct http_stream *t, struct error *err)
         return error_set(err, ST_TOO_BIG, "the answer is larger than allowed");
     if (t->failed != ST_OK)
         return error_set(err, t->failed, "unusable answer");
-    const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(t->result);
+    const char *text =
+        t->curl_text[0] != '\0' ? t->curl_text : curl_library.easy_strerror(t->result);
     switch (t->result) {
     case CURLE_OK: return ST_OK;
     case CURLE_OUT_OF_MEMORY: return ST_NO_MEMORY;
@@ -540,8 +541,7 @@ static enum status outcome(struct http_stream *t, struct error *err)
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
         return error_set(err, ST_DENIED, "the server could not be authenticated: %s", text);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
+    case CURLE_URL_MALFORMAT: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
     case CURLE_OPERATION_TIMEDOUT:
         t->timed_out = true;
         return error_set(err, ST_RETRY, "timed out: %s", text);
@@ -615,7 +615,7 @@ enum status http_stream_read(struct http_stream *t, void *out, size_t size, size
     if (t->paused && t->staged == 0) {
         t->paused = false;
         /* Delivers what libcurl kept at once, through on_body(), which may pause again. */
-        if (curl_easy_pause(t->easy, CURLPAUSE_CONT) != CURLE_OK && t->failed == ST_OK)
+        if (curl_library.easy_pause(t->easy, CURLPAUSE_CONT) != CURLE_OK && t->failed == ST_OK)
             t->failed = ST_RETRY;
     }
     /*

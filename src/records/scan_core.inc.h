@@ -320,25 +320,31 @@ static inline struct name_node *guess_name(const struct name_node *from, const u
     return NULL;
 }
 
-/* A small count at p followed by the end of its member; NULL: something else. */
+/*
+ * A count of at most seven digits at p, followed by the end of its member; NULL: something else.
+ * Eight bytes are looked at as one number, the first in its lowest byte, so that the count's length
+ * is no branch to be mispredicted.
+ */
 static inline const uint8_t *read_small_count(const uint8_t *p, struct scan_count *count)
 {
-    uint64_t value = (uint64_t)(*p - '0');
-    const uint8_t *q = p + 1;
-    if (value > 9)
+    static const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t digits;
+    memcpy(&digits, p, sizeof(digits));
+    digits ^= ones * '0';
+    /* The highest bit of each byte that is above 9; right up to the first such byte. */
+    uint64_t others = (digits + ones * 0x76) | digits;
+    others &= ones * 0x80;
+    if (others == 0)
         return NULL;
-    if (value != 0) {
-        for (; q < p + 15; q++) {
-            uint64_t digit = (uint64_t)(*q - '0');
-            if (digit > 9)
-                break;
-            value = value * 10 + digit;
-        }
-    }
-    if (*q != ',' && *q != '}')
+    unsigned n = (unsigned)__builtin_ctzll(others) / 8;
+    if (n == 0 || (*p == '0' && n > 1) || (p[n] != ',' && p[n] != '}'))
         return NULL;
-    *count = (struct scan_count){value, VALUE_GOOD};
-    return q;
+    digits <<= 64 - 8 * n;
+    digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    digits = (digits * 100 + (digits >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    digits = (digits * 10000 + (digits >> 32)) & UINT64_C(0xffffffff);
+    *count = (struct scan_count){digits, VALUE_GOOD};
+    return p + n;
 }
 
 /* The name at p in its usual form, looked up and remembered; NULL: unusual. */
@@ -354,10 +360,23 @@ static struct name_node *read_name(struct scanner *s, struct name_node *from, co
 }
 
 /* The usual string value behind its quote at p; its end, or NULL: unusual. */
-static inline const uint8_t *read_value_string(struct scanner *s, enum member member,
+static inline const uint8_t *read_value_string(struct scanner *s, struct name_node *node,
                                                const uint8_t *p, const uint8_t *last)
 {
+    enum member member = node->member;
+    /*
+     * Most values are as long as the last one of their name.  Going on from the guess instead of
+     * from what was found lets the processor begin with the next member before this one's end is
+     * known; the comparison is a branch that it foresees.  The barrier keeps the compiler from
+     * seeing that both are the same.
+     */
+    uint32_t guess = node->value_len;
+    __asm__("" : "+r"(guess));
     const uint8_t *q = find_special_near(p, last);
+    if (q == p + node->value_len)
+        q = p + guess;
+    else if (q - p <= SCAN_MAX_VALUE)
+        node->value_len = (uint32_t)(q - p);
     if (q >= last)
         return NULL;
     if (*q != '"') {
@@ -408,7 +427,7 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
         enum member member = node->member;
         p += node->len;
         if (*p == '"' && member < MEMBER_NUMBER) {
-            const uint8_t *q = read_value_string(s, member, p + 1, last);
+            const uint8_t *q = read_value_string(s, node, p + 1, last);
             if (q == NULL)
                 goto unusual_value;
             p = q + 1;

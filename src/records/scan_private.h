@@ -75,6 +75,7 @@ struct name_node {
     uint32_t len;                   /* of them */
     enum member inside;             /* where the name stands: MEMBER_SKIP at level 1 */
     enum member member;
+    uint32_t value_len;                   /* of the last string value */
     struct name_node *next[NAME_GUESSES]; /* what followed, the last one first */
 };
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -576,6 +577,55 @@ static void test_chain_stops(void **state)
     cred_chain_free(chain);
 }
 
+/* Many threads at once: the provider is asked once, nobody sees half a credential (run under TSan).
+ */
+struct asker {
+    struct cred_chain *chain;
+    unsigned failures;
+};
+
+static enum status slow_fetch(struct cred_provider *self, const struct cred_context *ctx,
+                              struct credentials *out, struct error *err)
+{
+    usleep(20000);
+    return fake_fetch(self, ctx, out, err);
+}
+
+static void *ask(void *arg)
+{
+    struct asker *a = arg;
+    struct credentials c;
+    for (int i = 0; i < 200; i++) {
+        if (cred_chain_get(a->chain, NULL, NULL, &c, NULL) != ST_OK ||
+            strncmp(c.access_key_id, "KEY", 3) != 0)
+            a->failures++;
+        if (i == 100)
+            cred_chain_reject(a->chain, "KEY1");
+    }
+    return NULL;
+}
+
+static void test_chain_threads(void **state)
+{
+    (void)state;
+    struct fake_provider here = {{"here", slow_fetch, NULL}, ST_OK, 0, 0};
+    struct cred_provider *one[] = {&here.base};
+    struct asker askers[8];
+    pthread_t threads[8];
+    struct cred_chain *chain = NULL;
+    assert_int_equal(cred_chain_new_from(&chain, NULL, NULL, one, 1), ST_OK);
+    for (size_t i = 0; i < 8; i++) {
+        askers[i] = (struct asker){chain, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(askers[i].failures, 0);
+    }
+    assert_int_equal(here.calls, 2); /* the first time, and once after the rejection */
+    cred_chain_free(chain);
+}
+
 static void test_cred_json(void **state)
 {
     (void)state;
@@ -607,12 +657,13 @@ int main(void)
 {
     log_setup(LOG_OFF, LOG_TEXT, false);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_endpoints),   cmocka_unit_test(test_config_refusals),
-        cmocka_unit_test(test_buckets),     cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_queue_urls),  cmocka_unit_test(test_names),
-        cmocka_unit_test(test_retry_times), cmocka_unit_test(test_retry_loop),
-        cmocka_unit_test(test_retry_stop),  cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_chain_stops), cmocka_unit_test(test_cred_json),
+        cmocka_unit_test(test_endpoints),     cmocka_unit_test(test_config_refusals),
+        cmocka_unit_test(test_buckets),       cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_queue_urls),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_retry_times),   cmocka_unit_test(test_retry_loop),
+        cmocka_unit_test(test_retry_stop),    cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_chain_stops),   cmocka_unit_test(test_cred_json),
+        cmocka_unit_test(test_chain_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
