@@ -4,7 +4,7 @@
 static const enum metric metric_of_bit[] = {
     METRIC_INVOCATIONS, METRIC_INPUT,         METRIC_OUTPUT,        METRIC_CACHE_READ,
     METRIC_CACHE_WRITE, METRIC_CLIENT_ERRORS, METRIC_SERVER_ERRORS, METRIC_THROTTLES,
-    METRIC_LATENCY,     METRIC_COST,          METRIC_UNPRICED,
+    METRIC_LATENCY,     METRIC_COST,          METRIC_UNPRICED,      METRIC_APPROXIMATE,
 };
 
 enum { BITS = sizeof(metric_of_bit) / sizeof(metric_of_bit[0]) };
