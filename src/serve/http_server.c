@@ -125,10 +125,15 @@ struct arguments {
 };
 
 static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
+                                     size_t name_length, const char *value, size_t value_length)
 {
     struct arguments *a = context;
     (void)kind;
+    if (strlen(name) != name_length || (value != NULL && strlen(value) != value_length)) {
+        a->wrong = true;
+        (void)error_set(&a->err, ST_USAGE, "an argument holds a NUL");
+        return MHD_NO;
+    }
     for (size_t i = 0; i < a->count; i++) {
         if (strcmp(a->known[i].name, name) != 0)
             continue;
@@ -147,7 +152,7 @@ static enum status take_arguments(struct MHD_Connection *connection, const struc
                                   size_t count, struct error *err)
 {
     struct arguments a = {.known = known, .count = count};
-    (void)mhd.get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_argument, &a);
+    (void)mhd.get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_argument, &a);
     if (!a.wrong)
         return ST_OK;
     *err = a.err;

@@ -13,8 +13,8 @@
 
 #define MHD_LIBRARY_FUNCTIONS(f)                                                                   \
     f(add_response_header) f(create_response_from_buffer) f(create_response_from_callback)         \
-        f(destroy_response) f(get_connection_values) f(lookup_connection_value) f(queue_response)  \
-            f(start_daemon) f(stop_daemon)
+        f(destroy_response) f(get_connection_values_n) f(lookup_connection_value)                  \
+            f(queue_response) f(start_daemon) f(stop_daemon)
 
 #define MHD_LIBRARY_MEMBER(name) __typeof__(&MHD_##name) name;
 struct mhd_library {
