@@ -66,6 +66,15 @@ all: $(BINARY)
 
 CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
 $(BUILD)/src/price/price_builtin.o: data/bedrock-prices.json
+$(BUILD)/src/publish/page_builtin.o: build/web/index.html
+
+# The page is built in a copy, so that nothing generated stands among the sources.
+build/web/index.html: $(wildcard web/*.mjs web/*.json web/.npmrc web/src/*)
+	@echo "  PAGE  $@"
+	@rm -rf build/web/source && mkdir -p build/web/source
+	@cp -R web/build.mjs web/package.json web/package-lock.json web/.npmrc web/src build/web/source/
+	@cd build/web/source && npm ci --silent --no-audit --no-fund
+	@node build/web/source/build.mjs --out $@
 
 $(BUILD)/%.o: %.c $(PACKAGES_CHECKED)
 	@mkdir -p $(@D)

@@ -395,6 +395,27 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
     return ST_OK;
 }
 
+enum status aggregate_add_sums(struct aggregate *agg, size_t set, int64_t time,
+                               const struct view *value, const u128 sum[METRIC_COUNT])
+{
+    struct cell_key key = {.time = bucket_of(agg, time)};
+    for (size_t i = 0; i < agg->sets[set].count; i++) {
+        key.id[i] = interner_id(agg->texts, value[i]);
+        if (key.id[i] == INTERNER_NONE)
+            return ST_NO_MEMORY;
+    }
+    uint32_t cell = cells_find(agg->cells[set], &key);
+    uint32_t place = cell == UINT32_MAX ? UINT32_MAX : cells_pending(agg->cells[set], cell);
+    if (place == UINT32_MAX)
+        return ST_NO_MEMORY;
+    cells_mark(agg->cells[set], place);
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (m != METRIC_TOTAL)
+            cells_add(agg->cells[set], place, metric_slot((enum metric)m), sum[m]);
+    }
+    return ST_OK;
+}
+
 void aggregate_commit(struct aggregate *agg)
 {
     for (size_t i = 0; i < agg->set_count; i++)

@@ -39,6 +39,14 @@ void aggregate_free(struct aggregate *agg);
 /* Count a record, pending.  ST_NO_MEMORY: roll back. */
 NODISCARD enum status aggregate_add(struct aggregate *agg, const struct record *record);
 
+/*
+ * Add sums of one bucket and series that were taken elsewhere (a store), pending; they count as one
+ * record.  `value` has a text for each dimension of the set; sum[METRIC_TOTAL] is not read.
+ * ST_NO_MEMORY: roll back.
+ */
+NODISCARD enum status aggregate_add_sums(struct aggregate *agg, size_t set, int64_t time,
+                                         const struct view *value, const u128 sum[METRIC_COUNT]);
+
 /* What is pending joins the sums, or is forgotten. */
 void aggregate_commit(struct aggregate *agg);
 void aggregate_rollback(struct aggregate *agg);

@@ -12,6 +12,8 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"aggregate", "sum up the logs that exist now", cmd_aggregate},
+    {"serve", "watch a folder of logs and show its usage on a local page", cmd_serve},
+    {"report", "the page as one offline file, or table, json, csv", cmd_report},
     {"prices", "list the prices, or explain that of a model", cmd_prices},
 };
 

@@ -55,6 +55,9 @@ void report_add_cost(struct buf *out, u128 cost);
 /* A metric's value as JSON and CSV have it. */
 void report_add_value(struct buf *out, enum metric metric, u128 value);
 
+/* The members "objects", "records" and "bytes" as JSON has them. */
+void report_add_balance(struct buf *out, const struct report_balance *balance);
+
 /* Whether the rows have a time. */
 static inline bool report_has_time(const struct report *report)
 {

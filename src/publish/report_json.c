@@ -64,7 +64,7 @@ static void add_reasons(struct buf *out, const struct tally_entry *entries, size
     buf_add_char(out, '}');
 }
 
-static void add_balance(struct buf *out, const struct report_balance *b)
+void report_add_balance(struct buf *out, const struct report_balance *b)
 {
     buf_printf(out,
                "\"objects\":{\"found\":%llu,\"counted\":%llu,\"duplicate\":%llu,"
@@ -137,7 +137,7 @@ enum status report_write_json(const struct report *report, FILE *out)
         buf_add_cstr(&text, "],\n\"totals\":{");
         add_metrics(&text, report, totals, true);
         buf_add_cstr(&text, "},\n");
-        add_balance(&text, &report->balance);
+        report_add_balance(&text, &report->balance);
         buf_add_cstr(&text, "}\n");
         st = report_flush(&text, out);
     }

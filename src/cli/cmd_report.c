@@ -1,0 +1,373 @@
+/* cmd_report.c: usage as one offline page, or as table, JSON or CSV, from a store or from logs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/suggest.h"
+#include "cli/commands.h"
+#include "cli/counting.h"
+#include "cli/options.h"
+#include "cli/out_file.h"
+#include "publish/page.h"
+#include "run/balance.h"
+#include "run/config.h"
+#include "run/interval.h"
+#include "run/pipeline.h"
+#include "store/usage.h"
+
+enum { MAX_TOP = 1000000000 };
+
+static const struct command this_command = {
+    .name = "report",
+    .synopsis = "--store FILE | SOURCE... [OPTIONS]",
+    .summary =
+        "Write the usage page as one HTML file that needs no network, or a table, JSON or CSV.",
+    .details =
+        "The figures come from the store that \"serve\" keeps (it says where), or from logs as\n"
+        "\"aggregate\" reads them.  TIME is a date-time such as 2026-11-01T10:30:00Z, a date, or "
+        "a\n"
+        "span back from now: 90m, 36h, 7d, 2w.  A store keeps whole minutes.\n"
+        "\n"
+        "Exit status: 0 done; 1 done, but an object failed (it is named), or the store cannot be\n"
+        "read; 2 wrong usage.\n"
+        "\n"
+        "Examples:\n"
+        "  bedrock-metrics report logs/ --out usage.html\n"
+        "  bedrock-metrics report --store usage.sqlite --since 30d --out usage.html\n"
+        "  bedrock-metrics report --store usage.sqlite --output csv --by Principal --interval 1d\n",
+};
+
+enum output { OUTPUT_HTML, OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
+
+struct choice {
+    const char *store, *output, *out, *by, *interval, *since, *until, *top;
+    struct counting_choice counting;
+    struct common_options common;
+    char *const *sources;
+    size_t source_count;
+};
+
+struct settings {
+    enum output output;
+    struct dimension_keys keys;
+    struct dimension_set sets[PAGE_SETS];
+    size_t set_count;
+    const char *interval;
+    int64_t interval_seconds;
+    bool has_since, has_until;
+    struct instant since, until, now;
+    uint64_t top; /* 0: all */
+    struct counting counting;
+};
+
+/* What is to be written, from wherever. */
+struct figures {
+    struct aggregate *aggregate;
+    struct tally tally;
+    char *source; /* for people */
+};
+
+/* ---- choices ---- */
+
+static enum status choose_output(const char *name, enum output *out, struct error *err)
+{
+    static const char *const names[] = {"html", "table", "json", "csv"};
+    enum { COUNT = sizeof(names) / sizeof(names[0]) };
+    for (size_t i = 0; i < COUNT; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum output)i;
+            return ST_OK;
+        }
+    }
+    const char *near = suggest_name(view_of(name), names, COUNT);
+    return error_set(err, ST_USAGE,
+                     "unknown --output \"%.80s\"%s%s; known are html, table, json, csv", name,
+                     near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+}
+
+static enum status take_time(const char *option, const char *text, bool minutes, struct instant now,
+                             bool *has, struct instant *out, struct error *err)
+{
+    *has = text != NULL;
+    if (text == NULL)
+        return ST_OK;
+    if (minutes)
+        now = (struct instant){now.seconds / 60 * 60, 0};
+    if (time_parse(view_of(text), now, out) != ST_OK)
+        return error_set(
+            err, ST_USAGE,
+            "%s \"%.80s\" is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
+            option, text);
+    if (minutes && (out->seconds % 60 != 0 || out->nanos != 0))
+        return error_set(err, ST_USAGE, "%s \"%.80s\" must be a whole minute with --store", option,
+                         text);
+    return ST_OK;
+}
+
+static enum status choose_times(const struct choice *c, struct settings *s, struct error *err)
+{
+    struct timespec now;
+    bool minutes = c->store != NULL;
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->now = (struct instant){now.tv_sec, (uint32_t)now.tv_nsec};
+    enum status st = take_time("--since", c->since, minutes, s->now, &s->has_since, &s->since, err);
+    if (st == ST_OK)
+        st = take_time("--until", c->until, minutes, s->now, &s->has_until, &s->until, err);
+    if (st == ST_OK && s->has_since && s->has_until && instant_compare(s->since, s->until) >= 0)
+        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"",
+                         c->since, c->until);
+    return st;
+}
+
+/* The page has its own dimensions and intervals. */
+static enum status choose_page(const struct choice *c, struct settings *s, struct error *err)
+{
+    const char *extra = c->by != NULL         ? "by"
+                        : c->interval != NULL ? "interval"
+                        : c->top != NULL      ? "top"
+                                              : NULL;
+    if (extra != NULL)
+        return error_set(err, ST_USAGE, "--%s is for table, json and csv; a page has them all",
+                         extra);
+    page_sets(s->sets);
+    s->set_count = PAGE_SETS;
+    s->interval_seconds = PAGE_INTERVAL;
+    return ST_OK;
+}
+
+static enum status choose_rows(const struct choice *c, struct settings *s, struct error *err)
+{
+    s->set_count = 1;
+    enum status st =
+        dimension_set_parse(view_of(c->by != NULL ? c->by : "InferenceProfileType,ModelId"),
+                            &s->keys, &s->sets[0], err);
+    if (st != ST_OK)
+        return st;
+    if (c->store != NULL && s->keys.metadata_count + s->keys.tag_count > 0)
+        return error_set(err, ST_USAGE, "--by: Metadata and Tag are not kept in the store");
+    if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
+        return error_set(err, ST_USAGE,
+                         "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
+                         s->interval);
+    if (c->top != NULL &&
+        (view_parse_u64(view_of(c->top), MAX_TOP, &s->top) != ST_OK || s->top == 0))
+        return error_set(err, ST_USAGE, "--top \"%.80s\" is no number from 1 to %d", c->top,
+                         MAX_TOP);
+    return ST_OK;
+}
+
+static enum status settle(const struct choice *c, struct settings *s, struct error *err)
+{
+    enum status st = common_options_apply(&c->common, err);
+    s->interval = c->interval != NULL ? c->interval : "all";
+    if (st == ST_OK)
+        st = choose_output(c->output != NULL ? c->output : "html", &s->output, err);
+    if (st == ST_OK)
+        st = s->output == OUTPUT_HTML ? choose_page(c, s, err) : choose_rows(c, s, err);
+    if (st == ST_OK)
+        st = choose_times(c, s, err);
+    if (st == ST_OK)
+        st = counting_settle(&c->counting, &s->counting, err);
+    if (st == ST_OK && s->output == OUTPUT_HTML && c->out == NULL && isatty(STDOUT_FILENO))
+        return error_set(err, ST_USAGE, "a page does not belong on a terminal: give --out FILE");
+    return st;
+}
+
+/* ---- figures ---- */
+
+static enum status from_store(const struct choice *c, struct settings *s, struct figures *f,
+                              struct error *err)
+{
+    struct usage *usage = NULL;
+    uint64_t version;
+    struct usage_query query = {
+        .sets = s->sets,
+        .set_count = s->set_count,
+        .interval_seconds = s->interval_seconds,
+        .has_since = s->has_since,
+        .has_until = s->has_until,
+        .since = s->since.seconds,
+        .until = s->until.seconds,
+    };
+    enum status st = usage_open(c->store, STORE_READ, &usage, err);
+    if (st == ST_OK)
+        st = usage_ask(usage, &query, &f->aggregate, &f->tally, &version, err);
+    if (st == ST_OK) {
+        /* The dates of the lists that the costs in the store were made with. */
+        (void)snprintf(s->counting.prices_as_of, sizeof(s->counting.prices_as_of), "%.31s",
+                       usage_prices(usage));
+        f->source = strdup(usage_folder(usage));
+    }
+    usage_close(usage);
+    return st;
+}
+
+static enum status from_logs(const struct choice *c, struct settings *s, struct figures *f,
+                             struct error *err)
+{
+    struct pipeline_options options = {.counter = s->counting.options, .jobs = s->counting.jobs};
+    struct counter_options *counter = &options.counter;
+    counter->aggregate.sets = s->sets;
+    counter->aggregate.set_count = s->set_count;
+    counter->aggregate.keys = &s->keys;
+    counter->aggregate.interval_seconds = s->interval_seconds;
+    counter->has_since = s->has_since;
+    counter->has_until = s->has_until;
+    counter->since = s->since;
+    counter->until = s->until;
+    struct source *source = source_files_new(c->sources, c->source_count);
+    enum status st = source == NULL
+                         ? error_set(err, ST_NO_MEMORY, "out of memory")
+                         : pipeline_run(&source, 1, &options, &f->aggregate, &f->tally, err);
+    source_free(source);
+    f->source = strdup(c->source_count == 1 ? c->sources[0] : "");
+    return st;
+}
+
+/* ---- writing ---- */
+
+static enum status write_page(const struct settings *s, const struct figures *f, FILE *out)
+{
+    struct page page = {
+        .aggregate = f->aggregate,
+        .balance = balance_of(&f->tally),
+        .version = "report",
+        .generated = s->now.seconds,
+        .source = view_of(f->source),
+        .has_range = s->has_since && f->tally.has_times,
+        .since = s->since.seconds,
+        .until = s->has_until ? s->until.seconds : s->now.seconds,
+        .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
+    };
+    if (page.has_range && page.until < page.since)
+        page.has_range = false;
+    return page_write_html(&page, out);
+}
+
+static size_t terminal_width(bool to_file)
+{
+    struct winsize size;
+    if (to_file || !isatty(STDOUT_FILENO))
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+static enum status write_rows(const struct choice *c, const struct settings *s,
+                              const struct figures *f, FILE *out)
+{
+    bool terminal = c->out == NULL && isatty(STDOUT_FILENO);
+    struct report report = {
+        .aggregate = f->aggregate,
+        .interval = s->interval,
+        .metrics = s->counting.metrics,
+        .balance = balance_of(&f->tally),
+        .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
+        .width = terminal_width(c->out != NULL),
+        .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
+    };
+    switch (s->output) {
+    case OUTPUT_JSON: return report_write_json(&report, out);
+    case OUTPUT_CSV: return report_write_csv(&report, out);
+    default: return report_write_table(&report, out);
+    }
+}
+
+static enum status write_all(const struct choice *c, const struct settings *s,
+                             const struct figures *f, struct error *err)
+{
+    struct out_file out;
+    enum status st = out_file_open(&out, c->out, err);
+    if (st != ST_OK)
+        return st;
+    errno = 0;
+    st = s->output == OUTPUT_HTML ? write_page(s, f, out.file) : write_rows(c, s, f, out.file);
+    if (st == ST_OK)
+        return out_file_close(&out, err);
+    if (st == ST_IO)
+        (void)error_set(err, st, "%s: %s", c->out != NULL ? c->out : "standard output",
+                        strerrordesc_np(errno));
+    else
+        (void)error_set(err, st, "out of memory");
+    out_file_abandon(&out);
+    return st;
+}
+
+static int run(const struct choice *c, struct settings *s)
+{
+    struct error err = {0};
+    struct figures f = {0};
+    uint64_t folded = 0;
+    out_file_catch_signals();
+    enum status st = c->store != NULL ? from_store(c, s, &f, &err) : from_logs(c, s, &f, &err);
+    if (st == ST_OK && f.source == NULL)
+        st = error_set(&err, ST_NO_MEMORY, "out of memory");
+    if (st == ST_OK && s->top != 0)
+        st = aggregate_fold(f.aggregate, (size_t)s->top, &folded);
+    if (st == ST_OK && folded > 0)
+        LOG_EVENT(LOG_INFO, "series folded into Other", log_u64("series", folded));
+    if (st == ST_OK)
+        st = write_all(c, s, &f, &err);
+    if (st == ST_OK && !c->common.quiet)
+        balance_print(&f.tally, stderr);
+    aggregate_free(f.aggregate);
+    free(f.source);
+    if (st != ST_OK) {
+        fprintf(stderr, "bedrock-metrics report: %s\n",
+                err.text[0] != '\0' ? err.text : "out of memory");
+        return EXIT_FOUND_FAULTS;
+    }
+    /* A store's failed objects were named when they failed. */
+    return c->store == NULL && f.tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
+}
+
+int cmd_report(int argc, char **argv)
+{
+    struct choice c = {0};
+    struct settings s = {0};
+    struct error err = {0};
+    struct option_spec specs[COMMON_OPTION_COUNT + 11] = {
+        {"store", "FILE", "take the figures from the store of \"serve\"", &c.store, NULL},
+        {"output", "FORMAT", "html (default), table, json or csv", &c.output, NULL},
+        {"out", "FILE", "write the result to FILE, whole or not at all", &c.out, NULL},
+        {"since", "TIME", "only records at or after TIME", &c.since, NULL},
+        {"until", "TIME", "only records before TIME", &c.until, NULL},
+        {"by", "DIMENSION,...",
+         "table, json, csv: sum for each combination of these\n"
+         "(default InferenceProfileType,ModelId)",
+         &c.by, NULL},
+        {"interval", "1m|5m|1h|1d|all",
+         "table, json, csv: a row for each span of time (default\nall)", &c.interval, NULL},
+        {"top", "N", "table, json, csv: keep the N largest, the others as Other", &c.top, NULL},
+        {"jobs", "N", "SOURCE: objects read at a time (default: processors)", &c.counting.jobs,
+         NULL},
+        {"profiles", "FILE", "SOURCE: what application inference profiles stand for",
+         &c.counting.profiles, NULL},
+        {"prices", "FILE", "SOURCE: list prices over the built-in ones", &c.counting.prices, NULL},
+    };
+    int count;
+    common_options_table(&c.common, specs + 11);
+    size_t spec_count = sizeof(specs) / sizeof(specs[0]);
+    enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
+    if (st == ST_END) {
+        options_help(&this_command, specs, spec_count);
+        return EXIT_DONE;
+    }
+    c.sources = argv;
+    c.source_count = (size_t)count;
+    if (st == ST_OK && (count == 0) == (c.store == NULL))
+        st = error_set(&err, ST_USAGE,
+                       count == 0 ? "neither --store FILE nor SOURCE given"
+                                  : "--store FILE and SOURCE are given, take one");
+    if (st == ST_OK)
+        st = settle(&c, &s, &err);
+    int status = st == ST_OK          ? run(&c, &s)
+                 : st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS
+                                      : usage_error("report", err.text);
+    counting_clear(&s.counting);
+    return status;
+}

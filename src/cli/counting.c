@@ -1,0 +1,112 @@
+#include "cli/counting.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/novelty.h"
+#include "cli/read_file.h"
+#include "run/config.h"
+
+enum { MAX_JOBS = 64 };
+static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;
+
+static enum status choose_jobs(const char *text, struct counting *out, struct error *err)
+{
+    uint64_t number;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    out->jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (unsigned)processors;
+    if (text == NULL)
+        return ST_OK;
+    if (view_parse_u64(view_of(text), MAX_JOBS, &number) != ST_OK || number == 0)
+        return error_set(err, ST_USAGE, "--jobs \"%.80s\" is no number from 1 to %d", text,
+                         MAX_JOBS);
+    out->jobs = (unsigned)number;
+    return ST_OK;
+}
+
+static enum status read_environment(struct counting *out, struct error *err)
+{
+    uint64_t chunk = 0;
+    enum status st = config_get_u64("MAX_OBJECT_BYTES", default_max_object_bytes, 1, UINT64_MAX / 2,
+                                    &out->options.max_object_bytes, err);
+    if (st == ST_OK)
+        st = config_get_bool("METRIC_LATENCY", false, &out->options.latency, err);
+    /* For tests: how much is scanned at a time, and with which instructions. */
+    if (st == ST_OK)
+        st = config_get_u64("BEDROCK_METRICS_CHUNK", 0, 1, 1 << 30, &chunk, err);
+    if (st != ST_OK)
+        return st;
+    out->options.chunk_bytes = (size_t)chunk;
+    const char *kernel = config_get("BEDROCK_METRICS_SIMD", "auto");
+    st = scan_select(view_of(kernel));
+    if (st != ST_OK)
+        return error_set(err, ST_USAGE,
+                         "BEDROCK_METRICS_SIMD: \"%.80s\" %s; known are auto, avx2, sse2, neon, "
+                         "scalar",
+                         kernel, st == ST_MISSING ? "cannot run here" : "is unknown");
+    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
+    if (out->options.latency)
+        on |= METRIC_BIT(METRIC_LATENCY);
+    return config_get_metrics(on, &out->metrics, err);
+}
+
+static enum status read_profiles(const char *path, struct counting *out, struct error *err)
+{
+    struct buf text;
+    struct error detail = {0};
+    if (path == NULL)
+        path = config_get("INFERENCE_PROFILES_FILE", NULL);
+    if (path == NULL)
+        return ST_OK;
+    enum status st = read_file(path, &text, &detail);
+    out->profiles = profiles_new();
+    if (st == ST_OK)
+        st = out->profiles == NULL ? ST_NO_MEMORY
+                                   : profiles_add_json(out->profiles, buf_view(&text), &detail);
+    buf_clear(&text);
+    if (st != ST_OK)
+        return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
+    return ST_OK;
+}
+
+static enum status read_prices(const char *path, struct counting *out, struct error *err)
+{
+    struct error detail = {0};
+    if (path == NULL)
+        path = config_get("PRICES_FILE", NULL);
+    enum status st = prices_open(path, &out->prices, &detail);
+    if (st == ST_NO_MEMORY)
+        return error_set(err, st, "out of memory");
+    if (st != ST_OK)
+        return error_set(err, ST_USAGE, "price list \"%.80s\": %s",
+                         path != NULL ? path : "built in", detail.text);
+    struct prices_info info = prices_info(out->prices);
+    int64_t day = info.own_as_of_day != PRICE_NO_DAY ? info.own_as_of_day : info.as_of_day;
+    rfc3339_format(day * 86400, out->prices_as_of);
+    out->prices_as_of[10] = '\0';
+    return ST_OK;
+}
+
+enum status counting_settle(const struct counting_choice *choice, struct counting *out,
+                            struct error *err)
+{
+    enum status st = choose_jobs(choice->jobs, out, err);
+    if (st == ST_OK)
+        st = read_environment(out, err);
+    if (st == ST_OK)
+        st = read_profiles(choice->profiles, out, err);
+    if (st == ST_OK)
+        st = read_prices(choice->prices, out, err);
+    out->options.aggregate.profiles = out->profiles;
+    out->options.aggregate.prices = out->prices;
+    out->options.aggregate.on_novelty = novelty_report;
+    out->options.log_skips = log_level_now() <= LOG_WARN;
+    return st;
+}
+
+void counting_clear(struct counting *counting)
+{
+    profiles_free(counting->profiles);
+    prices_free(counting->prices);
+    *counting = (struct counting){0};
+}

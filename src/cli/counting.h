@@ -1,0 +1,28 @@
+/* counting.h: what decides how records are counted, from options and environment. */
+#ifndef CLI_COUNTING_H
+#define CLI_COUNTING_H
+
+#include "base/rfc3339.h"
+#include "price/price.h"
+#include "run/object_counter.h"
+
+struct counting {
+    struct counter_options options; /* all but dimensions, interval and range */
+    metric_set metrics;             /* that are shown */
+    struct profiles *profiles;
+    struct prices *prices;
+    char prices_as_of[RFC3339_BYTES];
+    unsigned jobs;
+};
+
+/* Options as given, NULL where not. */
+struct counting_choice {
+    const char *jobs, *profiles, *prices;
+};
+
+/* ST_USAGE: *err says why. */
+NODISCARD enum status counting_settle(const struct counting_choice *choice, struct counting *out,
+                                      struct error *err);
+void counting_clear(struct counting *counting);
+
+#endif

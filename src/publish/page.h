@@ -1,0 +1,42 @@
+/*
+ * page.h: the usage page: its data set (bedrock-metrics/page/1, web/README.md) and one offline
+ * file.
+ */
+#ifndef PUBLISH_PAGE_H
+#define PUBLISH_PAGE_H
+
+#include "publish/report.h"
+
+enum {
+    PAGE_SETS = 2,
+    PAGE_INTERVAL = 3600,   /* of the aggregate; the page may get longer ones */
+    PAGE_CUBE_ROWS = 90000, /* above this values are folded into Other */
+    PAGE_PRINCIPAL_ROWS = 20000,
+    PAGE_FILE_BYTES = 2 << 20, /* of a report file; more is folded to stay below */
+};
+
+/* The dimension sets that the page is drawn from, for an aggregate or a question to a store. */
+void page_sets(struct dimension_set sets[PAGE_SETS]);
+
+struct page {
+    const struct aggregate *aggregate; /* of the sets above, by PAGE_INTERVAL */
+    struct report_balance balance;
+    const char *version; /* see web/README.md */
+    int64_t generated;   /* seconds since the epoch */
+    struct view source;  /* what was read, for people; may be empty */
+    bool has_range;      /* what was asked for, where it may be more than there is */
+    int64_t since, until;
+    const char *prices_as_of; /* date; NULL: no price list */
+    const char *note;         /* a sentence to show above the charts; NULL: none */
+};
+
+/* The data set.  `out` should hold some 64 MB.  ST_NO_MEMORY, ST_TOO_BIG. */
+NODISCARD enum status page_add_json(struct buf *out, const struct page *page);
+
+/* The page with its data inside.  ST_NO_MEMORY or ST_IO. */
+NODISCARD enum status page_write_html(const struct page *page, FILE *out);
+
+/* The page as it is built into the program; lives as long as it. */
+struct view page_builtin_text(void);
+
+#endif

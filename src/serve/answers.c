@@ -1,0 +1,375 @@
+#include "serve/answers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "publish/openmetrics.h"
+#include "run/balance.h"
+#include "run/interval.h"
+
+enum {
+    MAX_ROWS = 1000000,     /* of an answer */
+    MAX_GATHERED = 8000000, /* before --top folds them */
+    MAX_TOP = 1000000000,
+    PAGE_CEILING = 256 << 20,
+    METRICS_CEILING = 64 << 20,
+    PAGE_SHARE = 5, /* making the page takes at most one part in this of the time */
+};
+
+struct answers {
+    struct answers_options options;
+    uint64_t process; /* versions of another run are not ours */
+    pthread_mutex_t page_mutex;
+    struct page_document *page;
+    uint64_t page_version;
+    int64_t page_at_ms, page_took_ms;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct answers *answers_new(const struct answers_options *options)
+{
+    struct answers *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return NULL;
+    a->options = *options;
+    pthread_mutex_init(&a->page_mutex, NULL);
+    if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
+        a->process = (uint64_t)now_ms();
+    return a;
+}
+
+void answers_free(struct answers *a)
+{
+    if (a == NULL)
+        return;
+    answers_page_release(a->page);
+    pthread_mutex_destroy(&a->page_mutex);
+    free(a);
+}
+
+/* ---- usage ---- */
+
+/* A span back from now becomes whole minutes, because the store keeps no seconds. */
+static enum status take_time(const char *name, const char *text, bool *has, int64_t *out,
+                             struct error *err)
+{
+    struct timespec now;
+    struct instant time;
+    *has = text != NULL;
+    if (text == NULL)
+        return ST_OK;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct instant minute = {(int64_t)now.tv_sec / 60 * 60, 0};
+    if (time_parse(view_of(text), minute, &time) != ST_OK)
+        return error_set(err, ST_USAGE,
+                         "%s is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
+                         name);
+    if (time.seconds % 60 != 0 || time.nanos != 0)
+        return error_set(err, ST_USAGE, "%s must be a whole minute", name);
+    *out = time.seconds;
+    return ST_OK;
+}
+
+static enum status take_arguments(const struct usage_arguments *ask, struct dimension_set *set,
+                                  struct usage_query *query, uint64_t *top, struct error *err)
+{
+    struct dimension_keys keys = {0};
+    struct error detail = {0};
+    const char *interval = ask->interval != NULL ? ask->interval : "all";
+    enum status st = dimension_set_parse(
+        view_of(ask->by != NULL ? ask->by : "InferenceProfileType,ModelId"), &keys, set, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "by: %s", detail.text);
+    if (keys.metadata_count + keys.tag_count > 0)
+        return error_set(err, ST_USAGE, "by: Metadata and Tag are not kept in the store");
+    if (interval_parse(view_of(interval), &query->interval_seconds) != ST_OK)
+        return error_set(err, ST_USAGE, "interval: known are 1m, 5m, 1h, 1d, all");
+    st = take_time("since", ask->since, &query->has_since, &query->since, err);
+    if (st == ST_OK)
+        st = take_time("until", ask->until, &query->has_until, &query->until, err);
+    if (st == ST_OK && query->has_since && query->has_until && query->since >= query->until)
+        return error_set(err, ST_USAGE, "since is not before until");
+    *top = 0;
+    if (st == ST_OK && ask->top != NULL &&
+        (view_parse_u64(view_of(ask->top), MAX_TOP, top) != ST_OK || *top == 0))
+        return error_set(err, ST_USAGE, "top is no number from 1 to %d", MAX_TOP);
+    return st;
+}
+
+/* Any writer's text as one block. */
+static enum status write_body(enum status (*write)(const struct report *report, FILE *out),
+                              const struct report *report, char **body, size_t *length,
+                              struct error *err)
+{
+    FILE *out = open_memstream(body, length);
+    if (out == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    enum status st = write(report, out);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed || st != ST_OK) {
+        free(*body);
+        *body = NULL;
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    }
+    return ST_OK;
+}
+
+enum status answers_usage(struct answers *a, const struct usage_arguments *ask, char **body,
+                          size_t *length, struct error *err)
+{
+    struct dimension_set set;
+    struct usage_query query = {.sets = &set, .set_count = 1};
+    struct aggregate *aggregate = NULL;
+    struct tally tally;
+    uint64_t version, top;
+    *body = NULL;
+    enum status st = take_arguments(ask, &set, &query, &top, err);
+    if (st != ST_OK)
+        return st;
+    query.max_rows = top != 0 ? MAX_GATHERED : MAX_ROWS;
+    st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+    if (st == ST_TOO_BIG)
+        return error_set(err, st,
+                         "more than %u rows: ask for a longer interval, a shorter time "
+                         "or fewer dimensions, or use top",
+                         query.max_rows);
+    if (st == ST_OK && top != 0)
+        st = aggregate_fold(aggregate, (size_t)top, NULL);
+    if (st == ST_OK) {
+        struct report report = {
+            .aggregate = aggregate,
+            .interval = ask->interval != NULL ? ask->interval : "all",
+            .metrics = a->options.metrics,
+            .balance = balance_of(&tally),
+            .prices_as_of = a->options.prices_as_of,
+        };
+        st = write_body(report_write_json, &report, body, length, err);
+    }
+    aggregate_free(aggregate);
+    return st;
+}
+
+/* ---- metrics ---- */
+
+static const char *const help[METRIC_COUNT] = {
+    [METRIC_INVOCATIONS] = "Invocations without an error.",
+    [METRIC_INPUT] = "Input tokens.",
+    [METRIC_OUTPUT] = "Output tokens.",
+    [METRIC_CACHE_READ] = "Input tokens read from the prompt cache.",
+    [METRIC_CACHE_WRITE] = "Input tokens written to the prompt cache.",
+    [METRIC_TOTAL] = "Input, output, cache read and cache write tokens.",
+    [METRIC_CLIENT_ERRORS] = "Invocations that ended with a client error.",
+    [METRIC_SERVER_ERRORS] = "Invocations that ended with a server error.",
+    [METRIC_THROTTLES] = "Invocations that were throttled.",
+    [METRIC_LATENCY] = "Sum of invocation latencies in milliseconds, where the log has them.",
+    [METRIC_COST] = "Estimated cost in US dollars by list price.",
+    [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
+    [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
+};
+
+static void begin_family(struct buf *out, const char *name, const char *text, bool openmetrics)
+{
+    const char *suffix = openmetrics ? "" : "_total";
+    buf_printf(out, "# HELP %s%s %s\n# TYPE %s%s counter\n", name, suffix, text, name, suffix);
+}
+
+static void add_family(struct buf *out, const struct aggregate_rows *rows,
+                       const struct dimension_set *set, enum metric metric, const char *name)
+{
+    struct aggregate_row row;
+    for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
+        aggregate_rows_get(rows, i, &row);
+        buf_printf(out, "%s_total{", name);
+        for (size_t k = 0; k < set->count; k++) {
+            if (k > 0)
+                buf_add_char(out, ',');
+            openmetrics_add_name(out, set->dimension[k].name);
+            buf_add_cstr(out, "=\"");
+            openmetrics_add_label_value(out, row.value[k]);
+            buf_add_char(out, '"');
+        }
+        buf_add_cstr(out, "} ");
+        report_add_value(out, metric, row.sum[metric]);
+        buf_add_char(out, '\n');
+    }
+}
+
+static void add_families(struct buf *out, const struct aggregate *aggregate,
+                         const struct aggregate_rows *rows, metric_set metrics, bool openmetrics)
+{
+    struct buf name;
+    buf_init(&name, 256);
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if ((metrics & METRIC_BIT(m)) == 0)
+            continue;
+        buf_reset(&name);
+        buf_add_cstr(&name, "bedrock_");
+        openmetrics_add_name(&name, view_of(metric_name((enum metric)m)));
+        const char *text = buf_cstr(&name);
+        if (text == NULL) {
+            out->failed = ST_NO_MEMORY;
+            break;
+        }
+        begin_family(out, text, help[m], openmetrics);
+        add_family(out, rows, aggregate_set(aggregate, 0), (enum metric)m, text);
+    }
+    buf_clear(&name);
+}
+
+static void add_sample(struct buf *out, const char *name, const char *label, const char *value,
+                       uint64_t count)
+{
+    buf_printf(out, "%s_total{%s=\"%s\"} %llu\n", name, label, value, (unsigned long long)count);
+}
+
+static void add_balance(struct buf *out, const struct report_balance *b, bool openmetrics)
+{
+    static const char objects[] = "bedrock_log_objects", records[] = "bedrock_log_records",
+                      bytes[] = "bedrock_log_bytes";
+    begin_family(out, objects, "Log objects by what became of them.", openmetrics);
+    add_sample(out, objects, "outcome", "counted", b->objects_counted);
+    add_sample(out, objects, "outcome", "failed", b->objects_failed);
+    for (size_t i = 0; i < b->objects_skipped_count; i++)
+        add_sample(out, objects, "outcome", b->objects_skipped[i].reason,
+                   b->objects_skipped[i].count);
+    begin_family(out, records, "Texts in log objects by what became of them.", openmetrics);
+    add_sample(out, records, "outcome", "counted", b->records_counted);
+    for (size_t i = 0; i < b->records_skipped_count; i++)
+        add_sample(out, records, "outcome", b->records_skipped[i].reason,
+                   b->records_skipped[i].count);
+    begin_family(out, bytes, "Bytes of counted log objects.", openmetrics);
+    add_sample(out, bytes, "form", "stored", b->bytes_read);
+    add_sample(out, bytes, "form", "inflated", b->bytes_inflated);
+}
+
+enum status answers_metrics(struct answers *a, bool openmetrics, char **body, size_t *length,
+                            struct error *err)
+{
+    struct dimension_set set;
+    struct dimension_keys keys = {0};
+    struct usage_query query = {.sets = &set, .set_count = 1, .max_rows = MAX_ROWS};
+    struct aggregate *aggregate = NULL;
+    struct tally tally;
+    struct buf text;
+    uint64_t version;
+    enum status st = dimension_set_parse(
+        VIEW_LIT("InferenceProfileType,ModelId,SourceRegion,InferenceRegion"), &keys, &set, err);
+    if (st == ST_OK)
+        st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+    if (st != ST_OK)
+        return st;
+    struct aggregate_rows *rows = aggregate_rows_new(aggregate, 0);
+    struct report_balance balance = balance_of(&tally);
+    buf_init(&text, METRICS_CEILING);
+    if (rows != NULL) {
+        add_families(&text, aggregate, rows, a->options.metrics, openmetrics);
+        add_balance(&text, &balance, openmetrics);
+        if (openmetrics)
+            buf_add_cstr(&text, "# EOF\n");
+    }
+    st = rows == NULL ? ST_NO_MEMORY : buf_status(&text);
+    if (st == ST_OK) {
+        *body = text.ptr;
+        *length = text.len;
+    } else {
+        buf_clear(&text);
+        (void)error_set(err, st, "out of memory");
+    }
+    aggregate_rows_free(rows);
+    aggregate_free(aggregate);
+    return st;
+}
+
+/* ---- page ---- */
+
+void answers_page_release(struct page_document *document)
+{
+    if (document == NULL || --document->references > 0)
+        return;
+    free(document->json);
+    free(document);
+}
+
+static const char several_lists[] =
+    "Objects were counted with price lists of different dates; each keeps the price it was counted "
+    "with.";
+
+static enum status make_page(struct answers *a, struct page_document **out, uint64_t *version,
+                             struct error *err)
+{
+    struct dimension_set sets[PAGE_SETS];
+    struct usage_query query = {
+        .sets = sets, .set_count = PAGE_SETS, .interval_seconds = PAGE_INTERVAL};
+    struct aggregate *aggregate = NULL;
+    struct tally tally;
+    struct buf text;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    page_sets(sets);
+    enum status st = usage_ask(a->options.usage, &query, &aggregate, &tally, version, err);
+    if (st != ST_OK)
+        return st;
+    struct page_document *document = calloc(1, sizeof(*document));
+    buf_init(&text, PAGE_CEILING);
+    st = document == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK) {
+        (void)snprintf(document->version, sizeof(document->version), "%016llx-%llu",
+                       (unsigned long long)a->process, (unsigned long long)*version);
+        struct page page = {
+            .aggregate = aggregate,
+            .balance = balance_of(&tally),
+            .version = document->version,
+            .generated = now.tv_sec,
+            .source = view_of(a->options.source),
+            .prices_as_of = a->options.prices_as_of,
+            .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
+        };
+        st = page_add_json(&text, &page);
+    }
+    aggregate_free(aggregate);
+    if (st != ST_OK) {
+        buf_clear(&text);
+        free(document);
+        return error_set(err, st, "out of memory");
+    }
+    document->json = text.ptr;
+    document->length = text.len;
+    document->references = 1;
+    *out = document;
+    return ST_OK;
+}
+
+enum status answers_page(struct answers *a, struct page_document **out, struct error *err)
+{
+    enum status st = ST_OK;
+    pthread_mutex_lock(&a->page_mutex);
+    int64_t begin = now_ms();
+    bool fresh = a->page != NULL && (a->page_version == usage_version(a->options.usage) ||
+                                     begin - a->page_at_ms < a->page_took_ms * PAGE_SHARE);
+    if (!fresh) {
+        struct page_document *made;
+        uint64_t version;
+        st = make_page(a, &made, &version, err);
+        if (st == ST_OK) {
+            answers_page_release(a->page);
+            a->page = made;
+            a->page_version = version;
+            a->page_at_ms = now_ms();
+            a->page_took_ms = a->page_at_ms - begin;
+        }
+    }
+    if (st == ST_OK) {
+        a->page->references++;
+        *out = a->page;
+    }
+    pthread_mutex_unlock(&a->page_mutex);
+    return st;
+}

@@ -1,0 +1,458 @@
+#include "serve/http_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/json_write.h"
+#include "base/log.h"
+#include "serve/http_guard.h"
+#include "serve/mhd_library.h"
+
+enum {
+    THREADS = 4,
+    CONNECTIONS = 128,
+    CONNECTIONS_FOR_ONE = 64,
+    IDLE_SECONDS = 30,
+    REQUEST_BYTES = 32 * 1024,
+    BACKLOG = 64,
+};
+
+struct http_server {
+    struct http_server_options options;
+    struct MHD_Daemon *daemon;
+    struct MHD_Response *page; /* "/" never changes */
+    char address[HTTP_ADDRESS_BYTES];
+};
+
+/* ---- answers ---- */
+
+static void add_headers(struct MHD_Response *response, const char *type)
+{
+    static const struct {
+        const char *name, *value;
+    } headers[] = {
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"X-Frame-Options", "DENY"},
+        {"Content-Security-Policy", "frame-ancestors 'none'"},
+        {"Cache-Control", "no-store"},
+    };
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+        (void)mhd.add_response_header(response, headers[i].name, headers[i].value);
+    if (type != NULL)
+        (void)mhd.add_response_header(response, "Content-Type", type);
+}
+
+/* Queue and let go. */
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned code,
+                                     struct MHD_Response *response)
+{
+    if (response == NULL)
+        return MHD_NO;
+    enum MHD_Result result = mhd.queue_response(connection, code, response);
+    mhd.destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned code, const char *type,
+                                 char *body, size_t length)
+{
+    struct MHD_Response *response =
+        mhd.create_response_from_buffer(length, body, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
+        free(body);
+    else
+        add_headers(response, type);
+    return send_response(connection, code, response);
+}
+
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *text,
+                                 const char *allow)
+{
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return MHD_NO;
+    struct MHD_Response *response =
+        mhd.create_response_from_buffer(strlen(copy), copy, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(copy);
+        return MHD_NO;
+    }
+    add_headers(response, "text/plain; charset=utf-8");
+    if (allow != NULL)
+        (void)mhd.add_response_header(response, "Allow", allow);
+    return send_response(connection, code, response);
+}
+
+/* {"error":"..."} */
+static enum MHD_Result send_error(struct MHD_Connection *connection, enum status st,
+                                  const struct error *err)
+{
+    struct buf text;
+    unsigned code = st == ST_USAGE     ? MHD_HTTP_BAD_REQUEST
+                    : st == ST_TOO_BIG ? MHD_HTTP_UNPROCESSABLE_CONTENT
+                                       : MHD_HTTP_SERVICE_UNAVAILABLE;
+    buf_init(&text, 4096);
+    buf_add_cstr(&text, "{\"error\":");
+    json_add_string(&text, view_of(err->text));
+    buf_add_cstr(&text, "}\n");
+    if (buf_status(&text) != ST_OK) {
+        buf_clear(&text);
+        return MHD_NO;
+    }
+    return send_body(connection, code, "application/json", text.ptr, text.len);
+}
+
+/* ---- arguments ---- */
+
+struct argument {
+    const char *name;
+    const char **value;
+};
+
+struct arguments {
+    const struct argument *known;
+    size_t count;
+    struct error err;
+    bool wrong;
+};
+
+static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_length, const char *value, size_t value_length)
+{
+    struct arguments *a = context;
+    (void)kind;
+    if (strlen(name) != name_length || (value != NULL && strlen(value) != value_length)) {
+        a->wrong = true;
+        (void)error_set(&a->err, ST_USAGE, "an argument holds a NUL");
+        return MHD_NO;
+    }
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->known[i].name, name) != 0)
+            continue;
+        a->wrong = *a->known[i].value != NULL;
+        if (a->wrong)
+            (void)error_set(&a->err, ST_USAGE, "%s is given twice", a->known[i].name);
+        *a->known[i].value = value == NULL ? "" : value;
+        return a->wrong ? MHD_NO : MHD_YES;
+    }
+    a->wrong = true;
+    (void)error_set(&a->err, ST_USAGE, "unknown argument \"%.60s\"", name);
+    return MHD_NO;
+}
+
+static enum status take_arguments(struct MHD_Connection *connection, const struct argument *known,
+                                  size_t count, struct error *err)
+{
+    struct arguments a = {.known = known, .count = count};
+    (void)mhd.get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_argument, &a);
+    if (!a.wrong)
+        return ST_OK;
+    *err = a.err;
+    return ST_USAGE;
+}
+
+/* ---- what can be asked ---- */
+
+static enum MHD_Result answer_root(struct http_server *s, struct MHD_Connection *connection)
+{
+    return mhd.queue_response(connection, MHD_HTTP_OK, s->page);
+}
+
+static enum MHD_Result answer_health(struct http_server *s, struct MHD_Connection *connection)
+{
+    (void)s;
+    return send_text(connection, MHD_HTTP_OK, "ok\n", NULL);
+}
+
+static enum MHD_Result answer_usage(struct http_server *s, struct MHD_Connection *connection)
+{
+    struct usage_arguments ask = {0};
+    const struct argument known[] = {{"by", &ask.by},
+                                     {"interval", &ask.interval},
+                                     {"since", &ask.since},
+                                     {"until", &ask.until},
+                                     {"top", &ask.top}};
+    struct error err = {0};
+    char *body = NULL;
+    size_t length = 0;
+    enum status st = take_arguments(connection, known, sizeof(known) / sizeof(known[0]), &err);
+    if (st == ST_OK)
+        st = answers_usage(s->options.answers, &ask, &body, &length, &err);
+    if (st != ST_OK)
+        return send_error(connection, st, &err);
+    return send_body(connection, MHD_HTTP_OK, "application/json", body, length);
+}
+
+static enum MHD_Result answer_metrics(struct http_server *s, struct MHD_Connection *connection)
+{
+    const char *accept = mhd.lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
+    bool openmetrics = accept != NULL && strstr(accept, "application/openmetrics-text") != NULL;
+    struct error err = {0};
+    char *body = NULL;
+    size_t length = 0;
+    enum status st = answers_metrics(s->options.answers, openmetrics, &body, &length, &err);
+    if (st != ST_OK)
+        return send_error(connection, st, &err);
+    return send_body(connection, MHD_HTTP_OK,
+                     openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                 : "text/plain; version=0.0.4; charset=utf-8",
+                     body, length);
+}
+
+static ssize_t read_document(void *context, uint64_t at, char *out, size_t max)
+{
+    const struct page_document *document = context;
+    if (at >= document->length)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    size_t n = document->length - (size_t)at < max ? document->length - (size_t)at : max;
+    memcpy(out, document->json + at, n);
+    return (ssize_t)n;
+}
+
+static void release_document(void *context)
+{
+    answers_page_release(context);
+}
+
+static enum MHD_Result answer_page(struct http_server *s, struct MHD_Connection *connection)
+{
+    const char *after = NULL;
+    const struct argument known[] = {{"after", &after}};
+    struct page_document *document = NULL;
+    struct error err = {0};
+    enum status st = take_arguments(connection, known, 1, &err);
+    if (st == ST_OK)
+        st = answers_page(s->options.answers, &document, &err);
+    if (st != ST_OK)
+        return send_error(connection, st, &err);
+    struct MHD_Response *response;
+    if (after != NULL && strcmp(after, document->version) == 0) {
+        answers_page_release(document);
+        response = mhd.create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+        if (response != NULL)
+            add_headers(response, NULL);
+        return send_response(connection, MHD_HTTP_NO_CONTENT, response);
+    }
+    response = mhd.create_response_from_callback(document->length, 64 * 1024, read_document,
+                                                 document, release_document);
+    if (response == NULL)
+        answers_page_release(document);
+    else
+        add_headers(response, "application/json");
+    return send_response(connection, MHD_HTTP_OK, response);
+}
+
+static const struct {
+    const char *path;
+    enum MHD_Result (*answer)(struct http_server *s, struct MHD_Connection *connection);
+    bool is_data; /* not for other sites, whatever their intention */
+} routes[] = {
+    {"/", answer_root, false},          {"/api/page", answer_page, true},
+    {"/api/usage", answer_usage, true}, {"/metrics", answer_metrics, true},
+    {"/healthz", answer_health, false},
+};
+
+enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+    return mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+                                  const char *path, const char *method, const char *version,
+                                  const char *upload, size_t *upload_length, void **request)
+{
+    static int begun;
+    struct http_server *s = context;
+    (void)version;
+    (void)upload;
+    if (*request == NULL) {
+        /* The first call has the headers only; an answer now would cut off a body. */
+        *request = &begun;
+        return MHD_YES;
+    }
+    if (*upload_length > 0) {
+        *upload_length = 0;
+        return MHD_YES;
+    }
+    const char *host = header(connection, "Host");
+    if (!http_guard_host(host, s->options.allowed_host) ||
+        !http_guard_origin(header(connection, "Origin"), host))
+        return send_text(connection, MHD_HTTP_FORBIDDEN,
+                         "This server answers to its own address only.\n", NULL);
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "Only GET and HEAD.\n",
+                         "GET, HEAD");
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (strcmp(path, routes[i].path) != 0)
+            continue;
+        if (routes[i].is_data && !http_guard_site(header(connection, "Sec-Fetch-Site")))
+            return send_text(connection, MHD_HTTP_FORBIDDEN, "Not for other sites.\n", NULL);
+        return routes[i].answer(s, connection);
+    }
+    return send_text(connection, MHD_HTTP_NOT_FOUND,
+                     "Not found.  There are /, /api/page, /api/usage, /metrics and /healthz.\n",
+                     NULL);
+}
+
+/* ---- listening ---- */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static enum status parse_listen(const char *text, union address *out, socklen_t *length,
+                                struct error *err)
+{
+    struct view v = view_of(text);
+    size_t colon = view_rfind(v, VIEW_LIT(":"));
+    uint64_t port;
+    char name[INET6_ADDRSTRLEN] = "";
+    memset(out, 0, sizeof(*out));
+    if (colon != SIZE_MAX && view_parse_u64(view_skip(v, colon + 1), 65535, &port) == ST_OK) {
+        struct view host = view_first(v, colon);
+        bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+        if (is_v6)
+            host = view_first(view_skip(host, 1), host.len - 2);
+        if (view_eq(host, VIEW_LIT("localhost")))
+            host = VIEW_LIT("127.0.0.1");
+        if (host.len < sizeof(name) && host.len > 0)
+            memcpy(name, host.ptr, host.len);
+        if (is_v6 && inet_pton(AF_INET6, name, &out->v6.sin6_addr) == 1) {
+            out->v6.sin6_family = AF_INET6;
+            out->v6.sin6_port = htons((uint16_t)port);
+            *length = sizeof(out->v6);
+            return ST_OK;
+        }
+        if (!is_v6 && inet_pton(AF_INET, name, &out->v4.sin_addr) == 1) {
+            out->v4.sin_family = AF_INET;
+            out->v4.sin_port = htons((uint16_t)port);
+            *length = sizeof(out->v4);
+            return ST_OK;
+        }
+    }
+    return error_set(err, ST_USAGE, "--listen \"%.80s\" is no ADDRESS:PORT such as 127.0.0.1:8377",
+                     text);
+}
+
+enum status http_server_check_listen(const char *listen, struct error *err)
+{
+    union address address;
+    socklen_t length;
+    return parse_listen(listen, &address, &length, err);
+}
+
+static enum status open_socket(const char *text, int *fd, char name[HTTP_ADDRESS_BYTES],
+                               struct error *err)
+{
+    union address address;
+    socklen_t length;
+    char host[INET6_ADDRSTRLEN];
+    int on = 1;
+    enum status st = parse_listen(text, &address, &length, err);
+    if (st != ST_OK)
+        return st;
+    *fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0)
+        return error_set(err, ST_IO, "%s: %s", text, strerrordesc_np(errno));
+    (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(*fd, &address.any, length) != 0 || listen(*fd, BACKLOG) != 0 ||
+        getsockname(*fd, &address.any, &length) != 0) {
+        int code = errno;
+        close(*fd);
+        *fd = -1;
+        return error_set(err, ST_IO, "%s: %s", text, strerrordesc_np(code));
+    }
+    if (address.any.sa_family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
+        (void)snprintf(name, HTTP_ADDRESS_BYTES, "[%s]:%u", host, ntohs(address.v6.sin6_port));
+    } else {
+        (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
+        (void)snprintf(name, HTTP_ADDRESS_BYTES, "%s:%u", host, ntohs(address.v4.sin_port));
+    }
+    return ST_OK;
+}
+
+/* MHD's own lines would bypass our log; what is worth knowing we say ourselves. */
+static void ignore_line(void *context, const char *format, va_list values)
+{
+    (void)context;
+    (void)format;
+    (void)values;
+}
+
+static struct MHD_Response *make_page_response(void)
+{
+    struct view page = page_builtin_text();
+    union {
+        const char *given;
+        void *wanted;
+    } text = {page.ptr};
+    struct MHD_Response *response =
+        mhd.create_response_from_buffer(page.len, text.wanted, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL)
+        add_headers(response, "text/html; charset=utf-8");
+    return response;
+}
+
+enum status http_server_start(const struct http_server_options *options, struct http_server **out,
+                              struct error *err)
+{
+    int fd = -1;
+    struct http_server *s = calloc(1, sizeof(*s));
+    *out = NULL;
+    if (s == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    s->options = *options;
+    enum status st = mhd_library_load(err);
+    if (st == ST_OK)
+        st = open_socket(options->listen, &fd, s->address, err);
+    if (st == ST_OK) {
+        s->page = make_page_response();
+        s->daemon = mhd.start_daemon(
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
+            MHD_OPTION_EXTERNAL_LOGGER, ignore_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
+            (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+            (unsigned)CONNECTIONS_FOR_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
+            1, MHD_OPTION_END);
+        if (s->daemon == NULL || s->page == NULL)
+            st = error_set(err, ST_IO, "the web server cannot be started");
+    }
+    if (st != ST_OK) {
+        if (s->daemon == NULL && fd >= 0)
+            close(fd);
+        http_server_stop(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+const char *http_server_address(const struct http_server *server)
+{
+    return server->address;
+}
+
+void http_server_stop(struct http_server *s)
+{
+    if (s == NULL)
+        return;
+    if (s->daemon != NULL)
+        mhd.stop_daemon(s->daemon);
+    if (s->page != NULL)
+        mhd.destroy_response(s->page);
+    free(s);
+}

@@ -1,0 +1,418 @@
+#include "serve/ingest.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "objects/source.h"
+
+enum {
+    QUEUE_LENGTH = 256,
+    MAX_UNCOMMITTED = 1024,
+    MAX_JOBS = 64,
+    /* A worker's table of texts grows with every principal's session; a fresh one costs little. */
+    OBJECTS_PER_COUNTER = 64,
+    RETRY_SECONDS = 5,
+};
+
+struct job {
+    char *path;
+    char *key;
+    size_t key_len;
+    int64_t size, mtime_ns;
+};
+
+struct ingest {
+    struct ingest_options options;
+    struct dimension_set set;
+    struct dimension_keys keys;
+    struct source *files; /* opens them */
+    atomic_bool cancelled;
+    pthread_t workers[MAX_JOBS], committer;
+    unsigned worker_count;
+    bool has_committer;
+    pthread_mutex_t mutex; /* guards what is below */
+    pthread_cond_t changed;
+    struct job queue[QUEUE_LENGTH];
+    size_t head, length;
+    size_t busy;                         /* jobs taken whose result is not in the list yet */
+    struct counted_object *first, *last; /* to be committed */
+    size_t uncommitted;                  /* in the list or being committed */
+    bool ended;
+    enum status fault;
+    struct error err;
+};
+
+/* ---- reading one file ---- */
+
+/* A stream that ends when the program is to end. */
+struct guarded {
+    struct byte_stream stream;
+    struct byte_stream *inner;
+    const atomic_bool *cancelled;
+};
+
+static enum status guarded_read(struct byte_stream *stream, void *out, size_t size, size_t *n,
+                                struct error *err)
+{
+    struct guarded *g = (struct guarded *)stream;
+    if (atomic_load_explicit(g->cancelled, memory_order_relaxed))
+        return error_set(err, ST_CANCELLED, "cancelled");
+    return byte_stream_read(g->inner, out, size, n, err);
+}
+
+static void guarded_close(struct byte_stream *stream)
+{
+    (void)stream; /* lives on the stack; the inner one is closed by its owner */
+}
+
+static const struct byte_stream_class guarded_class = {guarded_read, guarded_close};
+
+static bool is_as_found(const struct job *job)
+{
+    struct stat st;
+    return lstat(job->path, &st) == 0 && st.st_size == job->size &&
+           (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == job->mtime_ns;
+}
+
+static enum status count_file(struct ingest *in, struct object_counter *counter,
+                              const struct job *job, struct counted_object *o, struct error *err)
+{
+    struct object_ref ref = {in->files, view_of(job->path), 0, false};
+    struct byte_stream *stream = NULL;
+    enum status st = object_open(&ref, &stream, err);
+    if (st != ST_OK)
+        return st;
+    struct guarded guarded = {{&guarded_class}, stream, &in->cancelled};
+    st = object_counter_run(counter, ref.key, &guarded.stream, &o->tally, err);
+    byte_stream_close(stream);
+    if (st != ST_OK)
+        return st;
+    struct aggregate *aggregate = object_counter_aggregate(counter);
+    aggregate_commit(aggregate);
+    st = usage_pack(in->options.usage, aggregate, o);
+    aggregate_reset(aggregate);
+    return st == ST_OK ? ST_OK : error_set(err, st, "out of memory");
+}
+
+/* What is to be remembered of a job; the key moves over.  NULL: nothing, or no memory. */
+static struct counted_object *make_result(struct job *job, enum object_state state)
+{
+    struct counted_object *o = calloc(1, sizeof(*o));
+    if (o == NULL)
+        return NULL;
+    o->key = job->key;
+    o->key_len = job->key_len;
+    job->key = NULL;
+    o->file = (struct store_object){state, job->size, job->mtime_ns};
+    return o;
+}
+
+static struct counted_object *do_job(struct ingest *in, struct object_counter *counter,
+                                     struct job *job, enum status *st, struct error *err)
+{
+    enum object_skip skip = object_key_skip(view_of(job->path));
+    struct counted_object *o = make_result(job, OBJECT_STATE_COUNTED);
+    *st = o == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    if (o == NULL)
+        return NULL;
+    if (skip != OBJECT_READ) {
+        o->file.state = OBJECT_STATE_SKIPPED;
+        o->skip = skip;
+        return o;
+    }
+    *st = count_file(in, counter, job, o, err);
+    if (*st != ST_CANCELLED && *st != ST_MISSING && *st != ST_NO_MEMORY && !is_as_found(job)) {
+        in->options.on_unsettled(in->options.context, job->path);
+        *st = ST_CANCELLED;
+    }
+    if (*st == ST_OK)
+        return o;
+    if (*st != ST_CANCELLED && *st != ST_MISSING && *st != ST_NO_MEMORY) {
+        LOG_EVENT(LOG_ERROR, "object failed", log_cstr("object", job->path),
+                  log_cstr("reason", err->text), log_cstr("status", status_name(*st)));
+        o->file.state = OBJECT_STATE_FAILED;
+        o->tally = (struct tally){0};
+        (void)snprintf(o->reason, sizeof(o->reason), "%s", err->text);
+        *st = ST_OK;
+        return o;
+    }
+    counted_object_free(o);
+    return NULL;
+}
+
+/* ---- workers ---- */
+
+static void clear_job(struct job *job)
+{
+    free(job->path);
+    free(job->key);
+}
+
+static void set_fault(struct ingest *in, enum status st, const struct error *err)
+{
+    if (in->fault == ST_OK) {
+        in->fault = st;
+        in->err = *err;
+    }
+    pthread_cond_broadcast(&in->changed);
+}
+
+static bool take_job(struct ingest *in, struct job *job)
+{
+    pthread_mutex_lock(&in->mutex);
+    while (!in->ended && !in->cancelled && (in->length == 0 || in->uncommitted >= MAX_UNCOMMITTED))
+        pthread_cond_wait(&in->changed, &in->mutex);
+    bool found = !in->ended && !in->cancelled;
+    if (found) {
+        *job = in->queue[in->head];
+        in->head = (in->head + 1) % QUEUE_LENGTH;
+        in->length--;
+        in->busy++;
+        pthread_cond_broadcast(&in->changed);
+    }
+    pthread_mutex_unlock(&in->mutex);
+    return found;
+}
+
+static void hand_over(struct ingest *in, struct counted_object *o, enum status st,
+                      const struct error *err)
+{
+    pthread_mutex_lock(&in->mutex);
+    in->busy--;
+    if (o != NULL) {
+        if (in->last != NULL)
+            in->last->next = o;
+        else
+            in->first = o;
+        in->last = o;
+        in->uncommitted++;
+    }
+    if (st == ST_NO_MEMORY)
+        set_fault(in, st, err);
+    pthread_cond_broadcast(&in->changed);
+    pthread_mutex_unlock(&in->mutex);
+}
+
+static void *worker_main(void *context)
+{
+    struct ingest *in = context;
+    struct object_counter *counter = NULL;
+    struct job job;
+    for (unsigned n = 0; take_job(in, &job); n++) {
+        struct error err = {0};
+        enum status st = ST_NO_MEMORY;
+        struct counted_object *o = NULL;
+        if (n % OBJECTS_PER_COUNTER == 0) {
+            object_counter_free(counter);
+            counter = object_counter_new(&in->options.counter);
+        }
+        if (counter != NULL)
+            o = do_job(in, counter, &job, &st, &err);
+        else
+            (void)error_set(&err, st, "out of memory");
+        clear_job(&job);
+        hand_over(in, o, st, &err);
+    }
+    object_counter_free(counter);
+    return NULL;
+}
+
+/* ---- committing ---- */
+
+static void free_list(struct counted_object *list)
+{
+    while (list != NULL) {
+        struct counted_object *next = list->next;
+        counted_object_free(list);
+        list = next;
+    }
+}
+
+/* Wait some seconds unless all ends; mutex held. */
+static void pause_committing(struct ingest *in)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RETRY_SECONDS;
+    while (!in->ended && !in->cancelled &&
+           pthread_cond_timedwait(&in->changed, &in->mutex, &until) != ETIMEDOUT)
+        ;
+}
+
+static void *committer_main(void *context)
+{
+    struct ingest *in = context;
+    pthread_mutex_lock(&in->mutex);
+    for (;;) {
+        while (in->first == NULL && !in->ended && !in->cancelled)
+            pthread_cond_wait(&in->changed, &in->mutex);
+        if (in->ended || in->cancelled)
+            break;
+        struct counted_object *list = in->first;
+        size_t n = in->uncommitted;
+        in->first = in->last = NULL;
+        pthread_mutex_unlock(&in->mutex);
+        struct error err = {0};
+        enum status st = usage_commit(in->options.usage, list, &err);
+        pthread_mutex_lock(&in->mutex);
+        while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled &&
+               !in->ended) {
+            LOG_EVENT(LOG_ERROR, "store cannot be written, trying again",
+                      log_cstr("reason", err.text));
+            pause_committing(in);
+            pthread_mutex_unlock(&in->mutex);
+            st = usage_commit(in->options.usage, list, &err);
+            pthread_mutex_lock(&in->mutex);
+        }
+        if (st != ST_OK)
+            set_fault(in, st, &err);
+        free_list(list);
+        in->uncommitted -= n;
+        pthread_cond_broadcast(&in->changed);
+    }
+    pthread_mutex_unlock(&in->mutex);
+    return NULL;
+}
+
+/* ---- offering ---- */
+
+static enum status remembered(struct ingest *in, const struct ingest_file *file, bool *known,
+                              struct error *err)
+{
+    struct store_object object;
+    enum status st = usage_find(in->options.usage, file->key, &object, err);
+    *known = st == ST_OK;
+    if (st == ST_MISSING)
+        return ST_OK;
+    if (st != ST_OK || (object.size == file->size && object.mtime_ns == file->mtime_ns))
+        return st;
+    if (object.state == OBJECT_STATE_FAILED) {
+        *known = false;
+        return ST_OK;
+    }
+    if (object.state == OBJECT_STATE_COUNTED)
+        LOG_EVENT(LOG_WARN, "object changed after it was counted, not counted again",
+                  log_cstr("object", file->path));
+    return usage_touch(in->options.usage, file->key, file->size, file->mtime_ns, err);
+}
+
+static enum status enqueue(struct ingest *in, struct job *job)
+{
+    pthread_mutex_lock(&in->mutex);
+    while (in->length == QUEUE_LENGTH && in->fault == ST_OK && !in->cancelled)
+        pthread_cond_wait(&in->changed, &in->mutex);
+    enum status st = in->cancelled ? ST_CANCELLED : in->fault;
+    if (st == ST_OK) {
+        in->queue[(in->head + in->length++) % QUEUE_LENGTH] = *job;
+        *job = (struct job){0};
+        pthread_cond_broadcast(&in->changed);
+    }
+    pthread_mutex_unlock(&in->mutex);
+    return st;
+}
+
+enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool *taken,
+                         struct error *err)
+{
+    bool known;
+    *taken = false;
+    if (in->cancelled)
+        return ST_CANCELLED;
+    enum status st = remembered(in, file, &known, err);
+    if (st != ST_OK || known || !in->options.is_ready(in->options.context, file))
+        return st;
+    struct job job = {strdup(file->path), malloc(file->key.len + 1), file->key.len, file->size,
+                      file->mtime_ns};
+    if (job.path == NULL || job.key == NULL) {
+        clear_job(&job);
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    }
+    memcpy(job.key, file->key.ptr, file->key.len);
+    st = enqueue(in, &job);
+    clear_job(&job);
+    *taken = st == ST_OK;
+    if (st != ST_OK && st != ST_CANCELLED)
+        *err = in->err;
+    return st;
+}
+
+enum status ingest_wait(struct ingest *in, struct error *err)
+{
+    pthread_mutex_lock(&in->mutex);
+    while (in->fault == ST_OK && !in->cancelled &&
+           (in->length > 0 || in->busy > 0 || in->uncommitted > 0))
+        pthread_cond_wait(&in->changed, &in->mutex);
+    enum status st = in->cancelled ? ST_CANCELLED : in->fault;
+    if (in->fault != ST_OK)
+        *err = in->err;
+    pthread_mutex_unlock(&in->mutex);
+    return st;
+}
+
+/* ---- life ---- */
+
+enum status ingest_start(const struct ingest_options *options, struct ingest **out)
+{
+    struct ingest *in = calloc(1, sizeof(*in));
+    *out = NULL;
+    if (in == NULL)
+        return ST_NO_MEMORY;
+    pthread_mutex_init(&in->mutex, NULL);
+    pthread_cond_init(&in->changed, NULL);
+    in->options = *options;
+    usage_all_dimensions(&in->set);
+    in->options.counter.aggregate.sets = &in->set;
+    in->options.counter.aggregate.set_count = 1;
+    in->options.counter.aggregate.keys = &in->keys;
+    in->options.counter.aggregate.interval_seconds = 60;
+    in->options.counter.aggregate.statistics = false;
+    in->files = source_files_new(NULL, 0);
+    bool ok = in->files != NULL;
+    if (ok)
+        ok = in->has_committer = pthread_create(&in->committer, NULL, committer_main, in) == 0;
+    for (unsigned i = 0; i < options->jobs && i < MAX_JOBS && ok; i++) {
+        ok = pthread_create(&in->workers[i], NULL, worker_main, in) == 0;
+        in->worker_count += ok ? 1 : 0;
+    }
+    if (!ok) {
+        ingest_stop(in);
+        return ST_NO_MEMORY;
+    }
+    *out = in;
+    return ST_OK;
+}
+
+void ingest_cancel(struct ingest *in)
+{
+    in->cancelled = true;
+    pthread_mutex_lock(&in->mutex);
+    pthread_cond_broadcast(&in->changed);
+    pthread_mutex_unlock(&in->mutex);
+}
+
+void ingest_stop(struct ingest *in)
+{
+    if (in == NULL)
+        return;
+    ingest_cancel(in);
+    for (unsigned i = 0; i < in->worker_count; i++)
+        pthread_join(in->workers[i], NULL);
+    if (in->has_committer)
+        pthread_join(in->committer, NULL);
+    while (in->length > 0) {
+        clear_job(&in->queue[in->head]);
+        in->head = (in->head + 1) % QUEUE_LENGTH;
+        in->length--;
+    }
+    free_list(in->first);
+    source_free(in->files);
+    pthread_mutex_destroy(&in->mutex);
+    pthread_cond_destroy(&in->changed);
+    free(in);
+}

@@ -1,0 +1,34 @@
+/*
+ * grouping.h: sums of series gathered by some of their dimensions and by time.
+ */
+#ifndef STORE_GROUPING_H
+#define STORE_GROUPING_H
+
+#include "aggregate/aggregate.h"
+#include "store/dictionary.h"
+
+struct grouping_options {
+    const struct dictionary *dictionary;
+    const struct dimension_set *set; /* fixed dimensions only */
+    int64_t interval_seconds;        /* length of a bucket; 0: all time is one */
+    uint32_t max_cells;
+};
+
+struct grouping;
+
+/* For the series that are in the dictionary now; NULL: no memory. */
+struct grouping *grouping_new(const struct grouping_options *options);
+void grouping_free(struct grouping *g);
+
+/*
+ * The sums of a series' group at a time, by enum metric, for the caller to add to until the next
+ * call.  NULL: no memory, or max_cells are reached (grouping_status says which).
+ */
+u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time);
+enum status grouping_status(const struct grouping *g);
+
+/* Add all to a set of an aggregate with the same dimensions and interval. */
+NODISCARD enum status grouping_add_to(const struct grouping *g, struct aggregate *aggregate,
+                                      size_t set);
+
+#endif

@@ -1,0 +1,528 @@
+"""Tests of `serve` and `report`; run.sh says how to run them."""
+
+import base64
+import gzip
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+
+from harness import ALL, Harness, Program, Server, cube_sums, record, write_gzip
+
+TOKENS = ['InputTokenCount', 'OutputTokenCount', 'CacheReadInputTokenCount',
+          'CacheWriteInputTokenCount']
+ERRORS = ['InvocationClientErrors', 'InvocationServerErrors', 'InvocationThrottles']
+COUNTS = ['Invocations', *TOKENS, *ERRORS, 'UnpricedTokens']
+
+
+class Tests:
+    def __init__(self, build, scratch):
+        self.program = Program(build, scratch)
+        self.scratch = scratch
+        self.logs = os.path.join(scratch, 'logs')
+        self.expected = os.path.join(scratch, 'expected.json')
+        self.store = os.path.join(scratch, 'store.sqlite')
+        self.program.simulate(self.logs, '--expected', self.expected, '--profile', 'mixed',
+                              '--records', '9000', '--hours', '50')
+
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+    def folder(self, name):
+        path = self.path(name)
+        os.mkdir(path)
+        return path
+
+    # ---- the same numbers as aggregate ----
+
+    def once(self):
+        done = self.program.run('serve', self.logs, '--once', '--store', self.store)
+        mode = os.stat(self.store).st_mode & 0o777
+        assert mode == 0o600, oct(mode)
+        assert self.program.report(self.store) == self.program.aggregate(self.logs)
+        assert b'objects:' in done.stderr
+
+    def expected_sums(self):
+        """Against the simulator's own answer, which no code of the program made."""
+        self.same_as_expected(self.store)
+
+    def same_as_expected(self, store):
+        with open(self.expected, encoding='utf-8') as file:
+            expected = json.load(file)
+        found = json.loads(self.program.report(store, '--by', ','.join(expected['by']),
+                                               '--interval', expected['interval']))
+        assert len(found['rows']) == len(expected['rows'])
+        for ours, theirs in zip(found['rows'], expected['rows']):
+            for name, value in theirs.items():
+                assert ours[name] == value, (name, ours, theirs)
+        for name in ('objects', 'records'):
+            assert found[name] == expected[name], (found[name], expected[name])
+
+    def api_equals_aggregate(self):
+        queries = [
+            [], ['by', ALL, 'interval', '1m'], ['by', ALL, 'interval', '1h'],
+            ['by', 'Principal', 'interval', '1d'], ['by', 'ModelId', 'interval', '5m'],
+            ['by', 'Operation,AccountId', 'interval', 'all', 'top', '3'],
+            ['by', 'ModelId', 'interval', '1h', 'top', '4'],
+        ]
+        with Server(self.program, self.logs, self.store) as server:
+            for query in queries:
+                pairs = list(zip(query[::2], query[1::2]))
+                words = [w for name, value in pairs for w in ('--' + name, value)]
+                asked = '&'.join(f'{name}={value}' for name, value in pairs)
+                assert server.get('/api/usage?' + asked) == \
+                    self.program.aggregate(self.logs, *words), asked
+
+    def ranges(self):
+        """Minutes before and behind whole hours and days come from the file, the rest from memory."""
+        rng = random.Random(7)
+        edges = ['2026-11-02T00:00:00Z', '2026-11-02T05:00:00Z', '2026-11-03', '2026-11-04']
+        with Server(self.program, self.logs, self.store) as server:
+            for turn in range(40):
+                times = sorted(rng.sample(range(0, 51 * 60), 2))
+                texts = [time.strftime('%Y-%m-%dT%H:%M:00Z', time.gmtime(1793577600 + 60 * t))
+                         for t in times]
+                if turn % 4 == 1:
+                    texts[0] = edges[turn % len(edges)]
+                if turn % 4 == 2:
+                    texts[1] = '2026-11-03T23:00:00Z'
+                if texts[0] >= texts[1]:
+                    continue
+                given = {'since': texts[0], 'until': texts[1]}
+                if turn % 5 == 3:
+                    del given[rng.choice(['since', 'until'])]
+                given['interval'] = rng.choice(['1m', '5m', '1h', '1d', 'all'])
+                given['by'] = rng.choice(['ModelId', 'SourceRegion,InferenceRegion', 'Principal'])
+                words = [w for name, value in given.items() for w in ('--' + name, value)]
+                ours = server.usage('&'.join(f'{n}={v}' for n, v in given.items()))
+                theirs = json.loads(self.program.aggregate(self.logs, *words))
+                for part in ('by', 'interval', 'rows', 'totals'):
+                    assert ours[part] == theirs[part], (given, part)
+                report = json.loads(self.program.report(self.store, *words))
+                assert report['rows'] == theirs['rows'], given
+
+    def other_outputs(self):
+        for output in ('csv', 'table'):
+            ours = self.program.run('report', '--store', self.store, '--quiet', '--output', output,
+                                    '--by', 'ModelId', '--interval', '1h').stdout
+            theirs = self.program.run('aggregate', self.logs, '--quiet', '--output', output, '--by',
+                                      'ModelId', '--interval', '1h').stdout
+            assert ours == theirs, output
+
+    # ---- the page ----
+
+    def check_dataset(self, data, logs):
+        totals = json.loads(self.program.aggregate(logs), parse_float=Decimal)['totals']
+        assert data['schema'] == 'bedrock-metrics/page/1'
+        for name in ('cube', 'principals'):
+            table = data[name]
+            for dimension, series in zip(table['dimensions'], table['series']):
+                values = data['dictionary'][dimension]
+                assert len(set(values)) == len(values)
+                assert all(0 <= s < len(values) for s in series)
+            sums = cube_sums(table, [*COUNTS, 'EstimatedCost'])
+            for metric in COUNTS:
+                assert sums[metric] == totals[metric], (name, metric)
+            cost = Decimal(sums['EstimatedCost']).scaleb(data['costExponent'])
+            assert cost == totals['EstimatedCost'], (cost, totals['EstimatedCost'])
+
+    def page(self):
+        with Server(self.program, self.logs, self.store) as server:
+            answer, html = server.ask('/')
+            assert answer.getheader('Content-Type') == 'text/html; charset=utf-8'
+            assert b'<!--BEDROCK-METRICS-DATA-->' in html
+            data = json.loads(server.get('/api/page'))
+            self.check_dataset(data, self.logs)
+            answer, body = server.ask('/api/page?after=' + data['version'])
+            assert answer.status == 204 and body == b''
+            assert json.loads(server.get('/api/page?after=other')) == data
+
+    @staticmethod
+    def embedded(html):
+        match = re.search(rb'<script type="application/json" id="bedrock-metrics-data" '
+                          rb'data-encoding="gzip\+base64">([A-Za-z0-9+/=]+)</script>', html)
+        assert match, 'no data in the report'
+        return json.loads(gzip.decompress(base64.b64decode(match.group(1), validate=True)))
+
+    def report_file(self):
+        out = self.path('report.html')
+        for source in (['--store', self.store], [self.logs]):
+            self.program.run('report', *source, '--quiet', '--out', out)
+            with open(out, 'rb') as file:
+                html = file.read()
+            assert len(html) <= 2 << 20
+            self.check_dataset(self.embedded(html), self.logs)
+            assert b'<!--BEDROCK-METRICS-DATA-->' not in html
+
+    def large_report(self):
+        """A month by the hour of thirty accounts: folded so far that it stays below 2 MB."""
+        logs, out = self.path('month'), self.path('month.html')
+        self.program.simulate(logs, '--profile', 'none', '--records', '150000', '--hours', '720',
+                              '--accounts', '30')
+        self.program.run('report', logs, '--quiet', '--out', out)
+        with open(out, 'rb') as file:
+            html = file.read()
+        data = self.embedded(html)
+        shutil.rmtree(logs + '-unused', ignore_errors=True)
+        assert len(html) <= 2 << 20, len(html)
+        self.check_dataset(data, logs)
+        shutil.rmtree(logs)
+        return f'{len(html)} bytes, {sum(data["cube"]["rows"])} rows, folded {data["folded"]}'
+
+    def hostile_names(self):
+        """Names that would end the script element, were they written as they are."""
+        logs = self.folder('hostile')
+        write_gzip(os.path.join(logs, 'a.json.gz'),
+                   record(model='</script><img src=x onerror=alert(1)>', n=7) +
+                   record(model='<!--', region='"\\\n\u2028', n=1 << 53))
+        store = self.path('hostile.sqlite')
+        self.program.run('serve', logs, '--once', '--quiet', '--store', store)
+        out = self.path('hostile.html')
+        self.program.run('report', '--store', store, '--quiet', '--out', out)
+        with open(out, 'rb') as file:
+            html = file.read()
+        assert b'<img src=x' not in html
+        data = self.embedded(html)
+        assert '</script><img src=x onerror=alert(1)>' in data['dictionary']['ModelId']
+        assert str(1 << 53) in [str(v) for v in data['cube']['metrics']['InputTokenCount']]
+        with Server(self.program, logs, store) as server:
+            assert b'<img' not in server.get('/api/page')
+            text = server.get('/metrics').decode()
+            assert 'source_region="\\"\\\\\\n\u2028"' in text, text
+
+    def large_sums(self):
+        """Costs and tokens beyond 64 bits."""
+        logs = self.folder('large')
+        line = record(n=1 << 53, model='anthropic.claude-opus-4-6-v1')
+        write_gzip(os.path.join(logs, 'a.json.gz'), line * 3000)
+        store = self.path('large.sqlite')
+        self.program.run('serve', logs, '--once', '--quiet', '--store', store)
+        write_gzip(os.path.join(logs, 'b.json.gz'), line * 2000)
+        self.program.run('serve', logs, '--once', '--quiet', '--store', store)
+        ours = self.program.report(store)
+        assert json.loads(ours)['totals']['InputTokenCount'] == 5000 << 53
+        assert ours == self.program.aggregate(logs)
+        with Server(self.program, logs, store) as server:
+            assert server.get('/api/usage') == ours
+            self.check_dataset(json.loads(server.get('/api/page')), logs)
+
+    # ---- files that come ----
+
+    def live(self):
+        logs = self.folder('live')
+        with Server(self.program, logs, self.path('live.sqlite')) as server:
+            write_gzip(os.path.join(logs, 'renamed.json.gz'), record(n=1))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 1, 'a file moved in')
+            with open(os.path.join(logs, 'slow.json'), 'w', encoding='utf-8') as file:
+                file.write(record(n=10))
+                file.flush()
+                time.sleep(2.5)
+                assert server.usage()['totals']['InputTokenCount'] == 1, 'counted while written'
+                file.write(record(n=10))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 21, 'a file written here')
+            deep = os.path.join(logs, 'AWSLogs/1/BedrockModelInvocationLogs/us-east-1/2026')
+            os.makedirs(deep)
+            write_gzip(os.path.join(deep, 'x.json.gz'), record(n=100))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 121, 'a new folder')
+            outside = self.folder('moved')
+            os.makedirs(os.path.join(outside, 'in/here'))
+            write_gzip(os.path.join(outside, 'in/here/y.json.gz'), record(n=1000))
+            os.rename(outside, os.path.join(logs, 'moved'))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 1121, 'a folder moved in')
+            write_gzip(os.path.join(logs, 'moved/in/z.json.gz'), record(n=10000))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 11121, 'a file in it')
+            elsewhere = self.path('elsewhere.json')
+            with open(elsewhere, 'w', encoding='utf-8') as file:
+                file.write(record(n=100000))
+            os.symlink(elsewhere, os.path.join(logs, 'link.json'))
+            os.link(elsewhere, os.path.join(logs, 'hard.json'))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 111121, 'a hard link')
+            time.sleep(0.5)
+            assert server.usage()['totals']['InputTokenCount'] == 111121, 'a link was followed'
+
+    def many_at_once(self):
+        logs = self.folder('burst')
+        with Server(self.program, logs, self.path('burst.sqlite')) as server:
+            for i in range(1500):
+                with open(os.path.join(logs, f'{i}.json'), 'w', encoding='utf-8') as file:
+                    file.write(record(n=i))
+            server.wait_for(lambda u: u['objects']['counted'] == 1500, 'all of a burst')
+            assert server.usage()['totals']['InputTokenCount'] == sum(range(1500))
+
+    def failed_and_changed(self):
+        logs, store = self.folder('faults'), self.path('faults.sqlite')
+        bad, good = os.path.join(logs, 'bad.json.gz'), os.path.join(logs, 'good.json')
+        whole = gzip.compress(record(n=5).encode())
+        with open(bad, 'wb') as file:
+            file.write(whole[:-4])
+        with open(good, 'w', encoding='utf-8') as file:
+            file.write(record(n=1))
+        self.program.run('serve', logs, '--once', '--store', store, status=1)
+        ours = self.program.report(store)
+        assert ours == self.program.aggregate(logs, status=1)
+        with Server(self.program, logs, store) as server:
+            time.sleep(0.3)
+            assert server.usage()['objects']['failed'] == 1
+            with open(bad, 'wb') as file:
+                file.write(whole)
+            server.wait_for(lambda u: u['objects']['counted'] == 2, 'the mended file')
+            assert server.usage()['objects']['failed'] == 0
+            with open(good, 'a', encoding='utf-8') as file:
+                file.write(record(n=1))
+            time.sleep(1)
+            assert server.usage()['totals']['InputTokenCount'] == 6, 'a changed file was recounted'
+            server.stop()
+            changed = [line for line in server.lines if 'changed after it was counted' in line]
+            assert len(changed) == 1, server.lines
+        with Server(self.program, logs, store) as server:
+            time.sleep(0.3)
+            server.stop()
+            assert not any('changed after' in line for line in server.lines), 'reported twice'
+
+    # ---- who may ask what ----
+
+    def strangers(self):
+        with Server(self.program, self.logs, self.store) as server:
+            own = f'127.0.0.1:{server.port}'
+            good = [{}, {'Host': 'localhost'}, {'Host': f'LOCALHOST:{server.port}'},
+                    {'Host': '[::1]:80'}, {'Host': '127.0.0.1'}, {'Origin': 'http://' + own},
+                    {'Sec-Fetch-Site': 'same-origin'}, {'Sec-Fetch-Site': 'none'}]
+            bad = [{'Host': 'evil.example'}, {'Host': f'evil.example:{server.port}'}, {'Host': ''},
+                   {'Host': '127.0.0.1.evil.example'}, {'Host': 'localhost.evil.example'},
+                   {'Host': '127.0.0.1:x'}, {'Host': '[::1'}, {'Host': '[evil]'},
+                   {'Host': '127.0.0.1@evil.example'}, {'Host': own + ',evil.example'},
+                   {'Origin': 'http://evil.example'}, {'Origin': 'null'}, {'Origin': ''},
+                   {'Origin': 'http://localhost'}, {'Origin': f'http://{own}.evil.example'},
+                   {'Host': 'evil.example', 'Origin': 'http://evil.example'},
+                   {'Sec-Fetch-Site': 'cross-site'}, {'Sec-Fetch-Site': 'same-site'}]
+            for path in ('/api/usage', '/api/page', '/metrics'):
+                for headers in good:
+                    assert server.ask(path, headers=headers)[0].status == 200, headers
+                for headers in bad:
+                    status = server.ask(path, headers=headers)[0].status
+                    assert status in (400, 403), (path, headers, status)
+            assert server.ask('/', headers={'Sec-Fetch-Site': 'cross-site'})[0].status == 200
+            assert server.ask('/', headers={'Host': None})[0].status in (400, 403)
+
+    def methods_and_paths(self):
+        with Server(self.program, self.logs, self.store) as server:
+            for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'):
+                answer, _ = server.ask('/api/usage', method, body=b'x=1')
+                assert answer.status == 405 and answer.getheader('Allow') == 'GET, HEAD', method
+            answer, body = server.ask('/api/usage', 'HEAD')
+            assert answer.status == 200 and body == b''
+            for path in ('/x', '/api', '/api/usage/', '//', '/../etc/passwd', '/%2e%2e/', '/index.html'):
+                assert server.ask(path)[0].status == 404, path
+            for query in ('by=Foo', 'by=', 'interval=2m', 'x=1', 'by=ModelId&by=ModelId', 'top=0',
+                          'since=2026-11-02T00:00:30Z', 'since=x', 'by=Metadata:team',
+                          'since=2027-01-01&until=2026-01-01', 'by=ModelId%00x', 'top=1e3'):
+                answer, body = server.ask('/api/usage?' + query)
+                assert answer.status == 400, query
+                assert list(json.loads(body)) == ['error']
+            answer, body = server.ask('/healthz')
+            assert answer.status == 200 and body == b'ok\n'
+
+    def headers(self):
+        with Server(self.program, self.logs, self.store) as server:
+            for path in ('/', '/api/page', '/api/usage', '/metrics', '/healthz', '/nothing'):
+                answer, _ = server.ask(path)
+                assert answer.getheader('Content-Security-Policy') == "frame-ancestors 'none'"
+                assert answer.getheader('X-Content-Type-Options') == 'nosniff'
+                assert answer.getheader('Referrer-Policy') == 'no-referrer'
+                assert answer.getheader('Cross-Origin-Resource-Policy') == 'same-origin'
+                assert answer.getheader('Access-Control-Allow-Origin') is None
+
+    def metrics(self):
+        sample = re.compile(r'bedrock_[a-z_]+_total\{([a-z_]+="([^"\\\n]|\\.)*",?)+\} [0-9.]+')
+        with Server(self.program, self.logs, self.store) as server:
+            answer, body = server.ask('/metrics')
+            assert answer.getheader('Content-Type').startswith('text/plain; version=0.0.4')
+            text = body.decode()
+            lines = text.splitlines()
+            for line in lines:
+                assert line.startswith(('# HELP ', '# TYPE ')) or sample.fullmatch(line), line
+            by_model = {}
+            for line in lines:
+                found = re.match(r'bedrock_input_token_count_total\{.*?model_id="(.*?)".*\} (\d+)',
+                                 line)
+                if found:
+                    by_model[found[1]] = by_model.get(found[1], 0) + int(found[2])
+            theirs = server.usage('by=ModelId')['rows']
+            assert by_model == {row['ModelId']: row['InputTokenCount'] for row in theirs}
+            answer, body = server.ask('/metrics', headers={
+                'Accept': 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5'})
+            assert answer.getheader('Content-Type').startswith('application/openmetrics-text')
+            assert body.endswith(b'\n# EOF\n')
+            assert b'# TYPE bedrock_invocations counter\n' in body
+        promtool = os.environ.get('PROMTOOL') or shutil.which('promtool')
+        if not promtool:
+            return 'promtool is not installed: syntax checked here only'
+        done = subprocess.run([promtool, 'check', 'metrics'], input=text.encode(), check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert done.returncode == 0 and not done.stdout, done.stdout.decode()
+        return 'promtool agrees'
+
+    # ---- life ----
+
+    def signals(self):
+        for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            server = Server(self.program, self.logs, self.store)
+            assert server.stop(number) == status
+
+    def one_store_one_server(self):
+        with Server(self.program, self.logs, self.store):
+            done = self.program.run('serve', self.logs, '--once', '--store', self.store, status=2)
+            assert b'in use' in done.stderr
+        other = self.folder('other')
+        done = self.program.run('serve', other, '--once', '--store', self.store, status=2)
+        assert b'another folder' in done.stderr
+
+    def default_store(self):
+        logs = self.folder('plain logs')
+        with open(os.path.join(logs, 'a.json'), 'w', encoding='utf-8') as file:
+            file.write(record(n=3))
+        done = self.program.run('serve', logs, '--once')
+        store = re.search(rb'store: +(.*)', done.stderr).group(1).decode()
+        assert store.startswith(self.path('.local/state/bedrock-metrics/plain_logs-')), store
+        assert json.loads(self.program.report(store))['totals']['InputTokenCount'] == 3
+
+    def damaged_store(self):
+        broken = self.path('broken.sqlite')
+        with open(broken, 'wb') as file:
+            file.write(b'no database at all' * 100)
+        done = self.program.run('report', '--store', broken, '--output', 'json', status=1)
+        assert b'store' in done.stderr
+        foreign = self.path('foreign.sqlite')
+        base = sqlite3.connect(foreign)
+        base.execute('CREATE TABLE t(x)')
+        base.commit()
+        base.close()
+        self.program.run('report', '--store', foreign, '--output', 'json', status=1)
+        self.program.run('serve', self.folder('empty'), '--once', '--store', foreign, status=1)
+        copy = self.path('copy.sqlite')
+        shutil.copy(self.store, copy)
+        base = sqlite3.connect(copy)
+        rng = random.Random(3)
+        ids = [row[0] for row in base.execute('SELECT id FROM chunk')]
+        for _ in range(60):
+            chosen = rng.choice(ids)
+            cells = bytearray(base.execute('SELECT cells FROM chunk WHERE id=?', (chosen,))
+                              .fetchone()[0])
+            cells[rng.randrange(len(cells))] = rng.randrange(256)
+            base.execute('UPDATE chunk SET cells=? WHERE id=?',
+                         (bytes(cells[:rng.randrange(1, len(cells) + 1)]), chosen))
+            base.commit()
+            done = self.program.run('report', '--store', copy, '--output', 'json', status=None)
+            assert done.returncode in (0, 1), done
+        base.close()
+        self.program.run('report', '--store', self.path('nothing.sqlite'), status=1)
+
+    def usage_errors(self):
+        for words in (['serve'], ['serve', self.logs, self.logs], ['serve', '/nonexistent'],
+                      ['serve', self.expected], ['serve', self.logs, '--listen', 'example.com:1'],
+                      ['serve', self.logs, '--listen', '127.0.0.1'], ['report'],
+                      ['serve', self.logs, '--listen', '127.0.0.1:65536'],
+                      ['report', '--store', self.store, self.logs],
+                      ['report', self.logs, '--by', 'ModelId', '--out', self.path('x')],
+                      ['report', '--store', self.store, '--output', 'xml'],
+                      ['report', '--store', self.store, '--output', 'csv', '--since',
+                       '2026-11-02T00:00:30Z']):
+            self.program.run(*words, status=2)
+
+    def kills(self):
+        """kill -9 at any moment neither loses nor doubles."""
+        wanted = int(os.environ.get('KILLS', '200'))
+        rng = random.Random(1)
+        end = time.monotonic() + 240
+        kills = finished = round_number = 0
+        while kills < wanted and time.monotonic() < end:
+            store = self.path(f'killed-{round_number}.sqlite')
+            round_number += 1
+            while kills < wanted and time.monotonic() < end:
+                process = self.program.start('serve', self.logs, '--once', '--quiet', '--jobs', '2',
+                                             '--store', store)
+                try:
+                    process.wait(timeout=rng.uniform(0.0, 0.09))
+                except subprocess.TimeoutExpired:
+                    pass
+                ended = process.poll() is not None
+                process.kill()
+                error = process.communicate()[1]
+                if ended:
+                    assert process.returncode == 0, (process.returncode, error)
+                    finished += 1
+                    break
+                kills += 1
+            self.program.run('serve', self.logs, '--once', '--quiet', '--store', store)
+            self.same_as_expected(store)
+            assert self.program.report(store) == self.program.aggregate(self.logs)
+            base = sqlite3.connect(store)
+            assert base.execute('PRAGMA integrity_check').fetchone()[0] == 'ok'
+            base.close()
+        assert kills >= min(wanted, 20), kills
+        return f'{kills} kills, {round_number} stores, {finished} ended before they were killed'
+
+    def kills_while_files_come(self):
+        logs, store = self.folder('coming'), self.path('coming.sqlite')
+        rng = random.Random(2)
+        total = written = 0
+        for turn in range(15):
+            server = Server(self.program, logs, store)
+            for _ in range(rng.randrange(5, 60)):
+                written += 1
+                total += written
+                write_gzip(os.path.join(logs, f'{written}.json.gz'), record(n=written))
+            time.sleep(rng.uniform(0, 0.1))
+            server.process.kill()
+            server.stop()
+            if turn % 5 == 4:
+                self.program.run('serve', logs, '--once', '--quiet', '--store', store)
+                found = json.loads(self.program.report(store))
+                assert found['totals']['InputTokenCount'] == total
+                assert found['objects']['counted'] == written
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    harness = Harness()
+    with tempfile.TemporaryDirectory(prefix='bedrock-serve-') as scratch:
+        t = Tests(build, scratch)
+        for name, body in (
+                ('serve --once counts as aggregate does', t.once),
+                ('sums equal those of the simulator', t.expected_sums),
+                ('/api/usage is aggregate\'s JSON, byte for byte', t.api_equals_aggregate),
+                ('since and until, on and off hours and days', t.ranges),
+                ('report: csv and table', t.other_outputs),
+                ('page: its data set has the totals', t.page),
+                ('report: one file with its data inside', t.report_file),
+                ('report: a large one stays below 2 MB', t.large_report),
+                ('hostile names', t.hostile_names),
+                ('sums beyond 64 bits', t.large_sums),
+                ('live: moved in, written, new folders, links', t.live),
+                ('live: many files at once', t.many_at_once),
+                ('failed files are tried again, changed ones are not', t.failed_and_changed),
+                ('Host, Origin and Sec-Fetch-Site', t.strangers),
+                ('methods, paths and arguments', t.methods_and_paths),
+                ('security headers', t.headers),
+                ('/metrics', t.metrics),
+                ('signals', t.signals),
+                ('a store has one server and one folder', t.one_store_one_server),
+                ('the default store', t.default_store),
+                ('damaged and foreign stores', t.damaged_store),
+                ('wrong usage', t.usage_errors),
+                ('kill -9 while scanning', t.kills),
+                ('kill -9 while files come', t.kills_while_files_come)):
+            harness.test(name, body)
+    return harness.end()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
