@@ -89,6 +89,15 @@ $(SIM): $(SIM_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
 
+LEDGER_CONTRACT := $(BUILD)/tests/ledger/ledger_contract.o
+$(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_CONTRACT) $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
+
+$(BUILD)/ledger-sim: $(BUILD)/src/ledger/protocol_core.o $(BUILD)/tests/ledger/simulator.o
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
