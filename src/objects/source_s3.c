@@ -161,6 +161,11 @@ enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
     enum status st = aws_pool_take(pool, &s->client, err);
     if (st == ST_OK)
         st = s3_object_open(&s->object, s->client, get, err);
+    /* S3 always sends one: an answer without is somebody else's, and perhaps not the object. */
+    if (st == ST_OK && s3_object_etag(s->object).len == 0) {
+        s3_object_close(s->object);
+        st = error_set(err, ST_RETRY, "GetObject: answered without an ETag");
+    }
     if (st != ST_OK) {
         aws_pool_give(pool, s->client);
         free(s);

@@ -339,7 +339,7 @@ static void delete_done(struct lane *l)
                 receipts[left++] = receipts[i];
         }
         n = left;
-        if (st == ST_DENIED || st == ST_CANCELLED)
+        if (st == ST_CANCELLED)
             break;
     }
     if (n > 0)
