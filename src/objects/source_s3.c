@@ -3,14 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum {
-    MAX_FOLDERS = 100000, /* waiting to be listed */
-    /* Folders in front of AWSLogs/ are free text; beyond this many, or below this depth, the
-     * listing takes all keys instead of looking for hour folders. */
-    MAX_FREE_DEPTH = 4,
-    MAX_FREE_FOLDERS = 1000,
-    HOUR_S = 3600,
-};
+enum { HOUR_S = 3600, PAGE_KEYS = 1000 };
 
 /* ---- clients ---- */
 
@@ -197,6 +190,167 @@ enum status source_s3_parse(struct view url, struct view *bucket, struct view *p
     return ST_OK;
 }
 
+/* ---- walking ---- */
+
+struct s3_walk {
+    struct aws_client *client;
+    struct s3_walk_options options;
+    struct s3_list *list;
+    struct buf target; /* keys up to here are of no interest; empty: none */
+    size_t passed;     /* of them since it was set */
+    uint64_t listings;
+};
+
+/* Behind all keys of a folder: the last character there is. */
+static const struct view behind_all = {"\xf4\x8f\xbf\xbf", 4};
+
+static int64_t hour_of(int64_t seconds)
+{
+    int64_t index = seconds / HOUR_S - (seconds % HOUR_S < 0);
+    return index * HOUR_S;
+}
+
+static bool number(struct view text, size_t digits, uint64_t low, uint64_t high, uint64_t *out)
+{
+    return text.len == digits && view_parse_u64(text, high, out) == ST_OK && *out >= low;
+}
+
+/*
+ * [PREFIX/]AWSLogs/ACCOUNT/BedrockModelInvocationLogs/REGION/YYYY/MM/DD/HH/...
+ * ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ *region
+ * The hour the folder names, or false when the key is not below such a one.  The last AWSLogs
+ * decides.  *other: below another service's folder, which is then *region.
+ */
+static bool hour_folder(struct view key, struct view *region, int64_t *hour, bool *other)
+{
+    struct view rest = key, part;
+    struct view parts[7];
+    size_t behind = SIZE_MAX;
+    *other = false;
+    while (view_split(&rest, '/', &part) && rest.ptr != NULL) {
+        if (view_eq(part, VIEW_LIT("AWSLogs")))
+            behind = 0;
+        else if (behind < 7)
+            parts[behind++] = part;
+        if (behind == 2 || behind == 3) /* up to and with the slash */
+            *region = view_first(key, (size_t)(rest.ptr - key.ptr));
+        if (behind == 2 && !view_eq(parts[1], VIEW_LIT("BedrockModelInvocationLogs"))) {
+            uint64_t account;
+            *other = view_parse_u64(parts[0], UINT64_MAX, &account) == ST_OK;
+            return false;
+        }
+    }
+    uint64_t year, month, day, h;
+    if (behind != 7 || !number(parts[3], 4, 1, 9999, &year) ||
+        !number(parts[4], 2, 1, 12, &month) || !number(parts[5], 2, 1, 31, &day) ||
+        !number(parts[6], 2, 0, 23, &h))
+        return false;
+    *hour = rfc3339_days((int64_t)year, (unsigned)month, (unsigned)day) * 86400 +
+            (int64_t)h * HOUR_S;
+    return true;
+}
+
+bool s3_key_hour(struct view key, int64_t *hour)
+{
+    struct view region;
+    bool other;
+    return hour_folder(key, &region, hour, &other);
+}
+
+/* Set the target when this key cannot hold records of the range. */
+static enum status aim(struct s3_walk *w, struct view key)
+{
+    const struct s3_walk_options *o = &w->options;
+    struct view region = VIEW_EMPTY;
+    int64_t hour;
+    bool other;
+    buf_reset(&w->target);
+    w->passed = 0;
+    if (!o->has_since && !o->has_until)
+        return ST_OK;
+    bool is_hour = hour_folder(key, &region, &hour, &other);
+    /* An hour on each side for folders named by another moment of the writing than we think. */
+    int64_t first = hour_of(o->since.seconds) - HOUR_S;
+    if (other || (is_hour && o->has_until && hour >= o->until.seconds + 2 * HOUR_S)) {
+        buf_add_view(&w->target, region);
+        buf_add_view(&w->target, behind_all);
+    } else if (is_hour && o->has_since && hour < first) {
+        int64_t year;
+        unsigned month, day;
+        rfc3339_date(first / 86400 - (first % 86400 < 0), &year, &month, &day);
+        buf_add_view(&w->target, region);
+        buf_printf(&w->target, "%04lld/%02u/%02u/%02lld", (long long)year, month, day,
+                   (long long)((first % 86400 + 86400) % 86400 / HOUR_S));
+    }
+    return buf_status(&w->target);
+}
+
+static enum status open_list(struct s3_walk *w, struct view start_after, struct error *err)
+{
+    struct s3_list_options list = {.bucket = w->options.bucket,
+                                   .prefix = w->options.prefix,
+                                   .start_after = start_after};
+    s3_list_close(w->list);
+    w->list = NULL;
+    w->listings++;
+    return s3_list_open(&w->list, w->client, &list, err);
+}
+
+enum status s3_walk_open(struct s3_walk **out, struct aws_client *client,
+                         const struct s3_walk_options *options, struct error *err)
+{
+    *out = NULL;
+    struct s3_walk *w = calloc(1, sizeof(*w));
+    if (w == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    w->client = client;
+    w->options = *options;
+    buf_init(&w->target, 4096);
+    enum status st = open_list(w, options->start_after, err);
+    if (st != ST_OK) {
+        s3_walk_close(w);
+        return st;
+    }
+    *out = w;
+    return ST_OK;
+}
+
+enum status s3_walk_next(struct s3_walk *w, struct s3_entry *entry, struct error *err)
+{
+    for (;;) {
+        enum status st = s3_list_next(w->list, entry, err);
+        if (st != ST_OK)
+            return st;
+        struct view target = buf_view(&w->target);
+        if (target.len == 0 || view_compare(entry->key, target) > 0) {
+            st = aim(w, entry->key);
+            if (st != ST_OK || w->target.len == 0)
+                return st;
+        }
+        /* The rest of a page costs nothing; what lies behind it is not asked for. */
+        if (++w->passed > PAGE_KEYS) {
+            w->passed = 0;
+            st = open_list(w, buf_view(&w->target), err);
+            if (st != ST_OK)
+                return st;
+        }
+    }
+}
+
+void s3_walk_close(struct s3_walk *w)
+{
+    if (w == NULL)
+        return;
+    s3_list_close(w->list);
+    buf_clear(&w->target);
+    free(w);
+}
+
+uint64_t s3_walk_listings(const struct s3_walk *w)
+{
+    return w->listings;
+}
+
 /* ---- the source ---- */
 
 struct place {
@@ -207,249 +361,70 @@ struct source_s3 {
     struct source source;
     struct source_s3_options options;
     struct place *places;
-    _Atomic uint64_t listings;
 };
-
-/* Folders still to be listed, of one URL. */
-struct todo {
-    struct folder {
-        char *text; /* owned */
-        size_t len;
-        bool flat;
-    } * folders;
-    size_t count, capacity;
-};
-
-struct lister {
-    struct source_s3 *s3;
-    const struct place *place;
-    struct aws_client *client;
-    struct todo todo;
-    struct buf name; /* "s3://bucket/key" */
-    source_found_fn *found;
-    void *context;
-    bool told_end; /* the callback ended the listing */
-};
-
-static enum status push(struct todo *todo, struct view text, bool flat)
-{
-    if (todo->count == MAX_FOLDERS)
-        return ST_TOO_BIG;
-    if (todo->count == todo->capacity) {
-        size_t wanted = todo->capacity == 0 ? 64 : todo->capacity * 2;
-        struct folder *grown = realloc(todo->folders, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        todo->folders = grown;
-        todo->capacity = wanted;
-    }
-    char *copy = malloc(text.len + 1);
-    if (copy == NULL)
-        return ST_NO_MEMORY;
-    if (text.len > 0)
-        memcpy(copy, text.ptr, text.len);
-    todo->folders[todo->count++] = (struct folder){copy, text.len, flat};
-    return ST_OK;
-}
-
-static void clear_todo(struct todo *todo)
-{
-    for (size_t i = 0; i < todo->count; i++)
-        free(todo->folders[i].text);
-    free(todo->folders);
-}
-
-/* ---- what a folder can hold ---- */
-
-enum folder_kind {
-    FOLDER_FREE,   /* log folders may be below */
-    FOLDER_AWS,    /* AWSLogs/, AWSLogs/ACCOUNT/, .../BedrockModelInvocationLogs/[REGION/] */
-    FOLDER_TIME,   /* .../REGION/YYYY/[MM/[DD/[HH/]]] */
-    FOLDER_OPAQUE, /* below, or not as Bedrock writes it */
-};
-
-struct folder_info {
-    enum folder_kind kind;
-    size_t free_depth;
-    int64_t begin, end; /* FOLDER_TIME: the hours it covers */
-    bool is_hour;
-};
-
-static bool number(struct view text, size_t digits, uint64_t low, uint64_t high, uint64_t *out)
-{
-    return text.len == digits && view_parse_u64(text, high, out) == ST_OK && *out >= low;
-}
-
-/* Segments behind REGION/: a year, month, day, hour. */
-static bool read_time(const struct view *parts, size_t n, struct folder_info *info)
-{
-    uint64_t year = 0, month = 1, day = 1, hour = 0;
-    if (!number(parts[0], 4, 1, 9998, &year) || (n > 1 && !number(parts[1], 2, 1, 12, &month)) ||
-        (n > 2 && !number(parts[2], 2, 1, 31, &day)) ||
-        (n > 3 && !number(parts[3], 2, 0, 23, &hour)))
-        return false;
-    int64_t y = (int64_t)year;
-    unsigned m = (unsigned)month;
-    int64_t begin = rfc3339_days(y, m, (unsigned)day);
-    int64_t end = begin + 1;
-    if (n == 1)
-        end = rfc3339_days(y + 1, 1, 1);
-    else if (n == 2)
-        end = m == 12 ? rfc3339_days(y + 1, 1, 1) : rfc3339_days(y, m + 1, 1);
-    info->begin = begin * 86400 + (int64_t)hour * HOUR_S;
-    info->end = n > 3 ? info->begin + HOUR_S : end * 86400;
-    info->is_hour = n > 3;
-    return true;
-}
-
-/* `folder` is empty or ends with a slash. */
-static struct folder_info inspect(struct view folder)
-{
-    struct folder_info info = {.kind = FOLDER_FREE};
-    struct view rest = folder, part, parts[8];
-    size_t behind = SIZE_MAX; /* segments behind the last AWSLogs */
-    while (view_split(&rest, '/', &part) && rest.ptr != NULL) {
-        if (view_eq(part, VIEW_LIT("AWSLogs"))) {
-            behind = 0;
-        } else if (behind == SIZE_MAX) {
-            info.free_depth++;
-        } else {
-            if (behind < 8)
-                parts[behind] = part;
-            behind++;
-        }
-    }
-    if (behind == SIZE_MAX)
-        return info;
-    /* parts: ACCOUNT BedrockModelInvocationLogs REGION YYYY MM DD HH */
-    info.kind = FOLDER_AWS;
-    if (behind > 7 ||
-        (behind > 1 && !view_eq(parts[1], VIEW_LIT("BedrockModelInvocationLogs"))))
-        info.kind = FOLDER_OPAQUE;
-    else if (behind > 3)
-        info.kind = read_time(parts + 3, behind - 3, &info) ? FOLDER_TIME : FOLDER_OPAQUE;
-    return info;
-}
-
-/* Can records of the range be in an object written within [begin, end)? */
-static bool may_hold(const struct source_s3_options *o, const struct folder_info *info)
-{
-    if (info->kind != FOLDER_TIME)
-        return true;
-    int64_t since_hour = o->since.seconds - ((o->since.seconds % HOUR_S) + HOUR_S) % HOUR_S;
-    /* An hour on each side for folders named by another moment of the writing than we think. */
-    if (o->has_since && info->end + HOUR_S <= since_hour)
-        return false;
-    /* until is exclusive; records are written up to an hour late. */
-    return !o->has_until || info->begin < o->until.seconds + 2 * HOUR_S;
-}
-
-/* Wholly within the range: nothing below it could be left out. */
-static bool holds_only(const struct source_s3_options *o, const struct folder_info *info)
-{
-    if (info->kind != FOLDER_TIME)
-        return info->kind == FOLDER_OPAQUE;
-    return info->is_hour || ((!o->has_since || info->begin >= o->since.seconds) &&
-                             (!o->has_until || info->end <= o->until.seconds));
-}
-
-/* ---- listing ---- */
 
 /* Another URL, listed before, has this key too. */
-static bool is_covered(const struct lister *l, struct view key)
+static bool is_covered(const struct source_s3 *s3, const struct place *place, struct view key)
 {
-    for (const struct place *p = l->s3->places; p < l->place; p++) {
-        if (view_eq(p->bucket, l->place->bucket) && view_starts(key, p->prefix))
+    for (const struct place *p = s3->places; p < place; p++) {
+        if (view_eq(p->bucket, place->bucket) && view_starts(key, p->prefix))
             return true;
     }
     return false;
 }
 
-static enum status tell(struct lister *l, const struct s3_entry *entry)
+/* *told: the status is the callback's. */
+static enum status list_place(const struct source_s3 *s3, const struct place *place,
+                              source_found_fn *found, void *context, bool *told,
+                              struct error *err)
 {
-    buf_reset(&l->name);
-    buf_add_view(&l->name, scheme);
-    buf_add_view(&l->name, l->place->bucket);
-    buf_add_char(&l->name, '/');
-    buf_add_view(&l->name, entry->key);
-    if (buf_status(&l->name) != ST_OK)
-        return ST_NO_MEMORY;
-    struct object_ref ref = {
-        .source = &l->s3->source, .key = buf_view(&l->name), .size = entry->size};
-    enum status st = l->found(l->context, &ref,
-                              is_covered(l, entry->key) ? OBJECT_DUPLICATE : OBJECT_FOUND, NULL);
-    l->told_end = st != ST_OK;
-    return st;
-}
-
-static enum status see_folder(struct lister *l, struct view folder, size_t *free_folders)
-{
-    struct folder_info info = inspect(folder);
-    if (!may_hold(&l->s3->options, &info))
-        return ST_OK;
-    bool flat = holds_only(&l->s3->options, &info);
-    if (info.kind == FOLDER_FREE)
-        flat = info.free_depth > MAX_FREE_DEPTH || ++*free_folders > MAX_FREE_FOLDERS;
-    return push(&l->todo, folder, flat);
-}
-
-static enum status list_folder(struct lister *l, const struct folder *folder, struct error *err)
-{
-    struct s3_list *list = NULL;
+    struct aws_client *client = NULL;
+    struct s3_walk *walk = NULL;
     struct s3_entry entry;
-    size_t free_folders = 0;
-    struct s3_list_options options = {.bucket = l->place->bucket,
-                                      .prefix = view_make(folder->text, folder->len),
-                                      .delimiter = folder->flat ? VIEW_EMPTY : VIEW_LIT("/")};
-    l->s3->listings++;
-    enum status st = s3_list_open(&list, l->client, &options, err);
-    while (st == ST_OK) {
-        st = s3_list_next(list, &entry, err);
-        if (st == ST_OK && entry.is_prefix)
-            st = see_folder(l, entry.key, &free_folders);
-        else if (st == ST_OK)
-            st = tell(l, &entry);
-    }
-    s3_list_close(list);
-    return st == ST_END ? ST_OK : st;
-}
-
-static enum status list_place(struct lister *l, struct error *err)
-{
-    const struct source_s3_options *o = &l->s3->options;
-    enum status st = aws_pool_take(l->s3->options.pool, &l->client, err);
+    struct buf name; /* "s3://bucket/key" */
+    struct s3_walk_options options = {.bucket = place->bucket,
+                                      .prefix = place->prefix,
+                                      .has_since = s3->options.has_since,
+                                      .has_until = s3->options.has_until,
+                                      .since = s3->options.since,
+                                      .until = s3->options.until};
+    buf_init(&name, 4096);
+    enum status st = aws_pool_take(s3->options.pool, &client, err);
     if (st == ST_OK)
-        st = push(&l->todo, l->place->prefix, !o->has_since && !o->has_until);
-    while (st == ST_OK && l->todo.count > 0) {
-        struct folder folder = l->todo.folders[--l->todo.count];
-        st = list_folder(l, &folder, err);
-        free(folder.text);
+        st = s3_walk_open(&walk, client, &options, err);
+    while (st == ST_OK && (st = s3_walk_next(walk, &entry, err)) == ST_OK) {
+        buf_reset(&name);
+        buf_add_view(&name, scheme);
+        buf_add_view(&name, place->bucket);
+        buf_add_char(&name, '/');
+        buf_add_view(&name, entry.key);
+        st = buf_status(&name);
+        if (st != ST_OK)
+            break;
+        struct object_ref ref = {
+            .source = &s3->source, .key = buf_view(&name), .size = entry.size};
+        bool covered = is_covered(s3, place, entry.key);
+        st = found(context, &ref, covered ? OBJECT_DUPLICATE : OBJECT_FOUND, NULL);
+        *told = st != ST_OK;
     }
-    aws_pool_give(l->s3->options.pool, l->client);
-    return st;
+    s3_walk_close(walk);
+    aws_pool_give(s3->options.pool, client);
+    buf_clear(&name);
+    return st == ST_END ? ST_OK : st;
 }
 
 static enum status list_s3(const struct source *source, source_found_fn *found, void *context)
 {
-    /* Counting the calls is the one thing that changes; everything else is read only. */
-    union {
-        const struct source *in;
-        struct source_s3 *out;
-    } cast = {.in = source};
-    struct source_s3 *s3 = cast.out;
+    const struct source_s3 *s3 = (const struct source_s3 *)source;
     enum status st = ST_OK;
     for (size_t i = 0; i < s3->options.count && st == ST_OK; i++) {
         struct error err = {0};
-        struct lister l = {
-            .s3 = s3, .place = &s3->places[i], .found = found, .context = context};
-        buf_init(&l.name, 4096);
-        st = list_place(&l, &err);
-        if (st != ST_OK && !l.told_end && st != ST_NO_MEMORY) {
-            struct object_ref ref = {.source = source, .key = l.place->url, .named = true};
+        bool told = false;
+        st = list_place(s3, &s3->places[i], found, context, &told, &err);
+        if (st != ST_OK && !told && st != ST_NO_MEMORY) {
+            struct object_ref ref = {.source = source, .key = s3->places[i].url, .named = true};
             st = found(context, &ref, OBJECT_FAILED, &err);
         }
-        clear_todo(&l.todo);
-        buf_clear(&l.name);
     }
     return st;
 }
@@ -497,9 +472,4 @@ enum status source_s3_new(const struct source_s3_options *options, struct source
     }
     *out = &s3->source;
     return ST_OK;
-}
-
-uint64_t source_s3_listings(const struct source *source)
-{
-    return ((const struct source_s3 *)source)->listings;
 }

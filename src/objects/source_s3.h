@@ -37,21 +37,46 @@ void aws_pool_forget_connections(struct aws_pool *pool);
 NODISCARD enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
                                      struct byte_stream **stream, struct error *err);
 
+/*
+ * The keys of a bucket in S3's order, leaving out what cannot hold records of [since, until).
+ * Bedrock puts an object into the hour folder in which it is written; its records may be up to an
+ * hour older.  Given are the folders from the hour before since's to two hours behind until, and
+ * all keys that are not below such a folder; other services' logs are left out then.  Long runs of
+ * keys in between are not listed at all.
+ */
+struct s3_walk;
+
+struct s3_walk_options {
+    struct view bucket, prefix; /* all texts must live on */
+    struct view start_after;
+    bool has_since, has_until;
+    struct instant since, until;
+};
+
+NODISCARD enum status s3_walk_open(struct s3_walk **out, struct aws_client *client,
+                                   const struct s3_walk_options *options, struct error *err);
+/* As s3_list_next. */
+NODISCARD enum status s3_walk_next(struct s3_walk *w, struct s3_entry *entry, struct error *err);
+void s3_walk_close(struct s3_walk *w); /* NULL does nothing */
+/* How often it began to list: 1 and one for each jump. */
+uint64_t s3_walk_listings(const struct s3_walk *w);
+
+/* The hour of the folder Bedrock put the object into; false: not below such a folder. */
+bool s3_key_hour(struct view key, int64_t *hour);
+
 /* "s3://..." */
 bool source_s3_is_url(const char *text);
 
+/* "s3://bucket/prefix" into its parts; ST_USAGE quotes it. */
+NODISCARD enum status source_s3_parse(struct view url, struct view *bucket, struct view *prefix,
+                                      struct error *err);
+
 struct source_s3_options {
-    char *const *urls; /* "s3://bucket[/prefix]"; must live on, like all texts here */
+    char *const *urls; /* "s3://bucket[/prefix]"; must live on */
     size_t count;
-    struct aws_pool *pool;
-    /*
-     * List only what can hold records of [since, until).  Bedrock puts an object into the hour
-     * folder in which it is written; its records may be up to an hour older.  Listed are the folders
-     * from the hour before since's to two hours behind until.  Keys without hour folders are
-     * always listed; which records count is decided by the records.
-     */
+    struct aws_pool *pool; /* outlives the source */
     bool has_since, has_until;
-    struct instant since, until;
+    struct instant since, until; /* list little: see s3_walk; the records decide what counts */
 };
 
 /*
@@ -61,12 +86,5 @@ struct source_s3_options {
  */
 NODISCARD enum status source_s3_new(const struct source_s3_options *options, struct source **out,
                                     struct error *err);
-
-/* Calls made to list so far, for tests and messages. */
-uint64_t source_s3_listings(const struct source *source);
-
-/* "s3://bucket/prefix" into its parts; ST_USAGE quotes it. */
-NODISCARD enum status source_s3_parse(struct view url, struct view *bucket, struct view *prefix,
-                                      struct error *err);
 
 #endif
