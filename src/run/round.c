@@ -592,6 +592,43 @@ void round_publish(struct round *r, struct round_summary *summary)
     r->summary = (struct round_summary){0};
 }
 
+enum status round_publish_sums(const struct round_options *options, struct aggregate *agg,
+                               struct round_summary *summary, struct error *err)
+{
+    struct round *r = NULL;
+    bool partial = false;
+    *summary = (struct round_summary){0};
+    enum status st = round_new(&r, options, err);
+    if (st != ST_OK)
+        return st;
+    int64_t began = now_ms(r);
+    struct group g = {.sums = agg};
+    struct batch_options batch = {.name_space = r->settings->name_space,
+                                  .metrics = r->settings->metrics,
+                                  .storage_resolution = r->settings->resolution_s < 60 ? 1 : 60,
+                                  .now_s = aws_client_now_s(r->publisher)};
+    st = aggregate_fold(agg, (size_t)r->settings->max_series, &r->summary.series_folded);
+    if (st == ST_OK)
+        st = send_group(r, &g, &batch, &partial, err);
+    if (st == ST_OK) {
+        u128 sums[METRIC_COUNT];
+        aggregate_totals(agg, sums);
+        r->summary.tokens = sums[METRIC_TOTAL] - r->summary.dropped.old_tokens -
+                            r->summary.dropped.future_tokens;
+        r->summary.invocations = sums[METRIC_INVOCATIONS] - r->summary.dropped.old_invocations -
+                                 r->summary.dropped.future_invocations;
+    } else if (st == ST_IN_DOUBT) {
+        LOG_EVENT(LOG_ERROR, "publish in doubt: publishing again may count twice",
+                  log_cstr("metric", "InDoubtPublishes"), log_cstr("reason", err->text));
+    }
+    r->summary.partial = partial && st != ST_OK;
+    r->summary.ms_publish = now_ms(r) - began;
+    log_round(&r->summary);
+    *summary = r->summary;
+    round_free(r);
+    return st;
+}
+
 void round_summary_add(struct round_summary *into, const struct round_summary *from)
 {
     into->messages += from->messages;
