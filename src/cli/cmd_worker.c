@@ -86,7 +86,7 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
     return c->once && (r->back > 0 || t->delete_failures > 0) ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
-static enum status settle(const struct choice *c, struct settings *s, struct settings_aws *aws,
+static enum status settle(const struct choice *c, struct run_settings *s, struct settings_aws *aws,
                           struct sqs_queue *queues, size_t *count, struct error *err)
 {
     enum status st = common_options_apply(&c->common, err);
@@ -105,7 +105,7 @@ static enum status settle(const struct choice *c, struct settings *s, struct set
 
 int cmd_worker(int argc, char **argv)
 {
-    static struct settings s;
+    static struct run_settings s;
     static struct sqs_queue queues[SETTINGS_MAX_QUEUES];
     struct settings_aws aws = {0};
     struct choice c = {0};

@@ -41,7 +41,7 @@ struct loop {
     struct aws_clock clock;
     struct http *http;
     struct lambda_api *api;
-    struct settings settings;
+    struct run_settings settings;
     struct settings_aws aws;
     struct round *round;
     int64_t idle_since_ms;

@@ -16,7 +16,7 @@
  * says why the invocation fails.
  */
 typedef enum status lambda_command_fn(void *context, const struct event_direct *command,
-                                      struct settings *settings, const struct settings_aws *aws,
+                                      struct run_settings *settings, const struct settings_aws *aws,
                                       int64_t deadline_ms, struct buf *answer, struct error *err);
 
 struct lambda_options {

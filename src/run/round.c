@@ -34,7 +34,7 @@ struct reader {
 
 struct round {
     struct round_options options;
-    struct settings *settings;
+    struct run_settings *settings;
     struct aws_clock clock;
     struct aws_pool *pool;
     struct aws_client *publisher;

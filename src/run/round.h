@@ -45,7 +45,7 @@ struct round_summary {
 void round_summary_add(struct round_summary *into, const struct round_summary *from);
 
 struct round_options {
-    struct settings *settings; /* outlives the round */
+    struct run_settings *settings; /* outlives the round */
     const struct settings_aws *aws;
     unsigned readers;            /* objects read at a time, 1..ROUND_MAX_READERS */
     struct aws_stop stop;        /* no new message is begun once asked */

@@ -21,7 +21,7 @@ static int shown(struct view v)
 
 /* ---- single variables ---- */
 
-static enum status load_dimensions(struct settings *s, struct error *err)
+static enum status load_dimensions(struct run_settings *s, struct error *err)
 {
     struct view rest = view_of(config_get("METRIC_DIMENSIONS", default_dimensions)), part;
     struct error detail = {0};
@@ -54,7 +54,7 @@ static enum status load_dimensions(struct settings *s, struct error *err)
     return ST_OK;
 }
 
-static enum status load_resolution(struct settings *s, struct error *err)
+static enum status load_resolution(struct run_settings *s, struct error *err)
 {
     static const uint64_t high[] = {1, 5, 10, 30};
     const char *value = config_get("METRIC_RESOLUTION", "60");
@@ -71,16 +71,14 @@ static enum status load_resolution(struct settings *s, struct error *err)
     return ST_OK;
 }
 
-static enum status load_metrics(struct settings *s, struct error *err)
+static enum status load_metrics(struct run_settings *s, struct error *err)
 {
     enum status st = config_get_bool("METRIC_LATENCY", false, &s->latency, err);
     if (st != ST_OK)
         return st;
-    metric_set on = METRIC_SET_BASE;
+    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
     if (s->latency)
         on |= METRIC_BIT(METRIC_LATENCY);
-    if (config_get("PRICES_FILE", NULL) != NULL)
-        on |= METRIC_SET_COST;
     st = config_get_metrics(on, &s->metrics, err);
     if (st == ST_OK && s->metrics == 0)
         st = error_set(err, ST_USAGE, "METRICS: \"%.80s\" names no metric",
@@ -90,7 +88,7 @@ static enum status load_metrics(struct settings *s, struct error *err)
     return st;
 }
 
-static enum status load_publisher(struct settings *s, struct error *err)
+static enum status load_publisher(struct run_settings *s, struct error *err)
 {
     const char *value = config_get("PUBLISHER", "cloudwatch");
     if (strcmp(value, "emf") == 0)
@@ -110,7 +108,7 @@ static enum status load_publisher(struct settings *s, struct error *err)
     return ST_OK;
 }
 
-static enum status load_buckets(struct settings *s, struct error *err)
+static enum status load_buckets(struct run_settings *s, struct error *err)
 {
     s->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
     if (s->buckets.len == 0)
@@ -172,7 +170,7 @@ static enum status profiles_from_file(struct profiles **out, struct error *err)
     return ST_OK;
 }
 
-static enum status load_files(struct settings *s, struct error *err)
+static enum status load_files(struct run_settings *s, struct error *err)
 {
     struct error detail = {0};
     enum status st = profiles_from_file(&s->profiles, err);
@@ -188,9 +186,9 @@ static enum status load_files(struct settings *s, struct error *err)
 
 /* ---- all ---- */
 
-enum status settings_load_publishing(struct settings *s, struct error *err)
+enum status settings_load_publishing(struct run_settings *s, struct error *err)
 {
-    *s = (struct settings){0};
+    *s = (struct run_settings){0};
     enum status st = load_dimensions(s, err);
     if (st == ST_OK)
         st = load_resolution(s, err);
@@ -210,7 +208,7 @@ enum status settings_load_publishing(struct settings *s, struct error *err)
     return st;
 }
 
-enum status settings_load(struct settings *s, struct error *err)
+enum status settings_load(struct run_settings *s, struct error *err)
 {
     enum status st = settings_load_publishing(s, err);
     if (st == ST_OK)
@@ -222,7 +220,7 @@ enum status settings_load(struct settings *s, struct error *err)
     return st;
 }
 
-void settings_clear(struct settings *s)
+void settings_clear(struct run_settings *s)
 {
     profiles_free(s->profiles);
     prices_free(s->prices);
@@ -247,7 +245,7 @@ static void list_region(struct profiles *into, struct aws_client *client, struct
     json_decref(answer);
 }
 
-void settings_resolve_profiles(struct settings *s, struct aws_client *client,
+void settings_resolve_profiles(struct run_settings *s, struct aws_client *client,
                                const struct view *regions, size_t region_count)
 {
     const struct aws_clock *clock = aws_client_clock(client);
@@ -276,7 +274,7 @@ void settings_resolve_profiles(struct settings *s, struct aws_client *client,
     s->profiles = fresh;
 }
 
-struct counter_options settings_counter(const struct settings *s)
+struct counter_options settings_counter(const struct run_settings *s)
 {
     return (struct counter_options){
         .aggregate = {.sets = s->sets,

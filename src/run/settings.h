@@ -18,7 +18,7 @@ enum { SETTINGS_MAX_SETS = 16, SETTINGS_MAX_QUEUES = 32 };
 
 enum settings_publisher { PUBLISHER_CLOUDWATCH, PUBLISHER_EMF };
 
-struct settings {
+struct run_settings {
     struct dimension_keys keys;
     struct dimension_set sets[SETTINGS_MAX_SETS];
     size_t set_count;
@@ -43,22 +43,22 @@ struct settings {
  * What publishing needs: dimensions, metrics, namespace, publisher.  Quick: no file is read but the
  * price list and profiles that a variable names.  ST_USAGE: *err quotes the value.
  */
-NODISCARD enum status settings_load_publishing(struct settings *s, struct error *err);
+NODISCARD enum status settings_load_publishing(struct run_settings *s, struct error *err);
 
 /* The same and what taking events needs: buckets, batch and flush.  *s is zeroed first. */
-NODISCARD enum status settings_load(struct settings *s, struct error *err);
-void settings_clear(struct settings *s); /* a zeroed one may be cleared too */
+NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
+void settings_clear(struct run_settings *s); /* a zeroed one may be cleared too */
 
 /*
  * With RESOLVE_INFERENCE_PROFILES: ask Bedrock for the application profiles of these Regions, at
  * most once an hour, and put them over those of the file.  A Region that cannot be asked is named
  * at WARN; what was known before stays.  Only between rounds: earlier profiles are freed.
  */
-void settings_resolve_profiles(struct settings *s, struct aws_client *client,
+void settings_resolve_profiles(struct run_settings *s, struct aws_client *client,
                                const struct view *regions, size_t region_count);
 
 /* For object_counter_new; the views live as long as *s. */
-struct counter_options settings_counter(const struct settings *s);
+struct counter_options settings_counter(const struct run_settings *s);
 
 /* Our side of AWS: made once a process. */
 struct settings_aws {

@@ -21,7 +21,7 @@ enum {
 };
 
 struct worker_options {
-    struct settings *settings;
+    struct run_settings *settings;
     const struct settings_aws *aws;
     const struct sqs_queue *queues;
     size_t queue_count;

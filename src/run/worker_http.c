@@ -2,13 +2,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "serve/mhd_library.h"
 
 enum { MAX_ANSWER = 1 << 20, MAX_CONNECTIONS = 32, IDLE_S = 10 };
 
@@ -26,13 +26,13 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned s
         void *out;
     } cast = {.in = body->len > 0 ? body->ptr : ""};
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(body->len, cast.out, MHD_RESPMEM_MUST_COPY);
+        mhd.create_response_from_buffer(body->len, cast.out, MHD_RESPMEM_MUST_COPY);
     if (response == NULL)
         return MHD_NO;
-    MHD_add_response_header(response, "Content-Type", type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+    mhd.add_response_header(response, "Content-Type", type);
+    mhd.add_response_header(response, "Cache-Control", "no-store");
+    enum MHD_Result result = mhd.queue_response(connection, status, response);
+    mhd.destroy_response(response);
     return result;
 }
 
@@ -112,6 +112,35 @@ static enum status resolve(const char *address, struct sockaddr_storage *out, st
     return ST_OK;
 }
 
+/* Our own socket, so that a port of 0 can be told. */
+static enum status listen_on(const struct sockaddr_storage *where, const char *address, int *out,
+                             struct error *err)
+{
+    union {
+        struct sockaddr_storage storage;
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = {.storage = *where};
+    socklen_t length = a.any.sa_family == AF_INET ? sizeof(a.v4) : sizeof(a.v6);
+    int yes = 1;
+    int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+        bind(fd, &a.any, length) != 0 || listen(fd, MAX_CONNECTIONS) != 0 ||
+        getsockname(fd, &a.any, &length) != 0) {
+        int fault = errno;
+        if (fd >= 0)
+            close(fd);
+        return error_set(err, ST_IO, "cannot listen on %.80s: %s", address,
+                         strerrordesc_np(fault));
+    }
+    LOG_EVENT(LOG_INFO, "listening", log_cstr("address", address),
+              log_u64("port",
+                      ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port)));
+    *out = fd;
+    return ST_OK;
+}
+
 enum status worker_http_start(struct worker_http **out, const char *address,
                               const struct worker_http_source *source, struct error *err)
 {
@@ -124,25 +153,25 @@ enum status worker_http_start(struct worker_http **out, const char *address,
     if (server == NULL)
         return error_set(err, ST_NO_MEMORY, "out of memory");
     server->source = *source;
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG;
-    if (where.ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    errno = 0;
-    server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, answer, server, MHD_OPTION_EXTERNAL_LOGGER, ignore_message,
-        (void *)NULL, MHD_OPTION_SOCK_ADDR, &where, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
-    if (server->daemon == NULL) {
-        int fault = errno;
-        free(server);
-        return error_set(err, ST_IO, "cannot listen on %.80s: %s", address,
-                         fault != 0 ? strerrordesc_np(fault) : "refused");
+    int fd = -1;
+    st = mhd_library_load(err);
+    if (st == ST_OK)
+        st = listen_on(&where, address, &fd, err);
+    if (st == ST_OK) {
+        server->daemon = mhd.start_daemon(
+            MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, answer, server,
+            MHD_OPTION_EXTERNAL_LOGGER, ignore_message, (void *)NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)IDLE_S, MHD_OPTION_END);
+        if (server->daemon == NULL) {
+            close(fd);
+            st = error_set(err, ST_IO, "cannot serve on %.80s", address);
+        }
     }
-    const union MHD_DaemonInfo *bound =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    LOG_EVENT(LOG_INFO, "listening", log_cstr("address", address),
-              log_u64("port", bound != NULL ? bound->port : 0));
+    if (st != ST_OK) {
+        free(server);
+        return st;
+    }
     *out = server;
     return ST_OK;
 }
@@ -151,6 +180,6 @@ void worker_http_stop(struct worker_http *server)
 {
     if (server == NULL)
         return;
-    MHD_stop_daemon(server->daemon);
+    mhd.stop_daemon(server->daemon);
     free(server);
 }
