@@ -197,7 +197,7 @@ struct s3_walk {
     struct s3_walk_options options;
     struct s3_list *list;
     struct buf target; /* keys up to here are of no interest; empty: none */
-    size_t passed;     /* of them since it was set */
+    size_t given;      /* keys since the list was opened: pages are of PAGE_KEYS */
     uint64_t listings;
 };
 
@@ -265,7 +265,6 @@ static enum status aim(struct s3_walk *w, struct view key)
     int64_t hour;
     bool other;
     buf_reset(&w->target);
-    w->passed = 0;
     if (!o->has_since && !o->has_until)
         return ST_OK;
     bool is_hour = hour_folder(key, &region, &hour, &other);
@@ -292,6 +291,7 @@ static enum status open_list(struct s3_walk *w, struct view start_after, struct 
                                    .start_after = start_after};
     s3_list_close(w->list);
     w->list = NULL;
+    w->given = 0;
     w->listings++;
     return s3_list_open(&w->list, w->client, &list, err);
 }
@@ -321,15 +321,15 @@ enum status s3_walk_next(struct s3_walk *w, struct s3_entry *entry, struct error
         enum status st = s3_list_next(w->list, entry, err);
         if (st != ST_OK)
             return st;
+        w->given++;
         struct view target = buf_view(&w->target);
         if (target.len == 0 || view_compare(entry->key, target) > 0) {
             st = aim(w, entry->key);
             if (st != ST_OK || w->target.len == 0)
                 return st;
         }
-        /* The rest of a page costs nothing; what lies behind it is not asked for. */
-        if (++w->passed > PAGE_KEYS) {
-            w->passed = 0;
+        /* The rest of a page costs nothing; the next one is not asked for. */
+        if (w->given % PAGE_KEYS == 0) {
             st = open_list(w, buf_view(&w->target), err);
             if (st != ST_OK)
                 return st;
