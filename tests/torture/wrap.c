@@ -1,8 +1,8 @@
 /*
  * wrap.c: makes the Nth call of a kind fail, for torture.py.
  *
- * The linker (--wrap) sends the program's calls here; those inside of libraries are not counted,
- * but jansson is given our allocator.  Set by the environment:
+ * The linker (--wrap) sends the program's calls here; those inside of libraries are not counted.
+ * Set by the environment:
  *
  *     TORTURE=alloc:7     the seventh allocation gets no memory
  *     TORTURE=alloc:7+    and neither does any after it
@@ -16,7 +16,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -98,10 +97,11 @@ WRAP(int, setenv, const char *name, const char *value, int overwrite)
     return __real_setenv(name, value, overwrite);
 }
 
-WRAP(ssize_t, getline, char **line, size_t *n, FILE *file)
+/* What getline is once it is inlined. */
+WRAP(ssize_t, __getdelim, char **line, size_t *n, int end, FILE *file)
 {
     FAIL_IF(ALLOC, ENOMEM, -1);
-    return __real_getline(line, n, file);
+    return __real___getdelim(line, n, end, file);
 }
 
 WRAP(char *, realpath, const char *path, char *out)
@@ -240,11 +240,6 @@ WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes, v
     return __real_pthread_create(thread, attributes, run, context);
 }
 
-static void *json_malloc_or_fail(size_t n)
-{
-    return __wrap_malloc(n);
-}
-
 __attribute__((constructor)) static void read_plan(void)
 {
     static const char *const kinds[KIND_COUNT] = {
@@ -260,5 +255,4 @@ __attribute__((constructor)) static void read_plan(void)
         plan.at = strtoul(text + n, &end, 10);
         plan.onward = *end == '+';
     }
-    json_set_alloc_funcs(json_malloc_or_fail, free);
 }
