@@ -388,6 +388,12 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     return finish(c, &tally, elsewhere);
 }
 
+static int out_of_memory(void)
+{
+    fputs("bedrock-metrics aggregate: out of memory\n", stderr);
+    return EXIT_FOUND_FAULTS;
+}
+
 int cmd_aggregate(int argc, char **argv)
 {
     struct choice c = {0};
@@ -447,7 +453,7 @@ int cmd_aggregate(int argc, char **argv)
     if (st == ST_OK)
         status = run(&c, &s, &sources, count == 1 ? argv[0] : "");
     else if (st == ST_NO_MEMORY)
-        status = EXIT_FOUND_FAULTS;
+        status = out_of_memory();
     else
         status = usage_error("aggregate", err.text);
     sources_close(&sources);
