@@ -187,18 +187,16 @@ static int finish_once(struct serve *s)
 {
     struct dimension_set set;
     struct usage_query query = {.sets = &set, .set_count = 1};
-    struct aggregate *aggregate = NULL;
-    struct tally tally = {0};
-    uint64_t version;
+    struct usage_answer answer;
     usage_all_dimensions(&set);
     set.count = 1;
-    enum status st = usage_ask(s->usage, &query, &aggregate, &tally, &version, &s->err);
-    aggregate_free(aggregate);
+    enum status st = usage_ask(s->usage, &query, &answer, &s->err);
+    aggregate_free(answer.aggregate);
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     if (!s->choice->common.quiet)
-        balance_print(&tally, stderr);
-    return tally.objects.failed > 0 || s->unreadable > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
+        balance_print(&answer.tally, stderr);
+    return answer.tally.objects.failed > 0 || s->unreadable > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
 static int run(struct serve *s)

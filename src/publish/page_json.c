@@ -192,19 +192,23 @@ static u128 common_unit(const struct page_table tables[PAGE_SETS], int *exponent
 
 /* ---- the rest ---- */
 
-static void add_folded(struct buf *out, const struct page_table tables[PAGE_SETS],
-                       const struct view *names)
+static void add_folded(struct buf *out, const struct page *page,
+                       const struct page_table tables[PAGE_SETS], const struct view *names)
 {
     bool first = true;
     buf_add_cstr(out, "\"folded\":[");
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         size_t t = tables[1].folded[kind] > tables[0].folded[kind] ? 1 : 0;
-        if (tables[t].folded[kind] == 0)
+        uint32_t before = page->folded_before[kind];
+        uint32_t kept = tables[t].kept[kind], folded = tables[t].folded[kind] + before;
+        if (folded == 0)
             continue;
+        /* "Other" itself is among the values where some were folded before. */
+        if (before > 0 && kept > 0)
+            kept--;
         buf_add_cstr(out, first ? "{\"dimension\":" : ",{\"dimension\":");
         json_add_string_html(out, names[kind]);
-        buf_printf(out, ",\"kept\":%u,\"folded\":%u}", tables[t].kept[kind],
-                   tables[t].folded[kind]);
+        buf_printf(out, ",\"kept\":%u,\"folded\":%u}", kept, folded);
         first = false;
     }
     buf_add_cstr(out, "],\n");
@@ -255,7 +259,7 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
         for (size_t t = 0; t < PAGE_SETS; t++)
             mark_used(&tables[t], values);
         add_head(out, page, exponent);
-        add_folded(out, tables, dimension_names(tables, names));
+        add_folded(out, page, tables, dimension_names(tables, names));
         add_dictionary(out, names, values);
         add_table(out, "cube", &tables[0], values, has_prices, unit);
         buf_add_cstr(out, ",\n");

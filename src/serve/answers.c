@@ -8,6 +8,7 @@
 #include "publish/openmetrics.h"
 #include "run/balance.h"
 #include "run/interval.h"
+#include "serve/page_query.h"
 
 enum {
     MAX_ROWS = 1000000,     /* of an answer */
@@ -24,6 +25,7 @@ struct answers {
     pthread_mutex_t page_mutex;
     struct page_document *page;
     uint64_t page_version;
+    unsigned page_step; /* of folding; a store only grows */
     int64_t page_at_ms, page_took_ms;
 };
 
@@ -127,33 +129,36 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
 {
     struct dimension_set set;
     struct usage_query query = {.sets = &set, .set_count = 1};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
-    uint64_t version, top;
+    struct usage_answer answer;
+    uint64_t top;
     *body = NULL;
     enum status st = take_arguments(ask, &set, &query, &top, err);
     if (st != ST_OK)
         return st;
     query.max_rows = top != 0 ? MAX_GATHERED : MAX_ROWS;
-    st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+    st = usage_ask(a->options.usage, &query, &answer, err);
     if (st == ST_TOO_BIG)
         return error_set(err, st,
                          "more than %u rows: ask for a longer interval, a shorter time "
                          "or fewer dimensions, or use top",
                          query.max_rows);
-    if (st == ST_OK && top != 0)
-        st = aggregate_fold(aggregate, (size_t)top, NULL);
+    if (st != ST_OK)
+        return st;
+    if (top != 0)
+        st = aggregate_fold(answer.aggregate, (size_t)top, NULL);
+    if (st == ST_NO_MEMORY)
+        (void)error_set(err, st, "out of memory");
     if (st == ST_OK) {
         struct report report = {
-            .aggregate = aggregate,
+            .aggregate = answer.aggregate,
             .interval = ask->interval != NULL ? ask->interval : "all",
             .metrics = a->options.metrics,
-            .balance = balance_of(&tally),
+            .balance = balance_of(&answer.tally),
             .prices_as_of = a->options.prices_as_of,
         };
         st = write_body(report_write_json, &report, body, length, err);
     }
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     return st;
 }
 
@@ -256,21 +261,19 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
     struct dimension_set set;
     struct dimension_keys keys = {0};
     struct usage_query query = {.sets = &set, .set_count = 1, .max_rows = MAX_ROWS};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
+    struct usage_answer answer;
     struct buf text;
-    uint64_t version;
     enum status st = dimension_set_parse(
         VIEW_LIT("InferenceProfileType,ModelId,SourceRegion,InferenceRegion"), &keys, &set, err);
     if (st == ST_OK)
-        st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+        st = usage_ask(a->options.usage, &query, &answer, err);
     if (st != ST_OK)
         return st;
-    struct aggregate_rows *rows = aggregate_rows_new(aggregate, 0);
-    struct report_balance balance = balance_of(&tally);
+    struct aggregate_rows *rows = aggregate_rows_new(answer.aggregate, 0);
+    struct report_balance balance = balance_of(&answer.tally);
     buf_init(&text, METRICS_CEILING);
     if (rows != NULL) {
-        add_families(&text, aggregate, rows, a->options.metrics, openmetrics);
+        add_families(&text, answer.aggregate, rows, a->options.metrics, openmetrics);
         add_balance(&text, &balance, openmetrics);
         if (openmetrics)
             buf_add_cstr(&text, "# EOF\n");
@@ -284,7 +287,7 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
         (void)error_set(err, st, "out of memory");
     }
     aggregate_rows_free(rows);
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     return st;
 }
 
@@ -305,18 +308,15 @@ static const char several_lists[] =
 static enum status make_page(struct answers *a, struct page_document **out, uint64_t *version,
                              struct error *err)
 {
-    struct dimension_set sets[PAGE_SETS];
-    struct usage_query query = {
-        .sets = sets, .set_count = PAGE_SETS, .interval_seconds = PAGE_INTERVAL};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
+    struct page_query query = {.first_step = a->page_step};
+    struct usage_answer answer;
     struct buf text;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    page_sets(sets);
-    enum status st = usage_ask(a->options.usage, &query, &aggregate, &tally, version, err);
+    enum status st = page_query_ask(a->options.usage, &query, &answer, &a->page_step, err);
     if (st != ST_OK)
         return st;
+    *version = answer.version;
     struct page_document *document = calloc(1, sizeof(*document));
     buf_init(&text, PAGE_CEILING);
     st = document == NULL ? ST_NO_MEMORY : ST_OK;
@@ -324,17 +324,18 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
         (void)snprintf(document->version, sizeof(document->version), "%016llx-%llu",
                        (unsigned long long)a->process, (unsigned long long)*version);
         struct page page = {
-            .aggregate = aggregate,
-            .balance = balance_of(&tally),
+            .aggregate = answer.aggregate,
+            .balance = balance_of(&answer.tally),
             .version = document->version,
             .generated = now.tv_sec,
             .source = view_of(a->options.source),
             .prices_as_of = a->options.prices_as_of,
             .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
         };
+        page_query_folds(&answer, &page);
         st = page_add_json(&text, &page);
     }
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     if (st != ST_OK) {
         buf_clear(&text);
         free(document);
