@@ -163,6 +163,8 @@ static enum status start(struct serve *s, struct error *err)
 static void stop(struct serve *s)
 {
     s->stop = true;
+    if (s->answers != NULL)
+        answers_end(s->answers);
     http_server_stop(s->http);
     if (s->ingest != NULL)
         ingest_cancel(s->ingest);

@@ -16,13 +16,21 @@ enum {
     MAX_TOP = 1000000000,
     PAGE_CEILING = 256 << 20,
     METRICS_CEILING = 64 << 20,
-    PAGE_SHARE = 5, /* making the page takes at most one part in this of the time */
+    PAGE_SHARE = 5,      /* making the page takes at most one part in this of the time */
+    PAGE_QUICK_MS = 100, /* up to this an asker waits for a new one */
 };
 
 struct answers {
     struct answers_options options;
     uint64_t process; /* versions of another run are not ours */
-    pthread_mutex_t page_mutex;
+    /* The page is made by its own thread where that takes long; askers get the last one. */
+    pthread_t maker;
+    bool has_maker;
+    pthread_mutex_t page_mutex; /* guards what is below */
+    pthread_cond_t page_changed;
+    bool wanted, making, ended;
+    enum status page_fault; /* of the last try */
+    struct error page_err;
     struct page_document *page;
     uint64_t page_version;
     unsigned page_step; /* of folding; a store only grows */
@@ -34,27 +42,6 @@ static int64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-struct answers *answers_new(const struct answers_options *options)
-{
-    struct answers *a = calloc(1, sizeof(*a));
-    if (a == NULL)
-        return NULL;
-    a->options = *options;
-    pthread_mutex_init(&a->page_mutex, NULL);
-    if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
-        a->process = (uint64_t)now_ms();
-    return a;
-}
-
-void answers_free(struct answers *a)
-{
-    if (a == NULL)
-        return;
-    answers_page_release(a->page);
-    pthread_mutex_destroy(&a->page_mutex);
-    free(a);
 }
 
 /* ---- usage ---- */
@@ -348,29 +335,116 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     return ST_OK;
 }
 
+/* Make a new one and put it in place; called and returns with the mutex held. */
+static void replace_page(struct answers *a)
+{
+    struct page_document *made = NULL;
+    struct error err = {0};
+    uint64_t version = 0;
+    a->making = true;
+    pthread_mutex_unlock(&a->page_mutex);
+    int64_t begin = now_ms();
+    enum status st = make_page(a, &made, &version, &err);
+    pthread_mutex_lock(&a->page_mutex);
+    a->making = a->wanted = false;
+    a->page_fault = st;
+    a->page_err = err;
+    a->page_at_ms = now_ms();
+    a->page_took_ms = a->page_at_ms - begin;
+    if (st == ST_OK) {
+        answers_page_release(a->page);
+        a->page = made;
+        a->page_version = version;
+    }
+    pthread_cond_broadcast(&a->page_changed);
+}
+
+static void *maker_main(void *context)
+{
+    struct answers *a = context;
+    pthread_mutex_lock(&a->page_mutex);
+    while (!a->ended) {
+        if (a->wanted && !a->making)
+            replace_page(a);
+        else
+            pthread_cond_wait(&a->page_changed, &a->page_mutex);
+    }
+    pthread_mutex_unlock(&a->page_mutex);
+    return NULL;
+}
+
+static void refresh_page(struct answers *a)
+{
+    bool current = a->page != NULL && a->page_version == usage_version(a->options.usage);
+    if (current || a->making)
+        return;
+    if (a->page != NULL && now_ms() - a->page_at_ms < a->page_took_ms * PAGE_SHARE)
+        return;
+    if (a->page != NULL && a->page_took_ms <= PAGE_QUICK_MS) {
+        replace_page(a);
+        return;
+    }
+    a->wanted = true;
+    pthread_cond_broadcast(&a->page_changed);
+}
+
 enum status answers_page(struct answers *a, struct page_document **out, struct error *err)
 {
     enum status st = ST_OK;
     pthread_mutex_lock(&a->page_mutex);
-    int64_t begin = now_ms();
-    bool fresh = a->page != NULL && (a->page_version == usage_version(a->options.usage) ||
-                                     begin - a->page_at_ms < a->page_took_ms * PAGE_SHARE);
-    if (!fresh) {
-        struct page_document *made;
-        uint64_t version;
-        st = make_page(a, &made, &version, err);
-        if (st == ST_OK) {
-            answers_page_release(a->page);
-            a->page = made;
-            a->page_version = version;
-            a->page_at_ms = now_ms();
-            a->page_took_ms = a->page_at_ms - begin;
-        }
-    }
-    if (st == ST_OK) {
+    refresh_page(a);
+    while (a->page == NULL && (a->wanted || a->making) && !a->ended)
+        pthread_cond_wait(&a->page_changed, &a->page_mutex);
+    if (a->page != NULL) {
         a->page->references++;
         *out = a->page;
+    } else {
+        st = a->page_fault != ST_OK ? a->page_fault : ST_CANCELLED;
+        *err = a->page_err;
     }
     pthread_mutex_unlock(&a->page_mutex);
     return st;
+}
+
+/* ---- life ---- */
+
+struct answers *answers_new(const struct answers_options *options)
+{
+    struct answers *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return NULL;
+    a->options = *options;
+    pthread_mutex_init(&a->page_mutex, NULL);
+    pthread_cond_init(&a->page_changed, NULL);
+    if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
+        a->process = (uint64_t)now_ms();
+    /* The first page is ready when somebody asks. */
+    a->wanted = true;
+    a->has_maker = pthread_create(&a->maker, NULL, maker_main, a) == 0;
+    if (!a->has_maker) {
+        answers_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void answers_end(struct answers *a)
+{
+    pthread_mutex_lock(&a->page_mutex);
+    a->ended = true;
+    pthread_cond_broadcast(&a->page_changed);
+    pthread_mutex_unlock(&a->page_mutex);
+}
+
+void answers_free(struct answers *a)
+{
+    if (a == NULL)
+        return;
+    answers_end(a);
+    if (a->has_maker)
+        pthread_join(a->maker, NULL);
+    answers_page_release(a->page);
+    pthread_cond_destroy(&a->page_changed);
+    pthread_mutex_destroy(&a->page_mutex);
+    free(a);
 }

@@ -4,13 +4,14 @@
  * Far more rows than a page may have need not be gathered to be folded afterwards.  Each step keeps
  * fewer values; the last one cannot exceed the limit by much for any store, and has none.
  */
-enum { MAX_ROWS = 250000, STEPS = 6 };
+enum { MAX_ROWS = 400000, STEPS = 9 };
 
 static const struct {
     uint32_t principals, accounts, models, operations, regions;
 } steps[STEPS] = {
     {0, 0, 0, 0, 0},     {1000, 100, 100, 0, 0}, {300, 50, 60, 0, 0},
-    {100, 20, 30, 5, 0}, {50, 10, 15, 3, 16},    {20, 4, 8, 2, 8},
+    {300, 20, 40, 0, 0}, {100, 20, 25, 5, 0},    {100, 10, 15, 5, 0},
+    {50, 10, 10, 5, 16}, {30, 5, 8, 3, 10},      {20, 3, 6, 2, 8},
 };
 
 /* Principals are shown by the day. */
