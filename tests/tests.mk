@@ -1,17 +1,26 @@
 # tests.mk: everything that shows that the program works.  Included by the Makefile.
 
 VENV := build/venv
+EMULATOR_valgrind := valgrind -q --error-exitcode=99 --leak-check=full
 
 ## make test          unit tests, scenarios, differential and simulator tests
 test: deps
 	@$(MAKE) --no-print-directory test-run
 
-test-run: $(BINARY) $(SIM) $(UNIT)
-	@sh tests/run.sh $(BUILD)
+test-run: $(BINARY) $(SIM) $(UNIT) $(BUILD)/tests/cost/price_tool
+	@PYTHON='$(PYTHON)' sh tests/run.sh $(BUILD)
 
 ## make test-unit     the unit tests only; VARIANT=asan|tsan|valgrind|clang|arm64 for other builds
 test-unit: $(UNIT)
-	@sh tests/run.sh $(BUILD) unit
+	@EMULATOR='$(EMULATOR_$(VARIANT))' sh tests/run.sh $(BUILD) unit
+
+unit-tests: $(UNIT)
+
+# What tests/cost/check_prices.py asks for prices.
+PRICE_TOOL := $(BUILD)/tests/cost/price_tool
+$(PRICE_TOOL): $(BUILD)/tests/cost/price_tool.o $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 
 ## make demo          simulated logs of a day, and who used what where
 demo: deps
@@ -30,4 +39,4 @@ fuzz:
 fuzz-run: $(FUZZ)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
 
-.PHONY: test test-run test-unit demo bench fuzz fuzz-run
+.PHONY: test test-run test-unit unit-tests demo bench fuzz fuzz-run

@@ -238,6 +238,18 @@ static enum status load_attempts(struct aws_config *c, struct error *err)
     return ST_OK;
 }
 
+/* All modes are the standard one here: it is the one whose behaviour is specified. */
+static enum status check_retry_mode(struct aws_config *c, struct error *err)
+{
+    const char *text = aws_env_get(c->env, "AWS_RETRY_MODE");
+    struct view v = text != NULL ? view_of(text) : profile_get(c, "retry_mode");
+    if (v.len == 0 || view_eq_cstr(v, "standard") || view_eq_cstr(v, "legacy") ||
+        view_eq_cstr(v, "adaptive"))
+        return ST_OK;
+    return error_set(err, ST_USAGE, "AWS_RETRY_MODE must be standard, legacy or adaptive: \"%.*s\"",
+                     (int)(v.len < 64 ? v.len : 64), v.ptr);
+}
+
 static enum status load_ca(struct aws_config *c, struct error *err)
 {
     /* Debian/Ubuntu/Alpine, Amazon Linux 2023/RHEL/Fedora, older RHEL, openSUSE. */
@@ -350,6 +362,8 @@ enum status aws_config_load(struct aws_config **out, const struct aws_env *env, 
         st = load_region(c, err);
     if (!st)
         st = load_attempts(c, err);
+    if (!st)
+        st = check_retry_mode(c, err);
     if (!st)
         st = load_flag(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", &c->fips, err);
     if (!st)

@@ -55,7 +55,8 @@ bool aws_config_profile_forced(const struct aws_config *c);
 /* AWS_REGION, AWS_DEFAULT_REGION, the profile's region; VIEW_EMPTY when none is configured. */
 struct view aws_config_region(const struct aws_config *c);
 
-/* AWS_MAX_ATTEMPTS, profile max_attempts, else 3; 1..100. */
+/* AWS_MAX_ATTEMPTS, profile max_attempts, else 3; 1..100.  AWS_RETRY_MODE is checked, but every
+ * mode is the standard one. */
 unsigned aws_config_max_attempts(const struct aws_config *c);
 
 /* AWS_CA_BUNDLE, SSL_CERT_FILE, profile ca_bundle, or the first that exists of the places Linux

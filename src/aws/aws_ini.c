@@ -135,24 +135,31 @@ static struct view strip_comment(struct view v)
 struct position {
     enum section kind;
     struct span name;
-    struct span block; /* the last key with an empty value */
+    struct span block; /* the last key, when its value is empty */
     bool in_block;
+    bool has_key;      /* a key was seen in this section */
+    size_t key_indent; /* blanks before it; deeper lines belong to it */
 };
 
 static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struct position *pos,
                               struct view line)
 {
-    bool indented = line.len > 0 && is_blank(line.ptr[0]);
+    size_t indent = 0;
+    while (indent < line.len && is_blank(line.ptr[indent]))
+        indent++;
+    /* Whole sections may be indented: only what stands deeper than its key is nested. */
+    bool nested = pos->has_key && indent > pos->key_indent;
     struct view text = view_trim(line);
     if (text.len == 0 || text.ptr[0] == '#' || text.ptr[0] == ';')
         return ST_OK;
-    if (!indented && text.ptr[0] == '[') {
+    if (!nested && text.ptr[0] == '[') {
         struct view name;
         enum status st = parse_section(text, file, &pos->kind, &name);
         if (st)
             return st;
         pos->name = keep(ini, name);
         pos->in_block = false;
+        pos->has_key = false;
         struct entry mark = {.kind = pos->kind, .name = pos->name};
         return add_entry(ini, &mark); /* so that an empty profile exists */
     }
@@ -160,10 +167,12 @@ static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struc
         return ST_USAGE;
     size_t equals = view_find_char(text, '=');
     if (equals == SIZE_MAX || equals == 0)
-        return indented ? ST_OK : ST_USAGE; /* an indented line without `=` continues a value */
+        return nested ? ST_OK : ST_USAGE; /* a nested line without `=` continues a value */
     struct view key = view_trim(view_first(text, equals));
     struct view value = strip_comment(view_skip(text, equals + 1));
-    if (!indented) {
+    if (!nested) {
+        pos->has_key = true;
+        pos->key_indent = indent;
         pos->in_block = value.len == 0;
         pos->block = pos->in_block ? keep(ini, key) : (struct span){0, 0};
     } else if (!pos->in_block) {
@@ -171,7 +180,7 @@ static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struc
     }
     struct entry e = {.kind = pos->kind,
                       .name = pos->name,
-                      .block = indented ? pos->block : (struct span){0, 0},
+                      .block = nested ? pos->block : (struct span){0, 0},
                       .key = keep(ini, key),
                       .value = keep(ini, value)};
     return add_entry(ini, &e);

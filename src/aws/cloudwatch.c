@@ -139,8 +139,11 @@ static enum status judge(enum status st, const struct aws_answer *a)
             return st;
         if (http == 401 || http == 403)
             return ST_DENIED;
-        /* 404 and 409 come from something that is not CloudWatch; trying again cannot hurt. */
-        return http == 400 ? (st == ST_TOO_BIG ? ST_RETRY : ST_BAD_ITEM) : ST_RETRY;
+        /*
+         * A 400 without a readable code may be throttling; 404 and 409 come from something that is
+         * not CloudWatch.  Trying again cannot hurt.
+         */
+        return http == 400 && st != ST_TOO_BIG && a->code[0] != '\0' ? ST_BAD_ITEM : ST_RETRY;
     }
     if (http == 503 && a->throttled)
         return ST_RETRY; /* SlowDown and its like are answered before anything is done */

@@ -22,10 +22,10 @@ enum status cred_split_command(struct view line, struct buf *words, size_t *n)
     char quote = 0;
     bool in_word = false;
     *n = 0;
+    if (view_find_char(line, '\0') != SIZE_MAX)
+        return ST_USAGE; /* would end a word, here or behind a backslash */
     for (size_t i = 0; i < line.len; i++) {
         char c = line.ptr[i];
-        if (c == '\0')
-            return ST_USAGE;
         if (quote != 0) {
             if (c == quote) {
                 quote = 0;

@@ -38,6 +38,21 @@ struct http_header {
     struct view value;
 };
 
+/* A name that is a token, and a value without control bytes: what else would be another request. */
+static inline bool http_header_clean(const struct http_header *h)
+{
+    bool clean = h->name.len > 0;
+    for (size_t i = 0; i < h->name.len && clean; i++) {
+        unsigned char c = (unsigned char)h->name.ptr[i];
+        clean = c > 0x20 && c < 0x7f && c != ':';
+    }
+    for (size_t i = 0; i < h->value.len && clean; i++) {
+        unsigned char c = (unsigned char)h->value.ptr[i];
+        clean = c >= 0x20 && c != 0x7f;
+    }
+    return clean;
+}
+
 struct http_request {
     const char *method; /* "GET", "POST", "PUT", "HEAD" */
     const char *url;    /* complete, percent-encoded; used byte for byte */

@@ -254,23 +254,6 @@ static int on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL;
 }
 
-static bool header_clean(const struct http_header *h)
-{
-    if (h->name.len == 0)
-        return false;
-    for (size_t i = 0; i < h->name.len; i++) {
-        unsigned char c = (unsigned char)h->name.ptr[i];
-        if (c <= 0x20 || c >= 0x7f || c == ':')
-            return false;
-    }
-    for (size_t i = 0; i < h->value.len; i++) {
-        unsigned char c = (unsigned char)h->value.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static enum status add_line(struct http_stream *t, struct buf *scratch)
 {
     const char *line = buf_cstr(scratch);
@@ -291,7 +274,7 @@ static enum status build_lines(struct http_stream *t, const struct http_request 
     bool has_type = false;
     for (size_t i = 0; i < req->n_headers && !st; i++) {
         const struct http_header *h = &req->headers[i];
-        if (!header_clean(h)) {
+        if (!http_header_clean(h)) {
             st = ST_BAD_ITEM;
             break;
         }

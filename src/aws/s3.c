@@ -582,27 +582,29 @@ static enum status on_close(struct s3_list *l, struct page *p, const struct xml_
 }
 
 /* EncodingType may stand behind the keys, so it is looked for first. */
-static bool is_encoded(struct view xml)
+static enum status find_encoding(struct view xml, bool *encoded)
 {
     struct buf text;
     buf_init(&text, XML_MAX_TEXT);
-    bool yes = xml_scan_find(xml, "ListBucketResult/EncodingType", &text) == ST_OK &&
-               view_eq_cstr(buf_view(&text), "url");
+    enum status st = xml_scan_find(xml, "ListBucketResult/EncodingType", &text);
+    *encoded = st == ST_OK && view_eq_cstr(buf_view(&text), "url");
     buf_clear(&text);
-    return yes;
+    return st == ST_MISSING ? ST_OK : st; /* keys then stand as they are */
 }
 
 static enum status read_page(struct s3_list *l, struct view xml, struct error *err)
 {
-    struct page p = {.encoded = is_encoded(xml)};
+    struct page p = {0};
     struct xml_scan x;
     enum xml_kind kind;
     struct error inner = {{0}, 0};
     buf_init(&p.token, 4096);
     buf_reset(&l->store);
     l->n = l->at = 0;
+    enum status st = find_encoding(xml, &p.encoded);
+    if (st)
+        return st;
     xml_scan_init(&x, xml);
-    enum status st;
     while ((st = xml_scan_next(&x, &kind, &inner)) == ST_OK) {
         if (kind == XML_TEXT)
             st = on_text(l, &p, &x);
@@ -696,6 +698,29 @@ enum status s3_head_bucket(struct aws_client *client, struct view bucket,
         st = buf_status(region);
     }
     aws_answer_clear(&answer);
+    return st;
+}
+
+enum status s3_get_setting(struct aws_client *client, struct view bucket, const char *what,
+                           struct buf *xml, struct error *err)
+{
+    struct buf query;
+    struct aws_answer answer;
+    buf_init(&query, 256);
+    aws_answer_init(&answer);
+    uri_add_encoded(&query, view_of(what));
+    buf_add_char(&query, '=');
+    struct aws_request req = {
+        .operation = "GetBucketSetting", .method = "GET", .query = buf_view(&query)};
+    enum status st = buf_status(&query);
+    if (!st)
+        st = call(client, bucket, VIEW_EMPTY, VIEW_EMPTY, &req, &answer, NULL, err);
+    if (!st) {
+        buf_add_view(xml, buf_view(&answer.http.body));
+        st = buf_status(xml);
+    }
+    aws_answer_clear(&answer);
+    buf_clear(&query);
     return st;
 }
 

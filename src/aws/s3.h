@@ -86,6 +86,14 @@ NODISCARD enum status s3_head_bucket(struct aws_client *client, struct view buck
                                      struct view expected_owner, struct buf *region,
                                      struct error *err);
 
+/*
+ * A setting of a bucket as the service's XML: what = "notification", "versioning", "encryption",
+ * "lifecycle", "policyStatus", ... (the query of GetBucketNotificationConfiguration and its like).
+ * At most 1 MiB is appended to *xml.  ST_MISSING: no such bucket, or the setting was never made.
+ */
+NODISCARD enum status s3_get_setting(struct aws_client *client, struct view bucket,
+                                     const char *what, struct buf *xml, struct error *err);
+
 /* Write a small object (enqueue's resume mark, tests). if_none_match: only if the key is free. */
 NODISCARD enum status s3_put_object(struct aws_client *client, struct view bucket, struct view key,
                                     struct view body, bool if_none_match, struct error *err);

@@ -115,24 +115,6 @@ static bool hmac(struct view key, struct view text, uint8_t out[32])
                 &len) != NULL;
 }
 
-/* Bytes that cannot be in a header line; a request that holds them would be another request. */
-static bool header_clean(const struct http_header *h)
-{
-    if (h->name.len == 0)
-        return false;
-    for (size_t i = 0; i < h->name.len; i++) {
-        unsigned char c = (unsigned char)h->name.ptr[i];
-        if (c <= 0x20 || c >= 0x7f || c == ':')
-            return false;
-    }
-    for (size_t i = 0; i < h->value.len; i++) {
-        unsigned char c = (unsigned char)h->value.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 /*
  * The path folded as RFC 3986, 5.2.4 says, and "//" to "/", which is what AWS services other than
  * S3 do before they check a signature.
@@ -199,10 +181,11 @@ static enum status add_canonical_query(struct buf *out, struct view query)
     size_t n = 0;
     struct buf store;
     buf_init(&store, MAX_CANONICAL);
-    enum status st = ST_OK;
+    /* Some memory even when all names and values are empty, so that ptr + 0 is defined. */
+    enum status st = buf_cstr(&store) == NULL ? buf_status(&store) : ST_OK;
     struct view rest = query;
     struct view part;
-    while (query.len > 0 && view_split(&rest, '&', &part)) {
+    while (!st && query.len > 0 && view_split(&rest, '&', &part)) {
         if (part.len == 0)
             continue;
         if (n == MAX_PARAMETERS) {
@@ -221,6 +204,8 @@ static enum status add_canonical_query(struct buf *out, struct view query)
         }
         value_end[n++] = store.len;
     }
+    if (st)
+        goto out;
     size_t begin = 0;
     for (size_t i = 0; i < n; i++) { /* only now: the store no longer moves */
         pairs[i].name = view_make(store.ptr + begin, name_end[i] - begin);
@@ -320,7 +305,7 @@ static enum status canonical_request(const struct sigv4_request *req, struct sig
     if (req->n_headers > MAX_HEADERS - 3)
         return ST_TOO_BIG;
     for (size_t i = 0; i < req->n_headers; i++) {
-        if (!header_clean(&req->headers[i]))
+        if (!http_header_clean(&req->headers[i]))
             return ST_BAD_ITEM;
         all[n++] = req->headers[i];
     }
@@ -330,7 +315,7 @@ static enum status canonical_request(const struct sigv4_request *req, struct sig
             (struct http_header){VIEW_LIT("x-amz-content-sha256"), view_of(out->payload_sha256)};
     if (req->session_token.len > 0 && !req->token_unsigned) {
         all[n] = (struct http_header){VIEW_LIT("x-amz-security-token"), req->session_token};
-        if (!header_clean(&all[n++]))
+        if (!http_header_clean(&all[n++]))
             return ST_BAD_ITEM;
     }
     struct buf *c = &out->canonical;

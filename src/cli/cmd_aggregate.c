@@ -20,6 +20,7 @@
 #include "run/interval.h"
 #include "run/pipeline.h"
 #include "run/progress.h"
+#include "run/settings_sources.h"
 
 enum { MAX_TOP = 1000000000, MAX_JOBS = 64 };
 static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;
@@ -31,8 +32,8 @@ static const struct command this_command = {
         "Sum up the usage in Bedrock invocation logs: who used which model through which kind of\n"
         "inference profile, where it ran, and how many tokens it took.",
     .details =
-        "SOURCE is a log file (gzip or plain), a folder (with all below it), or - for standard\n"
-        "input.  Objects that hold no log records (offloaded bodies, permission checks, other\n"
+        "SOURCE is a log file (gzip or plain), a folder (with all below it), - for standard input,\n"
+        "or s3://BUCKET[/PREFIX], of which --since and --until list little.  Objects that hold no log records (offloaded bodies, permission checks, other\n"
         "services' logs) are skipped by their names.  Each object counts whole or not at all.\n"
         "\n"
         "TIME is a date-time such as 2026-11-01T10:30:00Z, a date, or a span back from now: 90m,\n"
@@ -278,7 +279,7 @@ static enum status write_report(const struct choice *c, const struct settings *s
 
 /* Ahead of the run, how much there is: for the time left. */
 struct measure {
-    struct source *source;
+    const struct sources *sources;
     struct progress *progress;
     uint64_t bytes, objects;
     pthread_t thread;
@@ -303,7 +304,10 @@ static enum status measure_found(void *context, const struct object_ref *ref,
 static void *measure_main(void *context)
 {
     struct measure *m = context;
-    if (source_list(m->source, measure_found, m) == ST_OK)
+    enum status st = ST_OK;
+    for (size_t i = 0; i < m->sources->count && st == ST_OK; i++)
+        st = source_list(m->sources->list[i], measure_found, m);
+    if (st == ST_OK)
         progress_expect(m->progress, m->bytes, m->objects, true);
     return NULL;
 }
@@ -335,16 +339,16 @@ static int finish(const struct choice *c, const struct tally *tally)
     return tally->objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
-static int run(const struct choice *c, struct settings *s, struct source *source)
+static int run(const struct choice *c, struct settings *s, const struct sources *sources)
 {
     struct error err = {0};
     struct aggregate *aggregate = NULL;
     struct tally tally;
-    struct measure measure = {.source = source};
+    struct measure measure = {.sources = sources};
     out_file_catch_signals();
     begin_progress(c, &measure);
     s->pipeline.progress = measure.progress;
-    enum status st = pipeline_run(&source, 1, &s->pipeline, &aggregate, &tally, &err);
+    enum status st = pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
     end_progress(&measure);
     uint64_t folded = 0;
     if (st == ST_OK && s->has_top)
@@ -405,19 +409,21 @@ int cmd_aggregate(int argc, char **argv)
         st = error_set(&err, ST_USAGE, "no SOURCE given");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
-    struct source *source = NULL;
+    struct sources sources = {0};
     if (st == ST_OK) {
-        source = source_files_new(argv, (size_t)count);
-        st = source == NULL ? error_set(&err, ST_NO_MEMORY, "out of memory") : ST_OK;
+        const struct counter_options *counter = &s.pipeline.counter;
+        struct sources_range range = {counter->has_since, counter->has_until, counter->since,
+                                      counter->until};
+        st = sources_open(&sources, argv, (size_t)count, &range, &err);
     }
     int status;
     if (st == ST_OK)
-        status = run(&c, &s, source);
+        status = run(&c, &s, &sources);
     else if (st == ST_NO_MEMORY)
         status = EXIT_FOUND_FAULTS;
     else
         status = usage_error("aggregate", err.text);
-    source_free(source);
+    sources_close(&sources);
     profiles_free(s.profiles);
     prices_free(s.prices);
     return status;

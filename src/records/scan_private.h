@@ -68,7 +68,7 @@ struct latency_search {
  * Names come in the same few orders in all records, so each name seen remembers what followed it.
  * A guess that matches saves reading and looking up the name; one that fails costs a comparison.
  */
-enum { NAME_NODES = 64, NAME_NODE_BYTES = 32, NAME_GUESSES = 2 };
+enum { NAME_NODES = 64, NAME_NODE_BYTES = 32, NAME_GUESSES = 3 };
 
 struct name_node {
     uint8_t bytes[NAME_NODE_BYTES]; /* the name with its quotes and colon, then zeros */

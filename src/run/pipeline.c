@@ -11,7 +11,18 @@ enum {
     RING_LENGTH = 4,    /* chunks inflated ahead of a helper */
     /* Below this a helper costs more than it saves. */
     OVERLAP_AFTER_BYTES = 256 * 1024,
+    SPINS = 2000, /* up to 100 microseconds, about what a chunk takes */
 };
+
+/* Tell the processor that this is a waiting loop. */
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 struct work {
     struct object_ref ref;
@@ -20,18 +31,19 @@ struct work {
 
 struct worker;
 
-/* A worker that scans what another one inflates. */
+/*
+ * A worker that scans what another one inflates.  A ring of chunks, one writer, one reader; who
+ * must wait looks a while before it sleeps, because a chunk takes less time than being woken.
+ */
 struct helper {
     struct scan_helper base;
-    struct worker *worker; /* whose thread helps */
     uint8_t *ring[RING_LENGTH];
-    struct {
-        pthread_mutex_t mutex;
-        pthread_cond_t changed;
-        size_t length[RING_LENGTH];
-        size_t submitted, scanned; /* counts of chunks */
-        bool ended, idle;
-    } locked;
+    size_t length[RING_LENGTH];
+    _Atomic size_t submitted, scanned; /* counts of chunks */
+    _Atomic bool ended, idle;
+    _Atomic unsigned sleepers; /* how many of the two wait for `changed` */
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
     struct object_counter *scan_for;
 };
 
@@ -82,36 +94,67 @@ static void fail_run(struct pool *pool, enum status st, const struct error *err)
 
 /* ---- helping ---- */
 
+static bool has_room(const struct helper *h)
+{
+    return h->submitted - h->scanned < RING_LENGTH;
+}
+
+static bool has_chunk(const struct helper *h)
+{
+    return h->scanned != h->submitted || h->ended;
+}
+
+static bool is_idle(const struct helper *h)
+{
+    return h->idle;
+}
+
+static void wait_until(struct helper *h, bool (*condition)(const struct helper *h))
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (condition(h))
+            return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&h->mutex);
+    h->sleepers++;
+    while (!condition(h))
+        pthread_cond_wait(&h->changed, &h->mutex);
+    h->sleepers--;
+    pthread_mutex_unlock(&h->mutex);
+}
+
+/* Something the other one may wait for has happened. */
+static void announce(struct helper *h)
+{
+    if (h->sleepers == 0)
+        return;
+    pthread_mutex_lock(&h->mutex);
+    pthread_cond_broadcast(&h->changed);
+    pthread_mutex_unlock(&h->mutex);
+}
+
 static uint8_t *helper_buffer(struct scan_helper *base)
 {
     struct helper *h = (struct helper *)base;
-    pthread_mutex_lock(&h->locked.mutex);
-    while (h->locked.submitted - h->locked.scanned == RING_LENGTH)
-        pthread_cond_wait(&h->locked.changed, &h->locked.mutex);
-    uint8_t *buffer = h->ring[h->locked.submitted % RING_LENGTH];
-    pthread_mutex_unlock(&h->locked.mutex);
-    return buffer;
+    wait_until(h, has_room);
+    return h->ring[h->submitted % RING_LENGTH];
 }
 
 static void helper_submit(struct scan_helper *base, size_t n)
 {
     struct helper *h = (struct helper *)base;
-    pthread_mutex_lock(&h->locked.mutex);
-    h->locked.length[h->locked.submitted % RING_LENGTH] = n;
-    h->locked.submitted++;
-    pthread_cond_broadcast(&h->locked.changed);
-    pthread_mutex_unlock(&h->locked.mutex);
+    h->length[h->submitted % RING_LENGTH] = n;
+    h->submitted++;
+    announce(h);
 }
 
 static void helper_finish(struct scan_helper *base)
 {
     struct helper *h = (struct helper *)base;
-    pthread_mutex_lock(&h->locked.mutex);
-    h->locked.ended = true;
-    pthread_cond_broadcast(&h->locked.changed);
-    while (!h->locked.idle)
-        pthread_cond_wait(&h->locked.changed, &h->locked.mutex);
-    pthread_mutex_unlock(&h->locked.mutex);
+    h->ended = true;
+    announce(h);
+    wait_until(h, is_idle);
 }
 
 static const struct scan_helper_class helper_class = {helper_buffer, helper_submit, helper_finish};
@@ -119,23 +162,17 @@ static const struct scan_helper_class helper_class = {helper_buffer, helper_subm
 /* The helping thread's part: scan what is submitted, in order, until the end. */
 static void help(struct helper *h)
 {
-    pthread_mutex_lock(&h->locked.mutex);
     for (;;) {
-        while (h->locked.scanned == h->locked.submitted && !h->locked.ended)
-            pthread_cond_wait(&h->locked.changed, &h->locked.mutex);
-        if (h->locked.scanned == h->locked.submitted)
+        wait_until(h, has_chunk);
+        size_t at = h->scanned;
+        if (at == h->submitted)
             break;
-        size_t slot = h->locked.scanned % RING_LENGTH;
-        size_t n = h->locked.length[slot];
-        pthread_mutex_unlock(&h->locked.mutex);
-        object_counter_scan(h->scan_for, h->ring[slot], n);
-        pthread_mutex_lock(&h->locked.mutex);
-        h->locked.scanned++;
-        pthread_cond_broadcast(&h->locked.changed);
+        object_counter_scan(h->scan_for, h->ring[at % RING_LENGTH], h->length[at % RING_LENGTH]);
+        h->scanned++;
+        announce(h);
     }
-    h->locked.idle = true;
-    pthread_cond_broadcast(&h->locked.changed);
-    pthread_mutex_unlock(&h->locked.mutex);
+    h->idle = true;
+    announce(h);
 }
 
 static bool prepare_ring(struct helper *h, size_t chunk_bytes)
@@ -159,8 +196,8 @@ static struct scan_helper *take_helper(struct pool *pool, struct object_counter 
         if (prepare_ring(h, object_counter_chunk_bytes(counter))) {
             pool->idle_hint = --pool->locked.idle_count;
             h->scan_for = counter;
-            h->locked.submitted = h->locked.scanned = 0;
-            h->locked.ended = h->locked.idle = false;
+            h->submitted = h->scanned = 0;
+            h->ended = h->idle = false;
             pthread_cond_broadcast(&pool->locked.changed);
         } else {
             h = NULL;
@@ -447,9 +484,8 @@ static struct pool *pool_new(const struct pipeline_options *options)
         struct worker *worker = &pool->workers[i];
         worker->pool = pool;
         worker->helper.base.class = &helper_class;
-        worker->helper.worker = worker;
-        pthread_mutex_init(&worker->helper.locked.mutex, NULL);
-        pthread_cond_init(&worker->helper.locked.changed, NULL);
+        pthread_mutex_init(&worker->helper.mutex, NULL);
+        pthread_cond_init(&worker->helper.changed, NULL);
     }
     return pool;
 }
@@ -461,8 +497,8 @@ static void pool_free(struct pool *pool)
         object_counter_free(worker->counter);
         for (size_t k = 0; k < RING_LENGTH; k++)
             free(worker->helper.ring[k]);
-        pthread_mutex_destroy(&worker->helper.locked.mutex);
-        pthread_cond_destroy(&worker->helper.locked.changed);
+        pthread_mutex_destroy(&worker->helper.mutex);
+        pthread_cond_destroy(&worker->helper.changed);
     }
     for (; pool->locked.length > 0; pool->locked.length--) {
         free(pool->locked.queue[pool->locked.head].key);

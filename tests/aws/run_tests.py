@@ -13,7 +13,8 @@ def main():
     suite = unittest.TestSuite(
         unittest.defaultTestLoader.loadTestsFromName(n[:-3]) for n in names)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors)
+    # A test with several failed parts (subTest) is one failed test.
+    failed = len({str(t).split(") (")[0].rstrip(")") for t, _ in result.failures + result.errors})
     skipped = len(result.skipped)
     passed = result.testsRun - failed - skipped
     for test, why in result.skipped:

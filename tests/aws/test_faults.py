@@ -122,6 +122,25 @@ class S3(Case):
                     self.assertEqual(DIGEST, got["sha256"])
             self.assertEqual(1, server.connections)  # kept alive over all of them
 
+    def test_two_in_turns(self):
+        objects = {"a": OBJECT, "b": OBJECT[::-1][:1000000]}
+
+        def respond(request, _n, _server):
+            if request.method == "HEAD":
+                return answer(200, b"", [("x-amz-bucket-region", "us-east-1")])
+            return answer(200, objects[request.path[-1]], s3_headers(OBJECT))
+
+        def digest(data):
+            total = 0
+            for byte in data:
+                total = (total * 31 + byte) & (2 ** 64 - 1)
+            return total >> 1
+        with serve(respond) as server, self.tool(server) as tool:
+            got = tool.call(op="s3_turns", bucket="bucket", keys=["a", "b"])
+            self.assertEqual("ok", got["status"], got)
+            self.assertEqual([digest(objects["a"]), digest(objects["b"])], got["sums"])
+            self.assertEqual(3, server.connections)
+
     def test_back_pressure(self):
         sent = []
 
@@ -445,6 +464,61 @@ class Tls(Case):
                 self.assertEqual(("denied", False), (got["status"], got["handed_over"]))
             self.assertEqual(1, len(server.requests))
 
+    def test_through_a_proxy(self):
+        def pump(source, sink):
+            try:
+                while True:
+                    data = source.recv(65536)
+                    if not data:
+                        break
+                    sink.sendall(data)
+            except OSError:
+                pass
+
+        def connect(conn, server):
+            request = read_request(conn)
+            server.note(request)
+            host, _, port = request.target.partition(":")
+            if port == "1":
+                conn.sendall(answer(403))
+                return
+            upstream = socket.create_connection((host, int(port)))
+            conn.sendall(b"HTTP/1.1 200 Connection established\r\nX-Proxy: 1\r\n\r\n")
+            threading.Thread(target=pump, args=(upstream, conn), daemon=True).start()
+            pump(conn, upstream)
+            upstream.close()
+        with self.serve() as server, Server(connect) as proxy:
+            url = "https://localhost:%d" % server.port
+            env = environment(AWS_ENDPOINT_URL=url, AWS_CA_BUNDLE=self.cert, AWS_MAX_ATTEMPTS=1,
+                              HTTPS_PROXY=proxy.url)
+            with Tool(env) as tool:
+                got = tool.call(op="cw_put_once", json=PUT)
+                self.assertEqual(("ok", 200), (got["status"], got["http"]), got)
+                self.assertEqual("CONNECT", proxy.requests[0].method)
+                # No header of ours, least of all the token, goes to the proxy.
+                self.assertNotIn("authorization", proxy.requests[0].headers)
+                self.assertNotIn("x-amz-date", proxy.requests[0].headers)
+            with Tool(dict(env, AWS_ENDPOINT_URL="https://localhost:1")) as tool:
+                got = tool.call(op="cw_put_once", json=PUT)
+                self.assertEqual(("retry", False), (got["status"], got["handed_over"]), got)
+            self.assertEqual(1, len(server.requests))
+
+    def test_reset_during_the_body(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+
+        def handle(conn, server):
+            tls = context.wrap_socket(conn, server_side=True)
+            read_request(tls, partly=1000)
+            time.sleep(0.3)
+            reset(tls)
+        with Server(handle) as server:
+            env = environment(AWS_CA_BUNDLE=self.cert)
+            with Tool(env) as tool:
+                got = tool.call(op="http", method="POST", once=True, body="x" * (16 * 1024 * 1024),
+                                url="https://localhost:%d/" % server.port)
+                self.assertEqual(("retry", False), (got["status"], got["handed_over"]), got)
+
     def test_old_tls(self):
         with self.serve(ssl.TLSVersion.TLSv1_1) as server:
             env = environment(AWS_ENDPOINT_URL="https://localhost:%d" % server.port,
@@ -511,6 +585,7 @@ class PutMetricData(Case):
                 (answer(403, {"__type": "InvalidClientTokenId"}), "denied"),
                 (answer(400, {"__type": "ExpiredToken"}), "retry"),
                 (answer(404), "retry"),
+                (answer(400, "?"), "retry"),
                 (answer(413), "too_big"),
                 # Cut behind a 400: refused, though nobody knows why.
                 (answer(400, b"{", [("Content-Length", "50")], close=True), "retry")):

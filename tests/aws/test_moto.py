@@ -194,6 +194,11 @@ class Moto(unittest.TestCase):
         self.bucket("rest-bucket")
         self.assertEqual("us-east-1", self.ok(op="s3_head", bucket="rest-bucket")["region"])
         self.refused("missing", op="s3_head", bucket="no-such-bucket")
+        self.assertIn("Versioning", self.ok(
+            op="s3_setting", bucket="rest-bucket", what="versioning")["xml"])
+        self.assertIn("Notification", self.ok(
+            op="s3_setting", bucket="rest-bucket", what="notification")["xml"])
+        self.refused("missing", op="s3_setting", bucket="no-such-bucket", what="versioning")
         self.ok(op="s3_put", bucket="rest-bucket", key="a b", body="hello", if_none_match=True)
         self.refused("conflict", op="s3_put", bucket="rest-bucket", key="a b", body="x",
                      if_none_match=True)

@@ -125,6 +125,7 @@ static void test_config_refusals(void **state)
         {"AWS_MAX_ATTEMPTS", "0"},
         {"AWS_MAX_ATTEMPTS", "many"},
         {"AWS_MAX_ATTEMPTS", "-1"},
+        {"AWS_RETRY_MODE", "never"},
         {"AWS_USE_FIPS_ENDPOINT", "yes"},
         {"AWS_CA_BUNDLE", "/nonexistent/ca.pem"},
         {"AWS_PROFILE", "nobody"},
@@ -168,8 +169,8 @@ static void test_buckets(void **state)
                                       "a:80",
                                       "a\\b",
                                       "b?x",
-                                      "\xc3\xa9"
-                                      "abc"};
+                                      ("\xc3\xa9"
+                                       "abc")};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         assert_true(aws_bucket_valid(view_of(good[i])));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

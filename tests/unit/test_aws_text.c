@@ -244,6 +244,15 @@ static void test_ini(void **state)
     expect(ini, "audit", "ROLE_ARN", "arn:aws:iam::123456789012:role/a#b");
     expect(ini, "two words", "region", "us-east-2");
     expect(ini, "only", "aws_secret_access_key", "a=b/c+d");
+    assert_int_equal(aws_ini_add(ini, AWS_INI_CONFIG,
+                                 VIEW_LIT("[profile inside]\n  region = eu-south-1\n  s3 =\n"
+                                          "    region = no\n  output = text\n  [profile next]\n"
+                                          "  region = eu-south-2\n"),
+                                 &err),
+                     ST_OK);
+    expect(ini, "inside", "region", "eu-south-1"); /* a section that is indented as a whole */
+    expect(ini, "inside", "output", "text");
+    expect(ini, "next", "region", "eu-south-2");
     expect(ini, "loose", "region", ""); /* in the config file it would be [profile loose] */
     assert_true(aws_ini_has_profile(ini, VIEW_LIT("audit")));
     assert_false(aws_ini_has_profile(ini, VIEW_LIT("loose")));

@@ -1,0 +1,153 @@
+#include "cli/cmd_worker.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "cli/options.h"
+#include "run/config.h"
+#include "run/worker.h"
+
+static const struct command this_command = {
+    .name = "worker",
+    .synopsis = "[OPTIONS]",
+    .summary =
+        "Poll SQS queues for S3 events, count the log objects they name, and publish the sums to\n"
+        "CloudWatch, until SIGTERM or SIGINT.",
+    .details =
+        "Settings come from the environment or --env-file: SQS_QUEUE_URL and S3_BUCKET_NAME\n"
+        "(required, comma separated), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
+        "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER.\n"
+        "\n"
+        "A message is deleted only after its data were published.  On a signal the worker finishes\n"
+        "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
+        "ends it at once.\n"
+        "\n"
+        "Exit status: 0 asked to stop, or drained; 1 --once, and messages have to come back or a\n"
+        "queue could not be polled; 2 wrong usage or configuration.\n",
+};
+
+struct choice {
+    const char *queue, *bucket, *listen, *batch, *flush;
+    bool once;
+    struct common_options common;
+};
+
+static enum status parse_queues(const struct choice *c, const struct aws_config *config,
+                                struct sqs_queue *queues, size_t *count, struct error *err)
+{
+    struct view rest = view_of(c->queue != NULL ? c->queue : config_get("SQS_QUEUE_URL", NULL));
+    struct view part;
+    struct error detail = {0};
+    *count = 0;
+    if (rest.len == 0)
+        return error_set(err, ST_USAGE, "SQS_QUEUE_URL is not set: the queue(s) to poll");
+    while (view_split(&rest, ',', &part)) {
+        if (*count == SETTINGS_MAX_QUEUES)
+            return error_set(err, ST_USAGE, "SQS_QUEUE_URL: more than %d queues",
+                             SETTINGS_MAX_QUEUES);
+        part = view_trim(part);
+        enum status st = sqs_queue_parse(part, config, &queues[*count], &detail);
+        if (st != ST_OK)
+            return error_set(err, ST_USAGE, "SQS_QUEUE_URL: \"%.*s\": %s",
+                             (int)(part.len < 120 ? part.len : 120), part.ptr, detail.text);
+        for (size_t i = 0; i < *count; i++) {
+            if (strcmp(queues[i].url, queues[*count].url) == 0)
+                return error_set(err, ST_USAGE, "SQS_QUEUE_URL: \"%.160s\" is given twice",
+                                 queues[i].url);
+        }
+        (*count)++;
+    }
+    return ST_OK;
+}
+
+/* Flags go the way of the variables they stand for, so that there is one place that checks. */
+static void set_variable(const char *name, const char *value)
+{
+    if (value != NULL)
+        (void)setenv(name, value, 1);
+}
+
+static int finish(const struct choice *c, const struct worker_totals *t, enum status st,
+                  const struct error *err)
+{
+    if (st == ST_USAGE || st == ST_IO)
+        return usage_error("worker", err->text);
+    if (st != ST_OK)
+        LOG_EVENT(LOG_ERROR, "worker ends", log_cstr("reason", err->text));
+    const struct round_summary *r = &t->rounds;
+    LOG_EVENT(LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
+              log_u64("messages", r->messages), log_u64("deleted", t->deleted),
+              log_u64("back", r->back), log_u64("objects", r->tally.objects.counted),
+              log_u64("records", r->tally.records.counted), log_u64("tokens", (uint64_t)r->tokens),
+              log_u64("InDoubtPublishes", r->published.in_doubt),
+              log_cstr("delivery", "at-least-once"));
+    if (st != ST_OK)
+        return EXIT_FOUND_FAULTS;
+    return c->once && (r->back > 0 || t->delete_failures > 0) ? EXIT_FOUND_FAULTS : EXIT_DONE;
+}
+
+static enum status settle(const struct choice *c, struct run_settings *s, struct settings_aws *aws,
+                          struct sqs_queue *queues, size_t *count, struct error *err)
+{
+    enum status st = common_options_apply(&c->common, err);
+    if (st != ST_OK)
+        return st;
+    set_variable("S3_BUCKET_NAME", c->bucket);
+    set_variable("BATCH_SIZE", c->batch);
+    set_variable("FLUSH_INTERVAL", c->flush);
+    st = settings_load(s, err);
+    if (st == ST_OK)
+        st = settings_aws_open(aws, err);
+    if (st == ST_OK)
+        st = parse_queues(c, aws->config, queues, count, err);
+    return st;
+}
+
+int cmd_worker(int argc, char **argv)
+{
+    static struct run_settings s;
+    static struct sqs_queue queues[SETTINGS_MAX_QUEUES];
+    struct settings_aws aws = {0};
+    struct choice c = {0};
+    struct error err = {0};
+    struct option_spec specs[COMMON_OPTION_COUNT + 6] = {
+        {"once", NULL, "end when the queues are empty", NULL, &c.once},
+        {"queue", "URL,...", "instead of SQS_QUEUE_URL", &c.queue, NULL},
+        {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", &c.bucket, NULL},
+        {"batch-size", "N", "messages of a round (default 10), instead of\nBATCH_SIZE", &c.batch,
+         NULL},
+        {"flush-interval", "SECONDS", "longest wait for a full round (default 30)", &c.flush, NULL},
+        {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", &c.listen,
+         NULL},
+    };
+    enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
+    int count;
+    size_t queue_count = 0;
+    common_options_table(&c.common, specs + 6);
+    enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
+    if (st == ST_END) {
+        options_help(&this_command, specs, SPEC_COUNT);
+        return EXIT_DONE;
+    }
+    if (st == ST_OK && count > 0)
+        st = error_set(&err, ST_USAGE, "\"%.80s\": worker takes no arguments", argv[0]);
+    if (st == ST_OK)
+        st = settle(&c, &s, &aws, queues, &queue_count, &err);
+    int status;
+    if (st == ST_OK) {
+        struct worker_totals totals;
+        struct worker_options options = {.settings = &s,
+                                         .aws = &aws,
+                                         .queues = queues,
+                                         .queue_count = queue_count,
+                                         .once = c.once,
+                                         .listen = c.listen};
+        st = worker_run(&options, &totals, &err);
+        status = finish(&c, &totals, st, &err);
+    } else {
+        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("worker", err.text);
+    }
+    settings_aws_close(&aws);
+    settings_clear(&s);
+    return status;
+}

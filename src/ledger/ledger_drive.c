@@ -1,0 +1,348 @@
+#include "ledger/ledger_drive.h"
+
+#include <stdlib.h>
+
+enum { OPEN_LIST_MAX = 256, PAYLOAD_CEILING = LEDGER_PAYLOAD_BYTES_MAX };
+
+struct ledger_driver {
+    struct ledger *ledger;
+    struct protocol_config config;
+    struct ledger_host host;
+    int64_t clock_error_ms; /* learned from answers, for the next run */
+    enum status fatal;      /* why the current run is being wound up */
+
+    struct protocol_run recovery;
+    struct ledger_record record;
+    struct protocol_claim claims[PROTOCOL_OBJECTS_MAX];
+    bool kept[PROTOCOL_OBJECTS_MAX];
+    struct ledger_part parts[PROTOCOL_PARTS_MAX];
+    struct view payloads[LEDGER_PAYLOADS_MAX];
+    struct ledger_batch_data data;
+    struct buf payload; /* one payload read back from the ledger */
+    struct ledger_nonce payload_batch;
+    uint16_t payload_index;
+    bool have_payload, own_data;
+    struct ledger_nonce open[OPEN_LIST_MAX];
+};
+
+static const char *const EFFECT_NAMES[] = {
+    [EFFECT_CLAIM] = "claim",
+    [EFFECT_LOAD] = "load",
+    [EFFECT_ABORT] = "abort",
+    [EFFECT_READ] = "read",
+    [EFFECT_PREPARE] = "prepare",
+    [EFFECT_MARKER] = "marker",
+    [EFFECT_SIGN] = "sign",
+    [EFFECT_JOURNAL] = "journal",
+    [EFFECT_SEND] = "send",
+    [EFFECT_READ_MARKERS] = "read-markers",
+    [EFFECT_SEND_CONTROL] = "send-control",
+    [EFFECT_DONE] = "done",
+    [EFFECT_END] = "end",
+};
+
+struct ledger_driver *ledger_driver_new(struct ledger *ledger, const struct protocol_config *config,
+                                        const struct ledger_host *host)
+{
+    struct ledger_driver *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return NULL;
+    d->ledger = ledger;
+    d->config = *config;
+    d->host = *host;
+    buf_init(&d->payload, PAYLOAD_CEILING);
+    return d;
+}
+
+void ledger_driver_free(struct ledger_driver *d)
+{
+    if (d == NULL)
+        return;
+    buf_clear(&d->payload);
+    free(d);
+}
+
+/* A ledger's answer as an event.  What repeating does not mend winds the run up: every later call
+ * is answered with "failed", on which the core sends nothing and soon ends. */
+static enum protocol_event_kind event_of(struct ledger_driver *d, enum status st,
+                                         enum protocol_event_kind when_ok)
+{
+    switch (st) {
+    case ST_OK: return when_ok;
+    case ST_CONFLICT: return EVENT_CONFLICT;
+    case ST_RETRY:
+    case ST_IN_DOUBT: break;
+    default:
+        if (d->fatal == ST_OK)
+            d->fatal = st;
+    }
+    return EVENT_FAILED;
+}
+
+static void wait_for(struct ledger_driver *d, int64_t delay_ms, const struct ledger_nonce *fresh)
+{
+    if (delay_ms <= 0)
+        return;
+    uint32_t bits;
+    memcpy(&bits, fresh->bytes, sizeof bits);
+    /* Half fixed, half chance, so that workers throttled together do not come back together. */
+    d->host.wait_ms(d->host.ctx, delay_ms / 2 + (int64_t)(bits % (uint64_t)(delay_ms / 2 + 1)));
+}
+
+static void do_claim(struct ledger_driver *d, const struct protocol_run *run,
+                     const struct protocol_effect *fx, struct protocol_event *ev)
+{
+    for (uint16_t i = 0; i < run->n_objects; i++)
+        d->claims[i].result = CLAIM_UNKNOWN;
+    ev->kind = event_of(d,
+                        ledger_claim(d->ledger, &fx->batch_id, fx->time_ms, run->objects,
+                                     run->n_objects, d->claims),
+                        EVENT_CLAIMS);
+    ev->claims = d->claims;
+}
+
+static void do_load(struct ledger_driver *d, const struct protocol_effect *fx,
+                    struct protocol_event *ev)
+{
+    enum status st = ledger_load(d->ledger, &fx->batch_id, &d->record);
+    if (st == ST_MISSING) {
+        ev->kind = EVENT_BATCH;
+        return;
+    }
+    ev->kind = event_of(d, st, EVENT_BATCH);
+    ev->batch = &d->record.batch;
+    ev->members = d->record.members;
+}
+
+static void do_read(struct ledger_driver *d, const struct protocol_run *run,
+                    struct protocol_event *ev)
+{
+    memset(d->kept, 0, sizeof d->kept);
+    memset(d->parts, 0, sizeof d->parts);
+    d->data =
+        (struct ledger_batch_data){.kept = d->kept, .parts = d->parts, .payloads = d->payloads};
+    if (d->host.read(d->host.ctx, run, &d->data) != ST_OK)
+        memset(d->kept, 0, sizeof d->kept);
+    d->own_data = true;
+    ev->kind = EVENT_READ;
+    ev->kept = d->kept;
+    ev->parts = d->parts;
+    ev->n_parts = d->data.n_parts;
+}
+
+static void do_prepare(struct ledger_driver *d, const struct protocol_run *run,
+                       struct protocol_event *ev)
+{
+    d->record.batch = run->batch;
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < run->n_objects; i++)
+        if (run->objects[i].state == OBJECT_MINE)
+            d->record.members[n++] = run->objects[i].id;
+    ev->kind = event_of(d, ledger_prepare(d->ledger, &d->record, d->payloads, d->data.n_payloads),
+                        EVENT_OK);
+}
+
+/* The bytes of a part's payload, of this run or from the ledger. */
+static enum status find_payload(struct ledger_driver *d, const struct protocol_effect *fx,
+                                struct view *out)
+{
+    if (d->own_data) {
+        if (fx->part.payload >= d->data.n_payloads)
+            return ST_MISSING;
+        *out = d->payloads[fx->part.payload];
+        return ST_OK;
+    }
+    if (!d->have_payload || d->payload_index != fx->part.payload ||
+        !ledger_nonce_eq(&d->payload_batch, &fx->batch_id)) {
+        buf_reset(&d->payload);
+        d->have_payload = false;
+        enum status st = ledger_payload(d->ledger, &fx->batch_id, fx->part.payload, &d->payload);
+        if (st != ST_OK)
+            return st;
+        d->have_payload = true;
+        d->payload_batch = fx->batch_id;
+        d->payload_index = fx->part.payload;
+    }
+    *out = buf_view(&d->payload);
+    return ST_OK;
+}
+
+static void take_answer(const struct ledger_answer *a, struct protocol_event *ev)
+{
+    ev->kind = a->kind;
+    ev->server_ms = a->server_ms;
+    ev->head_tokens = a->head_tokens;
+    ev->applied = a->applied;
+    ev->control_applied = a->control_applied;
+}
+
+static void do_sign(struct ledger_driver *d, const struct protocol_effect *fx,
+                    struct protocol_event *ev)
+{
+    struct ledger_answer answer = {.kind = EVENT_REFUSED};
+    struct view payload;
+    int64_t date_ms = 0;
+    enum status st = find_payload(d, fx, &payload);
+    if (st == ST_OK)
+        d->host.sign(d->host.ctx, &fx->part, payload, &date_ms, &answer);
+    else
+        (void)event_of(d, st == ST_MISSING ? ST_BAD_ITEM : st, EVENT_OK);
+    take_answer(&answer, ev);
+    ev->date_ms = date_ms;
+}
+
+static void do_read_markers(struct ledger_driver *d, const struct protocol_effect *fx,
+                            struct protocol_event *ev)
+{
+    struct ledger_answer answer = {.kind = EVENT_MARKERS};
+    if (d->host.read_markers(d->host.ctx, &fx->part.marker, &fx->control, &answer) != ST_OK)
+        answer = (struct ledger_answer){.kind = EVENT_FAILED};
+    else
+        answer.kind = EVENT_MARKERS;
+    take_answer(&answer, ev);
+}
+
+static void carry_out(struct ledger_driver *d, const struct protocol_run *run,
+                      const struct protocol_effect *fx, struct protocol_event *ev)
+{
+    struct ledger_answer answer = {.kind = EVENT_NO_ANSWER};
+    switch (fx->kind) {
+    case EFFECT_CLAIM: do_claim(d, run, fx, ev); break;
+    case EFFECT_LOAD: do_load(d, fx, ev); break;
+    case EFFECT_ABORT:
+        ev->kind = event_of(d, ledger_abort(d->ledger, &fx->batch_id, fx->time_ms), EVENT_OK);
+        break;
+    case EFFECT_READ: do_read(d, run, ev); break;
+    case EFFECT_PREPARE: do_prepare(d, run, ev); break;
+    case EFFECT_MARKER:
+        ev->kind = event_of(d, ledger_marker_next(d->ledger, fx->time_ms / 60000, &ev->marker),
+                            EVENT_MARKER);
+        break;
+    case EFFECT_JOURNAL: ev->kind = event_of(d, ledger_journal(d->ledger, fx), EVENT_OK); break;
+    case EFFECT_SIGN: do_sign(d, fx, ev); break;
+    case EFFECT_SEND:
+        d->host.send(d->host.ctx, &fx->part, &answer);
+        take_answer(&answer, ev);
+        break;
+    case EFFECT_READ_MARKERS: do_read_markers(d, fx, ev); break;
+    case EFFECT_SEND_CONTROL:
+        d->host.send_control(d->host.ctx, &fx->control, &answer);
+        take_answer(&answer, ev);
+        break;
+    case EFFECT_DONE:
+        ev->kind = event_of(d, ledger_done(d->ledger, &fx->batch_id, fx->time_ms), EVENT_OK);
+        break;
+    case EFFECT_END: break;
+    }
+}
+
+/* Step until the end.  *ev holds the first event's kind and data. */
+static enum status drive(struct ledger_driver *d, struct protocol_run *run,
+                         struct protocol_event *ev)
+{
+    struct protocol_effect fx;
+    d->fatal = ST_OK;
+    d->own_data = d->have_payload = false;
+    for (;;) {
+        enum status st = d->host.random(d->host.ctx, ev->fresh.bytes, sizeof ev->fresh.bytes);
+        if (st != ST_OK)
+            return st; /* without names nothing can be written; what is prepared stays */
+        ev->now_ms = d->host.now_ms(d->host.ctx);
+        ev->stop = d->fatal != ST_OK || d->host.stop(d->host.ctx);
+        protocol_step(run, ev, &fx);
+        if (fx.kind == EFFECT_END)
+            break;
+        wait_for(d, fx.delay_ms, &ev->fresh);
+        *ev = (struct protocol_event){0};
+        if (d->host.point != NULL)
+            d->host.point(d->host.ctx, EFFECT_NAMES[fx.kind], false);
+        carry_out(d, run, &fx, ev);
+        if (d->host.point != NULL)
+            d->host.point(d->host.ctx, EFFECT_NAMES[fx.kind], true);
+    }
+    if (d->host.release != NULL)
+        d->host.release(d->host.ctx);
+    d->clock_error_ms = run->clock_error_ms;
+    return d->fatal;
+}
+
+static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t)
+{
+    sum->requests_accepted += t->requests_accepted;
+    sum->requests_refused += t->requests_refused;
+    sum->requests_in_doubt += t->requests_in_doubt;
+    sum->resolved_applied += t->resolved_applied;
+    sum->resolved_absent += t->resolved_absent;
+    sum->resent += t->resent;
+    sum->dropped += t->dropped;
+    sum->held += t->held;
+    sum->rejected += t->rejected;
+    sum->resent_tokens += t->resent_tokens;
+    sum->dropped_tokens += t->dropped_tokens;
+    sum->held_tokens += t->held_tokens;
+    sum->rejected_tokens += t->rejected_tokens;
+    sum->violations += t->violations;
+}
+
+static enum status recover_one(struct ledger_driver *d, const struct ledger_nonce *batch)
+{
+    protocol_run_init(&d->recovery, &d->config, NULL, 0, d->clock_error_ms);
+    struct protocol_event ev = {.kind = EVENT_RECOVER, .batch_id = *batch};
+    return drive(d, &d->recovery, &ev);
+}
+
+/* Finish the batches that hold up objects of this run. */
+static enum status help_others(struct ledger_driver *d, struct protocol_run *run)
+{
+    for (uint16_t i = 0; i < run->n_objects; i++) {
+        struct ledger_nonce owner = run->objects[i].owner;
+        if (run->objects[i].state != OBJECT_PENDING || ledger_nonce_eq(&owner, &run->batch.id))
+            continue;
+        bool seen = false;
+        for (uint16_t j = 0; j < i && !seen; j++)
+            seen = ledger_nonce_eq(&run->objects[j].owner, &owner) &&
+                   run->objects[j].state == OBJECT_PENDING;
+        if (seen)
+            continue;
+        enum status st = recover_one(d, &owner);
+        if (st != ST_OK)
+            return st;
+        tally_add(&run->tally, &d->recovery.tally);
+        if (d->recovery.batch.state != BATCH_DONE)
+            continue;
+        for (uint16_t j = i; j < run->n_objects; j++)
+            if (run->objects[j].state == OBJECT_PENDING &&
+                ledger_nonce_eq(&run->objects[j].owner, &owner))
+                run->objects[j].state = OBJECT_DUPLICATE;
+    }
+    return ST_OK;
+}
+
+enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids, uint16_t n,
+                               struct protocol_run *run)
+{
+    protocol_run_init(run, &d->config, ids, n, d->clock_error_ms);
+    struct protocol_event ev = {.kind = EVENT_START};
+    enum status st = drive(d, run, &ev);
+    if (st == ST_OK && !d->host.stop(d->host.ctx))
+        st = help_others(d, run);
+    return st;
+}
+
+enum status ledger_drive_recover(struct ledger_driver *d, size_t max, struct ledger_recovery *out)
+{
+    *out = (struct ledger_recovery){0};
+    /* All of them: whether a lease has lapsed is the core's to say. */
+    enum status st = ledger_list_open(d->ledger, INT64_MAX, d->open,
+                                      max < OPEN_LIST_MAX ? max : OPEN_LIST_MAX, &out->found);
+    for (size_t i = 0; i < out->found && st == ST_OK && !d->host.stop(d->host.ctx); i++) {
+        st = recover_one(d, &d->open[i]);
+        tally_add(&out->tally, &d->recovery.tally);
+        out->done += d->recovery.batch.state == BATCH_DONE;
+        int64_t after_ms = d->recovery.retry_after_ms;
+        if (d->recovery.batch.state == BATCH_PREPARED && after_ms > 0 &&
+            (out->retry_after_ms == 0 || after_ms < out->retry_after_ms))
+            out->retry_after_ms = after_ms;
+    }
+    return st;
+}

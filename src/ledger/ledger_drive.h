@@ -1,0 +1,96 @@
+/*
+ * ledger_drive.h: carries out what protocol_core.h decides, against a ledger and a host.
+ *
+ * The host is whoever runs: Lambda loop, worker, command line, a test.  It supplies reading,
+ * sending and reading markers; everything about order, repetition and doubt is decided in here.
+ * The host never repeats a send by itself, and sends no request but the one it signed before the
+ * date was journaled: a request signed later would be valid after the fence.
+ */
+#ifndef LEDGER_LEDGER_DRIVE_H
+#define LEDGER_LEDGER_DRIVE_H
+
+#include "ledger/ledger.h"
+
+/* What reading a run's objects came to.  The arrays are the driver's, the host fills them. */
+struct ledger_batch_data {
+    bool *kept;                /* [run->n_objects], false at first: objects that are in the data */
+    struct ledger_part *parts; /* [PROTOCOL_PARTS_MAX]: payload, first, count, tokens are read */
+    uint16_t n_parts;
+    struct view *payloads; /* [LEDGER_PAYLOADS_MAX], each at most LEDGER_PAYLOAD_BYTES_MAX; the
+                              bytes stay valid until the driver's call returns */
+    uint16_t n_payloads;
+};
+
+struct ledger_answer {
+    enum protocol_event_kind kind; /* sign: see there; send: EVENT_ACCEPTED, _REFUSED, _INVALID or
+                                      _NO_ANSWER */
+    int64_t server_ms;             /* Date of the answer, 0 without one */
+    uint64_t head_tokens; /* EVENT_INVALID: tokens of the first count / 2 data of the part */
+    unsigned applied, control_applied; /* read_markers: the base 4 digits */
+};
+
+/* Points of a run, for tests that kill the process there: an effect's name, before or after it. */
+typedef void ledger_point_fn(void *ctx, const char *effect, bool after);
+
+struct ledger_host {
+    void *ctx;
+    int64_t (*now_ms)(void *ctx);                          /* wall clock, as right as known */
+    enum status (*random)(void *ctx, void *out, size_t n); /* cryptographic quality */
+    void (*wait_ms)(void *ctx, int64_t ms);                /* may return early */
+    bool (*stop)(void *ctx); /* deadline near or signal: begin nothing new */
+
+    /* Read and aggregate the objects run->objects[i] whose state is OBJECT_MINE; each whole or not
+     * at all.  Same objects, same bytes.  Any other status than ST_OK: nothing could be read. */
+    enum status (*read)(void *ctx, const struct protocol_run *run, struct ledger_batch_data *out);
+
+    /* Build one request of data [part->first, + part->count) of the payload and the datum of
+     * part->marker, and sign it; *date_ms is its X-Amz-Date.  The host keeps it, one at a time,
+     * until send(), the next sign() or release().  answer->kind: EVENT_SIGNED; EVENT_REFUSED:
+     * cannot be signed now; EVENT_INVALID: never can, such as too big (with head_tokens). */
+    void (*sign)(void *ctx, const struct ledger_part *part, struct view payload, int64_t *date_ms,
+                 struct ledger_answer *answer);
+    /* Hand the signed request over, once, on a connection of its own; `part` names it again. */
+    void (*send)(void *ctx, const struct ledger_part *part, struct ledger_answer *answer);
+    void (*release)(void *ctx); /* the run is over; may be NULL */
+    /* Sign and send a request of nothing but this marker's datum; what comes of it does not
+     * matter. */
+    void (*send_control)(void *ctx, const struct ledger_marker *marker,
+                         struct ledger_answer *answer);
+    /* Read two markers from the sink; control->minute may be 0.  server_ms has to be set. */
+    enum status (*read_markers)(void *ctx, const struct ledger_marker *marker,
+                                const struct ledger_marker *control, struct ledger_answer *answer);
+    ledger_point_fn *point; /* may be NULL */
+};
+
+struct ledger_driver; /* one per worker thread; the ledger may be shared */
+
+/* Copies *config and *host; the ledger stays the caller's.  NULL when memory is short. */
+struct ledger_driver *ledger_driver_new(struct ledger *ledger, const struct protocol_config *config,
+                                        const struct ledger_host *host);
+void ledger_driver_free(struct ledger_driver *d); /* NULL does nothing */
+
+/*
+ * Count n objects (distinct, at most PROTOCOL_OBJECTS_MAX); batches of other workers met on the way
+ * whose lease has lapsed are finished too.  Afterwards run->objects[i].state says what became of
+ * each (objects keep their places), run->tally what happened, run->retry_after_ms when to come back
+ * for those that are not final.
+ *
+ * ST_OK: the run ended as the protocol wants it, whatever became of the objects.  Otherwise the
+ * ledger or the host failed in a way that repeating does not mend; every object that is not final
+ * is to be given back, and what was prepared is finished by whoever opens the ledger next.
+ */
+NODISCARD enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids,
+                                         uint16_t n, struct protocol_run *run);
+
+struct ledger_recovery {
+    size_t found; /* open batches; those with a running lease are left to their workers */
+    size_t done;  /* of them finished now */
+    struct protocol_tally tally;
+    int64_t retry_after_ms; /* 0: nothing left that waiting would help */
+};
+
+/* Finish open batches, at most max: at start, in a sweep, and as the command `resolve`. */
+NODISCARD enum status ledger_drive_recover(struct ledger_driver *d, size_t max,
+                                           struct ledger_recovery *out);
+
+#endif

@@ -1,0 +1,31 @@
+/* ledger_id.h: the identity of an object, computable from an event and from a listing alike. */
+#ifndef LEDGER_LEDGER_ID_H
+#define LEDGER_LEDGER_ID_H
+
+#include "base/view.h"
+#include "ledger/protocol_core.h"
+
+enum ledger_identity {
+    IDENTITY_KEY,  /* bucket and key */
+    IDENTITY_PATH, /* what follows in the key from its last folder `AWSLogs` on, so that replicas of
+                      one log in several buckets are one object; bucket and key where there is none
+                    */
+};
+
+/*
+ * SHA-256(bucket 0x00 key), or SHA-256(0x00 path) with IDENTITY_PATH: no bucket name is empty, so
+ * the two never meet.  eTag, version and event sequence are left out on purpose: a re-sent event, a
+ * copy in place or a restore is the same object.  A local file has the empty bucket and its
+ * absolute path.  ST_NO_MEMORY when the library has none.
+ */
+NODISCARD enum status ledger_id_of(enum ledger_identity identity, struct view bucket,
+                                   struct view key, struct ledger_id *out);
+
+/* "key" or "path"; ST_USAGE otherwise. */
+NODISCARD enum status ledger_identity_parse(struct view name, enum ledger_identity *out);
+
+/* 64 digits and a NUL; and back, ST_BAD_ITEM for anything else. */
+void ledger_id_format(const struct ledger_id *id, char out[65]);
+NODISCARD enum status ledger_id_parse(struct view text, struct ledger_id *out);
+
+#endif

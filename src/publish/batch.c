@@ -1,0 +1,406 @@
+#include "publish/batch.h"
+
+#include <stdlib.h>
+
+#include "aggregate/interner.h"
+#include "base/json_write.h"
+
+enum {
+    /* Our clock, theirs, and the time until the request is read need not agree to the second. */
+    MARGIN_OLD_S = 120,
+    MARGIN_AHEAD_S = 5,
+};
+
+/* ---- kept series ---- */
+
+struct batch_kept {
+    uint64_t *hashes; /* ascending */
+    size_t count;
+};
+
+/* Hashes are seeded per process, so nobody outside can choose collisions. */
+static uint64_t series_hash(size_t set, size_t dimensions, const struct aggregate_row *row)
+{
+    uint64_t h = set;
+    for (size_t i = 0; i < dimensions; i++)
+        h = (h ^ hash_bytes(row->value[i])) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
+    return h;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    uint64_t l, r;
+    memcpy(&l, a, sizeof(l));
+    memcpy(&r, b, sizeof(r));
+    return (l > r) - (l < r);
+}
+
+static bool kept_add(struct batch_kept *kept, size_t *capacity, uint64_t hash)
+{
+    if (kept->count == *capacity) {
+        size_t wanted = *capacity == 0 ? 1024 : *capacity * 2;
+        uint64_t *grown = realloc(kept->hashes, wanted * sizeof(*grown));
+        if (grown == NULL)
+            return false;
+        kept->hashes = grown;
+        *capacity = wanted;
+    }
+    kept->hashes[kept->count++] = hash;
+    return true;
+}
+
+struct batch_kept *batch_kept_new(const struct aggregate *agg)
+{
+    struct batch_kept *kept = calloc(1, sizeof(*kept));
+    size_t capacity = 0;
+    bool ok = kept != NULL;
+    for (size_t s = 0; s < aggregate_set_count(agg) && ok; s++) {
+        struct aggregate_rows *rows = aggregate_rows_new(agg, s);
+        struct aggregate_row row;
+        ok = rows != NULL;
+        for (size_t i = 0; ok && i < aggregate_rows_count(rows); i++) {
+            aggregate_rows_get(rows, i, &row);
+            ok = kept_add(kept, &capacity, series_hash(s, aggregate_set(agg, s)->count, &row));
+        }
+        aggregate_rows_free(rows);
+    }
+    if (!ok) {
+        batch_kept_free(kept);
+        return NULL;
+    }
+    if (kept->count > 0)
+        qsort(kept->hashes, kept->count, sizeof(*kept->hashes), by_hash);
+    return kept;
+}
+
+void batch_kept_free(struct batch_kept *kept)
+{
+    if (kept == NULL)
+        return;
+    free(kept->hashes);
+    free(kept);
+}
+
+static bool is_kept(const struct batch_kept *kept, uint64_t hash)
+{
+    return kept->count > 0 && bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes),
+                                      by_hash) != NULL;
+}
+
+/* ---- rows ---- */
+
+struct walk {
+    const struct batch_options *options;
+    const struct dimension_set *set;
+    size_t set_index;
+    batch_row_fn *fn;
+    void *context;
+    struct batch_dropped *dropped;
+    bool has_other;
+    struct aggregate_row other; /* of the time under way */
+};
+
+static void note_time(struct batch_dropped *d, int64_t time)
+{
+    if (!d->any || time < d->first_time)
+        d->first_time = time;
+    if (!d->any || time > d->last_time)
+        d->last_time = time;
+    d->any = true;
+}
+
+static enum status give(struct walk *w, const struct aggregate_row *row)
+{
+    int64_t age = w->options->now_s - row->time;
+    bool old = age > DATUM_MAX_AGE_S - MARGIN_OLD_S;
+    bool future = -age > DATUM_MAX_AHEAD_S - MARGIN_AHEAD_S;
+    if (!old && !future)
+        return w->fn(w->context, w->set, row);
+    struct batch_dropped *d = w->dropped;
+    note_time(d, row->time);
+    *(old ? &d->old_rows : &d->future_rows) += 1;
+    if (w->set_index == 0) {
+        *(old ? &d->old_tokens : &d->future_tokens) += row->sum[METRIC_TOTAL];
+        *(old ? &d->old_invocations : &d->future_invocations) += row->sum[METRIC_INVOCATIONS];
+    }
+    return ST_OK;
+}
+
+static void join(struct aggregate_row *into, const struct aggregate_row *from)
+{
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        struct statistic *a = &into->statistic[m];
+        const struct statistic *b = &from->statistic[m];
+        into->sum[m] += from->sum[m];
+        if (b->count == 0)
+            continue;
+        if (a->count == 0 || b->minimum < a->minimum)
+            a->minimum = b->minimum;
+        if (b->maximum > a->maximum)
+            a->maximum = b->maximum;
+        a->count += b->count;
+    }
+}
+
+static enum status give_other(struct walk *w)
+{
+    if (!w->has_other)
+        return ST_OK;
+    w->has_other = false;
+    return give(w, &w->other);
+}
+
+static enum status fold(struct walk *w, const struct aggregate_row *row)
+{
+    if (!w->has_other) {
+        memset(&w->other, 0, sizeof(w->other));
+        w->other.time = row->time;
+        for (size_t i = 0; i < w->set->count; i++)
+            w->other.value[i] = VIEW_LIT("Other");
+        w->has_other = true;
+    }
+    join(&w->other, row);
+    return ST_OK;
+}
+
+static enum status walk_set(struct walk *w, const struct aggregate_rows *rows)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
+        struct aggregate_row row;
+        memset(&row, 0, sizeof(row));
+        aggregate_rows_get(rows, i, &row);
+        if (w->has_other && w->other.time != row.time)
+            st = give_other(w);
+        if (st != ST_OK)
+            break;
+        if (w->options->kept == NULL ||
+            is_kept(w->options->kept, series_hash(w->set_index, w->set->count, &row)))
+            st = give(w, &row);
+        else
+            st = fold(w, &row);
+    }
+    return st == ST_OK ? give_other(w) : st;
+}
+
+enum status batch_each_row(const struct aggregate *agg, const struct batch_options *options,
+                           batch_row_fn *fn, void *context, struct batch_dropped *dropped)
+{
+    enum status st = ST_OK;
+    for (size_t s = 0; s < aggregate_set_count(agg) && st == ST_OK; s++) {
+        struct aggregate_rows *rows = aggregate_rows_new(agg, s);
+        if (rows == NULL)
+            return ST_NO_MEMORY;
+        struct walk w = {.options = options,
+                         .set = aggregate_set(agg, s),
+                         .set_index = s,
+                         .fn = fn,
+                         .context = context,
+                         .dropped = dropped};
+        st = walk_set(&w, rows);
+        aggregate_rows_free(rows);
+    }
+    return st;
+}
+
+enum status batch_count_data(const struct aggregate *agg, metric_set metrics, uint64_t *count)
+{
+    *count = 0;
+    for (size_t s = 0; s < aggregate_set_count(agg); s++) {
+        struct aggregate_rows *rows = aggregate_rows_new(agg, s);
+        if (rows == NULL)
+            return ST_NO_MEMORY;
+        for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
+            struct aggregate_row row;
+            memset(&row, 0, sizeof(row));
+            aggregate_rows_get(rows, i, &row);
+            for (unsigned m = 0; m < METRIC_COUNT; m++) {
+                if ((metrics & METRIC_BIT(m)) != 0)
+                    *count += datum_count(&row, (enum metric)m);
+            }
+        }
+        aggregate_rows_free(rows);
+    }
+    return ST_OK;
+}
+
+/* ---- requests ---- */
+
+struct range {
+    size_t first, count;
+};
+
+struct batch {
+    struct buf name_space; /* as quoted JSON */
+    struct buf text;       /* the data, one behind the other */
+    size_t *ends;          /* of each in `text` */
+    size_t count, capacity;
+    struct range *requests;
+    size_t request_count, request_capacity;
+    const struct batch_options *options; /* while building */
+    size_t max_data, max_bytes;
+};
+
+static bool grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
+    void *old;
+    memcpy(&old, array, sizeof(old));
+    void *grown = realloc(old, wanted * size);
+    if (grown == NULL)
+        return false;
+    memcpy(array, &grown, sizeof(grown));
+    *capacity = wanted;
+    return true;
+}
+
+static size_t begin_of(const struct batch *b, size_t datum)
+{
+    return datum == 0 ? 0 : b->ends[datum - 1];
+}
+
+/* `{"Namespace":...,"MetricData":[` and `]}` and the commas */
+static size_t body_bytes(const struct batch *b, size_t first, size_t count)
+{
+    return b->name_space.len + 32 + begin_of(b, first + count) - begin_of(b, first) + count + 2;
+}
+
+/* Put data [first, b->count) behind the last request, or into new ones. */
+static enum status place(struct batch *b, size_t first)
+{
+    while (first < b->count) {
+        struct range *last = b->request_count > 0 ? &b->requests[b->request_count - 1] : NULL;
+        size_t count = b->count - first;
+        if (last != NULL && last->count + count <= b->max_data &&
+            body_bytes(b, last->first, last->count + count) <= b->max_bytes) {
+            last->count += count;
+            return ST_OK;
+        }
+        /* A new request: as much of the row as it takes, which is nearly always all. */
+        while (count > 1 && (count > b->max_data || body_bytes(b, first, count) > b->max_bytes))
+            count--;
+        if (body_bytes(b, first, count) > b->max_bytes)
+            return ST_TOO_BIG;
+        if (!grow(&b->requests, b->request_count, &b->request_capacity, sizeof(*b->requests)))
+            return ST_NO_MEMORY;
+        b->requests[b->request_count++] = (struct range){first, count};
+        first += count;
+    }
+    return ST_OK;
+}
+
+static enum status add_row(void *context, const struct dimension_set *set,
+                           const struct aggregate_row *row)
+{
+    struct batch *b = context;
+    struct datum_form form = {set, b->options->storage_resolution};
+    size_t first = b->count;
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if ((b->options->metrics & METRIC_BIT(m)) == 0)
+            continue;
+        struct datum_pieces pieces = {0};
+        struct datum_piece piece;
+        while (datum_next_piece(&pieces, row, (enum metric)m, &piece)) {
+            if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)))
+                return ST_NO_MEMORY;
+            datum_add(&b->text, &form, row, (enum metric)m, &piece);
+            b->ends[b->count++] = b->text.len;
+        }
+    }
+    enum status st = buf_status(&b->text);
+    return st == ST_OK ? place(b, first) : st;
+}
+
+/* Travels with other data only: a request of its own would be one more that can be in doubt. */
+static enum status add_in_doubt(struct batch *b)
+{
+    if (b->options->in_doubt == 0 || b->count == 0)
+        return ST_OK;
+    if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)))
+        return ST_NO_MEMORY;
+    int64_t minute = b->options->now_s - b->options->now_s % 60;
+    buf_printf(&b->text,
+               "{\"MetricName\":\"InDoubtPublishes\",\"Timestamp\":%lld,\"Value\":%llu,"
+               "\"Unit\":\"Count\"}",
+               (long long)minute, (unsigned long long)b->options->in_doubt);
+    b->ends[b->count++] = b->text.len;
+    enum status st = buf_status(&b->text);
+    return st == ST_OK ? place(b, b->count - 1) : st;
+}
+
+enum status batch_new(struct batch **out, const struct aggregate *agg,
+                      const struct batch_options *options, struct batch_dropped *dropped)
+{
+    *out = NULL;
+    struct batch *b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return ST_NO_MEMORY;
+    buf_init(&b->text, SIZE_MAX / 2);
+    buf_init(&b->name_space, 1024);
+    json_add_string(&b->name_space, options->name_space);
+    b->options = options;
+    b->max_data = options->max_data > 0 ? options->max_data : BATCH_MAX_DATA;
+    b->max_bytes = options->max_bytes > 0 ? options->max_bytes : BATCH_MAX_BYTES;
+    enum status st = buf_status(&b->name_space);
+    if (st == ST_OK)
+        st = batch_each_row(agg, options, add_row, b, dropped);
+    if (st == ST_OK)
+        st = add_in_doubt(b);
+    b->options = NULL;
+    if (st != ST_OK) {
+        batch_free(b);
+        return st;
+    }
+    *out = b;
+    return ST_OK;
+}
+
+void batch_free(struct batch *b)
+{
+    if (b == NULL)
+        return;
+    buf_clear(&b->text);
+    buf_clear(&b->name_space);
+    free(b->ends);
+    free(b->requests);
+    free(b);
+}
+
+size_t batch_request_count(const struct batch *b)
+{
+    return b->request_count;
+}
+
+void batch_request(const struct batch *b, size_t request, size_t *first, size_t *count)
+{
+    *first = b->requests[request].first;
+    *count = b->requests[request].count;
+}
+
+size_t batch_data_count(const struct batch *b)
+{
+    return b->count;
+}
+
+struct view batch_datum(const struct batch *b, size_t datum)
+{
+    size_t begin = begin_of(b, datum);
+    return view_make(b->text.ptr + begin, b->ends[datum] - begin);
+}
+
+enum status batch_write(const struct batch *b, size_t first, size_t count, struct buf *out)
+{
+    buf_reset(out);
+    buf_add_cstr(out, "{\"Namespace\":");
+    buf_add_view(out, buf_view(&b->name_space));
+    buf_add_cstr(out, ",\"MetricData\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        buf_add_view(out, batch_datum(b, first + i));
+    }
+    buf_add_cstr(out, "]}");
+    return buf_status(out);
+}

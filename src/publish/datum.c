@@ -1,0 +1,217 @@
+#include "publish/datum.h"
+
+#include "base/json_write.h"
+#include "base/utf8.h"
+#include "publish/report.h"
+
+/* ---- names and values ---- */
+
+static bool is_printable(char c)
+{
+    return c >= ' ' && c <= '~';
+}
+
+static bool is_namespace_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr(".-_/#: ", c) != NULL);
+}
+
+static int shown(struct view v)
+{
+    return (int)(v.len < 80 ? v.len : 80);
+}
+
+enum status datum_check_namespace(struct view name, struct error *err)
+{
+    bool visible = false;
+    bool ok = name.len >= 1 && name.len <= DATUM_MAX_NAME_CHARS && name.ptr[0] != ':';
+    for (size_t i = 0; i < name.len && ok; i++) {
+        ok = is_namespace_char(name.ptr[i]);
+        visible = visible || name.ptr[i] != ' ';
+    }
+    if (!ok || !visible)
+        return error_set(err, ST_USAGE,
+                         "namespace \"%.*s\" is not 1 to 255 of letters, digits and . - _ / # : "
+                         "blank, with no colon first",
+                         shown(name), name.ptr);
+    if (view_starts(name, VIEW_LIT("AWS/")))
+        return error_set(err, ST_USAGE, "namespace \"%.*s\": names below AWS/ are not ours",
+                         shown(name), name.ptr);
+    return ST_OK;
+}
+
+enum status datum_check_dimension(struct view name, struct error *err)
+{
+    bool visible = false;
+    bool ok = name.len >= 1 && name.len <= DATUM_MAX_NAME_CHARS && name.ptr[0] != ':';
+    for (size_t i = 0; i < name.len && ok; i++) {
+        ok = is_printable(name.ptr[i]);
+        visible = visible || name.ptr[i] != ' ';
+    }
+    if (!ok || !visible)
+        return error_set(err, ST_USAGE,
+                         "dimension \"%.*s\" cannot be published: CloudWatch takes names of 1 to "
+                         "255 printable ASCII characters",
+                         shown(name), name.ptr);
+    return ST_OK;
+}
+
+void datum_add_dimension_value(struct buf *out, struct view value)
+{
+    bool visible = false;
+    buf_add_char(out, '"');
+    size_t at = 0;
+    for (size_t chars = 0; at < value.len && chars < DATUM_MAX_VALUE_CHARS; chars++) {
+        uint32_t code;
+        at += utf8_decode(view_skip(value, at), &code);
+        char c = code >= ' ' && code <= '~' ? (char)code : '?';
+        visible = visible || c != ' ';
+        if (c == '"' || c == '\\')
+            buf_add_char(out, '\\');
+        buf_add_char(out, c);
+    }
+    if (!visible)
+        buf_add_char(out, '?');
+    buf_add_char(out, '"');
+}
+
+/* ---- statistics ---- */
+
+static uint64_t at_most_64(u128 value)
+{
+    return value > UINT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
+
+/* Smallest and largest that the total of a record can have, and at least how many records. */
+static struct statistic bounds_of_total(const struct aggregate_row *row)
+{
+    struct statistic total = {0, UINT64_MAX, 0};
+    u128 largest = 0;
+    for (unsigned m = METRIC_INPUT; m <= METRIC_CACHE_WRITE; m++) {
+        const struct statistic *part = &row->statistic[m];
+        if (part->count == 0)
+            continue;
+        total.count = part->count > total.count ? part->count : total.count;
+        total.minimum = part->minimum < total.minimum ? part->minimum : total.minimum;
+        largest += part->maximum;
+    }
+    total.maximum = at_most_64(largest);
+    return total;
+}
+
+struct statistic datum_statistic(const struct aggregate_row *row, enum metric metric)
+{
+    u128 sum = row->sum[metric];
+    struct statistic s = row->statistic[metric];
+    if (metric == METRIC_TOTAL && s.count == 0)
+        s = bounds_of_total(row);
+    if (s.count == 0)
+        s = (struct statistic){1, at_most_64(sum), at_most_64(sum)};
+    u128 mean = sum / s.count;
+    bool whole = mean * s.count == sum;
+    if (s.minimum > mean)
+        s.minimum = at_most_64(mean);
+    if (s.maximum < mean + (whole ? 0 : 1))
+        s.maximum = at_most_64(mean + (whole ? 0 : 1));
+    return s;
+}
+
+/*
+ * Pieces take as many records each as stay exact with the mean rounded up; the first `c` records
+ * together hold mean * c + remainder * c / count.  So each piece's own mean lies between the same
+ * two whole numbers as that of all, which are between minimum and maximum.
+ */
+static void begin_pieces(struct datum_pieces *p, const struct aggregate_row *row,
+                         enum metric metric)
+{
+    p->begun = true;
+    p->statistic = datum_statistic(row, metric);
+    p->count = p->count_left = p->statistic.count;
+    p->sum_left = row->sum[metric];
+    p->mean = p->sum_left / p->count;
+    p->remainder = (uint64_t)(p->sum_left % p->count);
+}
+
+static u128 sum_of_first(const struct datum_pieces *p, uint64_t records)
+{
+    return p->mean * records + (u128)p->remainder * records / p->count;
+}
+
+bool datum_next_piece(struct datum_pieces *p, const struct aggregate_row *row, enum metric metric,
+                      struct datum_piece *piece)
+{
+    if (!p->begun)
+        begin_pieces(p, row, metric);
+    if (p->sum_left == 0)
+        return false;
+    *piece = (struct datum_piece){p->count_left, p->sum_left, p->statistic.minimum,
+                                  p->statistic.maximum};
+    u128 top = p->mean + (p->remainder > 0 ? 1 : 0);
+    if (metric == METRIC_COST) {
+        /* A decimal fraction, which no double holds exactly anyway. */
+        p->sum_left = 0;
+        return true;
+    }
+    if (top > DATUM_MAX_EXACT) {
+        /* Not even one record's value is exact: cut it, and let the count grow instead. */
+        uint64_t part =
+            p->sum_left < DATUM_MAX_EXACT ? (uint64_t)p->sum_left : (uint64_t)DATUM_MAX_EXACT;
+        *piece = (struct datum_piece){1, part, part, part};
+        p->sum_left -= part;
+        return true;
+    }
+    if (p->sum_left <= DATUM_MAX_EXACT) {
+        p->sum_left = 0;
+        return true;
+    }
+    uint64_t records = (uint64_t)(DATUM_MAX_EXACT / top);
+    if (records > p->count_left)
+        records = p->count_left;
+    piece->count = records;
+    piece->sum = sum_of_first(p, p->counted + records) - sum_of_first(p, p->counted);
+    p->counted += records;
+    p->count_left -= records;
+    p->sum_left -= piece->sum;
+    return true;
+}
+
+uint64_t datum_count(const struct aggregate_row *row, enum metric metric)
+{
+    struct datum_pieces pieces = {0};
+    struct datum_piece piece;
+    uint64_t n = 0;
+    while (datum_next_piece(&pieces, row, metric, &piece))
+        n++;
+    return n;
+}
+
+/* ---- JSON ---- */
+
+static void add_member(struct buf *out, const char *name, enum metric metric, u128 value)
+{
+    buf_printf(out, "\"%s\":", name);
+    report_add_value(out, metric, value);
+}
+
+void datum_add(struct buf *out, const struct datum_form *form, const struct aggregate_row *row,
+               enum metric metric, const struct datum_piece *piece)
+{
+    buf_printf(out, "{\"MetricName\":\"%s\",\"Dimensions\":[", metric_name(metric));
+    for (size_t i = 0; i < form->set->count; i++) {
+        buf_add_cstr(out, i > 0 ? ",{\"Name\":" : "{\"Name\":");
+        json_add_string(out, form->set->dimension[i].name);
+        buf_add_cstr(out, ",\"Value\":");
+        datum_add_dimension_value(out, row->value[i]);
+        buf_add_char(out, '}');
+    }
+    buf_printf(out, "],\"Timestamp\":%lld,\"StatisticValues\":{\"SampleCount\":%llu,",
+               (long long)row->time, (unsigned long long)piece->count);
+    add_member(out, "Sum", metric, piece->sum);
+    buf_add_char(out, ',');
+    add_member(out, "Minimum", metric, piece->minimum);
+    buf_add_char(out, ',');
+    add_member(out, "Maximum", metric, piece->maximum);
+    buf_printf(out, "},\"Unit\":\"%s\",\"StorageResolution\":%u}", metric_unit(metric),
+               form->storage_resolution);
+}

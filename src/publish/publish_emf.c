@@ -1,0 +1,122 @@
+#include "publish/publish_emf.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/json_write.h"
+#include "publish/report.h"
+
+/* A log event may be 256 KiB; 30 dimensions of 1024 characters are far below. */
+enum { MAX_LINE = 256 * 1024 };
+
+struct emf {
+    int fd;
+    const struct batch_options *options;
+    struct publish_result *result;
+    struct buf line;
+    bool any;
+    struct error *err;
+};
+
+static void add_directive(struct emf *e, const struct dimension_set *set,
+                          const struct aggregate_row *row, const u128 values[METRIC_COUNT])
+{
+    struct buf *out = &e->line;
+    buf_printf(out, "{\"_aws\":{\"Timestamp\":%lld000,\"CloudWatchMetrics\":[{\"Namespace\":",
+               (long long)row->time);
+    json_add_string(out, e->options->name_space);
+    buf_add_cstr(out, ",\"Dimensions\":[[");
+    for (size_t i = 0; i < set->count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        json_add_string(out, set->dimension[i].name);
+    }
+    buf_add_cstr(out, "]],\"Metrics\":[");
+    bool first = true;
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (values[m] == 0)
+            continue;
+        buf_printf(out, "%s{\"Name\":\"%s\",\"Unit\":\"%s\",\"StorageResolution\":%u}",
+                   first ? "" : ",", metric_name((enum metric)m), metric_unit((enum metric)m),
+                   e->options->storage_resolution);
+        first = false;
+    }
+    buf_add_cstr(out, "]}]}");
+}
+
+static void add_line(struct emf *e, const struct dimension_set *set,
+                     const struct aggregate_row *row, const u128 values[METRIC_COUNT])
+{
+    buf_reset(&e->line);
+    add_directive(e, set, row, values);
+    for (size_t i = 0; i < set->count; i++) {
+        buf_add_char(&e->line, ',');
+        json_add_string(&e->line, set->dimension[i].name);
+        buf_add_char(&e->line, ':');
+        datum_add_dimension_value(&e->line, row->value[i]);
+    }
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (values[m] == 0)
+            continue;
+        buf_printf(&e->line, ",\"%s\":", metric_name((enum metric)m));
+        report_add_value(&e->line, (enum metric)m, values[m]);
+    }
+    buf_add_cstr(&e->line, "}\n");
+}
+
+static enum status write_line(struct emf *e)
+{
+    enum status st = buf_status(&e->line);
+    size_t at = 0;
+    while (st == ST_OK && at < e->line.len) {
+        ssize_t n = write(e->fd, e->line.ptr + at, e->line.len - at);
+        if (n > 0)
+            at += (size_t)n;
+        else if (n < 0 && errno != EINTR)
+            st = error_set(e->err, ST_IO, "standard output: %s", strerrordesc_np(errno));
+    }
+    e->any = e->any || at > 0;
+    return st;
+}
+
+static enum status add_row(void *context, const struct dimension_set *set,
+                           const struct aggregate_row *row)
+{
+    struct emf *e = context;
+    u128 left[METRIC_COUNT];
+    memcpy(left, row->sum, sizeof(left));
+    for (;;) {
+        u128 values[METRIC_COUNT] = {0};
+        bool any = false;
+        for (unsigned m = 0; m < METRIC_COUNT; m++) {
+            if ((e->options->metrics & METRIC_BIT(m)) == 0)
+                continue;
+            bool whole = m == METRIC_COST || left[m] <= DATUM_MAX_EXACT;
+            values[m] = whole ? left[m] : (u128)DATUM_MAX_EXACT;
+            left[m] -= values[m];
+            any = any || values[m] > 0;
+            e->result->data += values[m] > 0;
+        }
+        if (!any)
+            return ST_OK;
+        add_line(e, set, row, values);
+        enum status st = write_line(e);
+        if (st != ST_OK)
+            return st;
+        e->result->requests++;
+    }
+}
+
+enum status publish_emf(int fd, const struct aggregate *agg, const struct batch_options *options,
+                        struct batch_dropped *dropped, struct publish_result *result, bool *partial,
+                        struct error *err)
+{
+    struct emf e = {.fd = fd, .options = options, .result = result, .err = err};
+    buf_init(&e.line, MAX_LINE);
+    enum status st = batch_each_row(agg, options, add_row, &e, dropped);
+    if (st != ST_OK)
+        result->failed++;
+    *partial = e.any;
+    buf_clear(&e.line);
+    return st;
+}

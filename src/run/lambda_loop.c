@@ -1,0 +1,296 @@
+#include "run/lambda_loop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/json_write.h"
+#include "base/log.h"
+#include "run/config.h"
+#include "run/round.h"
+
+enum {
+    /* Objects of one invocation read at a time: reading waits for S3 most of its time. */
+    READERS = 8,
+    /* A pause between invocations that may have been a freeze. */
+    FREEZE_MS = 30 * 1000,
+    /* Kept for the answer, and before that for publishing; less where the whole time is short. */
+    ANSWER_MS = 1000,
+    PUBLISH_MS = 9000,
+    NO_DEADLINE_MS = 15 * 60 * 1000, /* Lambda's longest, when it says nothing */
+    NEXT_ATTEMPTS = 5,
+    MAX_ANSWER = 2 * 1024 * 1024,
+};
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked_to_stop = 1;
+}
+
+static bool stop_asked(void *context)
+{
+    (void)context;
+    return asked_to_stop != 0;
+}
+
+struct loop {
+    const struct lambda_options *options;
+    struct aws_clock clock;
+    struct http *http;
+    struct lambda_api *api;
+    struct run_settings settings;
+    struct settings_aws aws;
+    struct round *round;
+    int64_t idle_since_ms;
+};
+
+/* ---- logs ---- */
+
+enum status lambda_log_setup(struct error *err)
+{
+    static const char *const names[] = {"TRACE", "FATAL"};
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_ERROR};
+    enum log_level own = LOG_INFO, given = LOG_DEBUG;
+    const char *name = config_get("LOG_LEVEL", "INFO");
+    if (log_level_parse(view_of(name), &own) != ST_OK)
+        return error_set(err, ST_USAGE,
+                         "LOG_LEVEL: \"%.80s\" is unknown; known are DEBUG, INFO, WARN, ERROR",
+                         name);
+    name = config_get("AWS_LAMBDA_LOG_LEVEL", NULL);
+    bool known = name == NULL || log_level_parse(view_of(name), &given) == ST_OK;
+    for (size_t i = 0; i < 2 && !known; i++) {
+        known = view_eq_nocase(view_of(name), view_of(names[i]));
+        if (known)
+            given = levels[i];
+    }
+    if (!known)
+        return error_set(err, ST_USAGE, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
+    name = config_get("AWS_LAMBDA_LOG_FORMAT", "Text");
+    bool json = view_eq_nocase(view_of(name), VIEW_LIT("json"));
+    if (!json && !view_eq_nocase(view_of(name), VIEW_LIT("text")))
+        return error_set(err, ST_USAGE, "AWS_LAMBDA_LOG_FORMAT: \"%.80s\" is neither Text nor JSON",
+                         name);
+    log_setup(given > own ? given : own, json ? LOG_JSON : LOG_TEXT, false);
+    return ST_OK;
+}
+
+/* ---- one invocation ---- */
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static void set_deadlines(struct loop *l, int64_t deadline_wall_ms)
+{
+    int64_t now = l->clock.steady_ms(l->clock.ctx);
+    int64_t left = deadline_wall_ms == 0
+                       ? NO_DEADLINE_MS
+                       : deadline_wall_ms - l->clock.wall_ms(l->clock.ctx);
+    left = clamp(left, 0, NO_DEADLINE_MS);
+    int64_t publish = now + left - clamp(left / 10, 0, ANSWER_MS);
+    round_set_deadlines(l->round, publish - clamp(left * 3 / 10, 0, PUBLISH_MS), publish);
+}
+
+static void add_summary(struct buf *out, const struct round_summary *s)
+{
+    buf_printf(out, "{\"objects\":%llu,\"records\":%llu,\"datums\":%llu,\"tokens\":",
+               (unsigned long long)s->tally.objects.counted,
+               (unsigned long long)s->tally.records.counted,
+               (unsigned long long)s->published.data);
+    json_add_u128(out, s->tokens);
+    buf_add_char(out, '}');
+}
+
+static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, struct buf *answer)
+{
+    struct round_summary summary;
+    size_t n = sqs->nmessages;
+    struct round_message *messages = calloc(n, sizeof(*messages));
+    bool *failed = calloc(n, sizeof(*failed));
+    enum status st = messages == NULL || failed == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK) {
+        for (size_t i = 0; i < n; i++)
+            messages[i] = (struct round_message){.id = sqs->messages[i].message_id,
+                                                 .body = sqs->messages[i].body,
+                                                 .ordered = sqs->messages[i].is_fifo};
+        round_add(l->round, messages, n);
+        round_publish(l->round, &summary);
+        for (size_t i = 0; i < n; i++)
+            failed[i] = messages[i].status != ST_OK;
+        event_sqs_spread_failures(sqs, failed);
+        event_sqs_write_answer(sqs, failed, answer);
+        st = buf_status(answer);
+    }
+    free(messages);
+    free(failed);
+    return st;
+}
+
+static enum status answer_objects(struct loop *l, const struct event_body *body,
+                                  struct buf *answer, struct error *err)
+{
+    struct round_summary summary;
+    struct round_message message = {.id = VIEW_LIT("direct"), .parsed = body};
+    round_add(l->round, &message, 1);
+    round_publish(l->round, &summary);
+    if (message.status != ST_OK) {
+        *err = message.err;
+        return message.status;
+    }
+    add_summary(answer, &summary);
+    return buf_status(answer);
+}
+
+/* *type is the error type for Lambda. */
+static enum status handle(struct loop *l, const struct lambda_invocation *inv, struct buf *answer,
+                          const char **type, struct error *err)
+{
+    struct event_direct event;
+    *type = "Function.UnknownEvent";
+    enum status st = event_direct_parse(inv->event, &event, err);
+    if (st != ST_OK)
+        return st;
+    set_deadlines(l, inv->deadline_ms);
+    struct view region = aws_config_region(l->aws.config);
+    settings_resolve_profiles(&l->settings, round_client(l->round), &region, region.len > 0);
+    switch (event.kind) {
+    case EVENT_QUEUE:
+        *type = "Function.OutOfMemory";
+        st = answer_queue(l, &event.sqs, answer);
+        if (st != ST_OK)
+            (void)error_set(err, st, "out of memory");
+        break;
+    case EVENT_OBJECTS:
+        *type = "Function.RoundFailed";
+        st = answer_objects(l, &event.body, answer, err);
+        break;
+    case EVENT_COMMAND:
+        *type = "Function.CommandFailed";
+        if (l->options->command == NULL)
+            st = error_set(err, ST_USAGE, "commands are not taken here");
+        else
+            st = l->options->command(l->options->command_context, &event, &l->settings, &l->aws,
+                                     inv->deadline_ms, answer, err);
+        break;
+    }
+    event_direct_clear(&event);
+    return st;
+}
+
+/* Lambda's libraries read the trace from there. */
+static void set_trace(struct view trace)
+{
+    char text[512];
+    if (trace.len == 0 || trace.len >= sizeof(text)) {
+        unsetenv("_X_AMZN_TRACE_ID");
+        return;
+    }
+    memcpy(text, trace.ptr, trace.len);
+    text[trace.len] = '\0';
+    setenv("_X_AMZN_TRACE_ID", text, 1);
+}
+
+static enum status serve(struct loop *l, const struct lambda_invocation *inv, struct error *err)
+{
+    struct error fault = {0};
+    struct buf answer;
+    const char *type;
+    buf_init(&answer, MAX_ANSWER);
+    log_set_request_id(view_of(inv->request_id));
+    set_trace(inv->trace_id);
+    if (l->clock.wall_ms(l->clock.ctx) - l->idle_since_ms > FREEZE_MS)
+        round_forget_connections(l->round);
+    enum status st = handle(l, inv, &answer, &type, &fault);
+    if (st == ST_OK) {
+        st = lambda_api_respond(l->api, inv->request_id, buf_view(&answer), err);
+    } else {
+        LOG_EVENT(LOG_ERROR, "invocation failed", log_cstr("type", type),
+                  log_cstr("reason", fault.text), log_cstr("status", status_name(st)));
+        st = lambda_api_fail(l->api, inv->request_id, type, view_of(fault.text), err);
+    }
+    if (st == ST_CONFLICT || st == ST_TOO_BIG || st == ST_BAD_ITEM) {
+        LOG_EVENT(LOG_ERROR, "result refused by Lambda", log_cstr("reason", err->text));
+        st = ST_OK;
+    }
+    l->idle_since_ms = l->clock.wall_ms(l->clock.ctx);
+    log_set_request_id(VIEW_EMPTY);
+    buf_clear(&answer);
+    return st;
+}
+
+/* ---- the loop ---- */
+
+static enum status loop(struct loop *l, struct error *err)
+{
+    unsigned failures = 0;
+    struct lambda_invocation inv;
+    enum status st = ST_OK;
+    lambda_invocation_init(&inv);
+    while (st == ST_OK && !asked_to_stop) {
+        st = lambda_api_next(l->api, &inv, err);
+        if (st == ST_OK) {
+            failures = 0;
+            st = serve(l, &inv, err);
+        } else if (st == ST_RETRY && ++failures < NEXT_ATTEMPTS) {
+            LOG_EVENT(LOG_WARN, "cannot ask for the next invocation",
+                      log_cstr("reason", err->text));
+            l->clock.sleep_ms(l->clock.ctx, 100 * failures);
+            st = ST_OK;
+        }
+        lambda_invocation_clear(&inv);
+        lambda_invocation_init(&inv);
+    }
+    lambda_invocation_clear(&inv);
+    return asked_to_stop ? ST_OK : st;
+}
+
+static enum status prepare(struct loop *l, struct error *err)
+{
+    enum status st = settings_load(&l->settings, err);
+    if (st == ST_OK)
+        st = settings_aws_open(&l->aws, err);
+    if (st != ST_OK)
+        return st;
+    struct round_options round = {.settings = &l->settings,
+                                  .aws = &l->aws,
+                                  .readers = READERS,
+                                  .stop = {stop_asked, NULL},
+                                  .emf_fd = STDOUT_FILENO};
+    return round_new(&l->round, &round, err);
+}
+
+enum status lambda_run(const struct lambda_options *options, struct error *err)
+{
+    struct loop l = {.options = options, .clock = aws_clock_system()};
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    struct http_options http = {.clock = l.clock, .stop = {stop_asked, NULL}};
+    enum status st = http_new(&l.http, &http);
+    if (st != ST_OK)
+        return error_set(err, st, "cannot set up HTTP");
+    st = lambda_api_new(&l.api, l.http, options->runtime_api, err);
+    if (st == ST_OK) {
+        st = prepare(&l, err);
+        if (st != ST_OK) {
+            struct error ignored = {0};
+            (void)!lambda_api_fail_init(l.api, "Runtime.InvalidConfiguration", view_of(err->text),
+                                        &ignored);
+        }
+    }
+    l.idle_since_ms = l.clock.wall_ms(l.clock.ctx);
+    if (st == ST_OK)
+        st = loop(&l, err);
+    round_free(l.round);
+    settings_aws_close(&l.aws);
+    settings_clear(&l.settings);
+    lambda_api_free(l.api);
+    http_free(l.http);
+    return st;
+}

@@ -1,0 +1,72 @@
+/*
+ * settings.h: what worker and Lambda function do, from the environment (run/config.h).
+ *
+ * Names, defaults and ranges are in docs/deployment.md.  Every unusable value is an error that
+ * quotes it, before any work.
+ */
+#ifndef RUN_SETTINGS_H
+#define RUN_SETTINGS_H
+
+#include "aws/aws_call.h"
+#include "publish/batch.h"
+#include "run/object_counter.h"
+
+struct profiles;
+struct prices;
+
+enum { SETTINGS_MAX_SETS = 16, SETTINGS_MAX_QUEUES = 32 };
+
+enum settings_publisher { PUBLISHER_CLOUDWATCH, PUBLISHER_EMF };
+
+struct run_settings {
+    struct dimension_keys keys;
+    struct dimension_set sets[SETTINGS_MAX_SETS];
+    size_t set_count;
+    metric_set metrics;
+    bool latency;
+    uint64_t resolution_s;
+    uint64_t max_object_bytes;
+    uint64_t max_series; /* of a set in a round */
+    uint64_t batch_size; /* messages of a round */
+    uint64_t flush_interval_s;
+    struct view buckets; /* S3_BUCKET_NAME as given */
+    struct view name_space;
+    struct view cloudwatch_region; /* empty: the configured one */
+    enum settings_publisher publisher;
+    bool resolve_profiles;
+    struct profiles *profiles;  /* NULL: none */
+    struct prices *prices;      /* NULL: no cost */
+    int64_t profiles_listed_ms; /* steady clock; 0: never */
+};
+
+/*
+ * What publishing needs: dimensions, metrics, namespace, publisher.  Quick: no file is read but the
+ * price list and profiles that a variable names.  ST_USAGE: *err quotes the value.
+ */
+NODISCARD enum status settings_load_publishing(struct run_settings *s, struct error *err);
+
+/* The same and what taking events needs: buckets, batch and flush.  *s is zeroed first. */
+NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
+void settings_clear(struct run_settings *s); /* a zeroed one may be cleared too */
+
+/*
+ * With RESOLVE_INFERENCE_PROFILES: ask Bedrock for the application profiles of these Regions, at
+ * most once an hour, and put them over those of the file.  A Region that cannot be asked is named
+ * at WARN; what was known before stays.  Only between rounds: earlier profiles are freed.
+ */
+void settings_resolve_profiles(struct run_settings *s, struct aws_client *client,
+                               const struct view *regions, size_t region_count);
+
+/* For object_counter_new; the views live as long as *s. */
+struct counter_options settings_counter(const struct run_settings *s);
+
+/* Our side of AWS: made once a process. */
+struct settings_aws {
+    struct aws_config *config;
+    struct cred_chain *creds;
+    struct retry_budget *budget;
+};
+NODISCARD enum status settings_aws_open(struct settings_aws *aws, struct error *err);
+void settings_aws_close(struct settings_aws *aws);
+
+#endif

@@ -1,0 +1,72 @@
+"""One corpus, three ways through the program, the same sums to the token."""
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from lib import BUILD, BUCKET, Cloud, check, equal, failures, s3_event, sqs_payload
+
+METRICS = ("Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInputTokenCount",
+           "CacheWriteInputTokenCount", "TotalTokenCount", "InvocationClientErrors",
+           "InvocationServerErrors", "InvocationThrottles")
+
+
+def corpus(folder):
+    """Simulated logs of the last hours, as keys and bytes."""
+    simulator = BUILD / "bedrock-logs-sim"
+    check(simulator.exists(), "build it first: make", simulator)
+    start = time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time.time() - 6 * 3600))
+    subprocess.run([str(simulator), "--out", folder, "--start", start, "--hours", "5"],
+                   check=True, capture_output=True)
+    return {str(p.relative_to(folder)): p.read_bytes()
+            for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def published(cloud, dimensions):
+    """{(values..., metric): sum} over all times."""
+    out = {}
+    for _, metric, names, _, points in cloud.cloudwatch.data():
+        if sorted(names) == sorted(dimensions) and metric in METRICS:
+            key = tuple(names[d] for d in dimensions) + (metric,)
+            out[key] = out.get(key, 0) + sum(s["Sum"] for s in points.values())
+    return out
+
+
+def reported(cloud, source, dimensions):
+    run = cloud.run("aggregate", source, "--by", ",".join(dimensions), "--output", "json")
+    check(run.returncode in (0, 1), run.stderr)
+    return {tuple(row[d] for d in dimensions) + (m,): row[m]
+            for row in json.loads(run.stdout)["rows"] for m in METRICS if row[m]}
+
+
+def test_aggregate_worker_and_lambda_agree():
+    sets = (("InferenceProfileType",), ("InferenceProfileType", "ModelId"),
+            ("SourceRegion", "InferenceRegion", "AccountId", "Principal"))
+    env = {"METRIC_DIMENSIONS": ";".join(",".join(s) for s in sets),
+           "MAX_SERIES_PER_SET": "100000", "BATCH_SIZE": "100"}
+    with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+        objects = corpus(os.path.join(folder, "logs"))
+        keys = sorted(objects)
+        for key in keys:
+            cloud.stub.put(key, objects[key])
+        wanted = {s: reported(cloud, os.path.join(folder, "logs"), s) for s in sets}
+        check(len(wanted[sets[1]]) > 20, "a poor corpus")
+        for s in sets:
+            equal(reported(cloud, "s3://" + BUCKET, s), wanted[s], "aggregate s3://")
+        # Damaged objects come back for ever: what counts is what is published.
+        for key in keys:
+            cloud.send(key)
+        run = cloud.run("worker", "--once", **env)
+        check(run.returncode in (0, 1), run.stderr[-2000:])
+        for s in sets:
+            equal(published(cloud, s), wanted[s], "worker, by " + ",".join(s))
+        cloud.cloudwatch.control({"reset": True})
+        payloads = [sqs_payload([s3_event(k) for k in keys[i:i + 50]])
+                    for i in range(0, len(keys), 50)]
+        runtime, _ = cloud.invoke(*payloads, **env)
+        for result in runtime.results:
+            failures(result)
+        for s in sets:
+            equal(published(cloud, s), wanted[s], "lambda, by " + ",".join(s))

@@ -1,0 +1,244 @@
+"""The queue worker: draining, stopping, several queues, what it shows of itself."""
+import http.client
+import json
+import os
+import re
+import signal
+import time
+
+from lib import (BINARY, BUCKET, Cloud, check, equal, log_key, log_lines, record, s3_event)
+
+assert BINARY
+
+
+def wait_for(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def get(port, path, method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    connection.close()
+    return answer.status, body, answer.getheader("Content-Type")
+
+
+def queue(cloud):
+    return cloud.stub.stats()["queues"]["bedrock-logs"]
+
+
+def test_once_drains_and_exits():
+    with Cloud() as cloud:
+        for i in range(25):
+            cloud.send(cloud.put("o%d" % i, [record(7 * i + j) for j in range(3)]))
+        run = cloud.run("worker", "--once")
+        equal(run.returncode, 0, run.stderr)
+        equal(cloud.sums(), cloud.expected())
+        stats = queue(cloud)
+        equal((stats["deleted"], stats["waiting"], stats["in_flight"]), (25, 0, 0))
+        equal(log_lines(run.stderr, "worker ended")[0]["messages"], "25")
+        equal(len(cloud.cloudwatch.log), 3, "three rounds of ten")
+
+
+def test_bad_messages_come_back_later():
+    with Cloud() as cloud:
+        cloud.send(cloud.put("good", [record(1)]))
+        cloud.send(cloud.put("corrupt", [], content=b"\x1f\x8b\x08", count=False))
+        cloud.send(log_key("x"), bucket="foreign")
+        cloud.stub.send("{}")
+        cloud.send(log_key("gone"))
+        run = cloud.run("worker", "--once")
+        equal(run.returncode, 1, run.stderr)
+        equal(cloud.sums(), cloud.expected())
+        stats = queue(cloud)
+        equal((stats["deleted"], stats["in_flight"]), (2, 3))
+        check("foreign" in run.stderr and "S3_BUCKET_NAME" in run.stderr, run.stderr)
+
+
+def test_several_queues():
+    with Cloud() as cloud:
+        from sqs_s3_stub import Queue
+        cloud.stub.queues["second"] = Queue("second")
+        second = cloud.queue_url.replace("bedrock-logs", "second")
+        for i in range(6):
+            key = cloud.put("o%d" % i, [record(i)])
+            cloud.stub.send(s3_event(key), queue="second" if i % 2 else "bedrock-logs")
+        run = cloud.run("worker", "--once", SQS_QUEUE_URL=cloud.queue_url + ", " + second)
+        equal(run.returncode, 0, run.stderr)
+        equal(cloud.sums(), cloud.expected())
+        # A queue that is not there fails the run, and the other one is drained all the same.
+        cloud.send(cloud.put("more", [record(50)]))
+        run = cloud.run("worker", "--once",
+                        SQS_QUEUE_URL=cloud.queue_url + "," + second.replace("second", "third"))
+        equal(run.returncode, 1, run.stderr)
+        equal(cloud.sums(), cloud.expected())
+        check("third" in run.stderr, run.stderr)
+
+
+def test_flush_interval_holds_and_publishes():
+    with Cloud() as cloud:
+        process = cloud.start("worker", FLUSH_INTERVAL="2", BATCH_SIZE="1000")
+        try:
+            cloud.send(cloud.put("a", [record(1)]))
+            time.sleep(0.7)
+            equal(len(cloud.cloudwatch.log), 0, "published before the interval was over")
+            cloud.send(cloud.put("b", [record(2)]))
+            check(wait_for(lambda: len(cloud.cloudwatch.log) == 1, 5), "not published")
+            equal(cloud.sums(), cloud.expected(), "both in one round")
+        finally:
+            process.terminate()
+            output = process.communicate(timeout=15)
+        equal(process.returncode, 0, output[1])
+        check(wait_for(lambda: queue(cloud)["deleted"] == 2, 1), queue(cloud))
+
+
+def test_signal_in_a_long_poll():
+    with Cloud() as cloud:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = queue(cloud).get("receives", 0)
+            process = cloud.start("worker")
+            check(wait_for(lambda: queue(cloud).get("receives", 0) > before))
+            began = time.monotonic()
+            process.send_signal(number)
+            output = process.communicate(timeout=15)
+            equal(process.returncode, 0, output[1])
+            check(time.monotonic() - began < 2, "took", time.monotonic() - began)
+
+
+def test_signal_while_reading_gives_back_the_rest():
+    with Cloud() as cloud:
+        for i in range(10):
+            cloud.send(cloud.put("o%d" % i, [record(i)], count=False))
+        cloud.proxy.rules = [{"method": "GET", "fault": "hang", "seconds": 20, "count": -1,
+                              "skip": 4}]
+        process = cloud.start("worker")
+        check(wait_for(lambda: cloud.stub.stats()["s3"].get("GET", 4) >= 4
+                       and len([e for e in cloud.proxy.log if e["fault"] == "hang"]) >= 1))
+        began = time.monotonic()
+        process.terminate()
+        output = process.communicate(timeout=20)
+        took = time.monotonic() - began
+        equal(process.returncode, 0, output[1])
+        check(took < 10, "took", took)
+        stats = queue(cloud)
+        # What was read is published and deleted, the rest is visible again at once.
+        equal(stats["deleted"] + stats["waiting"], 10, stats)
+        equal(cloud.sums().get("Invocations", 0), stats["deleted"])
+
+
+def test_second_signal_ends_at_once():
+    with Cloud() as cloud:
+        cloud.send(cloud.put("o", [record(1)], count=False))
+        cloud.proxy.rules = [{"target": "PutMetricData", "fault": "hang", "seconds": 30}]
+        process = cloud.start("worker")
+        check(wait_for(lambda: any(e["fault"] == "hang" for e in cloud.proxy.log)))
+        process.terminate()
+        time.sleep(0.3)
+        check(process.poll() is None, "did not wait for the request")
+        process.terminate()
+        process.communicate(timeout=3)
+        equal(process.returncode, 143)
+
+
+def test_heart_beat_keeps_messages_invisible():
+    with Cloud(visibility=2) as cloud:
+        cloud.send(cloud.put("slow", [record(1)]))
+        cloud.proxy.rules = [{"method": "GET", "fault": "delay", "seconds": 6}]
+        run = cloud.run("worker", "--once")
+        equal(run.returncode, 0, run.stderr)
+        equal(cloud.sums(), cloud.expected())
+        stats = queue(cloud)
+        equal((stats["received"], stats["deleted"]), (1, 1))
+        check(stats["visibility_changes"] >= 4, stats)
+
+
+def test_listen():
+    with Cloud() as cloud:
+        process = cloud.start("worker", "--listen", "127.0.0.1:0")
+        line = process.stderr.readline()
+        port = int(re.search(r"port=(\d+)", line).group(1))
+        try:
+            cloud.send(cloud.put("o", [record(1), record(2)]))
+            check(wait_for(lambda: queue(cloud).get("deleted") == 1))
+            time.sleep(0.2)
+            equal(get(port, "/healthz")[:2], (200, "ok\n"))
+            status, text, kind = get(port, "/metrics")
+            equal(status, 200)
+            check(kind.startswith("application/openmetrics-text"), kind)
+            check(text.endswith("# EOF\n"), text[-100:])
+            labels = '{queue="bedrock-logs",region="us-east-1"}'
+            for name, value in (("messages_total", 1), ("messages_deleted_total", 1),
+                                ("objects_counted_total", 1), ("records_counted_total", 2),
+                                ("tokens_total", cloud.expected()["TotalTokenCount"]),
+                                ("in_doubt_publishes_total", 0)):
+                check("bedrock_metrics_%s%s %d\n" % (name, labels, value) in text, name, text)
+            equal(get(port, "/nothing")[0], 404)
+            equal(get(port, "/metrics", "DELETE")[0], 405)
+            equal(get(port, "/metrics", "HEAD")[1], "")
+        finally:
+            process.terminate()
+            process.communicate(timeout=15)
+        run = cloud.run("worker", "--once", "--listen", "localhost:1x")
+        equal(run.returncode, 2)
+        check("localhost:1x" in run.stderr, run.stderr)
+
+
+def test_wrong_configuration():
+    with Cloud() as cloud:
+        for name, value, told in (("SQS_QUEUE_URL", None, "SQS_QUEUE_URL"),
+                                  ("SQS_QUEUE_URL", "ftp://x/1/q", "ftp://x/1/q"),
+                                  ("S3_BUCKET_NAME", None, "S3_BUCKET_NAME"),
+                                  ("BATCH_SIZE", "0", '"0"'),
+                                  ("BATCH_SIZE", "ten", '"ten"'),
+                                  ("FLUSH_INTERVAL", "-1", '"-1"'),
+                                  ("METRIC_DIMENSIONS", "ModelId;ModelId", "twice"),
+                                  ("LOG_LEVEL", "LOUD", "LOUD")):
+            run = cloud.run("worker", "--once", **{name: value})
+            equal(run.returncode, 2, name)
+            check(told in run.stderr, name, run.stderr)
+        equal(cloud.proxy.log, [], "something was sent")
+
+
+def test_denied_in_turn():
+    """Each IAM action denied: a clear error that names it, and nothing lost or doubled."""
+    with Cloud(visibility=300) as cloud:
+        for rule, told, exit_status in (
+                ({"target": "ReceiveMessage"}, "ReceiveMessage", 1),
+                ({"target": "GetQueueAttributes"}, "GetQueueAttributes", 0),
+                ({"method": "GET", "path": "AWSLogs"}, "GetObject", 1),
+                ({"target": "PutMetricData"}, "PutMetricData", 1),
+                ({"target": "DeleteMessageBatch"}, "DeleteMessageBatch", 1)):
+            cloud.cloudwatch.control({"reset": True})
+            cloud.stub.queues["bedrock-logs"].__init__("bedrock-logs", visibility=300)
+            cloud.records = []
+            cloud.send(cloud.put("o", [record(1)]))
+            cloud.proxy.rules = [dict(rule, fault="denied", count=-1)]
+            run = cloud.run("worker", "--once")
+            equal(run.returncode, exit_status, told + "\n" + run.stderr)
+            check(told in run.stderr and "AccessDenied" in run.stderr, told, run.stderr)
+            published = told in ("GetQueueAttributes", "DeleteMessageBatch")
+            equal(cloud.sums(), cloud.expected() if published else {}, told)
+            equal(queue(cloud).get("deleted", 0), 1 if told == "GetQueueAttributes" else 0, told)
+
+
+def test_env_file_and_flags():
+    with Cloud() as cloud:
+        path = "/tmp/pipeline-%d.env" % os.getpid()
+        with open(path, "w") as file:
+            file.write("# settings\nSQS_QUEUE_URL=%s\nMETRIC_DIMENSIONS='SourceRegion'\n"
+                       % cloud.queue_url)
+        try:
+            cloud.send(cloud.put("o", [record(1)]))
+            run = cloud.run("worker", "--once", "--env-file", path, "--bucket", BUCKET,
+                            "--log-format", "json", SQS_QUEUE_URL=None, S3_BUCKET_NAME=None)
+            equal(run.returncode, 0, run.stderr)
+            equal(cloud.sums(("SourceRegion",)), cloud.expected())
+            check(all(json.loads(line) for line in run.stderr.splitlines()))
+        finally:
+            os.unlink(path)

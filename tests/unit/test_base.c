@@ -1,0 +1,406 @@
+/* test_base.c: views, buffers, UTF-8, JSON writing, suggestions. */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/json_write.h"
+#include "base/suggest.h"
+#include "base/utf8.h"
+
+/* ---- view ---- */
+
+static void view_comparisons(void **state)
+{
+    static const struct {
+        struct view a, b;
+        int order;
+        bool eq, nocase, starts, ends; /* whether a starts and ends with b */
+    } cases[] = {
+        {TEXT(""), TEXT(""), 0, true, true, true, true},
+        {TEXT("a"), TEXT(""), 1, false, false, true, true},
+        {TEXT(""), TEXT("a"), -1, false, false, false, false},
+        {TEXT("abc"), TEXT("abc"), 0, true, true, true, true},
+        {TEXT("abc"), TEXT("ab"), 1, false, false, true, false},
+        {TEXT("abc"), TEXT("bc"), -1, false, false, false, true},
+        {TEXT("ABC"), TEXT("abc"), -1, false, true, false, false},
+        {TEXT("\xff"), TEXT("a"), 1, false, false, false, false},
+        {TEXT("a\0b"), TEXT("a\0c"), -1, false, false, false, false},
+        {TEXT("a\0"), TEXT("a"), 1, false, false, true, false},
+        {TEXT("@"), TEXT("`"), -1, false, false, false, false},
+        {TEXT("["), TEXT("{"), -1, false, false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct view a = cases[i].a, b = cases[i].b;
+        int order = view_compare(a, b);
+        if ((order > 0) - (order < 0) != cases[i].order)
+            fail_row(i, "order %d", order);
+        expect_u64(i, "eq", view_eq(a, b), cases[i].eq);
+        expect_u64(i, "nocase", view_eq_nocase(a, b), cases[i].nocase);
+        expect_u64(i, "starts", view_starts(a, b), cases[i].starts);
+        expect_u64(i, "ends", view_ends(a, b), cases[i].ends);
+    }
+    assert_true(view_eq(VIEW_EMPTY, VIEW_LIT("")));
+    assert_true(view_eq_cstr(VIEW_EMPTY, ""));
+    assert_int_equal(view_of(NULL).len, 0);
+}
+
+static void view_searches(void **state)
+{
+    static const struct {
+        struct view text, needle;
+        size_t first, last;
+    } cases[] = {
+        {TEXT("a/b/c"), TEXT("/"), 1, 3},          {TEXT("abab"), TEXT("ab"), 0, 2},
+        {TEXT("aaa"), TEXT("aa"), 0, 1},           {TEXT("abc"), TEXT("abcd"), SIZE_MAX, SIZE_MAX},
+        {TEXT(""), TEXT("a"), SIZE_MAX, SIZE_MAX}, {TEXT("a\0b"), TEXT("\0b"), 1, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        expect_u64(i, "first", view_find(cases[i].text, cases[i].needle), cases[i].first);
+        expect_u64(i, "last", view_rfind(cases[i].text, cases[i].needle), cases[i].last);
+    }
+    assert_int_equal(view_find_char(VIEW_LIT("a.b"), '.'), 1);
+    assert_true(view_find_char(VIEW_LIT("ab"), '.') == SIZE_MAX);
+    assert_true(view_find_char(VIEW_EMPTY, '.') == SIZE_MAX);
+}
+
+static void view_parts(void **state)
+{
+    static const struct {
+        struct view text;
+        const char *parts; /* each followed by | */
+    } cases[] = {
+        {TEXT("a,b"), "a|b|"}, {TEXT("a,,b"), "a||b|"}, {TEXT("a,"), "a||"}, {TEXT(",a"), "|a|"},
+        {TEXT("a"), "a|"},     {TEXT(""), "|"},         {TEXT(","), "||"},   {{NULL, 0}, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct view rest = cases[i].text, part;
+        char got[64] = "";
+        size_t n = 0;
+        while (view_split(&rest, ',', &part))
+            n += (size_t)snprintf(got + n, sizeof(got) - n, "%.*s|", (int)part.len, part.ptr);
+        expect_view(i, view_of(got), view_of(cases[i].parts));
+    }
+    expect_view(0, view_trim(VIEW_LIT(" \t\r\na b\v\f ")), VIEW_LIT("a b"));
+    expect_view(1, view_trim(VIEW_LIT("  ")), VIEW_LIT(""));
+    expect_view(2, view_trim(VIEW_EMPTY), VIEW_LIT(""));
+    expect_view(3, view_skip(VIEW_LIT("abc"), 9), VIEW_LIT(""));
+    expect_view(4, view_skip(VIEW_LIT("abc"), 2), VIEW_LIT("c"));
+    expect_view(5, view_first(VIEW_LIT("abc"), 9), VIEW_LIT("abc"));
+    expect_view(6, view_first(VIEW_LIT("abc"), 1), VIEW_LIT("a"));
+    assert_null(view_skip(VIEW_EMPTY, 3).ptr);
+}
+
+static void view_numbers(void **state)
+{
+    static const struct {
+        struct view text;
+        uint64_t max;
+        enum status status;
+        uint64_t value;
+    } cases[] = {
+        {TEXT("0"), 10, ST_OK, 0},
+        {TEXT("007"), 10, ST_OK, 7},
+        {TEXT("10"), 10, ST_OK, 10},
+        {TEXT("11"), 10, ST_BAD_ITEM, 0},
+        {TEXT("18446744073709551615"), UINT64_MAX, ST_OK, UINT64_MAX},
+        {TEXT("18446744073709551616"), UINT64_MAX, ST_BAD_ITEM, 0},
+        {TEXT("99999999999999999999999"), UINT64_MAX, ST_BAD_ITEM, 0},
+        {TEXT(""), 10, ST_BAD_ITEM, 0},
+        {TEXT(" 1"), 10, ST_BAD_ITEM, 0},
+        {TEXT("1 "), 10, ST_BAD_ITEM, 0},
+        {TEXT("+1"), 10, ST_BAD_ITEM, 0},
+        {TEXT("-1"), 10, ST_BAD_ITEM, 0},
+        {TEXT("1\0"), 10, ST_BAD_ITEM, 0},
+        {TEXT("0x1"), 10, ST_BAD_ITEM, 0},
+        {TEXT("1e1"), 10, ST_BAD_ITEM, 0},
+        {TEXT("\xd9\xa1"), 10, ST_BAD_ITEM, 0}, /* an Arabic digit */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint64_t value = 77;
+        expect_status(i, view_parse_u64(cases[i].text, cases[i].max, &value), cases[i].status);
+        expect_u64(i, "value", value, cases[i].status == ST_OK ? cases[i].value : 77);
+    }
+}
+
+/* ---- buf ---- */
+
+static void buf_grows(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    assert_null(b.ptr);
+    for (unsigned i = 0; i < 5000; i++)
+        buf_printf(&b, "%u,", i);
+    buf_add_u64(&b, UINT64_MAX);
+    buf_add_char(&b, '.');
+    buf_add(&b, NULL, 0);
+    assert_int_equal(buf_status(&b), ST_OK);
+    assert_true(view_starts(buf_view(&b), VIEW_LIT("0,1,2,3,")));
+    assert_true(view_ends(buf_view(&b), VIEW_LIT("4998,4999,18446744073709551615.")));
+    size_t len = b.len;
+    assert_int_equal(strlen(buf_cstr(&b)), len);
+    assert_int_equal(b.len, len);
+    buf_reset(&b);
+    assert_int_equal(b.len, 0);
+    buf_wipe(&b);
+    assert_null(b.ptr);
+    struct buf zero;
+    memset(&zero, 0, sizeof(zero));
+    buf_clear(&zero);
+}
+
+/* What does not fit leaves the content alone and marks the buffer, whatever comes behind. */
+static void buf_ceiling(void **state)
+{
+    (void)state;
+    for (size_t max = 0; max < 300; max++) {
+        struct buf b;
+        size_t fits = 0;
+        buf_init(&b, max);
+        while (fits < 400 && buf_status(&b) == ST_OK) {
+            buf_add_cstr(&b, "abc");
+            fits += buf_status(&b) == ST_OK ? 3 : 0;
+        }
+        assert_int_equal(fits, max / 3 * 3);
+        assert_int_equal(b.len, fits);
+        assert_int_equal(buf_status(&b), ST_TOO_BIG);
+        buf_add_char(&b, 'x'); /* would fit */
+        assert_int_equal(b.len, fits);
+        assert_null(buf_reserve(&b, 0));
+        assert_null(buf_cstr(&b));
+        buf_reset(&b);
+        assert_int_equal(buf_status(&b), ST_OK);
+        buf_clear(&b);
+    }
+    struct buf b;
+    buf_init(&b, SIZE_MAX);
+    buf_add_char(&b, 'x');
+    assert_null(buf_reserve(&b, SIZE_MAX));
+    assert_int_equal(buf_status(&b), ST_TOO_BIG);
+    buf_clear(&b);
+}
+
+/* ---- UTF-8 ---- */
+
+static void utf8_characters(void **state)
+{
+    static const struct {
+        struct view text;
+        uint32_t code;
+        size_t length;
+    } cases[] = {
+        {TEXT("A"), 'A', 1},
+        {TEXT("\0"), 0, 1},
+        {TEXT("\x7f"), 0x7f, 1},
+        {TEXT("\xc2\x80"), 0x80, 2},
+        {TEXT("\xdf\xbf"), 0x7ff, 2},
+        {TEXT("\xe0\xa0\x80"), 0x800, 3},
+        {TEXT("\xed\x9f\xbf"), 0xd7ff, 3},
+        {TEXT("\xee\x80\x80"), 0xe000, 3},
+        {TEXT("\xef\xbf\xbf"), 0xffff, 3},
+        {TEXT("\xf0\x90\x80\x80"), 0x10000, 4},
+        {TEXT("\xf4\x8f\xbf\xbf"), 0x10ffff, 4},
+        /* Not characters: the length is that of the maximal subpart. */
+        {TEXT("\x80"), UTF8_INVALID, 1},
+        {TEXT("\xbf\x80"), UTF8_INVALID, 1},
+        {TEXT("\xc0\x80"), UTF8_INVALID, 1},
+        {TEXT("\xc1\xbf"), UTF8_INVALID, 1},
+        {TEXT("\xc2"), UTF8_INVALID, 1},
+        {TEXT("\xc2"
+              "A"),
+         UTF8_INVALID, 1},
+        {TEXT("\xe0\x9f\x80"), UTF8_INVALID, 1},
+        {TEXT("\xe0\xa0"), UTF8_INVALID, 2},
+        {TEXT("\xe1\x80"
+              "A"),
+         UTF8_INVALID, 2},
+        {TEXT("\xed\xa0\x80"), UTF8_INVALID, 1}, /* a surrogate */
+        {TEXT("\xf0\x8f\xbf\xbf"), UTF8_INVALID, 1},
+        {TEXT("\xf0\x90\x80"), UTF8_INVALID, 3},
+        {TEXT("\xf1\x80\x80"
+              "A"),
+         UTF8_INVALID, 3},
+        {TEXT("\xf4\x90\x80\x80"), UTF8_INVALID, 1},
+        {TEXT("\xf5\x80\x80\x80"), UTF8_INVALID, 1},
+        {TEXT("\xff"), UTF8_INVALID, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        uint32_t code;
+        char again[4];
+        expect_u64(i, "length", utf8_decode(cases[i].text, &code), cases[i].length);
+        expect_u64(i, "code", code, cases[i].code);
+        if (code != UTF8_INVALID)
+            expect_view(i, view_make(again, utf8_from_code(code, again)), cases[i].text);
+    }
+}
+
+static void utf8_all_scalar_values(void **state)
+{
+    (void)state;
+    for (uint32_t code = 0; code < 0x110000; code++) {
+        char bytes[4];
+        uint32_t back;
+        if (code == 0xd800)
+            code = 0xe000;
+        size_t n = utf8_from_code(code, bytes);
+        if (utf8_decode(view_make(bytes, n), &back) != n || back != code)
+            fail_msg("U+%04X", (unsigned)code);
+        /* Cut anywhere it is no character, and nothing behind the cut is looked at. */
+        for (size_t cut = 1; cut < n; cut++) {
+            if (utf8_decode(view_make(bytes, cut), &back) != cut || back != UTF8_INVALID)
+                fail_msg("U+%04X cut to %u", (unsigned)code, (unsigned)cut);
+        }
+    }
+}
+
+static void utf8_cuts(void **state)
+{
+    static const struct {
+        struct view text;
+        size_t max, length;
+    } cases[] = {
+        {TEXT("abc"), 5, 3},
+        {TEXT("abc"), 3, 3},
+        {TEXT("abc"), 2, 2},
+        {TEXT("a\xc3\xa9"), 2, 1},
+        {TEXT("a\xc3\xa9"), 3, 3},
+        {TEXT("\xf0\x9f\x98\x80x"), 4, 4},
+        {TEXT("\xf0\x9f\x98\x80x"), 3, 0},
+        {TEXT("\xe2\x82\xac\xe2\x82\xac"), 5, 3},
+        {TEXT(""), 0, 0},
+        {TEXT("a"), 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        expect_u64(i, "length", utf8_cut(cases[i].text, cases[i].max).len, cases[i].length);
+}
+
+/* ---- JSON ---- */
+
+static void json_strings(void **state)
+{
+    static const struct {
+        struct view text, json;
+    } cases[] = {
+        {TEXT(""), TEXT("\"\"")},
+        {TEXT("plain"), TEXT("\"plain\"")},
+        {TEXT("a\"b\\c/d"), TEXT("\"a\\\"b\\\\c/d\"")},
+        {TEXT("\n\r\t\b\0\x1f"), TEXT("\"\\n\\r\\t\\u0008\\u0000\\u001f\"")},
+        {TEXT("\x1b[31m\x7f"), TEXT("\"\\u001b[31m\\u007f\"")},
+        {TEXT("\xc2\x9b\xc2\xa0"), TEXT("\"\\u009b\xc2\xa0\"")},
+        {TEXT("\xe2\x80\xa8\xe2\x80\xa9"), TEXT("\"\\u2028\\u2029\"")},
+        {TEXT("\xe2\x80\xae"
+              "a\xe2\x81\xa6"),
+         TEXT("\"\\u202ea\\u2066\"")},
+        {TEXT("\xe2\x80\x8e\xd8\x9c"), TEXT("\"\\u200e\\u061c\"")},
+        {TEXT("caf\xc3\xa9 \xf0\x9f\x98\x80"), TEXT("\"caf\xc3\xa9 \xf0\x9f\x98\x80\"")},
+        {TEXT("\xff"
+              "a\xe2\x82"),
+         TEXT("\"\xef\xbf\xbd"
+              "a\xef\xbf\xbd\"")},
+        {TEXT("</script>"), TEXT("\"</script>\"")},
+    };
+    (void)state;
+    struct buf out;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        json_add_string(&out, cases[i].text);
+        assert_int_equal(buf_status(&out), ST_OK);
+        expect_view(i, buf_view(&out), cases[i].json);
+    }
+    buf_reset(&out);
+    json_add_string_html(&out, VIEW_LIT("</script>&\""));
+    expect_view(99, buf_view(&out), VIEW_LIT("\"\\u003c/script>&\\\"\""));
+    buf_clear(&out);
+}
+
+static void json_wide_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t high, low;
+        const char *digits;
+    } cases[] = {
+        {0, 0, "0"},
+        {0, 9, "9"},
+        {0, 10, "10"},
+        {0, UINT64_MAX, "18446744073709551615"},
+        {1, 0, "18446744073709551616"},
+        {UINT64_MAX, UINT64_MAX, "340282366920938463463374607431768211455"},
+    };
+    struct buf out;
+    buf_init(&out, 64);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        json_add_u128(&out, (u128)cases[i].high << 64 | cases[i].low);
+        expect_view(i, buf_view(&out), view_of(cases[i].digits));
+    }
+    buf_clear(&out);
+}
+
+/* ---- suggest ---- */
+
+static void suggestions(void **state)
+{
+    static const char *const names[] = {"aggregate", "worker", "serve", "ModelId", "1h"};
+    static const struct {
+        const char *word, *wanted;
+    } cases[] = {
+        {"agregate", "aggregate"},
+        {"AGGREGATE", "aggregate"},
+        {"aggregat", "aggregate"},
+        {"worker", "worker"},
+        {"wroker", "worker"},
+        {"Modelid", "ModelId"},
+        {"zzzzzz", NULL},
+        {"", NULL},
+        {"serves", "serve"},
+        {"1d", "1h"},
+        {"x", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *got = suggest_name(view_of(cases[i].word), names, COUNT_OF(names));
+        expect_view(i, view_of(got), view_of(cases[i].wanted));
+    }
+    char huge[5000];
+    memset(huge, 'a', sizeof(huge));
+    assert_null(suggest_name(view_make(huge, sizeof(huge)), names, COUNT_OF(names)));
+    assert_null(suggest_name(VIEW_LIT("a"), names, 0));
+}
+
+/* ---- status ---- */
+
+static void errors_are_cut(void **state)
+{
+    (void)state;
+    struct error err;
+    char huge[1000];
+    memset(huge, 'a', sizeof(huge) - 1);
+    huge[sizeof(huge) - 1] = '\0';
+    assert_int_equal(error_set(&err, ST_IO, "%s", huge), ST_IO);
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+    assert_int_equal(error_set(NULL, ST_RETRY, "%s", huge), ST_RETRY);
+    for (int st = ST_OK; st <= ST_NO_MEMORY; st++)
+        assert_string_not_equal(status_name((enum status)st), "unknown");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(view_comparisons),  cmocka_unit_test(view_searches),
+        cmocka_unit_test(view_parts),        cmocka_unit_test(view_numbers),
+        cmocka_unit_test(buf_grows),         cmocka_unit_test(buf_ceiling),
+        cmocka_unit_test(utf8_characters),   cmocka_unit_test(utf8_all_scalar_values),
+        cmocka_unit_test(utf8_cuts),         cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_wide_numbers), cmocka_unit_test(suggestions),
+        cmocka_unit_test(errors_are_cut),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

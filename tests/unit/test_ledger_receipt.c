@@ -1,0 +1,164 @@
+/* Identities, names and the receipt. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ledger/ledger.h"
+#include "ledger/ledger_id.h"
+#include "ledger/receipt.h"
+
+static void test_identity(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bucket_a, *key_a, *bucket_b, *key_b;
+        bool same_by_key, same_by_path;
+    } rows[] = {
+        {"b", "k", "b", "k", true, true},
+        {"b", "k", "c", "k", false, false},
+        {"a", "bc", "ab", "c", false, false},
+        {"one", "AWSLogs/1/x.gz", "two", "AWSLogs/1/x.gz", false, true},
+        {"one", "prefix/AWSLogs/1/x.gz", "two", "AWSLogs/1/x.gz", false, true},
+        {"one", "AWSLogs/p/AWSLogs/1/x.gz", "two", "AWSLogs/1/x.gz", false, true},
+        {"one", "xAWSLogs/1/x.gz", "two", "AWSLogs/1/x.gz", false, false},
+        {"one", "AWSLogsx/1", "two", "AWSLogsx/1", false, false},
+        {"one", "AWSLogs/1/x.gz", "one", "AWSLogs/2/x.gz", false, false},
+        {"", "/home/AWSLogs/1/x.gz", "two", "AWSLogs/1/x.gz", false, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int path = 0; path < 2; path++) {
+            enum ledger_identity how = path ? IDENTITY_PATH : IDENTITY_KEY;
+            struct ledger_id a, b;
+            assert_int_equal(
+                ledger_id_of(how, view_of(rows[i].bucket_a), view_of(rows[i].key_a), &a), ST_OK);
+            assert_int_equal(
+                ledger_id_of(how, view_of(rows[i].bucket_b), view_of(rows[i].key_b), &b), ST_OK);
+            assert_int_equal(ledger_id_eq(&a, &b),
+                             path ? rows[i].same_by_path : rows[i].same_by_key);
+        }
+    }
+}
+
+/* printf 'b\0k' | sha256sum */
+static void test_identity_is_sha256(void **state)
+{
+    (void)state;
+    struct ledger_id id, back;
+    char text[65];
+    assert_int_equal(ledger_id_of(IDENTITY_KEY, VIEW_LIT("b"), VIEW_LIT("k"), &id), ST_OK);
+    ledger_id_format(&id, text);
+    assert_string_equal(text, "265def662ae3808168044d68d81cc945eebb382c7a3622ea0c50f92672565192");
+    assert_int_equal(ledger_id_parse(view_of(text), &back), ST_OK);
+    assert_true(ledger_id_eq(&id, &back));
+    assert_int_equal(ledger_id_parse(view_first(view_of(text), 63), &back), ST_BAD_ITEM);
+    text[5] = 'g';
+    assert_int_equal(ledger_id_parse(view_of(text), &back), ST_BAD_ITEM);
+    enum ledger_identity how;
+    assert_int_equal(ledger_identity_parse(VIEW_LIT("path"), &how), ST_OK);
+    assert_int_equal(how, IDENTITY_PATH);
+    assert_int_equal(ledger_identity_parse(VIEW_LIT("paths"), &how), ST_USAGE);
+}
+
+static void test_policy_names(void **state)
+{
+    (void)state;
+    enum ledger_policy policy;
+    for (int i = POLICY_RESOLVE; i <= POLICY_HOLD; i++) {
+        assert_int_equal(
+            ledger_policy_parse(view_of(ledger_policy_name((enum ledger_policy)i)), &policy),
+            ST_OK);
+        assert_int_equal(policy, i);
+    }
+    assert_int_equal(ledger_policy_parse(VIEW_LIT("Resolve"), &policy), ST_USAGE);
+}
+
+static struct ledger_id number(unsigned n)
+{
+    struct ledger_id id;
+    char key[2] = {(char)('A' + n / 26), (char)('a' + n % 26)};
+    assert_int_equal(ledger_id_of(IDENTITY_KEY, VIEW_LIT("b"), view_make(key, 2), &id), ST_OK);
+    return id;
+}
+
+static void test_receipt_ignores_order_and_parts(void **state)
+{
+    (void)state;
+    struct receipt forth = {0}, back = {0}, halves[2] = {{0}, {0}};
+    for (unsigned i = 0; i < 500; i++) {
+        struct ledger_id a = number(i), b = number(499 - i);
+        assert_int_equal(receipt_add(&forth, &a), ST_OK);
+        assert_int_equal(receipt_add(&back, &b), ST_OK);
+        assert_int_equal(receipt_add(&halves[i % 2], &a), ST_OK);
+    }
+    receipt_merge(&halves[0], &halves[1]);
+    char a[RECEIPT_TEXT_BYTES], b[RECEIPT_TEXT_BYTES], c[RECEIPT_TEXT_BYTES];
+    receipt_format(&forth, a);
+    receipt_format(&back, b);
+    receipt_format(&halves[0], c);
+    assert_string_equal(a, b);
+    assert_string_equal(a, c);
+    assert_int_equal(halves[0].objects, 500);
+}
+
+static void test_receipt_sees_repetition_and_absence(void **state)
+{
+    (void)state;
+    struct receipt once = {0}, twice = {0}, none = {0}, three = {0};
+    struct ledger_id id = number(1);
+    assert_int_equal(receipt_add(&once, &id), ST_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(receipt_add(&twice, &id), ST_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(receipt_add(&three, &id), ST_OK);
+    char text[4][RECEIPT_TEXT_BYTES];
+    receipt_format(&none, text[0]);
+    receipt_format(&once, text[1]);
+    receipt_format(&twice, text[2]);
+    receipt_format(&three, text[3]);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(text[i], text[j]); /* XOR would take once for three */
+    assert_string_equal(
+        text[0], "sha256sum:0000000000000000000000000000000000000000000000000000000000000000");
+}
+
+/* printf 'bedrock-metrics/receipt/1\0' and the 32 bytes of the identity | sha256sum */
+static void test_receipt_of_one(void **state)
+{
+    (void)state;
+    struct ledger_id id;
+    struct receipt r = {0};
+    char text[RECEIPT_TEXT_BYTES];
+    assert_int_equal(ledger_id_of(IDENTITY_KEY, VIEW_LIT("b"), VIEW_LIT("k"), &id), ST_OK);
+    assert_int_equal(receipt_add(&r, &id), ST_OK);
+    receipt_format(&r, text);
+    assert_string_equal(
+        text, "sha256sum:c8eec36d4be6dea66e48bc9188ca80b88567a237e14bc2aa69129ed71c433b85");
+}
+
+static void test_receipt_carries(void **state)
+{
+    (void)state;
+    struct receipt a = {1, {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}}, b = {1, {1, 0, 0, 0}};
+    receipt_merge(&a, &b); /* modulo 2^256 */
+    assert_int_equal(a.objects, 2);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(a.sum[i], 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_names),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_identity_is_sha256),
+        cmocka_unit_test(test_receipt_ignores_order_and_parts),
+        cmocka_unit_test(test_receipt_sees_repetition_and_absence),
+        cmocka_unit_test(test_receipt_of_one),
+        cmocka_unit_test(test_receipt_carries),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
