@@ -98,6 +98,8 @@ static enum status settle(const struct choice *c, struct run_settings *s, struct
     set_variable("FLUSH_INTERVAL", c->flush);
     st = settings_load(s, err);
     if (st == ST_OK)
+        st = settings_open_prices(s, err);
+    if (st == ST_OK)
         st = settings_aws_open(aws, err);
     if (st == ST_OK)
         st = parse_queues(c, aws->config, queues, count, err);
