@@ -2,10 +2,12 @@
 
 #include <errno.h>
 
+#include "aws/aws_config.h"
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
 #include "publish/dashboard.h"
+#include "publish/datum.h"
 #include "run/config.h"
 #include "run/dimension_sets.h"
 
@@ -45,29 +47,6 @@ struct plan {
     struct targets queues, letters, functions, tables;
     struct dashboard_options dashboard;
 };
-
-/* CloudWatch's characters for a namespace; it is put between quotes in expressions. */
-static bool is_namespace(struct view name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-              (c != '\0' && strchr(".-_/#: ", c) != NULL)))
-            return false;
-    }
-    return name.len >= 1 && name.len <= 255 && name.ptr[0] != ':' && view_trim(name).len > 0 &&
-           !view_starts(name, VIEW_LIT("AWS/"));
-}
-
-static bool is_region(struct view name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-'))
-            return false;
-    }
-    return name.len >= 1 && name.len <= 63;
-}
 
 static enum status choose_targets(const char *option, const char *value, struct targets *out,
                                   struct error *err)
@@ -148,15 +127,13 @@ static enum status settle(const struct choice *c, struct plan *p, struct error *
     if (name_space == NULL)
         name_space = config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics");
     const char *region = region_of(c);
-    if (!is_namespace(view_of(name_space)))
-        return error_set(err, ST_USAGE,
-                         "namespace \"%.80s\" is not 1 to 255 of letters, digits and . - _ / # : "
-                         "blank, with no colon first, not below AWS/",
-                         name_space);
+    st = datum_check_namespace(view_of(name_space), err);
+    if (st != ST_OK)
+        return st;
     if (region == NULL)
         return error_set(err, ST_USAGE,
                          "no Region: give --region, or set CLOUDWATCH_REGION or AWS_REGION");
-    if (!is_region(view_of(region)))
+    if (!aws_region_valid(view_of(region)))
         return error_set(err, ST_USAGE, "\"%.80s\" is no Region", region);
     st = choose_targets("queue", c->queue, &p->queues, err);
     if (st == ST_OK)

@@ -1,24 +1,20 @@
 #include "cli/cmd_plan.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "cli/novelty.h"
+#include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
 #include "cli/plan_report.h"
-#include "cli/read_file.h"
-#include "price/price.h"
 #include "run/balance.h"
 #include "run/config.h"
 #include "run/dimension_sets.h"
 #include "run/interval.h"
 #include "run/pipeline.h"
+#include "run/settings_sources.h"
 
-enum { MAX_JOBS = 64, MAX_TOP = 1000, MAX_SERIES = 1000000, HOUR_S = 3600 };
+enum { MAX_TOP = 1000, MAX_SERIES = 1000000, HOUR_S = 3600 };
 enum { MAX_RESULT_BYTES = 256 << 20 };
 
 static const struct command this_command = {
@@ -28,8 +24,10 @@ static const struct command this_command = {
         "Count the series and metrics that the logs would publish for a choice of dimensions, and\n"
         "what CloudWatch would charge for them in a month.",
     .details =
-        "SOURCE is a log file (gzip or plain), a folder (with all below it), or - for standard\n"
-        "input.  Nothing is published.\n"
+        "SOURCE is a log file (gzip or plain), a folder (with all below it), - for standard "
+        "input,\n"
+        "or s3://BUCKET[/PREFIX], of which --since and --until list little.  Nothing is "
+        "published.\n"
         "\n"
         "A metric is billed for each hour in which it is published.  The month's bill is\n"
         "extrapolated from the time between the first and the last record; list prices are\n"
@@ -51,14 +49,13 @@ struct choice {
 
 struct settings {
     struct dimension_sets sets;
+    struct counting counting;
     struct pipeline_options pipeline;
     struct plan_options count;
     uint64_t resolution;
     bool own_price;
     uint64_t micro_usd;
     bool json;
-    struct profiles *profiles;
-    struct prices *prices;
 };
 
 /* ---- the choice ---- */
@@ -77,28 +74,22 @@ static enum status choose_sets(const struct choice *c, struct settings *s, struc
 }
 
 /* As the function and the worker choose: the cost is published only with a price list. */
-static enum status choose_metrics(const struct choice *c, struct settings *s, const char *prices,
-                                  struct error *err)
+static enum status choose_metrics(const struct choice *c, struct settings *s, struct error *err)
 {
     struct error detail = {0};
-    bool latency;
-    enum status st = config_get_bool("METRIC_LATENCY", false, &latency, err);
-    if (st != ST_OK)
-        return st;
-    metric_set on = METRIC_SET_BASE;
-    if (latency)
-        on |= METRIC_BIT(METRIC_LATENCY);
-    if (prices != NULL)
-        on |= METRIC_SET_COST;
-    if (c->metrics == NULL) {
-        st = config_get_metrics(on, &s->count.metrics, err);
-    } else {
-        st = dimension_sets_parse_metrics(view_of(c->metrics), &s->count.metrics, &detail);
+    s->count.metrics = s->counting.metrics;
+    if (c->metrics != NULL) {
+        enum status st =
+            dimension_sets_parse_metrics(view_of(c->metrics), &s->count.metrics, &detail);
         if (st != ST_OK)
             return error_set(err, st, "--metrics: %s", detail.text);
+    } else if (config_get("METRICS", NULL) == NULL && c->prices == NULL &&
+               config_get("PRICES_FILE", NULL) == NULL) {
+        s->count.metrics &= ~METRIC_SET_COST;
     }
-    s->pipeline.counter.latency = (s->count.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
-    return st;
+    /* A latency asked for by name has to be read. */
+    s->counting.options.latency = (s->count.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
+    return ST_OK;
 }
 
 static enum status choose_resolution(const struct choice *c, struct settings *s, struct error *err)
@@ -129,19 +120,14 @@ static enum status choose_number(const char *option, const char *text, uint64_t 
 
 static enum status choose_numbers(const struct choice *c, struct settings *s, struct error *err)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t top = 3;
-    uint64_t jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (uint64_t)processors;
     enum status st =
         config_get_u64("MAX_SERIES_PER_SET", 500, 1, MAX_SERIES, &s->count.max_series, err);
     if (st == ST_OK)
         st = choose_number("max-series", c->max_series, MAX_SERIES, &s->count.max_series, err);
     if (st == ST_OK)
         st = choose_number("top", c->top, MAX_TOP, &top, err);
-    if (st == ST_OK)
-        st = choose_number("jobs", c->jobs, MAX_JOBS, &jobs, err);
     s->count.top = (size_t)top;
-    s->pipeline.jobs = (unsigned)jobs;
     if (st != ST_OK || c->price == NULL)
         return st;
     s->own_price = true;
@@ -181,49 +167,17 @@ static enum status choose_output(const struct choice *c, struct settings *s, str
     return error_set(err, ST_USAGE, "unknown --output \"%.80s\"; known are text, json", name);
 }
 
-static enum status open_profiles(const struct choice *c, struct settings *s, struct error *err)
-{
-    const char *path = c->profiles;
-    if (path == NULL)
-        path = config_get("INFERENCE_PROFILES_FILE", NULL);
-    if (path == NULL)
-        return ST_OK;
-    struct buf text;
-    struct error detail = {0};
-    enum status st = read_file(path, &text, &detail);
-    s->profiles = profiles_new();
-    if (st == ST_OK)
-        st = s->profiles == NULL ? ST_NO_MEMORY
-                                 : profiles_add_json(s->profiles, buf_view(&text), &detail);
-    buf_clear(&text);
-    if (st != ST_OK)
-        return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
-    return ST_OK;
-}
-
-static enum status open_prices(const char *path, struct settings *s, struct error *err)
-{
-    metric_set cost = METRIC_SET_COST | METRIC_BIT(METRIC_APPROXIMATE);
-    struct error detail = {0};
-    if ((s->count.metrics & cost) == 0)
-        return ST_OK;
-    enum status st = prices_open(path, &s->prices, &detail);
-    if (st == ST_OK)
-        return st;
-    return error_set(err, ST_USAGE, "price list \"%.80s\": %s", path != NULL ? path : "built in",
-                     detail.text);
-}
-
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
 {
-    struct counter_options *counter = &s->pipeline.counter;
+    struct counting_choice counting = {c->jobs, c->profiles, c->prices};
+    struct counter_options *counter = &s->counting.options;
     enum status st = common_options_apply(&c->common, err);
-    if (st != ST_OK)
-        return st;
-    const char *prices = c->prices != NULL ? c->prices : config_get("PRICES_FILE", NULL);
-    st = choose_sets(c, s, err);
     if (st == ST_OK)
-        st = choose_metrics(c, s, prices, err);
+        st = choose_sets(c, s, err);
+    if (st == ST_OK)
+        st = counting_settle(&counting, &s->counting, err);
+    if (st == ST_OK)
+        st = choose_metrics(c, s, err);
     if (st == ST_OK)
         st = choose_resolution(c, s, err);
     if (st == ST_OK)
@@ -232,23 +186,11 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
         st = choose_times(c, counter, err);
     if (st == ST_OK)
         st = choose_output(c, s, err);
-    if (st == ST_OK)
-        st = config_get_u64("MAX_OBJECT_BYTES", UINT64_C(16) << 30, 1, UINT64_MAX / 2,
-                            &counter->max_object_bytes, err);
-    if (st == ST_OK)
-        st = open_profiles(c, s, err);
-    if (st == ST_OK)
-        st = open_prices(prices, s, err);
-    counter->aggregate = (struct aggregate_options){
-        .sets = s->sets.set,
-        .set_count = s->sets.count,
-        .keys = &s->sets.keys,
-        .interval_seconds = HOUR_S,
-        .profiles = s->profiles,
-        .prices = s->prices,
-        .on_novelty = novelty_report,
-    };
-    counter->log_skips = log_level_now() <= LOG_WARN;
+    counter->aggregate.sets = s->sets.set;
+    counter->aggregate.set_count = s->sets.count;
+    counter->aggregate.keys = &s->sets.keys;
+    counter->aggregate.interval_seconds = HOUR_S;
+    s->pipeline = (struct pipeline_options){.counter = *counter, .jobs = s->counting.jobs};
     return st;
 }
 
@@ -331,7 +273,7 @@ static enum status write_out(const struct choice *c, const struct settings *s,
     return st;
 }
 
-static int run(const struct choice *c, const struct settings *s, struct source *source)
+static int run(const struct choice *c, const struct settings *s, const struct sources *sources)
 {
     struct error err = {0};
     struct aggregate *aggregate = NULL;
@@ -339,7 +281,8 @@ static int run(const struct choice *c, const struct settings *s, struct source *
     struct plan_report report;
     struct tally tally;
     out_file_catch_signals();
-    enum status st = pipeline_run(&source, 1, &s->pipeline, &aggregate, &tally, &err);
+    enum status st =
+        pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
     if (st == ST_OK)
         st = plan_series_count(aggregate, &s->count, &series);
     if (st == ST_OK) {
@@ -404,20 +347,21 @@ int cmd_plan(int argc, char **argv)
         st = error_set(&err, ST_USAGE, "no SOURCE given");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
-    struct source *source = NULL;
+    struct sources sources = {0};
     if (st == ST_OK) {
-        source = source_files_new(argv, (size_t)count);
-        st = source == NULL ? error_set(&err, ST_NO_MEMORY, "out of memory") : ST_OK;
+        const struct counter_options *counter = &s.pipeline.counter;
+        struct sources_range range = {counter->has_since, counter->has_until, counter->since,
+                                      counter->until};
+        st = sources_open(&sources, argv, (size_t)count, &range, &err);
     }
     int status;
     if (st == ST_OK)
-        status = run(&c, &s, source);
+        status = run(&c, &s, &sources);
     else if (st == ST_NO_MEMORY)
         status = EXIT_FOUND_FAULTS;
     else
         status = usage_error("plan", err.text);
-    source_free(source);
-    profiles_free(s.profiles);
-    prices_free(s.prices);
+    sources_close(&sources);
+    counting_clear(&s.counting);
     return status;
 }

@@ -1,8 +1,7 @@
 #include "run/dimension_sets.h"
 
 #include "base/suggest.h"
-
-enum { MAX_NAME_CHARS = 255 /* CloudWatch API reference, Dimension */ };
+#include "publish/datum.h"
 
 static int shown(struct view v)
 {
@@ -16,21 +15,6 @@ bool dimension_set_has(const struct dimension_set *set, struct view name)
             return true;
     }
     return false;
-}
-
-/* Metadata and tag keys are anybody's texts: one that CloudWatch refuses would fail every request.
- */
-static enum status check_name(struct view name, struct error *err)
-{
-    bool ok = name.len <= MAX_NAME_CHARS;
-    for (size_t i = 0; i < name.len && ok; i++)
-        ok = name.ptr[i] >= ' ' && name.ptr[i] <= '~';
-    if (ok)
-        return ST_OK;
-    return error_set(err, ST_USAGE,
-                     "dimension \"%.*s\" cannot be published: CloudWatch takes names of 1 to %d "
-                     "printable ASCII characters",
-                     shown(name), name.ptr, MAX_NAME_CHARS);
 }
 
 /* The order of the names does not make another set: CloudWatch would add both into one series. */
@@ -53,7 +37,7 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
         struct dimension_set *set = &out->set[out->count];
         enum status st = dimension_set_parse(part, &out->keys, set, err);
         for (size_t i = 0; i < set->count && st == ST_OK; i++)
-            st = check_name(set->dimension[i].name, err);
+            st = datum_check_dimension(set->dimension[i].name, err);
         if (st != ST_OK)
             return st;
         for (size_t i = 0; i < out->count; i++) {

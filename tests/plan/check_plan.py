@@ -300,10 +300,12 @@ def check_text(checks):
 def check_ends(checks):
     for quoted, arguments in (
             ('no SOURCE', ()),
+            ('"s3://"', ("s3://",)),
             ('"ModelID"', ("logs", "--dimensions", "ModelID")),
             ('""', ("logs", "--dimensions", "")),
             ('""', ("logs", "--dimensions", "ModelId;")),
-            ('"Operation,ModelId"', ("logs", "--dimensions", "ModelId,Operation;Operation,ModelId")),
+            ('"Operation,ModelId"', ("logs", "--dimensions",
+                                     "ModelId,Operation;Operation,ModelId")),
             ('more than 16 sets', ("logs", "--dimensions",
                                    ";".join(f"Metadata:k{i % 16},Tag:t{i}" for i in range(17)))),
             ('"ModelId"', ("logs", "--dimensions", "ModelId,ModelId")),

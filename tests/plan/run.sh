@@ -11,7 +11,8 @@ export PYTHONDONTWRITEBYTECODE=1
 
 rm -rf "$work"
 mkdir -p "$work"
-"$build/bedrock-logs-sim" --out "$work/logs" --expected "$work/expected.json" >/dev/null
+"$build/bedrock-logs-sim" --out "$work/logs" --expected "$work/expected.json" \
+    >"$work/simulator.log" 2>&1
 status=0
 python3 "$here/check_plan.py" "$build/bedrock-metrics" "$work" >"$work/plan.out" || status=1
 python3 "$here/check_dashboard.py" "$build/bedrock-metrics" "$work" \
