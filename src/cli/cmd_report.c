@@ -1,7 +1,6 @@
 /* cmd_report.c: usage as one offline page, or as table, JSON or CSV, from a store or from logs. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -261,16 +260,6 @@ static enum status write_page(const struct settings *s, const struct figures *f,
     return page_write_html(&page, out);
 }
 
-static size_t terminal_width(bool to_file)
-{
-    struct winsize size;
-    if (to_file || !isatty(STDOUT_FILENO))
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
-}
-
 static enum status write_rows(const struct choice *c, const struct settings *s,
                               const struct figures *f, FILE *out)
 {
@@ -281,7 +270,7 @@ static enum status write_rows(const struct choice *c, const struct settings *s,
         .metrics = s->counting.metrics,
         .balance = balance_of(&f->tally),
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
-        .width = terminal_width(c->out != NULL),
+        .width = out_file_terminal_width(c->out != NULL),
         .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
     };
     switch (s->output) {
