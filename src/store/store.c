@@ -66,8 +66,8 @@ static const char *const statement_text[STATEMENTS] = {
     [S_UPDATE_OBJECT] = "UPDATE object SET " OBJECT_COLUMNS " WHERE key=?1",
     [S_TOUCH] = "UPDATE object SET size=?2, mtime_ns=?3 WHERE key=?1",
     /* Inodes are used again; without a time of birth, size and time must tell. */
-    [S_FIND_TWIN] = "SELECT id, state, key, size FROM object WHERE inode=?1 AND born_ns=?2"
-                    " AND (?2<>0 OR (size=?3 AND mtime_ns=?4))",
+    [S_FIND_TWIN] = ("SELECT id, state, key, size FROM object WHERE inode=?1 AND born_ns=?2"
+                     " AND (?2<>0 OR (size=?3 AND mtime_ns=?4))"),
     [S_RENAME] = "UPDATE object SET key=?2, size=?3, mtime_ns=?4 WHERE id=?1",
     [S_INSERT_CHUNK] = "INSERT INTO chunk(object, hour, cells) VALUES(?1, ?2, ?3)",
     [S_INSERT_TEXT] = "INSERT INTO text(id, text) VALUES(?1, ?2)",

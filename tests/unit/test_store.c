@@ -129,7 +129,7 @@ static struct counted_object *make_object(struct fixture *f, const char *key, si
     for (size_t i = 0; i < cells; i++) {
         int model = rand() % MODELS, region = rand() % REGIONS, minute = rand() % BUCKETS;
         u128 sum[METRIC_COUNT] = {0};
-        char texts[2][16];
+        char texts[2][32];
         struct view value[DIMENSION_FIXED_COUNT];
         for (size_t k = 0; k < DIMENSION_FIXED_COUNT; k++)
             value[k] = VIEW_LIT("same");
@@ -270,7 +270,7 @@ static void test_questions_equal_plain_sums(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 8; i++) {
-        char key[16];
+        char key[32];
         (void)snprintf(key, sizeof(key), "object %d", i);
         commit(f, make_object(f, key, CELLS / 8));
     }
