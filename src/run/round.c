@@ -606,7 +606,8 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
     struct batch_options batch = {.name_space = r->settings->name_space,
                                   .metrics = r->settings->metrics,
                                   .storage_resolution = r->settings->resolution_s < 60 ? 1 : 60,
-                                  .now_s = aws_client_now_s(r->publisher)};
+                                  .now_s = aws_client_now_s(r->publisher),
+                                  .set_count = r->settings->set_count};
     st = aggregate_fold(agg, (size_t)r->settings->max_series, &r->summary.series_folded);
     if (st == ST_OK)
         st = send_group(r, &g, &batch, &partial, err);

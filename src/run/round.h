@@ -84,9 +84,9 @@ void round_add(struct round *r, struct round_message *messages, size_t n);
 void round_publish(struct round *r, struct round_summary *summary);
 
 /*
- * For `aggregate --publish`: publish sums that are there already, made with
- * settings_counter(options->settings).aggregate (and the caller's limits of time); series beyond
- * the cap are folded in *agg.  ST_OK: all is accepted; else as publish_cloudwatch, and *summary
+ * For `aggregate --publish`: publish sums that are there already.  The first sets of *agg are those
+ * of options->settings, kept with statistics in buckets of its resolution; series beyond the cap
+ * are folded in *agg.  ST_OK: all is accepted; else as publish_cloudwatch, and *summary
  * says how far it came.  Logs the line of sums.
  */
 NODISCARD enum status round_publish_sums(const struct round_options *options,

@@ -21,35 +21,39 @@ static int shown(struct view v)
 
 /* ---- single variables ---- */
 
-static enum status load_dimensions(struct run_settings *s, struct error *err)
+/* The same dimensions in whatever order: the series would be published with twice their sum. */
+static bool same_set(const struct dimension_set *a, const struct dimension_set *b)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < b->count; k++)
+            found += view_eq(a->dimension[i].name, b->dimension[k].name);
+    }
+    return a->count == b->count && found == a->count;
+}
+
+enum status settings_load_dimensions(struct dimension_keys *keys, struct dimension_set *sets,
+                                     size_t *set_count, struct error *err)
 {
     struct view rest = view_of(config_get("METRIC_DIMENSIONS", default_dimensions)), part;
     struct error detail = {0};
+    *set_count = 0;
     while (view_split(&rest, ';', &part)) {
-        if (s->set_count == SETTINGS_MAX_SETS)
+        if (*set_count == SETTINGS_MAX_SETS)
             return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: more than %d sets",
                              SETTINGS_MAX_SETS);
-        struct dimension_set *set = &s->sets[s->set_count];
-        enum status st = dimension_set_parse(part, &s->keys, set, &detail);
+        struct dimension_set *set = &sets[*set_count];
+        enum status st = dimension_set_parse(part, keys, set, &detail);
         for (size_t i = 0; st == ST_OK && i < set->count; i++)
             st = datum_check_dimension(set->dimension[i].name, &detail);
         if (st != ST_OK)
             return error_set(err, st, "METRIC_DIMENSIONS: %s", detail.text);
-        for (size_t i = 0; i < s->set_count; i++) {
-            /* The same series twice would be published with twice its sum. */
-            bool same = s->sets[i].count == set->count;
-            for (size_t j = 0; same && j < set->count; j++) {
-                bool has = false;
-                for (size_t k = 0; k < set->count; k++)
-                    has = has ||
-                          view_eq(s->sets[i].dimension[k].name, set->dimension[j].name);
-                same = has;
-            }
-            if (same)
+        for (size_t i = 0; i < *set_count; i++) {
+            if (same_set(&sets[i], set))
                 return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: \"%.*s\" is given twice",
                                  shown(part), part.ptr);
         }
-        s->set_count++;
+        (*set_count)++;
     }
     return ST_OK;
 }
@@ -197,7 +201,7 @@ enum status settings_open_prices(struct run_settings *s, struct error *err)
 enum status settings_load_publishing(struct run_settings *s, struct error *err)
 {
     *s = (struct run_settings){0};
-    enum status st = load_dimensions(s, err);
+    enum status st = settings_load_dimensions(&s->keys, s->sets, &s->set_count, err);
     if (st == ST_OK)
         st = load_resolution(s, err);
     if (st == ST_OK)

@@ -46,6 +46,11 @@ struct run_settings {
  */
 NODISCARD enum status settings_load_publishing(struct run_settings *s, struct error *err);
 
+/* METRIC_DIMENSIONS into sets[SETTINGS_MAX_SETS]; keys are added to *keys. */
+NODISCARD enum status settings_load_dimensions(struct dimension_keys *keys,
+                                               struct dimension_set *sets, size_t *set_count,
+                                               struct error *err);
+
 /* The same and what taking events needs: buckets, batch and flush.  *s is zeroed first. */
 NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
 /*
