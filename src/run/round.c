@@ -36,7 +36,8 @@ struct round {
     struct round_options options;
     struct run_settings *settings;
     struct aws_clock clock;
-    struct aws_pool *pool;
+    struct aws_pool *pools[SETTINGS_MAX_ROLES + 1]; /* of each role, and our own */
+    size_t pool_count;
     struct aws_client *publisher;
     struct reader readers[ROUND_MAX_READERS];
     int64_t read_deadline_ms, publish_deadline_ms;
@@ -78,10 +79,20 @@ enum status round_new(struct round **out, const struct round_options *options, s
                                         .budget = options->aws->budget,
                                         .clock = r->clock,
                                         .stop = options->stop_calls};
-    r->pool = aws_pool_new(&client);
+    enum status st = ST_OK;
+    for (size_t i = 0; i <= options->aws->role_count && st == ST_OK; i++) {
+        if (i < options->aws->role_count)
+            client.creds = options->aws->roles[i].creds;
+        else
+            client.creds = options->aws->creds;
+        r->pools[i] = aws_pool_new(&client);
+        r->pool_count++;
+        if (r->pools[i] == NULL)
+            st = error_set(err, ST_NO_MEMORY, "out of memory");
+    }
     client.stop = options->stop_publish;
-    enum status st = r->pool == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
-                                     : aws_client_new(&r->publisher, &client, err);
+    if (st == ST_OK)
+        st = aws_client_new(&r->publisher, &client, err);
     if (st != ST_OK) {
         round_free(r);
         return st;
@@ -115,7 +126,8 @@ void round_free(struct round *r)
     clear_groups(r);
     free(r->locked.groups);
     free_counters(r);
-    aws_pool_free(r->pool);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_free(r->pools[i]);
     aws_client_free(r->publisher);
     pthread_mutex_destroy(&r->locked.mutex);
     free(r);
@@ -125,13 +137,15 @@ void round_set_deadlines(struct round *r, int64_t read_ms, int64_t publish_ms)
 {
     r->read_deadline_ms = read_ms;
     r->publish_deadline_ms = publish_ms;
-    aws_pool_set_deadline(r->pool, read_ms);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_set_deadline(r->pools[i], read_ms);
     aws_client_set_deadline(r->publisher, publish_ms);
 }
 
 void round_forget_connections(struct round *r)
 {
-    aws_pool_forget_connections(r->pool);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_forget_connections(r->pools[i]);
     http_forget_connections(aws_client_http(r->publisher));
 }
 
@@ -255,7 +269,8 @@ static enum status read_object(struct reader *reader, struct round_message *m,
     if (is_late(r))
         return fail(m, ST_CANCELLED, object->key, "no time left");
     struct s3_get get = {.bucket = object->bucket, .key = object->key, .region = object->region};
-    enum status st = s3_stream_open(r->pool, &get, &stream, &err);
+    struct aws_pool *pool = r->pools[settings_aws_role(r->options.aws, object->bucket)];
+    enum status st = s3_stream_open(pool, &get, &stream, &err);
     if (st == ST_OK)
         st = object_counter_run(reader->counter, object->key, stream, &of_object, &err);
     byte_stream_close(stream);

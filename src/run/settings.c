@@ -302,6 +302,61 @@ struct counter_options settings_counter(const struct run_settings *s)
     };
 }
 
+/*
+ * BUCKET=arn:aws:iam::123456789012:role/reader
+ * ^^^^^^ ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ or without the bucket
+ */
+static enum status add_role(struct settings_aws *aws, struct view part, struct error *err)
+{
+    struct error detail = {0};
+    struct view arn = part, bucket = VIEW_EMPTY;
+    size_t equals = view_find_char(part, '=');
+    if (aws->role_count == SETTINGS_MAX_ROLES)
+        return error_set(err, ST_USAGE, "ROLE_ARN: more than %d roles", SETTINGS_MAX_ROLES);
+    /* A role's name may hold `=`, a bucket's may not. */
+    if (equals != SIZE_MAX && !view_starts(part, VIEW_LIT("arn:"))) {
+        bucket = view_trim(view_first(part, equals));
+        arn = view_trim(view_skip(part, equals + 1));
+        if (!event_bucket_valid(bucket))
+            return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\" is no bucket name", shown(bucket),
+                             bucket.ptr);
+    }
+    for (size_t i = 0; i < aws->role_count; i++) {
+        if (view_eq(aws->roles[i].bucket, bucket))
+            return error_set(err, ST_USAGE, "ROLE_ARN: two roles for one bucket: \"%.*s\"",
+                             shown(part), part.ptr);
+    }
+    struct cred_role role = {.role_arn = arn};
+    struct settings_role *out = &aws->roles[aws->role_count];
+    if (cred_chain_new_role(&out->creds, aws->creds, &role, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\": %s", shown(part), part.ptr,
+                         detail.text);
+    out->bucket = bucket;
+    aws->role_count++;
+    return ST_OK;
+}
+
+static enum status load_roles(struct settings_aws *aws, struct error *err)
+{
+    struct view rest = view_of(config_get("ROLE_ARN", NULL)), part;
+    enum status st = ST_OK;
+    while (st == ST_OK && view_split(&rest, ',', &part))
+        st = add_role(aws, view_trim(part), err);
+    return st;
+}
+
+size_t settings_aws_role(const struct settings_aws *aws, struct view bucket)
+{
+    size_t any = aws->role_count;
+    for (size_t i = 0; i < aws->role_count; i++) {
+        if (view_eq(aws->roles[i].bucket, bucket))
+            return i;
+        if (aws->roles[i].bucket.len == 0)
+            any = i;
+    }
+    return any;
+}
+
 enum status settings_aws_open(struct settings_aws *aws, struct error *err)
 {
     static struct aws_env env; /* the config keeps a pointer to it */
@@ -313,6 +368,8 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
         st = retry_budget_new(&aws->budget);
     if (st == ST_OK)
         st = cred_chain_new(&aws->creds, aws->config, &clock);
+    if (st == ST_OK)
+        st = load_roles(aws, err);
     if (st != ST_OK)
         settings_aws_close(aws);
     return st;
@@ -320,6 +377,8 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
 
 void settings_aws_close(struct settings_aws *aws)
 {
+    for (size_t i = 0; i < aws->role_count; i++)
+        cred_chain_free(aws->roles[i].creds);
     cred_chain_free(aws->creds);
     retry_budget_free(aws->budget);
     aws_config_free(aws->config);
