@@ -83,8 +83,8 @@ void batch_kept_free(struct batch_kept *kept)
 
 static bool is_kept(const struct batch_kept *kept, uint64_t hash)
 {
-    return kept->count > 0 && bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes),
-                                      by_hash) != NULL;
+    return kept->count > 0 &&
+           bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes), by_hash) != NULL;
 }
 
 /* ---- rows ---- */

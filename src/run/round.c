@@ -472,8 +472,8 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
     options->now_s = aws_client_now_s(r->publisher);
     /* What is denied, or too late, is so for the others too: they are not tried. */
     enum status st = g->broken ? ST_NO_MEMORY : *earlier;
-    if (st == ST_OK && (now_ms(r) >= r->publish_deadline_ms ||
-                        aws_stop_asked(&r->options.stop_publish)))
+    if (st == ST_OK &&
+        (now_ms(r) >= r->publish_deadline_ms || aws_stop_asked(&r->options.stop_publish)))
         st = ST_CANCELLED;
     if (st != ST_OK) {
         r->summary.published.failed++;
@@ -550,10 +550,10 @@ static void log_dropped(const struct batch_dropped *d)
                   log_u64("invocations", (uint64_t)d->old_invocations), log_cstr("first", first),
                   log_cstr("last", last));
     if (d->future_rows > 0)
-        LOG_EVENT(LOG_WARN, "more than two hours ahead, not sent",
-                  log_u64("cells", d->future_rows), log_u64("tokens", (uint64_t)d->future_tokens),
-                  log_u64("invocations", (uint64_t)d->future_invocations),
-                  log_cstr("first", first), log_cstr("last", last));
+        LOG_EVENT(LOG_WARN, "more than two hours ahead, not sent", log_u64("cells", d->future_rows),
+                  log_u64("tokens", (uint64_t)d->future_tokens),
+                  log_u64("invocations", (uint64_t)d->future_invocations), log_cstr("first", first),
+                  log_cstr("last", last));
 }
 
 static void log_round(const struct round_summary *s)
@@ -563,18 +563,17 @@ static void log_round(const struct round_summary *s)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
-    LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
-              log_u64("objects", t->objects.counted),
-              log_u64("objects_skipped", tally_objects_skipped(t)),
-              log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-              log_u64("records_skipped", tally_records_skipped(t)),
-              log_u64("bytes", t->bytes_read), log_u64("tokens", (uint64_t)s->tokens),
-              log_u64("invocations", (uint64_t)s->invocations),
-              log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
-              log_u64("InDoubtPublishes", s->published.in_doubt),
-              log_u64("ms_read", (uint64_t)s->ms_read),
-              log_u64("ms_publish", (uint64_t)s->ms_publish),
-              log_cstr("delivery", "at-least-once"));
+    LOG_EVENT(
+        LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
+        log_u64("objects", t->objects.counted),
+        log_u64("objects_skipped", tally_objects_skipped(t)),
+        log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
+        log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
+        log_u64("tokens", (uint64_t)s->tokens), log_u64("invocations", (uint64_t)s->invocations),
+        log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
+        log_u64("InDoubtPublishes", s->published.in_doubt),
+        log_u64("ms_read", (uint64_t)s->ms_read), log_u64("ms_publish", (uint64_t)s->ms_publish),
+        log_cstr("delivery", "at-least-once"));
 }
 
 void round_publish(struct round *r, struct round_summary *summary)
@@ -629,8 +628,8 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
     if (st == ST_OK) {
         u128 sums[METRIC_COUNT];
         aggregate_totals(agg, sums);
-        r->summary.tokens = sums[METRIC_TOTAL] - r->summary.dropped.old_tokens -
-                            r->summary.dropped.future_tokens;
+        r->summary.tokens =
+            sums[METRIC_TOTAL] - r->summary.dropped.old_tokens - r->summary.dropped.future_tokens;
         r->summary.invocations = sums[METRIC_INVOCATIONS] - r->summary.dropped.old_invocations -
                                  r->summary.dropped.future_invocations;
     } else if (st == ST_IN_DOUBT) {

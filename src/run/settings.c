@@ -98,8 +98,8 @@ static enum status load_publisher(struct run_settings *s, struct error *err)
     if (strcmp(value, "emf") == 0)
         s->publisher = PUBLISHER_EMF;
     else if (strcmp(value, "cloudwatch") != 0)
-        return error_set(err, ST_USAGE, "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf",
-                         value);
+        return error_set(err, ST_USAGE,
+                         "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf", value);
     s->name_space = view_of(config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
     struct error detail = {0};
     enum status st = datum_check_namespace(s->name_space, &detail);

@@ -99,9 +99,7 @@ enum status publish_beside_report(const struct publish_beside *p, const struct a
 enum status publish_beside_send(struct publish_beside *p, struct aggregate *counted,
                                 struct round_summary *summary, struct error *err)
 {
-    struct round_options options = {.settings = &p->settings,
-                                    .aws = &p->aws,
-                                    .readers = 1,
-                                    .emf_fd = STDOUT_FILENO};
+    struct round_options options = {
+        .settings = &p->settings, .aws = &p->aws, .readers = 1, .emf_fd = STDOUT_FILENO};
     return round_publish_sums(&options, counted, summary, err);
 }

@@ -1,8 +1,9 @@
 /*
  * settings_publish.h: what `aggregate --publish` does beside its report.
  *
- * One pass over the objects serves both: the counter gets the sets of METRIC_DIMENSIONS and those of
- * the report, in buckets of METRIC_RESOLUTION; afterwards the report's sums are taken out of them.
+ * One pass over the objects serves both: the counter gets the sets of METRIC_DIMENSIONS and those
+ * of the report, in buckets of METRIC_RESOLUTION; afterwards the report's sums are taken out of
+ * them.
  */
 #ifndef RUN_SETTINGS_PUBLISH_H
 #define RUN_SETTINGS_PUBLISH_H
