@@ -191,6 +191,7 @@ def check_simulated(checks):
     checks.expect("METRIC_DIMENSIONS", [s["dimensions"] for s in other["sets"]], [["ModelId"]])
     check_choice(checks, "logs", wide, BASE, 10)
     check_choice(checks, "logs", wide, BASE, 1)
+    check_choice(checks, "logs", default, BASE, 4)  # as many as there are profile types
     check_choice(checks, "logs", [["Principal", "ModelId"]], BASE, 25,
                  "--since", "2026-11-02T05:00:00Z", "--until", "2026-11-02T11:30:00Z")
     few = ["InputTokenCount", "InvocationThrottles"]
