@@ -269,6 +269,22 @@ def check_tiers(checks):
                  plan["month"]["metricsUsdNothingFolded"] > plan["month"]["bill"]["metricsUsd"])
 
 
+def check_ties(checks):
+    """Series of equal tokens: the cap keeps the one with most invocations."""
+    with open(os.path.join(checks.folder, "ties.json"), "w", encoding="utf-8") as out:
+        for model, tokens in (("a", (10, 0)), ("b", (4, 1)), ("b", (4, 1)), ("c", (9, 1))):
+            json.dump({"schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
+                       "timestamp": "2026-11-03T10:00:00Z", "accountId": "1",
+                       "region": "us-east-1", "requestId": "r", "operation": "Converse",
+                       "modelId": model, "input": {"inputTokenCount": tokens[0]},
+                       "output": {"outputTokenCount": tokens[1]}}, out)
+            out.write("\n")
+    for cap in (1, 2, 3):
+        plan = check_choice(checks, "ties.json", [["ModelId"]], BASE, cap)
+        checks.expect(f"ties, cap {cap}: metrics", plan["sets"][0]["cap"]["metrics"],
+                      {1: 8, 2: 11, 3: 11}[cap])
+
+
 def check_text(checks):
     plan = checks.json("plan", "logs", "--output", "json", "--quiet")
     day, hours = plan["range"]["first"][:10], plan["range"]["hours"]
@@ -367,6 +383,7 @@ def main():
     check_simulated(checks)
     check_prices(checks)
     check_tiers(checks)
+    check_ties(checks)
     check_text(checks)
     check_ends(checks)
     return checks.end()
