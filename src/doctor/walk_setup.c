@@ -1,12 +1,11 @@
 /* walk_setup.c: the settings, and who we are. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "aggregate/dimension.h"
 #include "aws/sts.h"
 #include "doctor/walk.h"
 #include "run/config.h"
+#include "run/settings.h"
 
 static const char step[] = "configuration";
 
@@ -27,11 +26,10 @@ static void check_numbers(struct walk *w)
         const char *name;
         uint64_t low, high;
     } numbers[] = {
-        {"BATCH_SIZE", 1, 10000},           {"FLUSH_INTERVAL", 0, 900},
-        {"MAX_SERIES_PER_SET", 1, 1000000}, {"MAX_OBJECT_BYTES", 1, UINT64_MAX / 2},
+        {"BATCH_SIZE", 1, 10000},
+        {"FLUSH_INTERVAL", 0, 900},
         {"LEDGER_TTL_DAYS", 17, 3650},
     };
-    static const char *const switches[] = {"METRIC_LATENCY", "RESOLVE_INFERENCE_PROFILES"};
     struct error err = {0};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uint64_t unused;
@@ -39,38 +37,26 @@ static void check_numbers(struct walk *w)
                            &unused, &err) != ST_OK)
             bad_variable(w, numbers[i].name, err.text);
     }
-    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-        bool unused;
-        if (config_get_bool(switches[i], false, &unused, &err) != ST_OK)
-            bad_variable(w, switches[i], err.text);
-    }
 }
 
-static void check_resolution(struct walk *w)
+/* What the worker and the function read before any work; the text begins with the variable. */
+static void check_publishing(struct walk *w)
 {
-    const char *value = config_get("METRIC_RESOLUTION", "60");
-    uint64_t n = 0;
-    bool ok = view_parse_u64(view_of(value), 3600, &n) == ST_OK &&
-              (n == 1 || n == 5 || n == 10 || n == 30 || (n > 0 && n % 60 == 0));
-    char text[160];
-    (void)snprintf(text, sizeof(text),
-                   "\"%.80s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600", value);
-    if (!ok)
-        bad_variable(w, "METRIC_RESOLUTION", text);
-}
-
-static void check_dimensions(struct walk *w)
-{
-    struct view rest = view_of(config_get("METRIC_DIMENSIONS", "InferenceProfileType")), part;
-    struct dimension_keys keys = {0};
-    struct dimension_set set;
     struct error err = {0};
-    while (view_split(&rest, ';', &part)) {
-        if (dimension_set_parse(part, &keys, &set, &err) != ST_OK) {
-            bad_variable(w, "METRIC_DIMENSIONS", err.text);
-            return;
-        }
+    struct run_settings *s = calloc(1, sizeof(*s));
+    enum status st = s == NULL ? ST_NO_MEMORY : settings_load_publishing(s, &err);
+    if (st != ST_OK) {
+        char name[64];
+        int n = (int)strcspn(err.text, ": ");
+        (void)snprintf(name, sizeof(name), "%.*s", n, err.text);
+        bad_variable(w, name, err.text);
     }
+    if (s != NULL)
+        settings_clear(s);
+    free(s);
+    (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s",
+                   config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
+    w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
 }
 
 static void check_choice(struct walk *w, const char *name, const char *a, const char *b,
@@ -89,49 +75,14 @@ static void check_choice(struct walk *w, const char *name, const char *a, const 
     bad_variable(w, name, text);
 }
 
-static void check_files(struct walk *w)
-{
-    static const char *const files[] = {"PRICES_FILE", "INFERENCE_PROFILES_FILE"};
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        const char *path = config_get(files[i], NULL);
-        char text[256];
-        (void)snprintf(text, sizeof(text), "\"%.200s\" cannot be read", path == NULL ? "" : path);
-        if (path != NULL && access(path, R_OK) != 0)
-            bad_variable(w, files[i], text);
-    }
-}
-
-/* API reference of PutMetricData: 1..255 of these, no colon first; AWS/ is AWS's own. */
-static void check_namespace(struct walk *w)
-{
-    const char *name = config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics");
-    size_t n = strlen(name);
-    bool ok = n <= 255 && name[0] != ':' && strncmp(name, "AWS/", 4) != 0 &&
-              strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                           "._-/#: ") == n;
-    (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s", name);
-    if (!ok)
-        bad_variable(w, "CLOUDWATCH_NAMESPACE",
-                     "must be 1 to 255 letters, digits and ._-/#: and not begin with AWS/");
-    w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
-}
-
-static void check_metrics_region(struct walk *w)
+static void choose_metrics_region(struct walk *w)
 {
     const char *name = config_get("CLOUDWATCH_REGION", NULL);
     struct view region = name != NULL ? view_of(name) : w->region;
-    char text[128];
-    if (aws_region_valid(region)) {
-        (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", (int)region.len,
-                       region.ptr);
-        return;
-    }
-    /* So that the rest can be looked at all the same. */
-    (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", (int)w->region.len,
-                   w->region.ptr == NULL ? "" : w->region.ptr);
-    (void)snprintf(text, sizeof(text), "\"%.60s\" is no Region", name == NULL ? "" : name);
-    if (name != NULL)
-        bad_variable(w, "CLOUDWATCH_REGION", text);
+    if (!aws_region_valid(region)) /* named already; the rest is looked at all the same */
+        region = w->region;
+    (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", (int)region.len,
+                   region.ptr == NULL ? "" : region.ptr);
 }
 
 static void check_buckets(struct walk *w)
@@ -200,18 +151,11 @@ bool walk_configuration(struct walk *w)
     w->region = aws_config_region(w->config);
     check_buckets(w);
     check_queues(w);
-    check_namespace(w);
-    check_metrics_region(w);
+    check_publishing(w);
+    choose_metrics_region(w);
     check_numbers(w);
-    check_resolution(w);
-    check_dimensions(w);
-    check_choice(w, "PUBLISHER", "cloudwatch", "emf", NULL, NULL);
     check_choice(w, "LEDGER_POLICY", "resolve", "resend", "drop", "hold");
     check_choice(w, "LEDGER_IDENTITY", "key", "path", NULL, NULL);
-    check_files(w);
-    metric_set metrics;
-    if (config_get_metrics(METRIC_SET_BASE, &metrics, &err) != ST_OK)
-        bad_variable(w, "METRICS", err.text);
     if (w->region.len == 0) {
         findings_add(w->f, CODE_NO_REGION, step, VIEW_LIT("AWS_REGION"),
                      VIEW_LIT("export AWS_REGION=us-east-1 (the Region of the logs)"),

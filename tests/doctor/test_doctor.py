@@ -151,6 +151,21 @@ def unknown_dimension(s, env):
 
 
 @case("BM-D04")
+def same_dimensions_twice(s, env):
+    env["METRIC_DIMENSIONS"] = "ModelId,Operation;Operation,ModelId"
+
+
+@case("BM-D04")
+def price_file_is_gone(s, env):
+    env["PRICES_FILE"] = "/nowhere/prices.json"
+
+
+@case("BM-D04")
+def unknown_ledger_policy(s, env):
+    env["LEDGER_POLICY"] = "guess"
+
+
+@case("BM-D04")
 def batch_size_zero(s, env):
     env["BATCH_SIZE"] = "0"
 
