@@ -13,7 +13,7 @@ static const char *const steps[] = {
 
 const char *doctor_step_names(void)
 {
-    return "logging, bucket, objects, notification, queue, queue-policy, dead-letters, mapping, "
+    return "bucket, logging, objects, queue, notification, queue-policy, dead-letters, mapping, "
            "function, visibility, backlog, metrics, publishing, ledger, canary";
 }
 
@@ -151,16 +151,16 @@ static void walk_all(struct walk *w)
         nothing_else(w, false);
         return;
     }
-    walk_logging(w);
     if (w->bucket_count == 0)
         findings_not_checked(w->f, "bucket", VIEW_EMPTY, "S3_BUCKET_NAME names none");
     each_bucket(w, walk_bucket_there);
+    walk_logging(w);
     w->objects_known = w->bucket_count > 0;
     each_bucket(w, walk_objects);
-    each_bucket(w, walk_notification);
     if (w->queue_count == 0)
         findings_not_checked(w->f, "queue", VIEW_EMPTY, "SQS_QUEUE_URL names none");
     each_queue(w, walk_queue_there);
+    each_bucket(w, walk_notification);
     each_bucket(w, walk_queue_policy);
     each_queue(w, walk_dead_letters);
     each_queue(w, walk_function);

@@ -16,7 +16,7 @@ enum {
     WALK_TEXT = 64 * 1024, /* ceiling of a command */
 };
 
-/* A Region with a queue of ours: Bedrock's logging there. */
+/* A Region whose logs are counted: Bedrock's logging there. */
 struct walk_region {
     struct view name;
     bool logging_known;
@@ -29,6 +29,7 @@ struct walk_queue {
     struct view region;
     char arn[256];
     bool there;
+    bool missing; /* certainly not there */
     struct sqs_attributes attributes;
     uint64_t function_timeout_s; /* 0: unknown */
 };
@@ -91,11 +92,11 @@ void walk_age(int64_t seconds, char out[32]);
 /* The steps, one file for each group.  The first two return false when nothing else can be done. */
 bool walk_configuration(struct walk *w);
 bool walk_credentials(struct walk *w);
-void walk_logging(struct walk *w);
 void walk_bucket_there(struct walk *w, struct walk_bucket *b);
+void walk_logging(struct walk *w);
 void walk_objects(struct walk *w, struct walk_bucket *b);
-void walk_notification(struct walk *w, struct walk_bucket *b);
 void walk_queue_there(struct walk *w, struct walk_queue *q);
+void walk_notification(struct walk *w, struct walk_bucket *b);
 void walk_queue_policy(struct walk *w, struct walk_bucket *b);
 void walk_dead_letters(struct walk *w, struct walk_queue *q);
 void walk_function(struct walk *w, struct walk_queue *q);

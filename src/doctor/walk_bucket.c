@@ -20,6 +20,37 @@ static struct walk_bucket *bucket_find(struct walk *w, struct view name)
     return NULL;
 }
 
+/* A name that is misspelt is named once: as that of a bucket which is not there. */
+static const char *missing_bucket(const struct walk *w)
+{
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        if (w->buckets[i].missing)
+            return doctor_code_info(CODE_NO_BUCKET)->name;
+    }
+    return NULL;
+}
+
+static void add_region(struct walk *w, struct view name)
+{
+    if (name.len > 0 && walk_region_find(w, name) == NULL && w->region_count < WALK_MAX)
+        w->regions[w->region_count++].name = name;
+}
+
+/* Bedrock writes only into its own Region, so the buckets say where to look; where a bucket does
+ * not, its queue does. */
+static void find_regions(struct walk *w)
+{
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        const struct walk_bucket *b = &w->buckets[i];
+        if (b->region[0] != '\0')
+            add_region(w, view_of(b->region));
+        else if (b->queue != NULL)
+            add_region(w, b->queue->region);
+    }
+    for (size_t i = 0; i < w->queue_count && w->region_count == 0; i++)
+        add_region(w, w->queues[i].region);
+}
+
 /*
  * The command that makes Bedrock write to the bucket.  It replaces the whole configuration, so what
  * is there (CloudWatch Logs, which bodies are delivered) is repeated.
@@ -64,6 +95,12 @@ static void judge_logging(struct walk *w, struct walk_region *r, const json_t *a
             json_object_get(config, "cloudWatchConfig") != NULL ? "CloudWatch Logs" : "no place");
         return;
     }
+    const char *missing = missing_bucket(w);
+    if (missing != NULL && bucket_find(w, bucket) == NULL) {
+        findings_not_checked(w->f, step, r->name, "logs go to s3://%.*s; %s comes first",
+                             (int)bucket.len, bucket.ptr, missing);
+        return;
+    }
     if (w->bucket_count > 0 && bucket_find(w, bucket) == NULL) {
         findings_add(w->f, CODE_LOGGING_ELSEWHERE, step, r->name, buf_view(command),
                      "logs go to s3://%.*s (if that is right, put it into S3_BUCKET_NAME)",
@@ -83,6 +120,7 @@ void walk_logging(struct walk *w)
 {
     struct buf command;
     buf_init(&command, WALK_TEXT);
+    find_regions(w);
     for (size_t i = 0; i < w->region_count; i++) {
         struct walk_region *r = &w->regions[i];
         struct error err = {0};
@@ -98,7 +136,8 @@ void walk_logging(struct walk *w)
         json_decref(answer);
     }
     if (w->region_count == 0)
-        findings_not_checked(w->f, "logging", VIEW_EMPTY, "no queue, so no Region to look in");
+        findings_not_checked(w->f, "logging", VIEW_EMPTY,
+                             "neither bucket nor queue, so no Region to look in");
     buf_clear(&command);
 }
 
@@ -510,8 +549,10 @@ void walk_notification(struct walk *w, struct walk_bucket *b)
     struct notification *n = NULL;
     if (!rests_on_bucket(w, step, b))
         return;
-    if (b->queue == NULL) {
-        findings_not_checked(w->f, step, b->name, "no queue in the bucket's Region");
+    if (b->queue == NULL || b->queue->missing) {
+        findings_not_checked(w->f, step, b->name, "%s",
+                             b->queue == NULL ? "no queue in the bucket's Region"
+                                              : "the queue does not exist");
         return;
     }
     buf_init(&xml, 1024 * 1024);

@@ -142,7 +142,7 @@ static bool judge_buckets(struct walk *w, const struct walk_queue *q, struct vie
     struct view list = aws_json_text(variables, "S3_BUCKET_NAME");
     for (size_t i = 0; i < w->bucket_count; i++) {
         const struct walk_bucket *b = &w->buckets[i];
-        if (b->queue != q || list_holds(list, b->name))
+        if (b->queue != q || b->missing || list_holds(list, b->name))
             continue;
         struct buf value;
         buf_init(&value, 8192);

@@ -102,6 +102,16 @@ static void judge_queue(struct walk *w, const struct walk_queue *q, struct buf *
                     (unsigned long long)(a->retention_s / DAY_S));
 }
 
+/* A queue that no bucket can tell is not ours to judge. */
+static bool is_used(const struct walk *w, const struct walk_queue *q)
+{
+    for (size_t i = 0; i < w->bucket_count; i++) {
+        if (w->buckets[i].queue == q || w->buckets[i].region[0] == '\0')
+            return true;
+    }
+    return w->bucket_count == 0;
+}
+
 void walk_queue_there(struct walk *w, struct walk_queue *q)
 {
     static const char step[] = "queue";
@@ -109,12 +119,18 @@ void walk_queue_there(struct walk *w, struct walk_queue *q)
     struct buf command;
     if (!walk_wants(w, step, queue_name(q)))
         return;
+    if (!is_used(w, q)) {
+        findings_not_checked(w->f, step, queue_name(q), "no bucket in its Region, %.*s",
+                             (int)q->region.len, q->region.ptr);
+        return;
+    }
     buf_init(&command, WALK_TEXT);
     enum status st = sqs_attributes(w->client, &q->queue, &q->attributes, &err);
     if (st == ST_OK) {
         q->there = true;
         judge_queue(w, q, &command);
     } else if (st == ST_MISSING) {
+        q->missing = true;
         walk_command_start(&command, "aws sqs create-queue");
         walk_command_option(&command, "--region", q->region);
         walk_command_option(&command, "--queue-name", queue_name(q));
@@ -204,6 +220,10 @@ void walk_queue_policy(struct walk *w, struct walk_bucket *b)
     char bucket_arn[128];
     if (b->queue == NULL) {
         findings_not_checked(w->f, step, b->name, "no queue in the bucket's Region");
+        return;
+    }
+    if (b->missing) {
+        findings_not_checked(w->f, step, b->name, "the bucket does not exist");
         return;
     }
     if (!rests_on_queue(w, step, b->queue))

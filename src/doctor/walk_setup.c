@@ -114,8 +114,6 @@ static void add_queue(struct walk *w, const struct sqs_queue *parsed)
     struct walk_queue *q = &w->queues[w->queue_count++];
     q->queue = *parsed;
     q->region = q->queue.region[0] != '\0' ? view_of(q->queue.region) : w->region;
-    if (walk_region_find(w, q->region) == NULL)
-        w->regions[w->region_count++].name = q->region;
 }
 
 static void check_queues(struct walk *w)

@@ -245,9 +245,26 @@ def bucket_is_gone(s, env):
     s["buckets"] = {}
 
 
+@case("BM-D30", skipped={"logging": "s3://bedrock-logs; BM-D30"})
+def bucket_variable_misspelt(s, env):
+    env["S3_BUCKET_NAME"] = "bedrock-log"
+
+
+@case("BM-D31", skipped={"queue": "no bucket in its Region", "notification": "Region"})
+def queue_variable_with_another_region(s, env):
+    env["SQS_QUEUE_URL"] = fake.QUEUE_URL.replace("us-east-1", "us-east-2")
+    env["CLOUDWATCH_REGION"] = fake.REGION
+
+
+@case("BM-D50", skipped={"notification": "queue does not exist"})
+def queue_variable_misspelt(s, env):
+    env["SQS_QUEUE_URL"] += "-old"
+
+
 @case("BM-D31", skipped={"notification": "Region", "queue-policy": "Region"})
 def bucket_in_another_region(s, env):
     s["buckets"][fake.BUCKET]["region"] = "us-west-2"
+    s["logging"]["us-west-2"] = s["logging"][fake.REGION]
 
 
 @case("BM-D32")
