@@ -3,6 +3,7 @@
 
 #include "base/suggest.h"
 #include "cli/cmd_dashboard.h"
+#include "cli/cmd_doctor.h"
 #include "cli/cmd_enqueue.h"
 #include "cli/cmd_lambda.h"
 #include "cli/cmd_plan.h"
@@ -22,6 +23,7 @@ static const struct {
     {"worker", "poll queues for S3 events and publish to CloudWatch", cmd_worker},
     {"lambda", "run as an AWS Lambda function", cmd_lambda},
     {"enqueue", "send existing objects through the queue (backfill)", cmd_enqueue},
+    {"doctor", "check the whole pipeline, name each fault and its mend", cmd_doctor},
     {"plan", "series and CloudWatch bill of a choice of dimensions", cmd_plan},
     {"dashboard", "the CloudWatch dashboard of a choice of dimensions", cmd_dashboard},
     {"prices", "list the prices, or explain that of a model", cmd_prices},
