@@ -159,7 +159,9 @@ def log_lines_of_program():
     for path, code in source("src").items():
         if path == "src/base/log.h":
             continue
+        texts = dict(re.findall(r'static const char (\w+)\[\] =\s+("(?:[^"\\]|\\.)*");', code))
         for call in calls(code, "LOG_(?:EVENT|MESSAGE)"):
+            call = re.sub(r"\b\w+\b", lambda word: texts.get(word.group(), word.group()), call)
             head = re.split(r"\blog_[a-z0-9]+\(", call)[0]
             head = re.sub(r'"\s*"', "", head)  # a long text in pieces
             levels = re.findall(r"\bLOG_([A-Z]+)\b", head)
