@@ -90,8 +90,8 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
               (options->prices == NULL || agg->price_memo != NULL) && intern_constants(agg);
     for (size_t i = 0; i < options->set_count && ok; i++) {
         agg->sets[i] = options->sets[i];
-        agg->cells[i] = cells_new(options->sets[i].count, slots_of(options->statistics),
-                                  options->statistics);
+        agg->cells[i] =
+            cells_new(options->sets[i].count, slots_of(options->statistics), options->statistics);
         ok = agg->cells[i] != NULL;
     }
     if (!ok) {
@@ -300,7 +300,9 @@ static const struct price_memo *price_of(struct aggregate *agg, uint32_t model_i
     struct price_memo *memo = &agg->price_memo[(model_id * 31 + region) % PRICE_MEMO_SIZE];
     if (memo->used && memo->model_id == model_id && memo->region == region)
         return memo;
-    struct price_query query = {.model = interner_text(agg->texts, model->model),
+    /* An id that names no model is looked up as logged: a user's list may have it as an alias. */
+    uint32_t name = model->needs_evidence ? model_id : model->model;
+    struct price_query query = {.model = interner_text(agg->texts, name),
                                 .geography = model->geography,
                                 .region = region_text};
     price_match(agg->prices, &query, &memo->line);
@@ -646,7 +648,8 @@ bool aggregate_has_statistics(const struct aggregate *agg)
 static struct cells *sum_series(const struct aggregate *agg, size_t set)
 {
     const struct cells *cells = agg->cells[set];
-    struct cells *series = cells_new(agg->sets[set].count, slots_of(agg->statistics), agg->statistics);
+    struct cells *series =
+        cells_new(agg->sets[set].count, slots_of(agg->statistics), agg->statistics);
     for (uint32_t cell = 0; cell < cells_count(cells) && series != NULL; cell++) {
         if (!cells_is_counted(cells, cell))
             continue;
