@@ -460,6 +460,11 @@ def five_receives_with_the_ledger(s, env):
     env["LEDGER"] = "dynamodb://ledger"
 
 
+@case("BM-D61")
+def five_receives_with_the_functions_ledger(s, env):
+    function(s)["Environment"]["Variables"]["LEDGER"] = "dynamodb://ledger"
+
+
 @case("BM-D62")
 def dead_letter_queue_is_gone(s, env):
     del s["queues"][fake.DEAD]
@@ -593,6 +598,13 @@ def metrics_stopped_a_day_ago(s, env):
 @case("BM-D94")
 def ledger_table_is_gone(s, env):
     env["LEDGER"] = "dynamodb://ledgers"
+    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
+                                            "maxReceiveCount": 20})
+
+
+@case("BM-D94")
+def the_functions_ledger_table_is_gone(s, env):
+    function(s)["Environment"]["Variables"]["LEDGER"] = "dynamodb://ledgers"
     queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
                                             "maxReceiveCount": 20})
 
@@ -868,6 +880,15 @@ def check_usage(binary):
         result = subprocess.run([binary, "doctor", "--help"], env=env, capture_output=True)
         if result.returncode != 0 or b"--canary" not in result.stdout:
             problems.append("--help")
+        # Help, message and what is noted down when nothing can be checked name the same steps.
+        said = re.findall(r"[a-z-]+", result.stdout.decode().split("--skip: ")[1].split(".")[0])
+        refused = subprocess.run([binary, "doctor", "--skip", "x"], env=env, capture_output=True)
+        known = re.findall(r"[a-z-]+", refused.stderr.decode().split("known are ")[1].split("\n")[0])
+        del env["AWS_REGION"]
+        noted = [c["step"] for c in json.loads(run(binary, env, ["--output", "json"]).stdout)
+                 ["checks"] if c["result"] == "not_checked"]
+        if not said == known == noted[1:] + ["canary"]:
+            problems.append("steps: %s, %s, %s" % (said, known, noted))
     return problems
 
 
