@@ -1,4 +1,5 @@
-"""Mends that are run: a pipeline in moto, a fault, what doctor says, and the fault is gone.
+"""Mends that are run: a pipeline in moto, a fault, what doctor says, and the fault is gone.  And the
+canary, through a real worker.
 
 Needs moto_server in build/venv-aws (tests/aws/run.sh makes it), boto3 beside it, and the AWS CLI; run.sh
 leaves this out where they are missing.  The remark in brackets behind a command is cut off, as a
@@ -18,6 +19,9 @@ import urllib.request
 import zipfile
 
 import boto3
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake_aws"))
+import cloudwatch_stub  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -187,6 +191,28 @@ def one(p, binary, env, code, plant):
     return None
 
 
+def canary(p, binary, env):
+    """The whole way: doctor writes, moto's S3 tells the queue, a real worker counts and publishes.
+
+    CloudWatch is the strict counterpart, because moto does not read gzip'ed requests.
+    """
+    metrics = cloudwatch_stub.CloudWatchStub().start()
+    p.make()
+    env = dict(env, AWS_ENDPOINT_URL_CLOUDWATCH=metrics.url, FLUSH_INTERVAL="1")
+    worker = subprocess.Popen([binary, "worker", "--quiet"], env=env, cwd=env["HOME"])
+    try:
+        result = subprocess.run([binary, "doctor", "--quiet", "--consumer", "worker", "--canary",
+                                 "--wait", "60", "--output", "json"], env=env,
+                                capture_output=True, cwd=env["HOME"])
+    finally:
+        worker.terminate()
+        worker.wait()
+        metrics.stop()
+    steps = [c for c in json.loads(result.stdout)["checks"] if c["step"] == "canary"]
+    good = result.returncode == 0 and [c["result"] for c in steps] == ["ok"]
+    return None if good else "canary: %s" % steps
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     wanted = sys.argv[2:]
@@ -231,6 +257,12 @@ def main():
                     print("FAIL %s: %s" % (code, problem))
                 else:
                     passed += 1
+            if not wanted or "canary" in wanted:
+                problem = canary(p, binary, env)
+                passed += problem is None
+                failed += problem is not None
+                if problem:
+                    print("FAIL %s" % problem)
     finally:
         server.terminate()
         server.wait()
