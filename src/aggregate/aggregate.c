@@ -49,8 +49,6 @@ struct aggregate {
     struct cells **cells; /* one for each set */
     struct model_info *models;
     uint32_t model_capacity;
-    uint32_t *principals; /* by the interned number of an ARN: its principal's, + 1 */
-    uint32_t principal_capacity;
     uint32_t none, unknown, type_names[4];
     struct price_memo *price_memo;    /* PRICE_MEMO_SIZE of them; NULL without prices */
     struct memo memo[MEMO_SIZE];      /* by a hash of length and ends */
@@ -110,7 +108,6 @@ void aggregate_free(struct aggregate *agg)
     free(agg->cells);
     free(agg->sets);
     free(agg->models);
-    free(agg->principals);
     free(agg->price_memo);
     interner_free(agg->texts);
     free(agg);
@@ -208,22 +205,11 @@ static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
     return &agg->models[id];
 }
 
+/* Only the principal is kept: sessions make nearly every ARN a new text. */
 static uint32_t principal_of(struct aggregate *agg, struct view arn)
 {
-    if (arn.len == 0)
-        return agg->unknown;
-    uint32_t id = remember(agg, arn);
-    if (id == INTERNER_NONE ||
-        !make_room(&agg->principals, &agg->principal_capacity, id, sizeof(*agg->principals)))
-        return INTERNER_NONE;
-    if (agg->principals[id] == 0) {
-        char bytes[SCAN_MAX_VALUE];
-        uint32_t principal = interner_id(agg->texts, record_principal(arn, bytes, sizeof(bytes)));
-        if (principal == INTERNER_NONE)
-            return INTERNER_NONE;
-        agg->principals[id] = principal + 1;
-    }
-    return agg->principals[id] - 1;
+    char bytes[SCAN_MAX_VALUE];
+    return arn.len == 0 ? agg->unknown : remember(agg, record_principal(arn, bytes, sizeof(bytes)));
 }
 
 static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherwise)
