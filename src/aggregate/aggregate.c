@@ -337,17 +337,30 @@ static void add_record(struct cells *cells, uint32_t place, const struct record 
         [INVOCATION_SERVER_ERROR] = METRIC_SERVER_ERRORS,
         [INVOCATION_THROTTLED] = METRIC_THROTTLES,
     };
+    size_t outcome = metric_slot(outcome_metric[record->outcome]);
+    bool has_latency = record->latency.kind == VALUE_GOOD;
     cells_mark(cells, place);
-    cells_add(cells, place, metric_slot(outcome_metric[record->outcome]), 1);
+    if (!statistics) {
+        u128 *sums = cells_pending_sums(cells, place);
+        sums[outcome] += 1;
+        for (size_t i = 0; i < NUMBER_COUNT; i++)
+            sums[metric_slot(METRIC_INPUT) + i] += record->tokens[i];
+        sums[metric_slot(METRIC_LATENCY)] += has_latency ? record->latency.value : 0;
+        if (cost != NULL) {
+            sums[metric_slot(METRIC_COST)] += cost->usd_e12;
+            sums[metric_slot(METRIC_UNPRICED)] += cost->unpriced_tokens;
+            sums[metric_slot(METRIC_APPROXIMATE)] += cost->approximate_tokens;
+        }
+        return;
+    }
+    cells_add(cells, place, outcome, 1);
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         cells_add(cells, place, metric_slot(METRIC_INPUT) + i, record->tokens[i]);
-    if (statistics) {
-        u128 total = 0;
-        for (size_t i = 0; i < NUMBER_COUNT; i++)
-            total += record->tokens[i];
-        cells_add(cells, place, SLOT_TOTAL, total);
-    }
-    if (record->latency.kind == VALUE_GOOD)
+    u128 total = 0;
+    for (size_t i = 0; i < NUMBER_COUNT; i++)
+        total += record->tokens[i];
+    cells_add(cells, place, SLOT_TOTAL, total);
+    if (has_latency)
         cells_add(cells, place, metric_slot(METRIC_LATENCY), record->latency.value);
     if (cost != NULL) {
         cells_add(cells, place, metric_slot(METRIC_COST), cost->usd_e12);

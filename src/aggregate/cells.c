@@ -270,6 +270,12 @@ void cells_add(struct cells *c, uint32_t place, size_t slot, u128 amount)
     }
 }
 
+u128 *cells_pending_sums(struct cells *c, uint32_t place)
+{
+    bool in_place = (place & PLACE_OF_CELL) != 0;
+    return (in_place ? c->sums : c->pending_sums) + (size_t)(place & ~PLACE_OF_CELL) * c->slots;
+}
+
 void cells_mark(struct cells *c, uint32_t place)
 {
     if ((place & PLACE_OF_CELL) != 0)
