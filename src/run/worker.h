@@ -33,6 +33,7 @@ struct worker_options {
 struct worker_totals {
     struct round_summary rounds;
     uint64_t round_count, deleted, delete_failures, receive_failures;
+    int signal; /* that asked to stop; 0: none did */
 };
 
 /*
