@@ -1,5 +1,5 @@
 /*
- * config.h: settings from the environment, as docs and DESIGN name them.
+ * config.h: settings from the environment, as the README names them.
  *
  * The environment comes first, then --env-file, then .env in the working folder: a value that is
  * set is never replaced by a later one.  An unknown value is an error that quotes it.

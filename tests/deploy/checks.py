@@ -25,7 +25,7 @@ WORK = pathlib.Path(sys.argv[2])
 TREE = WORK / "tree"
 WITHOUT = os.environ.get("WITHOUT", "").split()
 
-# DESIGN of the program: the variables it knows, and what else a runtime may set.
+# The variables the program knows, and what else a runtime may set.
 VARIABLES = set("""S3_BUCKET_NAME SQS_QUEUE_URL CLOUDWATCH_NAMESPACE CLOUDWATCH_REGION LOG_LEVEL
     BATCH_SIZE METRIC_RESOLUTION METRIC_DIMENSIONS METRICS METRIC_LATENCY MAX_SERIES_PER_SET LEDGER
     LEDGER_TTL_DAYS PRICES_FILE INFERENCE_PROFILES_FILE RESOLVE_INFERENCE_PROFILES MAX_OBJECT_BYTES
