@@ -19,7 +19,10 @@ CC_arm64 := aarch64-linux-gnu-gcc
 ifneq ($(CC_$(VARIANT)),)
 CC := $(CC_$(VARIANT))
 endif
-ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
+ifneq ($(findstring arm64,$(VARIANT)),)
+ARCH := aarch64
+endif
+ARCH ?= $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 # The tests of another architecture's build run under emulation.
 EMULATOR_arm64 := qemu-aarch64-static -L /usr/aarch64-linux-gnu
 RUN := $(EMULATOR_$(VARIANT))
@@ -35,6 +38,11 @@ SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omi
 OPT_release := -O2 -flto=auto $(HARDEN)
 OPT_clang := $(OPT_release)
 OPT_arm64 := $(OPT_release)
+# The Lambda package: everything static but libc, so that nothing has to be loaded at the start.
+OPT_lambda-x86_64 := $(OPT_release) -DBM_STATIC_CURL
+OPT_lambda-arm64 := $(OPT_lambda-x86_64)
+LINK_lambda-x86_64 := $(LINK_release)
+LINK_lambda-arm64 := $(LINK_release)
 OPT_asan := -O1 $(SANITIZE_asan)
 OPT_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
@@ -89,6 +97,15 @@ $(SIM): $(SIM_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
 
+LEDGER_CONTRACT := $(BUILD)/tests/ledger/ledger_contract.o
+$(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_CONTRACT) $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
+
+$(BUILD)/ledger-sim: $(BUILD)/src/ledger/protocol_core.o $(BUILD)/tests/ledger/simulator.o
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
@@ -100,6 +117,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
 -include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
 .SECONDARY:
 
+include tools/lambda.mk
 include tests/tests.mk
 
 install: $(BINARY)
@@ -109,7 +127,7 @@ clean:
 	rm -rf build
 
 help:
-	@sed -n 's/^## //p' Makefile tests/tests.mk tools/packages.mk
+	@sed -n 's/^## //p' Makefile tests/tests.mk tools/packages.mk tools/lambda.mk
 
 .PHONY: all install clean help
 ## make               the program, build/release/bedrock-metrics

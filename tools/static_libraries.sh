@@ -1,11 +1,12 @@
 #!/bin/sh
-# static_libraries.sh ARCH DIR: libcurl.a and libisal.a for the Lambda package, into DIR.
+# static_libraries.sh ARCH DIR [CC]: libcurl.a and libisal.a for the Lambda package, into DIR.
 #
 # Debian's libcurl.a cannot be linked (it wants Kerberos, which has no static library) and its
 # libisal-dev has no static library, so both are built from Debian's own source packages, with
 # Debian's patches, and nothing in curl that the program does not use.  ARCH is x86_64 or arm64.
 set -eu
 arch=$1
+[ -z "${3:-}" ] || export CC="$3"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 #ifdef BM_STATIC_CURL
@@ -49,6 +50,8 @@ enum status curl_library_load(struct error *err)
     pthread_mutex_lock(&mutex);
     if (!loaded) {
         st = load(err);
+        /* A peer that closes while it is written to is a failed request, not the process's end. */
+        (void)signal(SIGPIPE, SIG_IGN);
         if (st == ST_OK && curl_library.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
             st = error_set(err, ST_NO_MEMORY, "libcurl cannot be initialised");
         loaded = st == ST_OK;

@@ -86,7 +86,7 @@ static enum status entity(struct xml_scan *x, struct error *err)
         if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
             return broken(x, err, ST_BAD_ITEM, "bad character reference");
         char bytes[4];
-        buf_add(&x->text, bytes, utf8_encode(code, bytes));
+        buf_add(&x->text, bytes, utf8_from_code(code, bytes));
     } else {
         size_t i = 0;
         while (i < sizeof(named) / sizeof(named[0]) && !view_eq_cstr(name, named[i].name))

@@ -40,7 +40,7 @@ size_t utf8_decode(struct view v, uint32_t *code)
     return more + 1;
 }
 
-size_t utf8_encode(uint32_t code, char out[4])
+size_t utf8_from_code(uint32_t code, char out[4])
 {
     if (code < 0x80) {
         out[0] = (char)code;

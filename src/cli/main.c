@@ -17,9 +17,9 @@ static const struct {
     {"aggregate", "sum up the logs that exist now", cmd_aggregate},
     {"serve", "watch a folder of logs and show its usage on a local page", cmd_serve},
     {"report", "the page as one offline file, or table, json, csv", cmd_report},
-    {"worker", "poll queues for S3 events and publish to CloudWatch", cmd_worker},
-    {"lambda", "run as an AWS Lambda function", cmd_lambda},
-    {"enqueue", "send existing objects through the queue (backfill)", cmd_enqueue},
+    {"worker", "take objects from SQS queues and publish their usage to CloudWatch", cmd_worker},
+    {"lambda", "the same as a Lambda function", cmd_lambda},
+    {"enqueue", "send existing objects through a queue", cmd_enqueue},
     {"prices", "list the prices, or explain that of a model", cmd_prices},
 };
 
@@ -37,8 +37,11 @@ static void help(FILE *out)
 
 int main(int argc, char **argv)
 {
-    if (cmd_lambda_is_meant(argc, argv))
-        return cmd_lambda(1, argv);
+    if (cmd_lambda_is_meant(argc, argv)) {
+        char name[] = "lambda";
+        char *words[] = {name, NULL};
+        return cmd_lambda(1, words);
+    }
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;

@@ -25,7 +25,7 @@ static void add_replacement(struct json_string *js)
 static void add_code(struct json_string *js, uint32_t code)
 {
     char bytes[4];
-    add(js, bytes, utf8_encode(code, bytes));
+    add(js, bytes, utf8_from_code(code, bytes));
 }
 
 /* Whether a byte that begins no complete character begins a longer one. */
