@@ -40,3 +40,20 @@ fuzz-run: $(FUZZ)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
 
 .PHONY: test test-run test-unit unit-tests demo bench fuzz fuzz-run
+
+# The program with calls that can be made to fail; see tests/torture/wrap.c.
+TORTURE := $(BUILD)/tests/torture/torture
+TORTURE_CALLS := malloc calloc realloc strdup strndup setenv __getdelim realpath fdopendir fdopen \
+                 fopen read open openat stat fstat fstatat readdir fread ferror fwrite fflush \
+                 fclose mkstemp rename pthread_create
+CFLAGS_wrap := -Wno-missing-prototypes
+$(TORTURE): $(BUILD)/tests/torture/wrap.o $(OBJECTS)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) $(TORTURE_CALLS:%=-Wl,--wrap=%) -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
+
+## make torture       every allocation, read and write made to fail in turn (VARIANT=asan)
+torture-binary: $(TORTURE)
+torture: torture-binary
+	@$(PYTHON) tests/torture/torture.py --binary $(TORTURE)
+
+.PHONY: torture torture-binary

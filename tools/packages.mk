@@ -3,9 +3,11 @@
 # `make` says which are missing and the one line that installs them; `make demo` and `make test`
 # install them themselves where they may (as root, or with sudo that asks no password).
 
-APT_BUILD := gcc make pkg-config libisal-dev libjansson-dev zlib1g-dev libsqlite3-dev \
-             libcurl4-openssl-dev libssl-dev libmicrohttpd-dev
-APT_TEST := libcmocka-dev python3
+# A package, or COMMAND:PACKAGE where any program of that name will do.  node and npm build the page.
+APT_BUILD := gcc:gcc libc6-dev make:make pkg-config:pkg-config libisal-dev libjansson-dev \
+             zlib1g-dev libsqlite3-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev \
+             node:nodejs npm:npm
+APT_TEST := libcmocka-dev python3:python3
 # libcurl and libmicrohttpd are loaded when they are needed (src/aws/curl_library.h).
 PACKAGES := libisal jansson zlib sqlite3 libcrypto
 PKG_CONFIG ?= pkg-config

@@ -1,5 +1,7 @@
 #!/bin/sh
-# packages.sh check|install PACKAGE...: are these Debian packages here?
+# packages.sh check|install WORD...: are these Debian packages here?
+#
+# A WORD is a package, or COMMAND:PACKAGE, which is here when the command is.
 #
 # check:   names what is missing and the line that installs it; exit 2.
 # install: installs what is missing where that needs no password; otherwise as check.
@@ -8,7 +10,11 @@ set -eu
 action=$1
 shift
 missing=
-for package in "$@"; do
+for word in "$@"; do
+    package=${word#*:}
+    if [ "$package" != "$word" ] && command -v "${word%%:*}" >/dev/null; then
+        continue
+    fi
     dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' ||
         missing="$missing $package"
 done

@@ -94,7 +94,7 @@ static void text_line(struct buf *line, enum log_level level, const char *messag
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, " %s=", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
-            buf_add_u64(line, fields[i].number);
+            json_add_u128(line, fields[i].number);
         else
             add_text_value(line, fields[i].text);
     }
@@ -118,7 +118,7 @@ static void json_line(struct buf *line, enum log_level level, const char *messag
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, ",\"%s\":", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
-            buf_add_u64(line, fields[i].number);
+            json_add_u128(line, fields[i].number);
         else
             json_add_string(line, view_first(fields[i].text, MAX_VALUE_BYTES));
     }

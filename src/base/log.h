@@ -10,6 +10,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include "base/u128.h"
 #include "base/view.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
@@ -19,7 +20,7 @@ struct log_field {
     const char *key;
     enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER } kind;
     struct view text;
-    uint64_t number;
+    u128 number;
 };
 
 /* Process-wide settings; call before threads start.  Default: LOG_INFO, LOG_TEXT, colour off. */
@@ -48,6 +49,11 @@ static inline struct log_field log_cstr(const char *key, const char *text)
 }
 
 static inline struct log_field log_u64(const char *key, uint64_t number)
+{
+    return (struct log_field){.key = key, .kind = LOG_FIELD_NUMBER, .number = number};
+}
+
+static inline struct log_field log_u128(const char *key, u128 number)
 {
     return (struct log_field){.key = key, .kind = LOG_FIELD_NUMBER, .number = number};
 }

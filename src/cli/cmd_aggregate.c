@@ -2,18 +2,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
-#include "cli/novelty.h"
+#include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
-#include "cli/read_file.h"
-#include "price/price.h"
+#include "publish/page.h"
 #include "publish/report.h"
 #include "run/balance.h"
 #include "run/config.h"
@@ -22,8 +20,7 @@
 #include "run/progress.h"
 #include "run/settings_sources.h"
 
-enum { MAX_TOP = 1000000000, MAX_JOBS = 64 };
-static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;
+enum { MAX_TOP = 1000000000 };
 
 static const struct command this_command = {
     .name = "aggregate",
@@ -32,9 +29,11 @@ static const struct command this_command = {
         "Sum up the usage in Bedrock invocation logs: who used which model through which kind of\n"
         "inference profile, where it ran, and how many tokens it took.",
     .details =
-        "SOURCE is a log file (gzip or plain), a folder (with all below it), - for standard input,\n"
-        "or s3://BUCKET[/PREFIX], of which --since and --until list little.  Objects that hold no log records (offloaded bodies, permission checks, other\n"
-        "services' logs) are skipped by their names.  Each object counts whole or not at all.\n"
+        "SOURCE is a log file (gzip or plain), a folder (with all below it), - for standard "
+        "input,\n"
+        "or s3://BUCKET[/PREFIX], of which --since and --until list little.  Objects that hold no\n"
+        "log records (offloaded bodies, permission checks, other services' logs) are skipped by\n"
+        "their names.  Each object counts whole or not at all.\n"
         "\n"
         "TIME is a date-time such as 2026-11-01T10:30:00Z, a date, or a span back from now: 90m,\n"
         "36h, 7d, 2w.  All times are UTC.\n"
@@ -49,21 +48,22 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *prices, *top;
+    const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *prices, *top,
+        *allowed;
     bool dry_run;
     struct common_options common;
 };
 
 struct settings {
     struct dimension_keys keys;
-    struct dimension_set set;
-    struct pipeline_options pipeline;
-    metric_set metrics;
-    enum status (*write)(const struct report *report, FILE *out);
+    /* That of --by, or those of the page; then the one that the routing guard looks at. */
+    struct dimension_set sets[PAGE_SETS + 1];
+    size_t set_count;
+    int64_t interval_seconds;
     const char *interval;
-    struct profiles *profiles;
-    struct prices *prices;
-    char prices_as_of[RFC3339_BYTES];
+    struct counting counting;
+    struct pipeline_options pipeline;
+    enum status (*write)(const struct report *report, FILE *out); /* NULL: the page */
     bool has_top;
     size_t top;
 };
@@ -78,6 +78,7 @@ static enum status choose_output(const char *name, struct settings *s, struct er
         {"json", report_write_json},
         {"csv", report_write_csv},
         {"openmetrics", report_write_openmetrics},
+        {"html", NULL},
     };
     enum { COUNT = sizeof(outputs) / sizeof(outputs[0]) };
     const char *names[COUNT];
@@ -89,9 +90,10 @@ static enum status choose_output(const char *name, struct settings *s, struct er
         }
     }
     const char *near = suggest_name(view_of(name), names, COUNT);
-    return error_set(err, ST_USAGE,
-                     "unknown --output \"%.80s\"%s%s; known are table, json, csv, openmetrics",
-                     name, near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    return error_set(
+        err, ST_USAGE,
+        "unknown --output \"%.80s\"%s%s; known are table, json, csv, openmetrics, html", name,
+        near != NULL ? ", did you mean " : "", near != NULL ? near : "");
 }
 
 static enum status choose_times(const struct choice *c, struct counter_options *counter,
@@ -115,157 +117,134 @@ static enum status choose_times(const struct choice *c, struct counter_options *
     return ST_OK;
 }
 
-static enum status choose_numbers(const struct choice *c, struct settings *s, struct error *err)
+static enum status choose_top(const struct choice *c, struct settings *s, struct error *err)
 {
     uint64_t number;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    s->pipeline.jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (unsigned)processors;
-    if (c->jobs != NULL) {
-        if (view_parse_u64(view_of(c->jobs), MAX_JOBS, &number) != ST_OK || number == 0)
-            return error_set(err, ST_USAGE, "--jobs \"%.80s\" is no number from 1 to %d", c->jobs,
-                             MAX_JOBS);
-        s->pipeline.jobs = (unsigned)number;
-    }
-    if (c->top != NULL) {
-        if (view_parse_u64(view_of(c->top), MAX_TOP, &number) != ST_OK || number == 0)
-            return error_set(err, ST_USAGE, "--top \"%.80s\" is no number from 1 to %d", c->top,
-                             MAX_TOP);
-        s->has_top = true;
-        s->top = (size_t)number;
-    }
+    if (c->top == NULL)
+        return ST_OK;
+    if (view_parse_u64(view_of(c->top), MAX_TOP, &number) != ST_OK || number == 0)
+        return error_set(err, ST_USAGE, "--top \"%.80s\" is no number from 1 to %d", c->top,
+                         MAX_TOP);
+    s->has_top = true;
+    s->top = (size_t)number;
     return ST_OK;
 }
 
-static enum status read_environment(struct settings *s, struct error *err)
+static enum status choose_rows(const struct choice *c, struct settings *s, struct error *err)
 {
-    struct counter_options *counter = &s->pipeline.counter;
-    uint64_t chunk;
-    enum status st = config_get_u64("MAX_OBJECT_BYTES", default_max_object_bytes, 1, UINT64_MAX / 2,
-                                    &counter->max_object_bytes, err);
-    if (st == ST_OK)
-        st = config_get_bool("METRIC_LATENCY", false, &counter->latency, err);
-    /* For tests: how much is scanned at a time, and with which instructions. */
-    if (st == ST_OK)
-        st = config_get_u64("BEDROCK_METRICS_CHUNK", 0, 1, 1 << 30, &chunk, err);
+    enum status st =
+        dimension_set_parse(view_of(c->by != NULL ? c->by : "InferenceProfileType,ModelId"),
+                            &s->keys, &s->sets[0], err);
     if (st != ST_OK)
         return st;
-    counter->chunk_bytes = (size_t)chunk;
-    const char *kernel = config_get("BEDROCK_METRICS_SIMD", "auto");
-    st = scan_select(view_of(kernel));
-    if (st != ST_OK)
+    s->set_count = 1;
+    s->interval = c->interval != NULL ? c->interval : "all";
+    if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE,
-                         "BEDROCK_METRICS_SIMD: \"%.80s\" %s; known are auto, avx2, sse2, neon, "
-                         "scalar",
-                         kernel, st == ST_MISSING ? "cannot run here" : "is unknown");
-    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
-    if (counter->latency)
-        on |= METRIC_BIT(METRIC_LATENCY);
-    return config_get_metrics(on, &s->metrics, err);
-}
-
-static enum status read_profiles(const struct choice *c, struct settings *s, struct error *err)
-{
-    const char *path =
-        c->profiles != NULL ? c->profiles : config_get("INFERENCE_PROFILES_FILE", NULL);
-    if (path == NULL)
+                         "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
+                         s->interval);
+    if (s->write != NULL)
         return ST_OK;
-    struct buf text;
-    struct error detail = {0};
-    enum status st = read_file(path, &text, &detail);
-    s->profiles = profiles_new();
-    if (st == ST_OK)
-        st = s->profiles == NULL ? ST_NO_MEMORY
-                                 : profiles_add_json(s->profiles, buf_view(&text), &detail);
-    buf_clear(&text);
-    if (st != ST_OK)
-        return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
+    /* The page is drawn from sets of its own, by the hour. */
+    if (c->by != NULL || c->interval != NULL || c->top != NULL)
+        return error_set(err, ST_USAGE,
+                         "--output html shows all dimensions by the hour: leave out --by, "
+                         "--interval and --top");
+    page_sets(s->sets);
+    s->set_count = PAGE_SETS;
+    s->interval_seconds = PAGE_INTERVAL;
     return ST_OK;
 }
 
-static enum status read_prices(const struct choice *c, struct settings *s, struct error *err)
+/* The guard needs the inference Regions, whatever else is asked for. */
+static enum status choose_guard(const struct choice *c, struct settings *s, struct error *err)
 {
-    const char *path = c->prices != NULL ? c->prices : config_get("PRICES_FILE", NULL);
-    struct error detail = {0};
-    enum status st = prices_open(path, &s->prices, &detail);
-    if (st == ST_NO_MEMORY)
-        return error_set(err, st, "out of memory");
-    if (st != ST_OK)
-        return error_set(err, ST_USAGE, "price list \"%.80s\": %s",
-                         path != NULL ? path : "built in", detail.text);
-    struct prices_info info = prices_info(s->prices);
-    int64_t day = info.own_as_of_day != PRICE_NO_DAY ? info.own_as_of_day : info.as_of_day;
-    rfc3339_format(day * 86400, s->prices_as_of);
-    s->prices_as_of[10] = '\0';
-    return ST_OK;
+    if (c->allowed == NULL)
+        return ST_OK;
+    struct view rest = view_of(c->allowed), region;
+    while (view_split(&rest, ',', &region)) {
+        if (view_trim(region).len == 0)
+            return error_set(err, ST_USAGE,
+                             "an empty Region in --allow-inference-regions \"%.80s\"", c->allowed);
+    }
+    return dimension_set_parse(VIEW_LIT("InferenceRegion"), &s->keys, &s->sets[s->set_count++],
+                               err);
 }
 
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
 {
     struct counter_options *counter = &s->pipeline.counter;
+    struct counting_choice counting = {c->jobs, c->profiles, c->prices};
     enum status st = common_options_apply(&c->common, err);
-    if (st == ST_OK)
-        st = dimension_set_parse(view_of(c->by != NULL ? c->by : "InferenceProfileType,ModelId"),
-                                 &s->keys, &s->set, err);
-    if (st != ST_OK)
-        return st;
-    s->interval = c->interval != NULL ? c->interval : "all";
-    if (interval_parse(view_of(s->interval), &counter->aggregate.interval_seconds) != ST_OK)
-        return error_set(err, ST_USAGE,
-                         "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
-                         s->interval);
-    st = choose_times(c, counter, err);
     if (st == ST_OK)
         st = choose_output(c->output != NULL ? c->output : "table", s, err);
     if (st == ST_OK)
-        st = choose_numbers(c, s, err);
+        st = choose_rows(c, s, err);
     if (st == ST_OK)
-        st = read_environment(s, err);
+        st = choose_guard(c, s, err);
     if (st == ST_OK)
-        st = read_profiles(c, s, err);
+        st = choose_top(c, s, err);
     if (st == ST_OK)
-        st = read_prices(c, s, err);
-    counter->aggregate.sets = &s->set;
-    counter->aggregate.set_count = 1;
+        st = counting_settle(&counting, &s->counting, err);
+    *counter = s->counting.options;
+    if (st == ST_OK)
+        st = choose_times(c, counter, err);
+    counter->aggregate.sets = s->sets;
+    counter->aggregate.set_count = s->set_count;
     counter->aggregate.keys = &s->keys;
-    counter->aggregate.profiles = s->profiles;
-    counter->aggregate.prices = s->prices;
-    counter->aggregate.on_novelty = novelty_report;
-    counter->log_skips = log_level_now() <= LOG_WARN;
+    counter->aggregate.interval_seconds = s->interval_seconds;
+    s->pipeline.jobs = s->counting.jobs;
     return st;
 }
 
 /* ---- the run ---- */
 
-static size_t terminal_width(bool to_file)
+static enum status write_page(const struct choice *c, const struct settings *s,
+                              struct aggregate *aggregate, const struct tally *tally,
+                              const char *source, FILE *out)
 {
-    struct winsize size;
-    if (to_file || !isatty(STDOUT_FILENO))
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
+    const struct counter_options *counter = &s->pipeline.counter;
+    struct page page = {
+        .aggregate = aggregate,
+        .balance = balance_of(tally),
+        .version = "report",
+        .generated = (int64_t)time(NULL),
+        .source = view_of(source),
+        .has_range = c->since != NULL && c->until != NULL,
+        .since = counter->since.seconds,
+        .until = counter->until.seconds,
+        .prices_as_of = s->counting.prices_as_of,
+    };
+    return page_write_html(&page, out);
 }
 
-static enum status write_report(const struct choice *c, const struct settings *s,
+static enum status write_rows(const struct choice *c, const struct settings *s,
+                              struct aggregate *aggregate, const struct tally *tally, FILE *out)
+{
+    bool terminal = c->out == NULL && isatty(STDOUT_FILENO);
+    struct report report = {
+        .aggregate = aggregate,
+        .interval = s->interval,
+        .metrics = s->counting.metrics,
+        .balance = balance_of(tally),
+        .prices_as_of = s->counting.prices_as_of,
+        .width = out_file_terminal_width(c->out != NULL),
+        .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
+    };
+    return s->write(&report, out);
+}
+
+static enum status write_result(const struct choice *c, const struct settings *s,
                                 struct aggregate *aggregate, const struct tally *tally,
-                                struct error *err)
+                                const char *source, struct error *err)
 {
     struct out_file out;
     enum status st = out_file_open(&out, c->out, err);
     if (st != ST_OK)
         return st;
-    bool terminal = c->out == NULL && isatty(STDOUT_FILENO);
-    struct report report = {
-        .aggregate = aggregate,
-        .interval = s->interval,
-        .metrics = s->metrics,
-        .balance = balance_of(tally),
-        .prices_as_of = s->prices_as_of,
-        .width = terminal_width(c->out != NULL),
-        .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
-    };
     errno = 0;
-    st = s->write(&report, out.file);
+    st = s->write != NULL ? write_rows(c, s, aggregate, tally, out.file)
+                          : write_page(c, s, aggregate, tally, source, out.file);
     if (st == ST_OK)
         return out_file_close(&out, err);
     if (st == ST_IO)
@@ -328,7 +307,45 @@ static void end_progress(struct measure *m)
     progress_free(m->progress);
 }
 
-static int finish(const struct choice *c, const struct tally *tally)
+/* ---- the routing guard ---- */
+
+static bool is_allowed(const char *allowed, struct view region)
+{
+    struct view rest = view_of(allowed), one;
+    while (view_split(&rest, ',', &one)) {
+        if (view_eq(view_trim(one), region))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Name the Regions outside of the list that tokens ran in; *elsewhere says whether there are any.
+ * Records that do not say where they ran are named but prove nothing.
+ */
+static enum status guard(const struct choice *c, const struct settings *s,
+                         const struct aggregate *aggregate, bool *elsewhere)
+{
+    struct aggregate_row row;
+    struct aggregate_rows *rows = aggregate_rows_new(aggregate, s->set_count - 1);
+    if (rows == NULL)
+        return ST_NO_MEMORY;
+    for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
+        aggregate_rows_get(rows, i, &row);
+        if (is_allowed(c->allowed, row.value[0]))
+            continue;
+        bool unknown = view_eq_cstr(row.value[0], "unknown");
+        LOG_EVENT(unknown ? LOG_WARN : LOG_ERROR,
+                  unknown ? "inference Region not logged" : "ran in a Region that is not allowed",
+                  log_view("region", row.value[0]), log_u128("tokens", row.sum[METRIC_TOTAL]),
+                  log_u128("invocations", row.sum[METRIC_INVOCATIONS]));
+        *elsewhere = *elsewhere || !unknown;
+    }
+    aggregate_rows_free(rows);
+    return ST_OK;
+}
+
+static int finish(const struct choice *c, const struct tally *tally, bool elsewhere)
 {
     if (!c->common.quiet)
         balance_print(tally, stderr);
@@ -336,10 +353,11 @@ static int finish(const struct choice *c, const struct tally *tally)
         LOG_MESSAGE(LOG_ERROR, "the balance does not hold: this is a bug, please report it");
         return EXIT_FOUND_FAULTS;
     }
-    return tally->objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
+    return tally->objects.failed > 0 || elsewhere ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
-static int run(const struct choice *c, struct settings *s, const struct sources *sources)
+static int run(const struct choice *c, struct settings *s, const struct sources *sources,
+               const char *source)
 {
     struct error err = {0};
     struct aggregate *aggregate = NULL;
@@ -348,22 +366,32 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     out_file_catch_signals();
     begin_progress(c, &measure);
     s->pipeline.progress = measure.progress;
-    enum status st = pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
+    enum status st =
+        pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
     end_progress(&measure);
     uint64_t folded = 0;
+    bool elsewhere = false;
+    if (st == ST_OK && c->allowed != NULL)
+        st = guard(c, s, aggregate, &elsewhere);
     if (st == ST_OK && s->has_top)
         st = aggregate_fold(aggregate, s->top, &folded);
     if (st == ST_OK && folded > 0)
         LOG_EVENT(LOG_INFO, "series folded into Other", log_u64("series", folded));
     if (st == ST_OK && !c->dry_run)
-        st = write_report(c, s, aggregate, &tally, &err);
+        st = write_result(c, s, aggregate, &tally, source, &err);
     aggregate_free(aggregate);
     if (st != ST_OK) {
         fprintf(stderr, "bedrock-metrics aggregate: %s\n",
                 err.text[0] != '\0' ? err.text : "out of memory");
         return EXIT_FOUND_FAULTS;
     }
-    return finish(c, &tally);
+    return finish(c, &tally, elsewhere);
+}
+
+static int out_of_memory(void)
+{
+    fputs("bedrock-metrics aggregate: out of memory\n", stderr);
+    return EXIT_FOUND_FAULTS;
 }
 
 int cmd_aggregate(int argc, char **argv)
@@ -371,7 +399,7 @@ int cmd_aggregate(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 11] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 12] = {
         {"by", "DIMENSION,...",
          "sum for each combination of these (default\n"
          "InferenceProfileType,ModelId): InferenceProfileType,\n"
@@ -384,7 +412,10 @@ int cmd_aggregate(int argc, char **argv)
         {"since", "TIME", "only records at or after TIME", &c.since, NULL},
         {"until", "TIME", "only records before TIME", &c.until, NULL},
         {"top", "N", "keep the N largest, sum up the others as Other", &c.top, NULL},
-        {"output", "FORMAT", "table (default), json, csv or openmetrics", &c.output, NULL},
+        {"output", "FORMAT",
+         "table (default), json, csv, openmetrics, or html: the\n"
+         "usage page as one file that needs no network",
+         &c.output, NULL},
         {"out", "FILE", "write the result to FILE, whole or not at all", &c.out, NULL},
         {"jobs", "N", "objects read at a time (default: processors)", &c.jobs, NULL},
         {"profiles", "FILE",
@@ -395,10 +426,12 @@ int cmd_aggregate(int argc, char **argv)
          "list prices over the built-in ones, row by row\n"
          "(default PRICES_FILE; see \"bedrock-metrics prices\")",
          &c.prices, NULL},
+        {"allow-inference-regions", "REGION,...", "name what ran in other Regions, and exit with 1",
+         &c.allowed, NULL},
         {"dry-run", NULL, "read and check everything, write no result", NULL, &c.dry_run},
     };
     int count;
-    common_options_table(&c.common, specs + 11);
+    common_options_table(&c.common, specs + 12);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {
@@ -418,13 +451,12 @@ int cmd_aggregate(int argc, char **argv)
     }
     int status;
     if (st == ST_OK)
-        status = run(&c, &s, &sources);
+        status = run(&c, &s, &sources, count == 1 ? argv[0] : "");
     else if (st == ST_NO_MEMORY)
-        status = EXIT_FOUND_FAULTS;
+        status = out_of_memory();
     else
         status = usage_error("aggregate", err.text);
     sources_close(&sources);
-    profiles_free(s.profiles);
-    prices_free(s.prices);
+    counting_clear(&s.counting);
     return status;
 }

@@ -50,7 +50,8 @@ static const struct command this_command = {
         "\n"
         "Permissions: s3:ListBucket on the bucket, sqs:SendMessage on the queue.\n"
         "\n"
-        "Exit status: 0 done; 1 something could not be listed or sent (it is named); 2 wrong usage;\n"
+        "Exit status: 0 done; 1 something could not be listed or sent (it is named); 2 wrong "
+        "usage;\n"
         "130, 143 interrupted.\n",
 };
 
@@ -375,8 +376,7 @@ static enum status settle(struct enqueue *e, const char *url, struct error *err)
     if (st == ST_OK)
         st = choose_times(e, err);
     if (st == ST_OK && c->per_message != NULL &&
-        (view_parse_u64(view_of(c->per_message), MAX_PER_MESSAGE, &number) != ST_OK ||
-         number == 0))
+        (view_parse_u64(view_of(c->per_message), MAX_PER_MESSAGE, &number) != ST_OK || number == 0))
         st = error_set(err, ST_USAGE, "--per-message \"%.80s\" is no number from 1 to %d",
                        c->per_message, MAX_PER_MESSAGE);
     e->per_message = (size_t)number;
@@ -429,10 +429,11 @@ static void print_totals(const struct enqueue *e)
     if (t->old > 0) {
         char oldest[RFC3339_BYTES];
         rfc3339_format(t->oldest_s, oldest);
-        LOG_EVENT(LOG_WARN,
-                  "older than the two weeks CloudWatch takes, not sent; `bedrock-metrics aggregate` "
-                  "reports on them (--output table, csv, json, openmetrics)",
-                  log_u64("objects", t->old), log_cstr("oldest", oldest));
+        LOG_EVENT(
+            LOG_WARN,
+            "older than the two weeks CloudWatch takes, not sent; `bedrock-metrics aggregate` "
+            "reports on them (--output table, csv, json, openmetrics)",
+            log_u64("objects", t->old), log_cstr("oldest", oldest));
     }
 }
 

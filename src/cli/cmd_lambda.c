@@ -10,8 +10,9 @@
 static const struct command this_command = {
     .name = "lambda",
     .synopsis = "[OPTIONS]",
-    .summary = "Run as an AWS Lambda function on provided.al2023: take S3 events (through SQS, SNS,\n"
-               "EventBridge or directly), count the objects, publish the sums to CloudWatch.",
+    .summary =
+        "Run as an AWS Lambda function on provided.al2023: take S3 events (through SQS, SNS,\n"
+        "EventBridge or directly), count the objects, publish the sums to CloudWatch.",
     .details =
         "This is also what the program does when it is started as `bootstrap`, or with\n"
         "AWS_LAMBDA_RUNTIME_API set and no command.  Settings come from the environment:\n"

@@ -1,7 +1,6 @@
 /* cmd_report.c: usage as one offline page, or as table, JSON or CSV, from a store or from logs. */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "run/config.h"
 #include "run/interval.h"
 #include "run/pipeline.h"
+#include "serve/page_query.h"
 #include "store/usage.h"
 
 enum { MAX_TOP = 1000000000 };
@@ -67,7 +67,8 @@ struct settings {
 struct figures {
     struct aggregate *aggregate;
     struct tally tally;
-    char *source; /* for people */
+    struct usage_answer answer; /* of a store: what was folded */
+    char *source;               /* for people */
 };
 
 /* ---- choices ---- */
@@ -182,7 +183,14 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
                               struct error *err)
 {
     struct usage *usage = NULL;
-    uint64_t version;
+    struct usage_answer answer = {0};
+    struct page_query page = {
+        .has_since = s->has_since,
+        .has_until = s->has_until,
+        .since = s->since.seconds,
+        .until = s->until.seconds,
+    };
+    unsigned step;
     struct usage_query query = {
         .sets = s->sets,
         .set_count = s->set_count,
@@ -194,8 +202,12 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
     };
     enum status st = usage_open(c->store, STORE_READ, &usage, err);
     if (st == ST_OK)
-        st = usage_ask(usage, &query, &f->aggregate, &f->tally, &version, err);
+        st = s->output == OUTPUT_HTML ? page_query_ask(usage, &page, &answer, &step, err)
+                                      : usage_ask(usage, &query, &answer, err);
     if (st == ST_OK) {
+        f->aggregate = answer.aggregate;
+        f->tally = answer.tally;
+        f->answer = answer;
         /* The dates of the lists that the costs in the store were made with. */
         (void)snprintf(s->counting.prices_as_of, sizeof(s->counting.prices_as_of), "%.31s",
                        usage_prices(usage));
@@ -242,19 +254,10 @@ static enum status write_page(const struct settings *s, const struct figures *f,
         .until = s->has_until ? s->until.seconds : s->now.seconds,
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
     };
+    page_query_folds(&f->answer, &page);
     if (page.has_range && page.until < page.since)
         page.has_range = false;
     return page_write_html(&page, out);
-}
-
-static size_t terminal_width(bool to_file)
-{
-    struct winsize size;
-    if (to_file || !isatty(STDOUT_FILENO))
-        return 0;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 80;
 }
 
 static enum status write_rows(const struct choice *c, const struct settings *s,
@@ -267,7 +270,7 @@ static enum status write_rows(const struct choice *c, const struct settings *s,
         .metrics = s->counting.metrics,
         .balance = balance_of(&f->tally),
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
-        .width = terminal_width(c->out != NULL),
+        .width = out_file_terminal_width(c->out != NULL),
         .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
     };
     switch (s->output) {

@@ -163,6 +163,8 @@ static enum status start(struct serve *s, struct error *err)
 static void stop(struct serve *s)
 {
     s->stop = true;
+    if (s->answers != NULL)
+        answers_end(s->answers);
     http_server_stop(s->http);
     if (s->ingest != NULL)
         ingest_cancel(s->ingest);
@@ -187,18 +189,16 @@ static int finish_once(struct serve *s)
 {
     struct dimension_set set;
     struct usage_query query = {.sets = &set, .set_count = 1};
-    struct aggregate *aggregate = NULL;
-    struct tally tally = {0};
-    uint64_t version;
+    struct usage_answer answer;
     usage_all_dimensions(&set);
     set.count = 1;
-    enum status st = usage_ask(s->usage, &query, &aggregate, &tally, &version, &s->err);
-    aggregate_free(aggregate);
+    enum status st = usage_ask(s->usage, &query, &answer, &s->err);
+    aggregate_free(answer.aggregate);
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     if (!s->choice->common.quiet)
-        balance_print(&tally, stderr);
-    return tally.objects.failed > 0 || s->unreadable > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
+        balance_print(&answer.tally, stderr);
+    return answer.tally.objects.failed > 0 || s->unreadable > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
 static int run(struct serve *s)

@@ -18,10 +18,15 @@ static const struct command this_command = {
         "(required, comma separated), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
         "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER.\n"
         "\n"
+<<<<<<< HEAD
         "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every object\n"
         "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
         "\n"
         "A message is deleted only after its data were published.  On a signal the worker finishes\n"
+=======
+        "A message is deleted only after its data were published.  On a signal the worker "
+        "finishes\n"
+>>>>>>> main
         "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
         "ends it at once.\n"
         "\n"
@@ -104,6 +109,8 @@ static enum status settle(const struct choice *c, struct run_settings *s, struct
     set_variable("FLUSH_INTERVAL", c->flush);
     st = settings_load(s, err);
     if (st == ST_OK)
+        st = settings_open_prices(s, err);
+    if (st == ST_OK)
         st = settings_aws_open(aws, err);
     if (st == ST_OK)
         st = parse_queues(c, aws->config, queues, count, err);
@@ -124,8 +131,7 @@ int cmd_worker(int argc, char **argv)
         {"batch-size", "N", "messages of a round (default 10), instead of\nBATCH_SIZE", &c.batch,
          NULL},
         {"flush-interval", "SECONDS", "longest wait for a full round (default 30)", &c.flush, NULL},
-        {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", &c.listen,
-         NULL},
+        {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", &c.listen, NULL},
     };
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;

@@ -2,8 +2,10 @@
 #include <stdio.h>
 
 #include "base/suggest.h"
+#include "cli/cmd_dashboard.h"
 #include "cli/cmd_enqueue.h"
 #include "cli/cmd_lambda.h"
+#include "cli/cmd_plan.h"
 #include "cli/cmd_prices.h"
 #include "cli/cmd_worker.h"
 #include "cli/commands.h"
@@ -17,9 +19,11 @@ static const struct {
     {"aggregate", "sum up the logs that exist now", cmd_aggregate},
     {"serve", "watch a folder of logs and show its usage on a local page", cmd_serve},
     {"report", "the page as one offline file, or table, json, csv", cmd_report},
-    {"worker", "take objects from SQS queues and publish their usage to CloudWatch", cmd_worker},
-    {"lambda", "the same as a Lambda function", cmd_lambda},
-    {"enqueue", "send existing objects through a queue", cmd_enqueue},
+    {"worker", "poll queues for S3 events and publish to CloudWatch", cmd_worker},
+    {"lambda", "run as an AWS Lambda function", cmd_lambda},
+    {"enqueue", "send existing objects through the queue (backfill)", cmd_enqueue},
+    {"plan", "series and CloudWatch bill of a choice of dimensions", cmd_plan},
+    {"dashboard", "the CloudWatch dashboard of a choice of dimensions", cmd_dashboard},
     {"prices", "list the prices, or explain that of a model", cmd_prices},
 };
 
@@ -37,11 +41,8 @@ static void help(FILE *out)
 
 int main(int argc, char **argv)
 {
-    if (cmd_lambda_is_meant(argc, argv)) {
-        char name[] = "lambda";
-        char *words[] = {name, NULL};
-        return cmd_lambda(1, words);
-    }
+    if (cmd_lambda_is_meant(argc, argv))
+        return cmd_lambda(1, argv);
     if (argc < 2) {
         help(stderr);
         return EXIT_USAGE;

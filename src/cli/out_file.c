@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,4 +108,14 @@ void out_file_abandon(struct out_file *out)
         free(out->temporary);
         out->temporary = NULL;
     }
+}
+
+size_t out_file_terminal_width(bool to_file)
+{
+    struct winsize size;
+    if (to_file || !isatty(STDOUT_FILENO))
+        return 0;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
 }

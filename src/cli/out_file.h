@@ -27,6 +27,11 @@ NODISCARD enum status out_file_close(struct out_file *out, struct error *err);
 /* Close and forget what was written. */
 void out_file_abandon(struct out_file *out);
 
+/*
+ * Columns of the terminal that standard output is; 0: it is none, or the result goes to a file.
+ */
+size_t out_file_terminal_width(bool to_file);
+
 /* End the process on SIGINT and SIGTERM with 130 and 143, leaving no temporary file behind. */
 void out_file_catch_signals(void);
 

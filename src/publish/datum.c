@@ -148,8 +148,8 @@ bool datum_next_piece(struct datum_pieces *p, const struct aggregate_row *row, e
     *piece = (struct datum_piece){p->count_left, p->sum_left, p->statistic.minimum,
                                   p->statistic.maximum};
     u128 top = p->mean + (p->remainder > 0 ? 1 : 0);
-    if (metric == METRIC_COST || (p->sum_left <= DATUM_MAX_EXACT)) {
-        /* A cost is a decimal fraction, which no double holds exactly anyway. */
+    if (metric == METRIC_COST) {
+        /* A decimal fraction, which no double holds exactly anyway. */
         p->sum_left = 0;
         return true;
     }
@@ -159,6 +159,10 @@ bool datum_next_piece(struct datum_pieces *p, const struct aggregate_row *row, e
             p->sum_left < DATUM_MAX_EXACT ? (uint64_t)p->sum_left : (uint64_t)DATUM_MAX_EXACT;
         *piece = (struct datum_piece){1, part, part, part};
         p->sum_left -= part;
+        return true;
+    }
+    if (p->sum_left <= DATUM_MAX_EXACT) {
+        p->sum_left = 0;
         return true;
     }
     uint64_t records = (uint64_t)(DATUM_MAX_EXACT / top);

@@ -27,7 +27,9 @@ struct page {
     bool has_range;      /* what was asked for, where it may be more than there is */
     int64_t since, until;
     const char *prices_as_of; /* date; NULL: no price list */
-    const char *note;         /* a sentence to show above the charts; NULL: none */
+    /* By dimension kind: how many values the aggregate already has as "Other". */
+    uint32_t folded_before[DIMENSION_FIXED_COUNT];
+    const char *note; /* a sentence to show above the charts; NULL: none */
 };
 
 /* The data set.  `out` should hold some 64 MB.  ST_NO_MEMORY, ST_TOO_BIG. */

@@ -93,12 +93,13 @@ enum status page_write_html(const struct page *page, FILE *out)
     buf_init(&file, PACKED_CEILING);
     size_t cube_rows = PAGE_CUBE_ROWS, principal_rows = PAGE_PRINCIPAL_ROWS;
     /* How many bytes a row takes is seen only when it is packed. */
-    for (int i = 0; i < 6 && st == ST_OK; i++) {
+    for (int i = 0; i < 8 && st == ST_OK; i++) {
         st = make_file(page, cube_rows, principal_rows, &file);
         if (file.len <= PAGE_FILE_BYTES)
             break;
-        cube_rows = cube_rows * 2 / 3;
-        principal_rows = principal_rows * 2 / 3;
+        size_t percent = (size_t)PAGE_FILE_BYTES * 95 / file.len;
+        cube_rows = cube_rows * percent / 100;
+        principal_rows = principal_rows * percent / 100;
     }
     errno = 0;
     if (st == ST_OK && fwrite(file.ptr, 1, file.len, out) != file.len)

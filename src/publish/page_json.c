@@ -192,20 +192,72 @@ static u128 common_unit(const struct page_table tables[PAGE_SETS], int *exponent
 
 /* ---- the rest ---- */
 
-static void add_folded(struct buf *out, const struct page_table tables[PAGE_SETS],
-                       const struct view *names)
+static uint32_t folded_in(const struct page *page, const struct page_table *table, size_t kind)
+{
+    return table->folded[kind] + page->folded_before[kind];
+}
+
+/* "Other" itself is among the values where some were folded before. */
+static uint32_t kept_in(const struct page *page, const struct page_table *table, size_t kind)
+{
+    uint32_t kept = table->kept[kind];
+    return page->folded_before[kind] > 0 && kept > 0 ? kept - 1 : kept;
+}
+
+static bool has_dimension(const struct page_table *table, size_t kind)
+{
+    for (size_t k = 0; k < table->set->count; k++) {
+        if ((size_t)table->set->dimension[k].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+/* What is folded in the charts, or, where a dimension is not in them, in the principals. */
+static void add_folded(struct buf *out, const struct page *page,
+                       const struct page_table tables[PAGE_SETS], const struct view *names)
 {
     bool first = true;
     buf_add_cstr(out, "\"folded\":[");
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
-        size_t t = tables[1].folded[kind] > tables[0].folded[kind] ? 1 : 0;
-        if (tables[t].folded[kind] == 0)
+        const struct page_table *table = &tables[has_dimension(&tables[0], kind) ? 0 : 1];
+        if (!has_dimension(table, kind) || folded_in(page, table, kind) == 0)
             continue;
         buf_add_cstr(out, first ? "{\"dimension\":" : ",{\"dimension\":");
         json_add_string_html(out, names[kind]);
-        buf_printf(out, ",\"kept\":%u,\"folded\":%u}", tables[t].kept[kind],
-                   tables[t].folded[kind]);
+        buf_printf(out, ",\"kept\":%u,\"folded\":%u}", kept_in(page, table, kind),
+                   folded_in(page, table, kind));
         first = false;
+    }
+    buf_add_cstr(out, "],\n");
+}
+
+/* Sentences: the caller's, and what the table of principals has folded beyond the charts. */
+static void add_notes(struct buf *out, const struct page *page,
+                      const struct page_table tables[PAGE_SETS], const struct view *names)
+{
+    bool first = true;
+    buf_add_cstr(out, "\"notes\":[");
+    if (page->note != NULL) {
+        json_add_string_html(out, view_of(page->note));
+        first = false;
+    }
+    for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
+        if (!has_dimension(&tables[0], kind) || !has_dimension(&tables[1], kind) ||
+            folded_in(page, &tables[1], kind) <= folded_in(page, &tables[0], kind))
+            continue;
+        struct buf text;
+        buf_init(&text, 512);
+        buf_printf(&text,
+                   "Top principals: the %u largest of %.*s are told apart there, %u more are "
+                   "together as Other.",
+                   kept_in(page, &tables[1], kind), (int)names[kind].len, names[kind].ptr,
+                   folded_in(page, &tables[1], kind));
+        if (!first)
+            buf_add_char(out, ',');
+        json_add_string_html(out, buf_view(&text));
+        first = false;
+        buf_clear(&text);
     }
     buf_add_cstr(out, "],\n");
 }
@@ -229,11 +281,6 @@ static void add_head(struct buf *out, const struct page *page, int exponent)
         json_add_string_html(out, view_of(page->prices_as_of));
         buf_add_char(out, '}');
     }
-    if (page->note != NULL) {
-        buf_add_cstr(out, ",\"notes\":[");
-        json_add_string_html(out, view_of(page->note));
-        buf_add_char(out, ']');
-    }
     buf_add_cstr(out, ",\n\"balance\":{");
     report_add_balance(out, &page->balance);
     buf_add_cstr(out, "},\n");
@@ -255,7 +302,8 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
         for (size_t t = 0; t < PAGE_SETS; t++)
             mark_used(&tables[t], values);
         add_head(out, page, exponent);
-        add_folded(out, tables, dimension_names(tables, names));
+        add_folded(out, page, tables, dimension_names(tables, names));
+        add_notes(out, page, tables, names);
         add_dictionary(out, names, values);
         add_table(out, "cube", &tables[0], values, has_prices, unit);
         buf_add_cstr(out, ",\n");

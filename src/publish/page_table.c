@@ -233,18 +233,27 @@ static enum status sum_rows(const struct build *b, int64_t interval, struct page
     return ST_OK;
 }
 
-/* What to try, one after the other, until the table is small enough.  0 keeps all. */
+/* How many values stay; 0: all. */
 struct attempt {
     uint32_t principals, accounts, models, operations, regions;
     bool days;
 };
 
-static const struct attempt attempts[] = {
-    {0, 0, 0, 0, 0, false},     {1000, 0, 0, 0, 0, false},  {300, 50, 60, 0, 0, false},
-    {100, 20, 30, 5, 0, false}, {50, 10, 20, 3, 20, false}, {30, 5, 12, 2, 10, false},
-    {1000, 0, 0, 0, 0, true},   {300, 50, 60, 0, 0, true},  {100, 20, 30, 5, 0, true},
-    {50, 10, 20, 3, 20, true},  {30, 5, 12, 2, 10, true},   {20, 3, 8, 1, 6, true},
-    {10, 2, 5, 1, 4, true},
+/* What to try, one after the other, until a table is small enough: hours are worth some accounts.
+ */
+static const struct attempt cube_attempts[] = {
+    {0, 0, 0, 0, 0, false},   {0, 50, 60, 0, 0, false}, {0, 20, 40, 0, 0, false},
+    {0, 20, 25, 0, 0, false}, {0, 10, 20, 0, 0, false}, {0, 10, 12, 0, 0, false},
+    {0, 5, 12, 0, 0, false},  {0, 5, 8, 0, 16, false},  {0, 20, 60, 0, 0, true},
+    {0, 10, 30, 0, 0, true},  {0, 10, 20, 0, 0, true},  {0, 5, 12, 0, 16, true},
+    {0, 3, 8, 0, 8, true},    {0, 2, 5, 0, 4, true},
+};
+
+static const struct attempt principal_attempts[] = {
+    {0, 0, 0, 0, 0, true},     {1000, 0, 0, 0, 0, true},  {300, 50, 60, 0, 0, true},
+    {300, 20, 30, 0, 0, true}, {100, 10, 20, 5, 0, true}, {100, 5, 12, 3, 0, true},
+    {50, 5, 8, 2, 16, true},   {30, 3, 6, 2, 8, true},    {20, 2, 5, 1, 5, true},
+    {10, 1, 3, 1, 3, true},
 };
 
 static uint32_t kept_of(const struct attempt *a, enum dimension_kind kind)
@@ -288,29 +297,36 @@ static enum status try_out(struct build *b, const struct attempt *a, int64_t int
     return arrange(b, interval, &out->row_count);
 }
 
-static enum status choose(struct build *b, int64_t interval, size_t max_rows,
-                          struct page_table *out)
+static bool has_principals(const struct build *b)
 {
-    enum status st = ST_OK;
-    out->row_count = SIZE_MAX;
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        if (st != ST_OK || out->row_count <= max_rows)
-            break;
-        st = try_out(b, &attempts[i], attempts[i].days && interval < DAY ? DAY : interval, out);
+    for (size_t k = 0; k < b->set->count; k++) {
+        if (b->set->dimension[k].kind == DIMENSION_PRINCIPAL)
+            return true;
     }
-    return st;
+    return false;
 }
 
 /* Hours for a month or two, else days; principals always by the day. */
 static int64_t first_interval(const struct build *b)
 {
-    bool principals = false;
-    for (size_t k = 0; k < b->set->count; k++)
-        principals = principals || b->set->dimension[k].kind == DIMENSION_PRINCIPAL;
-    if (principals || b->count == 0)
-        return principals ? DAY : PAGE_INTERVAL;
+    if (b->count == 0)
+        return PAGE_INTERVAL;
     int64_t span = b->facts[b->count - 1].time - b->facts[0].time;
     return span > LONGEST_BY_HOUR ? DAY : PAGE_INTERVAL;
+}
+
+static enum status choose(struct build *b, size_t max_rows, struct page_table *out)
+{
+    bool principals = has_principals(b);
+    const struct attempt *attempts = principals ? principal_attempts : cube_attempts;
+    size_t count = principals ? sizeof(principal_attempts) / sizeof(principal_attempts[0])
+                              : sizeof(cube_attempts) / sizeof(cube_attempts[0]);
+    int64_t interval = first_interval(b);
+    enum status st = ST_OK;
+    out->row_count = SIZE_MAX;
+    for (size_t i = 0; i < count && st == ST_OK && out->row_count > max_rows; i++)
+        st = try_out(b, &attempts[i], attempts[i].days ? DAY : interval, out);
+    return st;
 }
 
 static enum status build(struct build *b, size_t max_rows, struct page_table *out)
@@ -326,7 +342,7 @@ static enum status build(struct build *b, size_t max_rows, struct page_table *ou
         return ST_NO_MEMORY;
     enum status st = read_facts(b);
     if (st == ST_OK)
-        st = choose(b, first_interval(b), max_rows, out);
+        st = choose(b, max_rows, out);
     if (st == ST_OK)
         st = sum_rows(b, out->interval, out);
     if (st == ST_OK) {

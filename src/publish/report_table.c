@@ -117,18 +117,17 @@ static void add_cut(struct buf *out, struct view text, size_t width)
 
 static void add_grouped(struct buf *out, u128 value)
 {
-    struct buf digits;
-    char separated[64];
-    size_t n = 0;
-    buf_init(&digits, sizeof(separated));
-    json_add_u128(&digits, value);
-    for (size_t i = 0; i < digits.len; i++) {
-        if (i > 0 && (digits.len - i) % 3 == 0)
-            separated[n++] = ',';
-        separated[n++] = digits.ptr[i];
-    }
-    buf_add(out, separated, n);
-    buf_clear(&digits);
+    char text[64];
+    size_t at = sizeof(text);
+    unsigned digits = 0;
+    do {
+        if (digits > 0 && digits % 3 == 0)
+            text[--at] = ',';
+        text[--at] = (char)('0' + (int)(value % 10));
+        value /= 10;
+        digits++;
+    } while (value != 0);
+    buf_add(out, text + at, sizeof(text) - at);
 }
 
 /* 1,234,567 as 1.23 M */
@@ -334,32 +333,29 @@ static void add_rule(struct buf *out, const struct table *t)
 }
 
 static void add_line(struct buf *out, const struct table *t, const struct aggregate_row *row,
-                     bool is_total)
+                     bool is_total, struct buf *cell)
 {
-    struct buf cell;
-    buf_init(&cell, CELL_BYTES);
     bool labelled = false;
     for (size_t k = 0; k < t->count; k++) {
         const struct column *column = &t->column[k];
         struct view text;
-        buf_reset(&cell);
+        buf_reset(cell);
         if (is_text(column) && is_total) {
             text = labelled ? VIEW_LIT("") : VIEW_LIT("Total");
             labelled = true;
         } else if (column->kind == COLUMN_DIMENSION) {
             text = row->value[column->dimension];
         } else if (column->kind == COLUMN_TIME) {
-            add_time(&cell, t->report, row->time);
-            text = buf_view(&cell);
+            add_time(cell, t->report, row->time);
+            text = buf_view(cell);
         } else {
-            add_number(&cell, t, column, row->sum);
-            text = buf_view(&cell);
+            add_number(cell, t, column, row->sum);
+            text = buf_view(cell);
         }
         add_spaces(out, k > 0 ? GAP : 0);
         add_cell(out, column, text, k + 1 == t->count);
     }
     buf_add_char(out, '\n');
-    buf_clear(&cell);
 }
 
 static void add_styled(struct buf *out, const struct table *t, const char *style)
@@ -369,7 +365,7 @@ static void add_styled(struct buf *out, const struct table *t, const char *style
 }
 
 static enum status add_body(struct table *t, const struct aggregate_rows *rows, struct buf *text,
-                            FILE *out)
+                            struct buf *scratch, FILE *out)
 {
     enum status st = ST_OK;
     struct aggregate_row row;
@@ -384,7 +380,7 @@ static enum status add_body(struct table *t, const struct aggregate_rows *rows, 
     add_styled(text, t, "\033[0m");
     for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
         aggregate_rows_get(rows, i, &row);
-        add_line(text, t, &row, false);
+        add_line(text, t, &row, false, scratch);
         if (text->len > ROW_BYTES)
             st = report_flush(text, out);
     }
@@ -392,7 +388,7 @@ static enum status add_body(struct table *t, const struct aggregate_rows *rows, 
     add_styled(text, t, "\033[2m");
     add_rule(text, t);
     add_styled(text, t, "\033[0m\033[1m");
-    add_line(text, t, &row, true);
+    add_line(text, t, &row, true, scratch);
     add_styled(text, t, "\033[0m");
     return st;
 }
@@ -427,9 +423,13 @@ enum status report_write_table(const struct report *report, FILE *out)
     buf_init(&scratch, CELL_BYTES);
     aggregate_totals(report->aggregate, t.total);
     choose_columns(&t);
-    fit(&t, rows, &scratch);
-    enum status st = add_body(&t, rows, &text, out);
-    add_notes(&t, &text);
+    /* With all its room from the beginning no cell can come out empty for want of memory. */
+    enum status st = buf_reserve(&scratch, CELL_BYTES) == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK) {
+        fit(&t, rows, &scratch);
+        st = add_body(&t, rows, &text, &scratch, out);
+        add_notes(&t, &text);
+    }
     if (st == ST_OK)
         st = report_flush(&text, out);
     buf_clear(&text);

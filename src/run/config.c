@@ -72,8 +72,9 @@ enum status config_load_env_file(const char *path, struct error *err)
         st = n > MAX_LINE ? error_set(err, ST_USAGE, "%s, line %zu: too long", path, number)
                           : set_line(view_make(line, (size_t)n), path, number, err);
     }
-    if (st == ST_OK && ferror(file))
-        st = error_set(err, ST_IO, "%s: cannot be read", path);
+    /* Without memory getline ends as at the end of the file, but for this. */
+    if (st == ST_OK && !feof(file))
+        st = error_set(err, ST_IO, "%s: cannot be read: %s", path, strerrordesc_np(errno));
     free(line);
     fclose(file);
     return st;

@@ -181,6 +181,12 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
     if (st != ST_OK)
         return st;
     set_deadlines(l, inv->deadline_ms);
+    *type = "Function.OutOfMemory";
+    st = settings_open_prices(&l->settings, err);
+    if (st != ST_OK) {
+        event_direct_clear(&event);
+        return st;
+    }
     struct view region = aws_config_region(l->aws.config);
     settings_resolve_profiles(&l->settings, round_client(l->round), &region, region.len > 0);
     *type = "Runtime.InvalidConfiguration";

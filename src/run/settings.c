@@ -177,11 +177,19 @@ static enum status load_files(struct run_settings *s, struct error *err)
     if (st != ST_OK || (s->metrics & METRIC_SET_COST) == 0)
         return st;
     const char *path = config_get("PRICES_FILE", NULL);
-    st = prices_open(path, &s->prices, &detail);
-    if (st != ST_OK)
-        return error_set(err, ST_USAGE, "PRICES_FILE: \"%.80s\": %s", path != NULL ? path : "",
-                         detail.text);
+    s->prices_later = path == NULL;
+    if (path != NULL && prices_open(path, &s->prices, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, "PRICES_FILE: \"%.80s\": %s", path, detail.text);
     return ST_OK;
+}
+
+enum status settings_open_prices(struct run_settings *s, struct error *err)
+{
+    if (!s->prices_later)
+        return ST_OK;
+    enum status st = prices_open(NULL, &s->prices, err);
+    s->prices_later = st != ST_OK;
+    return st;
 }
 
 /* ---- all ---- */

@@ -35,7 +35,8 @@ struct run_settings {
     enum settings_publisher publisher;
     bool resolve_profiles;
     struct profiles *profiles;  /* NULL: none */
-    struct prices *prices;      /* NULL: no cost */
+    struct prices *prices;      /* NULL: no cost, or not opened yet */
+    bool prices_later;          /* the built-in list is wanted */
     int64_t profiles_listed_ms; /* steady clock; 0: never */
 };
 
@@ -47,6 +48,12 @@ NODISCARD enum status settings_load_publishing(struct run_settings *s, struct er
 
 /* The same and what taking events needs: buckets, batch and flush.  *s is zeroed first. */
 NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
+/*
+ * Open the built-in price list if it is wanted: some milliseconds, so a Lambda function asks for
+ * its first invocation before.  To be called before a round.
+ */
+NODISCARD enum status settings_open_prices(struct run_settings *s, struct error *err);
+
 void settings_clear(struct run_settings *s); /* a zeroed one may be cleared too */
 
 /*

@@ -340,7 +340,7 @@ static void delete_done(struct lane *l)
     }
     for (unsigned attempt = 0; n > 0 && each != NULL && attempt < DELETE_ATTEMPTS; attempt++) {
         if (attempt > 0 && !is_stopping())
-            usleep(500 * 1000 << attempt);
+            usleep((useconds_t)500 * 1000U << attempt);
         enum status st = sqs_delete(l->teller, &l->queue, receipts, n, each, &err);
         size_t left = 0;
         for (size_t i = 0; i < n; i++) {

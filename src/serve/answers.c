@@ -8,6 +8,7 @@
 #include "publish/openmetrics.h"
 #include "run/balance.h"
 #include "run/interval.h"
+#include "serve/page_query.h"
 
 enum {
     MAX_ROWS = 1000000,     /* of an answer */
@@ -15,15 +16,24 @@ enum {
     MAX_TOP = 1000000000,
     PAGE_CEILING = 256 << 20,
     METRICS_CEILING = 64 << 20,
-    PAGE_SHARE = 5, /* making the page takes at most one part in this of the time */
+    PAGE_SHARE = 5,      /* making the page takes at most one part in this of the time */
+    PAGE_QUICK_MS = 100, /* up to this an asker waits for a new one */
 };
 
 struct answers {
     struct answers_options options;
     uint64_t process; /* versions of another run are not ours */
-    pthread_mutex_t page_mutex;
+    /* The page is made by its own thread where that takes long; askers get the last one. */
+    pthread_t maker;
+    bool has_maker;
+    pthread_mutex_t page_mutex; /* guards what is below */
+    pthread_cond_t page_changed;
+    bool wanted, making, ended;
+    enum status page_fault; /* of the last try */
+    struct error page_err;
     struct page_document *page;
     uint64_t page_version;
+    unsigned page_step; /* of folding; a store only grows */
     int64_t page_at_ms, page_took_ms;
 };
 
@@ -32,27 +42,6 @@ static int64_t now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-struct answers *answers_new(const struct answers_options *options)
-{
-    struct answers *a = calloc(1, sizeof(*a));
-    if (a == NULL)
-        return NULL;
-    a->options = *options;
-    pthread_mutex_init(&a->page_mutex, NULL);
-    if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
-        a->process = (uint64_t)now_ms();
-    return a;
-}
-
-void answers_free(struct answers *a)
-{
-    if (a == NULL)
-        return;
-    answers_page_release(a->page);
-    pthread_mutex_destroy(&a->page_mutex);
-    free(a);
 }
 
 /* ---- usage ---- */
@@ -127,33 +116,36 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
 {
     struct dimension_set set;
     struct usage_query query = {.sets = &set, .set_count = 1};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
-    uint64_t version, top;
+    struct usage_answer answer;
+    uint64_t top;
     *body = NULL;
     enum status st = take_arguments(ask, &set, &query, &top, err);
     if (st != ST_OK)
         return st;
     query.max_rows = top != 0 ? MAX_GATHERED : MAX_ROWS;
-    st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+    st = usage_ask(a->options.usage, &query, &answer, err);
     if (st == ST_TOO_BIG)
         return error_set(err, st,
                          "more than %u rows: ask for a longer interval, a shorter time "
                          "or fewer dimensions, or use top",
                          query.max_rows);
-    if (st == ST_OK && top != 0)
-        st = aggregate_fold(aggregate, (size_t)top, NULL);
+    if (st != ST_OK)
+        return st;
+    if (top != 0)
+        st = aggregate_fold(answer.aggregate, (size_t)top, NULL);
+    if (st == ST_NO_MEMORY)
+        (void)error_set(err, st, "out of memory");
     if (st == ST_OK) {
         struct report report = {
-            .aggregate = aggregate,
+            .aggregate = answer.aggregate,
             .interval = ask->interval != NULL ? ask->interval : "all",
             .metrics = a->options.metrics,
-            .balance = balance_of(&tally),
+            .balance = balance_of(&answer.tally),
             .prices_as_of = a->options.prices_as_of,
         };
         st = write_body(report_write_json, &report, body, length, err);
     }
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     return st;
 }
 
@@ -256,21 +248,19 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
     struct dimension_set set;
     struct dimension_keys keys = {0};
     struct usage_query query = {.sets = &set, .set_count = 1, .max_rows = MAX_ROWS};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
+    struct usage_answer answer;
     struct buf text;
-    uint64_t version;
     enum status st = dimension_set_parse(
         VIEW_LIT("InferenceProfileType,ModelId,SourceRegion,InferenceRegion"), &keys, &set, err);
     if (st == ST_OK)
-        st = usage_ask(a->options.usage, &query, &aggregate, &tally, &version, err);
+        st = usage_ask(a->options.usage, &query, &answer, err);
     if (st != ST_OK)
         return st;
-    struct aggregate_rows *rows = aggregate_rows_new(aggregate, 0);
-    struct report_balance balance = balance_of(&tally);
+    struct aggregate_rows *rows = aggregate_rows_new(answer.aggregate, 0);
+    struct report_balance balance = balance_of(&answer.tally);
     buf_init(&text, METRICS_CEILING);
     if (rows != NULL) {
-        add_families(&text, aggregate, rows, a->options.metrics, openmetrics);
+        add_families(&text, answer.aggregate, rows, a->options.metrics, openmetrics);
         add_balance(&text, &balance, openmetrics);
         if (openmetrics)
             buf_add_cstr(&text, "# EOF\n");
@@ -284,7 +274,7 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
         (void)error_set(err, st, "out of memory");
     }
     aggregate_rows_free(rows);
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     return st;
 }
 
@@ -305,18 +295,15 @@ static const char several_lists[] =
 static enum status make_page(struct answers *a, struct page_document **out, uint64_t *version,
                              struct error *err)
 {
-    struct dimension_set sets[PAGE_SETS];
-    struct usage_query query = {
-        .sets = sets, .set_count = PAGE_SETS, .interval_seconds = PAGE_INTERVAL};
-    struct aggregate *aggregate = NULL;
-    struct tally tally;
+    struct page_query query = {.first_step = a->page_step};
+    struct usage_answer answer;
     struct buf text;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    page_sets(sets);
-    enum status st = usage_ask(a->options.usage, &query, &aggregate, &tally, version, err);
+    enum status st = page_query_ask(a->options.usage, &query, &answer, &a->page_step, err);
     if (st != ST_OK)
         return st;
+    *version = answer.version;
     struct page_document *document = calloc(1, sizeof(*document));
     buf_init(&text, PAGE_CEILING);
     st = document == NULL ? ST_NO_MEMORY : ST_OK;
@@ -324,17 +311,18 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
         (void)snprintf(document->version, sizeof(document->version), "%016llx-%llu",
                        (unsigned long long)a->process, (unsigned long long)*version);
         struct page page = {
-            .aggregate = aggregate,
-            .balance = balance_of(&tally),
+            .aggregate = answer.aggregate,
+            .balance = balance_of(&answer.tally),
             .version = document->version,
             .generated = now.tv_sec,
             .source = view_of(a->options.source),
             .prices_as_of = a->options.prices_as_of,
             .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
         };
+        page_query_folds(&answer, &page);
         st = page_add_json(&text, &page);
     }
-    aggregate_free(aggregate);
+    aggregate_free(answer.aggregate);
     if (st != ST_OK) {
         buf_clear(&text);
         free(document);
@@ -347,29 +335,116 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     return ST_OK;
 }
 
+/* Make a new one and put it in place; called and returns with the mutex held. */
+static void replace_page(struct answers *a)
+{
+    struct page_document *made = NULL;
+    struct error err = {0};
+    uint64_t version = 0;
+    a->making = true;
+    pthread_mutex_unlock(&a->page_mutex);
+    int64_t begin = now_ms();
+    enum status st = make_page(a, &made, &version, &err);
+    pthread_mutex_lock(&a->page_mutex);
+    a->making = a->wanted = false;
+    a->page_fault = st;
+    a->page_err = err;
+    a->page_at_ms = now_ms();
+    a->page_took_ms = a->page_at_ms - begin;
+    if (st == ST_OK) {
+        answers_page_release(a->page);
+        a->page = made;
+        a->page_version = version;
+    }
+    pthread_cond_broadcast(&a->page_changed);
+}
+
+static void *maker_main(void *context)
+{
+    struct answers *a = context;
+    pthread_mutex_lock(&a->page_mutex);
+    while (!a->ended) {
+        if (a->wanted && !a->making)
+            replace_page(a);
+        else
+            pthread_cond_wait(&a->page_changed, &a->page_mutex);
+    }
+    pthread_mutex_unlock(&a->page_mutex);
+    return NULL;
+}
+
+static void refresh_page(struct answers *a)
+{
+    bool current = a->page != NULL && a->page_version == usage_version(a->options.usage);
+    if (current || a->making)
+        return;
+    if (a->page != NULL && now_ms() - a->page_at_ms < a->page_took_ms * PAGE_SHARE)
+        return;
+    if (a->page != NULL && a->page_took_ms <= PAGE_QUICK_MS) {
+        replace_page(a);
+        return;
+    }
+    a->wanted = true;
+    pthread_cond_broadcast(&a->page_changed);
+}
+
 enum status answers_page(struct answers *a, struct page_document **out, struct error *err)
 {
     enum status st = ST_OK;
     pthread_mutex_lock(&a->page_mutex);
-    int64_t begin = now_ms();
-    bool fresh = a->page != NULL && (a->page_version == usage_version(a->options.usage) ||
-                                     begin - a->page_at_ms < a->page_took_ms * PAGE_SHARE);
-    if (!fresh) {
-        struct page_document *made;
-        uint64_t version;
-        st = make_page(a, &made, &version, err);
-        if (st == ST_OK) {
-            answers_page_release(a->page);
-            a->page = made;
-            a->page_version = version;
-            a->page_at_ms = now_ms();
-            a->page_took_ms = a->page_at_ms - begin;
-        }
-    }
-    if (st == ST_OK) {
+    refresh_page(a);
+    while (a->page == NULL && (a->wanted || a->making) && !a->ended)
+        pthread_cond_wait(&a->page_changed, &a->page_mutex);
+    if (a->page != NULL) {
         a->page->references++;
         *out = a->page;
+    } else {
+        st = a->page_fault != ST_OK ? a->page_fault : ST_CANCELLED;
+        *err = a->page_err;
     }
     pthread_mutex_unlock(&a->page_mutex);
     return st;
+}
+
+/* ---- life ---- */
+
+struct answers *answers_new(const struct answers_options *options)
+{
+    struct answers *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return NULL;
+    a->options = *options;
+    pthread_mutex_init(&a->page_mutex, NULL);
+    pthread_cond_init(&a->page_changed, NULL);
+    if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
+        a->process = (uint64_t)now_ms();
+    /* The first page is ready when somebody asks. */
+    a->wanted = true;
+    a->has_maker = pthread_create(&a->maker, NULL, maker_main, a) == 0;
+    if (!a->has_maker) {
+        answers_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+void answers_end(struct answers *a)
+{
+    pthread_mutex_lock(&a->page_mutex);
+    a->ended = true;
+    pthread_cond_broadcast(&a->page_changed);
+    pthread_mutex_unlock(&a->page_mutex);
+}
+
+void answers_free(struct answers *a)
+{
+    if (a == NULL)
+        return;
+    answers_end(a);
+    if (a->has_maker)
+        pthread_join(a->maker, NULL);
+    answers_page_release(a->page);
+    pthread_cond_destroy(&a->page_changed);
+    pthread_mutex_destroy(&a->page_mutex);
+    free(a);
 }

@@ -21,6 +21,9 @@ struct answers;
 struct answers *answers_new(const struct answers_options *options); /* NULL: no memory */
 void answers_free(struct answers *answers);
 
+/* Let those who wait for an answer go. */
+void answers_end(struct answers *answers);
+
 /* The arguments of /api/usage; NULL: absent. */
 struct usage_arguments {
     const char *by, *interval, *since, *until, *top;

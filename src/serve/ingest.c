@@ -138,7 +138,7 @@ static struct counted_object *do_job(struct ingest *in, struct object_counter *c
                   log_cstr("reason", err->text), log_cstr("status", status_name(*st)));
         o->file.state = OBJECT_STATE_FAILED;
         o->tally = (struct tally){0};
-        (void)snprintf(o->reason, sizeof(o->reason), "%s", err->text);
+        (void)snprintf(o->reason, sizeof(o->reason), "%.*s", (int)sizeof(o->reason) - 1, err->text);
         *st = ST_OK;
         return o;
     }

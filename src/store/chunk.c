@@ -21,8 +21,8 @@ static void add_number(struct buf *out, u128 value)
     buf_add(out, bytes, n);
 }
 
-/* false: the number is cut off or above `most`. */
-static inline bool take_number(struct view *rest, u128 most, u128 *value)
+/* false: the number is cut off or has more than 128 bits. */
+static bool take_long(struct view *rest, u128 *value)
 {
     u128 sum = 0;
     unsigned shift = 0;
@@ -36,10 +36,38 @@ static inline bool take_number(struct view *rest, u128 most, u128 *value)
         if (c < 0x80) {
             *rest = view_skip(*rest, i + 1);
             *value = sum;
-            return sum <= most;
+            return true;
         }
     }
     return false;
+}
+
+/*
+ * Most numbers have few bytes, and the lengths vary from one to the next, so they are not looked at
+ * byte by byte: eight bytes at once, cut behind the first one without its top bit, and the groups
+ * of seven bits pushed together.
+ */
+static inline bool take_number(struct view *rest, u128 *value)
+{
+    uint64_t x;
+    if (rest->len < sizeof(x))
+        return take_long(rest, value);
+    memcpy(&x, rest->ptr, sizeof(x));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    uint64_t ends = ~x & UINT64_C(0x8080808080808080);
+    if (ends == 0)
+        return take_long(rest, value);
+    unsigned bits = (unsigned)__builtin_ctzll(ends); /* of the number, but for one */
+    x &= UINT64_C(0x7f7f7f7f7f7f7f7f) & (~UINT64_C(0) >> (63 - bits));
+    x = (x & UINT64_C(0x007f007f007f007f)) | (x & UINT64_C(0x7f007f007f007f00)) >> 1;
+    x = (x & UINT64_C(0x00003fff00003fff)) | (x & UINT64_C(0x3fff00003fff0000)) >> 2;
+    x = (x & UINT64_C(0x000000000fffffff)) | (x & UINT64_C(0x0fffffff00000000)) >> 4;
+    rest->ptr += bits / 8 + 1;
+    rest->len -= bits / 8 + 1;
+    *value = x;
+    return true;
 }
 
 void chunk_add(struct buf *out, const struct chunk_cell *cell)
@@ -63,18 +91,19 @@ enum status chunk_next(struct view *rest, uint32_t series_count, struct chunk_ce
     u128 series, mask;
     if (rest->len == 0)
         return ST_END;
-    if (series_count == 0 || !take_number(rest, series_count - 1, &series) || rest->len == 0 ||
+    if (!take_number(rest, &series) || series >= series_count || rest->len == 0 ||
         (unsigned char)rest->ptr[0] >= CHUNK_MINUTES)
         return ST_BAD_ITEM;
     out->series = (uint32_t)series;
     out->minute = (unsigned char)rest->ptr[0];
+    out->present = 0;
     *rest = view_skip(*rest, 1);
-    if (!take_number(rest, (1U << BITS) - 1, &mask))
+    if (!take_number(rest, &mask) || mask >= 1U << BITS)
         return ST_BAD_ITEM;
-    memset(out->sum, 0, sizeof(out->sum));
-    for (unsigned i = 0; i < BITS; i++) {
-        if (((unsigned)mask & 1U << i) != 0 &&
-            !take_number(rest, ~(u128)0, &out->sum[metric_of_bit[i]]))
+    for (unsigned left = (unsigned)mask; left != 0; left &= left - 1) {
+        enum metric metric = metric_of_bit[__builtin_ctz(left)];
+        out->present |= METRIC_BIT(metric);
+        if (!take_number(rest, &out->sum[metric]))
             return ST_BAD_ITEM;
     }
     return ST_OK;

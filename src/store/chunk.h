@@ -2,8 +2,9 @@
  * chunk.h: the sums of one object and hour, packed for the store.
  *
  * A chunk is a row of cells: series, minute of the hour, a mask of the metrics that are not 0, and
- * those sums, all as little-endian base 128 numbers.  A typical cell takes 15 to 20 bytes.  Numbers
- * of metrics in the mask are fixed for ever (chunk.c) and independent of enum metric.
+ * those sums, all as little-endian base 128 numbers.  A typical cell takes 15 to 20 bytes.  Chunks
+ * of one hour laid end to end are a chunk again.  Numbers of metrics in the mask are fixed for ever
+ * (chunk.c) and independent of enum metric.
  */
 #ifndef STORE_CHUNK_H
 #define STORE_CHUNK_H
@@ -17,10 +18,11 @@ enum { CHUNK_SECONDS = 3600, CHUNK_MINUTES = 60 };
 struct chunk_cell {
     uint32_t series;
     unsigned minute;        /* below CHUNK_MINUTES */
-    u128 sum[METRIC_COUNT]; /* METRIC_TOTAL is neither written nor read: 0 */
+    metric_set present;     /* metrics with a sum; the other sums are not set when reading */
+    u128 sum[METRIC_COUNT]; /* METRIC_TOTAL is neither written nor read */
 };
 
-/* Append a cell.  As with every append, the buffer remembers a failure. */
+/* Append a cell; `present` is not looked at.  The buffer remembers a failure, as always. */
 void chunk_add(struct buf *out, const struct chunk_cell *cell);
 
 /*
@@ -28,5 +30,14 @@ void chunk_add(struct buf *out, const struct chunk_cell *cell);
  * series of `series_count` or above.
  */
 NODISCARD enum status chunk_next(struct view *rest, uint32_t series_count, struct chunk_cell *out);
+
+/* Add a cell that was read to sums by enum metric. */
+static inline void chunk_add_to(u128 *sum, const struct chunk_cell *cell)
+{
+    for (metric_set left = cell->present; left != 0; left &= left - 1) {
+        unsigned m = (unsigned)__builtin_ctz(left);
+        sum[m] += cell->sum[m];
+    }
+}
 
 #endif

@@ -2,153 +2,157 @@
 
 #include <stdlib.h>
 
-enum { LEVELS = 3, SLOTS = METRIC_COUNT };
-
-static const int64_t level_seconds[LEVELS] = {CHUNK_SECONDS, 86400, 0};
-
 /*
- * Sums beyond 64 bits are rare, so a row has 64 bits for each and moves to a wide one when one of
- * them overflows.
+ * Sums beyond 64 bits are rare, so a series has 64 bits for each and moves to a wide one when one
+ * of them overflows.
  */
-struct row {
-    uint32_t series;
-    uint32_t wide;  /* index + 1 into level.wide, 0: none */
-    int64_t bucket; /* its begin */
-    uint64_t sum[SLOTS];
+struct total {
+    uint32_t wide; /* index + 1 into cube.wide, 0: none */
+    uint64_t sum[METRIC_COUNT];
 };
 
 struct wide {
-    u128 sum[SLOTS];
+    u128 sum[METRIC_COUNT];
 };
 
-struct level {
-    struct row *rows;
-    uint32_t count, capacity;
-    uint32_t *slots; /* row + 1, 0 is free; a power of two, at most half full */
-    uint32_t slot_count;
-    struct wide *wide;
-    uint32_t wide_count, wide_capacity;
+struct hour {
+    int64_t begin;
+    struct buf cells;
 };
 
 struct cube {
-    struct level level[LEVELS];
+    struct total *totals; /* by series */
+    uint32_t count, capacity;
+    struct wide *wide;
+    uint32_t wide_count, wide_capacity;
+    struct hour *hours; /* sorted */
+    size_t hour_count, hour_capacity;
 };
 
 struct cube *cube_new(void)
 {
-    struct cube *cube = calloc(1, sizeof(*cube));
-    for (size_t i = 0; i < LEVELS && cube != NULL; i++) {
-        cube->level[i].slot_count = 1024;
-        cube->level[i].slots = calloc(1024, sizeof(uint32_t));
-        if (cube->level[i].slots == NULL) {
-            cube_free(cube);
-            return NULL;
-        }
-    }
-    return cube;
+    return calloc(1, sizeof(struct cube));
 }
 
 void cube_free(struct cube *cube)
 {
     if (cube == NULL)
         return;
-    for (size_t i = 0; i < LEVELS; i++) {
-        free(cube->level[i].rows);
-        free(cube->level[i].slots);
-        free(cube->level[i].wide);
-    }
+    for (size_t i = 0; i < cube->hour_count; i++)
+        buf_clear(&cube->hours[i].cells);
+    free(cube->hours);
+    free(cube->totals);
+    free(cube->wide);
     free(cube);
 }
 
-static uint32_t *find_slot(const struct level *l, uint32_t series, int64_t bucket)
-{
-    uint64_t h =
-        ((uint64_t)bucket << 32 ^ (uint64_t)bucket >> 7 ^ series) * UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t at = (uint32_t)(h >> 32) & (l->slot_count - 1);
-    while (l->slots[at] != 0 && (l->rows[l->slots[at] - 1].series != series ||
-                                 l->rows[l->slots[at] - 1].bucket != bucket))
-        at = (at + 1) & (l->slot_count - 1);
-    return &l->slots[at];
-}
+/* ---- totals ---- */
 
-static bool make_room(struct level *l)
+static bool make_room(struct cube *cube, uint32_t count)
 {
-    if (l->count == l->capacity) {
-        uint32_t capacity = l->capacity == 0 ? 256 : l->capacity + l->capacity / 2;
-        struct row *grown =
-            capacity > UINT32_MAX / 4 ? NULL : realloc(l->rows, (size_t)capacity * sizeof(*grown));
+    if (count > cube->capacity) {
+        uint32_t capacity = count < 64 ? 64 : count + count / 2;
+        struct total *grown = realloc(cube->totals, (size_t)capacity * sizeof(*grown));
         if (grown == NULL)
             return false;
-        l->rows = grown;
-        l->capacity = capacity;
+        cube->totals = grown;
+        cube->capacity = capacity;
     }
-    if (l->count >= l->slot_count / 2) {
-        uint32_t *old = l->slots;
-        uint32_t *slots = calloc((size_t)l->slot_count * 2, sizeof(*slots));
-        if (slots == NULL)
-            return false;
-        l->slots = slots;
-        l->slot_count *= 2;
-        for (uint32_t i = 0; i < l->count; i++)
-            *find_slot(l, l->rows[i].series, l->rows[i].bucket) = i + 1;
-        free(old);
+    if (count > cube->count) {
+        memset(&cube->totals[cube->count], 0,
+               (size_t)(count - cube->count) * sizeof(*cube->totals));
+        cube->count = count;
     }
     return true;
 }
 
-static bool widen(struct level *l, struct row *row)
+static bool widen(struct cube *cube, struct total *total)
 {
-    if (l->wide_count == l->wide_capacity) {
-        uint32_t capacity = l->wide_capacity == 0 ? 16 : l->wide_capacity * 2;
-        struct wide *grown = realloc(l->wide, (size_t)capacity * sizeof(*grown));
+    if (cube->wide_count == cube->wide_capacity) {
+        uint32_t capacity = cube->wide_capacity == 0 ? 16 : cube->wide_capacity * 2;
+        struct wide *grown = realloc(cube->wide, (size_t)capacity * sizeof(*grown));
         if (grown == NULL)
             return false;
-        l->wide = grown;
-        l->wide_capacity = capacity;
+        cube->wide = grown;
+        cube->wide_capacity = capacity;
     }
-    for (size_t i = 0; i < SLOTS; i++)
-        l->wide[l->wide_count].sum[i] = row->sum[i];
-    row->wide = ++l->wide_count;
+    for (size_t i = 0; i < METRIC_COUNT; i++)
+        cube->wide[cube->wide_count].sum[i] = total->sum[i];
+    total->wide = ++cube->wide_count;
     return true;
 }
 
-/* false: one of the sums does not fit; none is added then. */
-static bool add_narrow(uint64_t sum[SLOTS], const u128 more[METRIC_COUNT])
+/* false: a sum does not fit; none is added then. */
+static bool add_narrow(struct total *total, const struct chunk_cell *cell)
 {
-    uint64_t result[SLOTS];
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (more[i] > UINT64_MAX || __builtin_add_overflow(sum[i], (uint64_t)more[i], &result[i]))
+    for (metric_set left = cell->present; left != 0; left &= left - 1) {
+        unsigned m = (unsigned)__builtin_ctz(left);
+        if (cell->sum[m] > UINT64_MAX - total->sum[m])
             return false;
     }
-    memcpy(sum, result, sizeof(result));
+    for (metric_set left = cell->present; left != 0; left &= left - 1) {
+        unsigned m = (unsigned)__builtin_ctz(left);
+        total->sum[m] += (uint64_t)cell->sum[m];
+    }
     return true;
 }
 
-static bool add_to_level(struct level *l, int64_t bucket, const struct chunk_cell *cell)
+static bool add_total(struct cube *cube, const struct chunk_cell *cell)
 {
-    uint32_t *slot = find_slot(l, cell->series, bucket);
-    if (*slot == 0) {
-        if (!make_room(l))
-            return false;
-        slot = find_slot(l, cell->series, bucket);
-        l->rows[l->count] = (struct row){.series = cell->series, .bucket = bucket};
-        *slot = ++l->count;
-    }
-    struct row *row = &l->rows[*slot - 1];
-    if (row->wide == 0 && add_narrow(row->sum, cell->sum))
+    struct total *total = &cube->totals[cell->series];
+    if (total->wide == 0 && add_narrow(total, cell))
         return true;
-    if (row->wide == 0 && !widen(l, row))
+    if (total->wide == 0 && !widen(cube, total))
         return false;
-    for (size_t i = 0; i < SLOTS; i++)
-        l->wide[row->wide - 1].sum[i] += cell->sum[i];
+    chunk_add_to(cube->wide[total->wide - 1].sum, cell);
     return true;
 }
 
-static int64_t bucket_of(int64_t seconds, int64_t interval)
+uint32_t cube_series(const struct cube *cube)
 {
-    if (interval == 0)
-        return 0;
-    return (seconds / interval - (seconds % interval < 0)) * interval;
+    return cube->count;
+}
+
+u128 cube_total(const struct cube *cube, uint32_t series, enum metric metric)
+{
+    const struct total *total = &cube->totals[series];
+    return total->wide == 0 ? total->sum[metric] : cube->wide[total->wide - 1].sum[metric];
+}
+
+/* ---- hours ---- */
+
+/* The first hour that does not begin before `begin`. */
+static size_t find_hour(const struct cube *cube, int64_t begin)
+{
+    size_t low = 0, high = cube->hour_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (cube->hours[middle].begin < begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct hour *hour_at(struct cube *cube, int64_t begin)
+{
+    size_t at = find_hour(cube, begin);
+    if (at < cube->hour_count && cube->hours[at].begin == begin)
+        return &cube->hours[at];
+    if (cube->hour_count == cube->hour_capacity) {
+        size_t capacity = cube->hour_capacity == 0 ? 64 : cube->hour_capacity * 2;
+        struct hour *grown = realloc(cube->hours, capacity * sizeof(*grown));
+        if (grown == NULL)
+            return NULL;
+        cube->hours = grown;
+        cube->hour_capacity = capacity;
+    }
+    memmove(&cube->hours[at + 1], &cube->hours[at], (cube->hour_count - at) * sizeof(*cube->hours));
+    cube->hour_count++;
+    cube->hours[at].begin = begin;
+    buf_init(&cube->hours[at].cells, SIZE_MAX / 2);
+    return &cube->hours[at];
 }
 
 enum status cube_add(struct cube *cube, int64_t hour, struct view chunk, uint32_t series_count)
@@ -161,50 +165,66 @@ enum status cube_add(struct cube *cube, int64_t hour, struct view chunk, uint32_
     } while (st == ST_OK);
     if (st != ST_END)
         return st;
+    struct hour *into = hour_at(cube, hour);
+    if (into == NULL || !make_room(cube, series_count))
+        return ST_NO_MEMORY;
+    buf_add_view(&into->cells, chunk);
+    if (buf_status(&into->cells) != ST_OK)
+        return ST_NO_MEMORY;
     rest = chunk;
     while (chunk_next(&rest, series_count, &cell) == ST_OK) {
-        for (size_t i = 0; i < LEVELS; i++) {
-            if (!add_to_level(&cube->level[i], bucket_of(hour, level_seconds[i]), &cell))
-                return ST_NO_MEMORY;
-        }
+        if (!add_total(cube, &cell))
+            return ST_NO_MEMORY;
     }
     return ST_OK;
 }
 
-/* The coarsest level whose buckets lie whole in the range and in the grouping's buckets. */
-static size_t choose_level(int64_t since, int64_t until, int64_t interval)
+/* ---- questions ---- */
+
+static enum status gather_totals(const struct cube *cube, struct grouping *into)
 {
-    bool open = since == INT64_MIN && until == INT64_MAX;
-    if (interval == 0 && open)
-        return 2;
-    bool days = (since == INT64_MIN || bucket_of(since, 86400) == since) &&
-                (until == INT64_MAX || bucket_of(until, 86400) == until);
-    return days && (interval == 0 || interval % 86400 == 0) ? 1 : 0;
+    for (uint32_t s = 0; s < cube->count; s++) {
+        const struct total *total = &cube->totals[s];
+        const u128 *wide = total->wide == 0 ? NULL : cube->wide[total->wide - 1].sum;
+        bool any = wide != NULL;
+        for (size_t m = 0; m < METRIC_COUNT; m++)
+            any = any || total->sum[m] != 0;
+        u128 *sums = any ? grouping_sums(into, s, 0) : NULL;
+        if (any && sums == NULL)
+            return grouping_status(into);
+        for (size_t m = 0; any && m < METRIC_COUNT; m++)
+            sums[m] += wide == NULL ? total->sum[m] : wide[m];
+    }
+    return ST_OK;
 }
 
 enum status cube_gather(const struct cube *cube, int64_t since, int64_t until, int64_t interval,
-                        struct grouping *into)
+                        struct grouping *const *into, size_t count)
 {
-    const struct level *l = &cube->level[choose_level(since, until, interval)];
-    for (uint32_t i = 0; i < l->count; i++) {
-        const struct row *row = &l->rows[i];
-        if (row->bucket < since || row->bucket >= until)
-            continue;
-        u128 *sums = grouping_sums(into, row->series, row->bucket);
-        if (sums == NULL)
-            return grouping_status(into);
-        if (row->wide == 0) {
-            for (size_t k = 0; k < SLOTS; k++)
-                sums[k] += row->sum[k];
-        } else {
-            for (size_t k = 0; k < SLOTS; k++)
-                sums[k] += l->wide[row->wide - 1].sum[k];
+    enum status st = ST_OK;
+    if (interval == 0 && since == INT64_MIN && until == INT64_MAX) {
+        for (size_t i = 0; i < count && st == ST_OK; i++)
+            st = gather_totals(cube, into[i]);
+        return st;
+    }
+    int64_t first = since < INT64_MIN + CHUNK_SECONDS ? INT64_MIN : since - CHUNK_SECONDS + 1;
+    for (size_t h = find_hour(cube, first); h < cube->hour_count; h++) {
+        int64_t begin = cube->hours[h].begin;
+        struct view rest = buf_view(&cube->hours[h].cells);
+        struct chunk_cell cell;
+        if (begin >= until)
+            break;
+        while (chunk_next(&rest, cube->count, &cell) == ST_OK) {
+            int64_t time = begin + (int64_t)cell.minute * 60;
+            if (time < since || time >= until)
+                continue;
+            for (size_t i = 0; i < count; i++) {
+                u128 *sums = grouping_sums(into[i], cell.series, time);
+                if (sums == NULL)
+                    return grouping_status(into[i]);
+                chunk_add_to(sums, &cell);
+            }
         }
     }
     return ST_OK;
-}
-
-uint64_t cube_rows(const struct cube *cube)
-{
-    return cube->level[0].count;
 }

@@ -1,8 +1,10 @@
 /*
- * cube.h: the sums of a store in memory, by series and hour, day and all time.
+ * cube.h: the sums of a store in memory: all-time ones by series, and the packed cells of each
+ * hour.
  *
- * Questions are answered from the coarsest level that can, so that a year of hours is not walked to
- * tell a total.  Minutes stay in the store.  Not locked: the owner sees to it.
+ * Totals are answered from the first, everything with a time from the second, by going through the
+ * hours asked for.  An hour of a series is mostly one or two records, so unpacked sums of all hours
+ * would take ten times the memory and hardly be faster.  Not locked: the owner sees to it.
  */
 #ifndef STORE_CUBE_H
 #define STORE_CUBE_H
@@ -23,13 +25,14 @@ NODISCARD enum status cube_add(struct cube *cube, int64_t hour, struct view chun
                                uint32_t series_count);
 
 /*
- * Add all sums of [since, until) to a grouping by `interval` (seconds, 0: all); since and until are
- * whole hours, or INT64_MIN and INT64_MAX.  A status is that of the grouping.
+ * Add all sums of [since, until) (whole minutes, or INT64_MIN and INT64_MAX) to each of the
+ * groupings, which have the same interval.  A status is that of a grouping.
  */
 NODISCARD enum status cube_gather(const struct cube *cube, int64_t since, int64_t until,
-                                  int64_t interval, struct grouping *into);
+                                  int64_t interval, struct grouping *const *into, size_t count);
 
-/* Rows of the level of hours. */
-uint64_t cube_rows(const struct cube *cube);
+/* Number of series with sums, and the all-time sum of a metric of one of them. */
+uint32_t cube_series(const struct cube *cube);
+u128 cube_total(const struct cube *cube, uint32_t series, enum metric metric);
 
 #endif

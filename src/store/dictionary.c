@@ -117,6 +117,14 @@ uint32_t dictionary_series(struct dictionary *d, const struct view value[WIDTH])
     return series;
 }
 
+uint32_t dictionary_other(struct dictionary *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    uint32_t text = interner_id(d->texts, VIEW_LIT("Other"));
+    pthread_mutex_unlock(&d->mutex);
+    return text == INTERNER_NONE ? DICTIONARY_NONE : text;
+}
+
 enum status dictionary_load_text(struct dictionary *d, struct view text)
 {
     pthread_mutex_lock(&d->mutex);

@@ -20,6 +20,9 @@ void dictionary_free(struct dictionary *d);
 /* The number of a series, given if new; DICTIONARY_NONE: no memory. */
 uint32_t dictionary_series(struct dictionary *d, const struct view value[DIMENSION_FIXED_COUNT]);
 
+/* The number of the text "Other", given if new; DICTIONARY_NONE: no memory. */
+uint32_t dictionary_other(struct dictionary *d);
+
 /*
  * The same, by parts, for loading a store in the order of numbers.  ST_BAD_ITEM: the text or series
  * is there already, or a number in `text` is not.

@@ -13,7 +13,7 @@ struct group_cell {
 
 struct grouping {
     struct grouping_options options;
-    uint32_t *values; /* of all series, WIDTH texts each */
+    uint32_t *values; /* of all series, WIDTH texts each, replaced ones as they are shown */
     uint32_t series_count;
     uint32_t *group_of;  /* by series */
     uint32_t *member_of; /* by group: one of its series */
@@ -23,6 +23,7 @@ struct grouping {
     uint32_t *slots; /* cell + 1, 0 is free; a power of two, at most half full */
     uint32_t slot_count;
     int64_t bucket_begin, bucket_end; /* the last one */
+    uint32_t *recent; /* by group: its cell + 1 in the last bucket, 0: not looked up yet */
     enum status status;
 };
 
@@ -70,21 +71,38 @@ static bool find_groups(struct grouping *g)
     return true;
 }
 
+static void replace_values(struct grouping *g)
+{
+    for (uint32_t s = 0; s < g->series_count; s++) {
+        uint32_t *values = &g->values[(size_t)s * WIDTH];
+        for (size_t i = 0; i < WIDTH; i++) {
+            if (g->options.replace[i] != NULL)
+                values[i] = g->options.replace[i][values[i]];
+        }
+    }
+}
+
 struct grouping *grouping_new(const struct grouping_options *options)
 {
     struct grouping *g = calloc(1, sizeof(*g));
-    uint32_t texts;
     if (g == NULL)
         return NULL;
     g->options = *options;
-    dictionary_counts(options->dictionary, &texts, &g->series_count);
+    g->series_count = options->series_count;
     g->values = dictionary_copy_series(options->dictionary, g->series_count);
     g->group_of = malloc(((size_t)g->series_count + 1) * sizeof(*g->group_of));
     g->member_of = malloc(((size_t)g->series_count + 1) * sizeof(*g->member_of));
     g->slot_count = 1024;
     g->slots = calloc(g->slot_count, sizeof(*g->slots));
-    if (g->values == NULL || g->group_of == NULL || g->member_of == NULL || g->slots == NULL ||
-        !find_groups(g)) {
+    bool ok = g->values != NULL && g->group_of != NULL && g->member_of != NULL && g->slots != NULL;
+    if (ok && options->replace != NULL)
+        replace_values(g);
+    ok = ok && find_groups(g);
+    if (ok) {
+        g->recent = calloc((size_t)g->group_count + 1, sizeof(*g->recent));
+        ok = g->recent != NULL;
+    }
+    if (!ok) {
         grouping_free(g);
         return NULL;
     }
@@ -100,13 +118,14 @@ void grouping_free(struct grouping *g)
     free(g->member_of);
     free(g->cells);
     free(g->slots);
+    free(g->recent);
     free(g);
 }
 
 static uint32_t hash_cell(uint32_t group, int64_t time)
 {
-    uint64_t h =
-        ((uint64_t)time << 32 ^ (uint64_t)time >> 7 ^ group) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = (uint64_t)time * UINT64_C(0x9e3779b97f4a7c15) ^ group;
+    h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(h >> 32);
 }
 
@@ -151,29 +170,37 @@ static bool make_room(struct grouping *g)
     return true;
 }
 
-u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time)
+/* The bucket of a time; where it is another one than the last, no cell is recent any more. */
+static int64_t enter_bucket(struct grouping *g, int64_t time)
 {
     int64_t interval = g->options.interval_seconds;
-    if (interval == 0) {
-        time = 0;
-    } else if (time >= g->bucket_begin && time < g->bucket_end) {
-        time = g->bucket_begin;
-    } else {
-        time = (time / interval - (time % interval < 0)) * interval;
-        g->bucket_begin = time;
-        g->bucket_end = time + interval;
-    }
+    if (interval == 0)
+        return 0;
+    if (time >= g->bucket_begin && time < g->bucket_end)
+        return g->bucket_begin;
+    g->bucket_begin = (time / interval - (time % interval < 0)) * interval;
+    g->bucket_end = g->bucket_begin + interval;
+    memset(g->recent, 0, g->group_count * sizeof(*g->recent));
+    return g->bucket_begin;
+}
+
+u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time)
+{
+    int64_t bucket = enter_bucket(g, time);
     uint32_t group = g->group_of[series];
-    uint32_t *slot = find_slot(g, group, time);
-    if (*slot == 0) {
-        if (!make_room(g))
-            return NULL;
-        struct group_cell *cell = &g->cells[g->count++];
-        *cell = (struct group_cell){.time = time, .group = group};
-        *find_slot(g, group, time) = g->count;
-        return cell->sum;
+    uint32_t *recent = &g->recent[group];
+    if (*recent == 0) {
+        uint32_t *slot = find_slot(g, group, bucket);
+        if (*slot == 0) {
+            if (!make_room(g))
+                return NULL;
+            g->cells[g->count++] = (struct group_cell){.time = bucket, .group = group};
+            slot = find_slot(g, group, bucket);
+            *slot = g->count;
+        }
+        *recent = *slot;
     }
-    return g->cells[*slot - 1].sum;
+    return g->cells[*recent - 1].sum;
 }
 
 enum status grouping_status(const struct grouping *g)

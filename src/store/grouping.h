@@ -10,13 +10,16 @@
 struct grouping_options {
     const struct dictionary *dictionary;
     const struct dimension_set *set; /* fixed dimensions only */
+    uint32_t series_count;           /* of the dictionary that may be asked for */
     int64_t interval_seconds;        /* length of a bucket; 0: all time is one */
     uint32_t max_cells;
+    /* By dimension kind: the text that stands for each text (by number), or NULL: itself. */
+    const uint32_t *const *replace;
 };
 
 struct grouping;
 
-/* For the series that are in the dictionary now; NULL: no memory. */
+/* NULL: no memory. */
 struct grouping *grouping_new(const struct grouping_options *options);
 void grouping_free(struct grouping *g);
 

@@ -42,7 +42,6 @@ enum statement {
     S_INSERT_CHUNK,
     S_INSERT_TEXT,
     S_INSERT_SERIES,
-    S_CHUNKS,
     STATEMENTS
 };
 
@@ -64,7 +63,6 @@ static const char *const statement_text[STATEMENTS] = {
     [S_INSERT_CHUNK] = "INSERT INTO chunk(object, hour, cells) VALUES(?1, ?2, ?3)",
     [S_INSERT_TEXT] = "INSERT INTO text(id, text) VALUES(?1, ?2)",
     [S_INSERT_SERIES] = "INSERT INTO series VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [S_CHUNKS] = "SELECT hour, cells FROM chunk WHERE hour>=?1 AND hour<?2 AND id<=?3",
 };
 
 struct store {
@@ -564,26 +562,17 @@ enum status store_load_tally(struct store *store, struct tally *tally, struct er
     return st;
 }
 
-enum status store_each_chunk(struct store *store, int64_t since, int64_t until, int64_t last,
-                             store_chunk_fn *found, void *context, struct error *err)
+enum status store_each_chunk(struct store *store, store_chunk_fn *found, void *context,
+                             struct error *err)
 {
-    enum status st;
-    sqlite3_stmt *s = begin(store, S_CHUNKS, &st, err);
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int64(s, 1, since);
-    sqlite3_bind_int64(s, 2, until);
-    sqlite3_bind_int64(s, 3, last);
+    sqlite3_stmt *s = NULL;
+    /* By the index, so that an hour's buffer grows once; blobs are read in that order too. */
+    enum status st = prepare(store, "SELECT hour, cells FROM chunk ORDER BY hour, id", &s, err);
     int code = SQLITE_ROW;
     while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
         st = found(context, sqlite3_column_int64(s, 0), column_view(s, 1));
     if (st == ST_OK && code != SQLITE_DONE)
         st = fault(store, code, err);
-    sqlite3_reset(s);
+    sqlite3_finalize(s);
     return st == ST_BAD_ITEM ? damaged(err) : st;
-}
-
-enum status store_last_chunk(struct store *store, int64_t *last, struct error *err)
-{
-    return ask_number(store, "SELECT coalesce(max(id), 0) FROM chunk", last, err);
 }

@@ -101,15 +101,10 @@ NODISCARD enum status store_load_dictionary(struct store *store, struct dictiona
 NODISCARD enum status store_load_tally(struct store *store, struct tally *tally, struct error *err);
 
 /*
- * Chunks of the hours [since, until) up to chunk number `last`, in no particular order.  A status
- * of `found` other than ST_OK ends it.
+ * All chunks, those of one hour one after the other.  A status of `found` other than ST_OK ends it.
  */
 typedef enum status store_chunk_fn(void *context, int64_t hour, struct view cells);
-NODISCARD enum status store_each_chunk(struct store *store, int64_t since, int64_t until,
-                                       int64_t last, store_chunk_fn *found, void *context,
+NODISCARD enum status store_each_chunk(struct store *store, store_chunk_fn *found, void *context,
                                        struct error *err);
-
-/* The number of the newest chunk; 0: there is none. */
-NODISCARD enum status store_last_chunk(struct store *store, int64_t *last, struct error *err);
 
 #endif

@@ -15,14 +15,12 @@ enum { LOCK_PATH_BYTES = 4096 + 8 };
 struct usage {
     int lock_fd; /* -1: read only */
     struct dictionary *dictionary;
-    /* The writing connection, and the one that questions about minutes read with. */
-    pthread_mutex_t write_mutex, read_mutex;
-    struct store *writer, *reader;
+    pthread_mutex_t store_mutex; /* guards the store; never held together with the lock below */
+    struct store *store;
     struct buf folder, prices;
     pthread_rwlock_t lock; /* guards what is below */
     struct cube *cube;
     struct tally tally;
-    int64_t last_chunk;
     _Atomic uint64_t version;
     bool broken; /* a commit is in the file but not in memory */
 };
@@ -63,22 +61,19 @@ static enum status load_text(struct store *store, const char *name, struct buf *
 
 static enum status load(struct usage *u, struct error *err)
 {
-    enum status st = store_begin_reading(u->reader, err);
+    enum status st = store_begin_reading(u->store, err);
     if (st != ST_OK)
         return st;
-    struct store *filled = u->writer != NULL ? u->writer : u->reader;
-    st = store_load_dictionary(filled, u->dictionary, err);
+    st = store_load_dictionary(u->store, u->dictionary, err);
     if (st == ST_OK)
-        st = store_load_tally(u->reader, &u->tally, err);
+        st = store_load_tally(u->store, &u->tally, err);
     if (st == ST_OK)
-        st = store_last_chunk(u->reader, &u->last_chunk, err);
+        st = store_each_chunk(u->store, add_chunk, u, err);
     if (st == ST_OK)
-        st = store_each_chunk(u->reader, INT64_MIN, INT64_MAX, u->last_chunk, add_chunk, u, err);
+        st = load_text(u->store, "folder", &u->folder, err);
     if (st == ST_OK)
-        st = load_text(u->reader, "folder", &u->folder, err);
-    if (st == ST_OK)
-        st = load_text(u->reader, "prices", &u->prices, err);
-    store_end_reading(u->reader);
+        st = load_text(u->store, "prices", &u->prices, err);
+    store_end_reading(u->store);
     return st;
 }
 
@@ -95,8 +90,7 @@ enum status usage_open(const char *path, enum store_mode mode, struct usage **ou
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&u->lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    pthread_mutex_init(&u->write_mutex, NULL);
-    pthread_mutex_init(&u->read_mutex, NULL);
+    pthread_mutex_init(&u->store_mutex, NULL);
     u->lock_fd = -1;
     u->version = 1;
     u->dictionary = dictionary_new();
@@ -104,13 +98,10 @@ enum status usage_open(const char *path, enum store_mode mode, struct usage **ou
     enum status st = u->dictionary == NULL || u->cube == NULL
                          ? error_set(err, ST_NO_MEMORY, "out of memory")
                          : ST_OK;
-    if (st == ST_OK && mode == STORE_WRITE) {
+    if (st == ST_OK && mode == STORE_WRITE)
         st = take_lock(u, path, err);
-        if (st == ST_OK)
-            st = store_open(path, STORE_WRITE, &u->writer, err);
-    }
     if (st == ST_OK)
-        st = store_open(path, STORE_READ, &u->reader, err);
+        st = store_open(path, mode, &u->store, err);
     if (st == ST_OK)
         st = load(u, err);
     if (st != ST_OK) {
@@ -125,15 +116,13 @@ void usage_close(struct usage *u)
 {
     if (u == NULL)
         return;
-    store_close(u->reader);
-    store_close(u->writer);
+    store_close(u->store);
     dictionary_free(u->dictionary);
     cube_free(u->cube);
     buf_clear(&u->folder);
     buf_clear(&u->prices);
     pthread_rwlock_destroy(&u->lock);
-    pthread_mutex_destroy(&u->write_mutex);
-    pthread_mutex_destroy(&u->read_mutex);
+    pthread_mutex_destroy(&u->store_mutex);
     if (u->lock_fd >= 0)
         close(u->lock_fd);
     free(u);
@@ -145,7 +134,7 @@ static enum status keep(struct usage *u, const char *name, struct buf *text, str
 {
     if (buf_cstr(text) == NULL)
         return error_set(err, ST_NO_MEMORY, "out of memory");
-    return store_set(u->writer, name, buf_view(text), err);
+    return store_set(u->store, name, buf_view(text), err);
 }
 
 static bool lists(struct view list, struct view item)
@@ -195,18 +184,18 @@ uint64_t usage_version(const struct usage *u)
 enum status usage_find(struct usage *u, struct view key, struct store_object *out,
                        struct error *err)
 {
-    pthread_mutex_lock(&u->write_mutex);
-    enum status st = store_find(u->writer, key, out, err);
-    pthread_mutex_unlock(&u->write_mutex);
+    pthread_mutex_lock(&u->store_mutex);
+    enum status st = store_find(u->store, key, out, err);
+    pthread_mutex_unlock(&u->store_mutex);
     return st;
 }
 
 enum status usage_touch(struct usage *u, struct view key, int64_t size, int64_t mtime_ns,
                         struct error *err)
 {
-    pthread_mutex_lock(&u->write_mutex);
-    enum status st = store_touch(u->writer, key, size, mtime_ns, err);
-    pthread_mutex_unlock(&u->write_mutex);
+    pthread_mutex_lock(&u->store_mutex);
+    enum status st = store_touch(u->store, key, size, mtime_ns, err);
+    pthread_mutex_unlock(&u->store_mutex);
     return st;
 }
 
@@ -288,14 +277,11 @@ static enum status apply(struct usage *u, const struct counted_object *o, uint32
 
 enum status usage_commit(struct usage *u, struct counted_object *list, struct error *err)
 {
-    int64_t last = 0;
     uint32_t texts, series;
     bool any = false;
-    pthread_mutex_lock(&u->write_mutex);
-    enum status st = store_commit(u->writer, u->dictionary, list, err);
-    if (st == ST_OK)
-        st = store_last_chunk(u->writer, &last, err);
-    pthread_mutex_unlock(&u->write_mutex);
+    pthread_mutex_lock(&u->store_mutex);
+    enum status st = store_commit(u->store, u->dictionary, list, err);
+    pthread_mutex_unlock(&u->store_mutex);
     if (st != ST_OK)
         return st;
     dictionary_counts(u->dictionary, &texts, &series);
@@ -305,7 +291,6 @@ enum status usage_commit(struct usage *u, struct counted_object *list, struct er
         if (o->applied)
             st = apply(u, o, series);
     }
-    u->last_chunk = last;
     u->broken = u->broken || st != ST_OK;
     if (any)
         u->version++;
@@ -315,87 +300,118 @@ enum status usage_commit(struct usage *u, struct counted_object *list, struct er
 
 /* ---- questions ---- */
 
-/* The chunks of some hours, but for the minutes outside [since, until). */
-struct minutes {
-    struct grouping *into;
-    uint32_t series_count;
-    int64_t since, until;
+/* What the values of a dimension are folded into: for each text itself or "Other". */
+struct fold {
+    u128 *size; /* by text: its tokens */
+    uint32_t *order;
+    uint32_t *replace;
 };
 
-static enum status add_minutes(void *context, int64_t hour, struct view cells)
+static int by_size(const void *a, const void *b, void *context)
 {
-    struct minutes *m = context;
-    struct chunk_cell cell;
-    enum status st;
-    while ((st = chunk_next(&cells, m->series_count, &cell)) == ST_OK) {
-        int64_t time = hour + (int64_t)cell.minute * 60;
-        if (time < m->since || time >= m->until)
-            continue;
-        u128 *sums = grouping_sums(m->into, cell.series, time);
-        if (sums == NULL)
-            return grouping_status(m->into);
-        for (unsigned i = 0; i < METRIC_COUNT; i++)
-            sums[i] += cell.sum[i];
-    }
-    return st == ST_END ? ST_OK : st;
+    const u128 *size = context;
+    uint32_t left, right;
+    memcpy(&left, a, sizeof(left));
+    memcpy(&right, b, sizeof(right));
+    if (size[left] != size[right])
+        return size[left] > size[right] ? -1 : 1;
+    return left < right ? -1 : 1;
 }
 
-static enum status gather_minutes(struct usage *u, int64_t since, int64_t until,
-                                  struct grouping *into, struct error *err)
+static u128 tokens_of(const struct cube *cube, uint32_t series)
 {
-    struct minutes m = {.into = into, .since = since, .until = until};
-    uint32_t texts;
-    if (since >= until)
-        return ST_OK;
-    dictionary_counts(u->dictionary, &texts, &m.series_count);
-    int64_t begin = since == INT64_MIN ? INT64_MIN : hour_of(since);
-    pthread_mutex_lock(&u->read_mutex);
-    enum status st = store_each_chunk(u->reader, begin, until, u->last_chunk, add_minutes, &m, err);
-    pthread_mutex_unlock(&u->read_mutex);
-    return st;
+    u128 sum = 0;
+    for (unsigned m = METRIC_INPUT; m <= METRIC_CACHE_WRITE; m++)
+        sum += cube_total(cube, series, (enum metric)m);
+    return sum;
 }
 
-static int64_t hour_above(int64_t seconds)
+/* The texts of one dimension by size; those beyond the `keep` largest are replaced by `other`. */
+static enum status fold_values(const struct usage *u, const uint32_t *values, uint32_t texts,
+                               size_t kind, uint32_t keep, uint32_t other, uint32_t **replace,
+                               struct usage_fold *told)
 {
-    return hour_of(seconds) == seconds ? seconds : hour_of(seconds) + CHUNK_SECONDS;
-}
-
-/* Whole hours from memory, the minutes before and behind them from the file. */
-static enum status gather(struct usage *u, const struct usage_query *q, struct grouping *into,
-                          struct error *err)
-{
-    int64_t since = q->has_since ? q->since : INT64_MIN;
-    int64_t until = q->has_until ? q->until : INT64_MAX;
-    if (since >= until)
-        return ST_OK;
-    if (q->interval_seconds % CHUNK_SECONDS != 0)
-        return gather_minutes(u, since, until, into, err);
-    int64_t first = q->has_since ? hour_above(since) : INT64_MIN;
-    int64_t last = q->has_until ? hour_of(until) : INT64_MAX;
-    if (first >= last)
-        return gather_minutes(u, since, until, into, err);
-    enum status st = cube_gather(u->cube, first, last, q->interval_seconds, into);
-    if (st == ST_OK && q->has_since)
-        st = gather_minutes(u, since, first, into, err);
-    if (st == ST_OK && q->has_until)
-        st = gather_minutes(u, last, until, into, err);
-    return st;
-}
-
-static enum status ask_set(struct usage *u, const struct usage_query *q, size_t set,
-                           struct grouping **out, struct error *err)
-{
-    struct grouping_options options = {
-        .dictionary = u->dictionary,
-        .set = &q->sets[set],
-        .interval_seconds = q->interval_seconds,
-        .max_cells =
-            q->max_rows == 0 || q->max_rows > UINT32_MAX / 4 ? UINT32_MAX / 4 : q->max_rows,
+    uint32_t series = cube_series(u->cube), count = 0;
+    struct fold f = {
+        .size = calloc((size_t)texts + 1, sizeof(*f.size)),
+        .order = malloc(((size_t)texts + 1) * sizeof(*f.order)),
+        .replace = malloc(((size_t)texts + 1) * sizeof(*f.replace)),
     };
-    *out = grouping_new(&options);
-    if (*out == NULL)
-        return ST_NO_MEMORY;
-    return gather(u, q, *out, err);
+    enum status st = f.size == NULL || f.order == NULL || f.replace == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK) {
+        for (uint32_t i = 0; i < texts; i++)
+            f.replace[i] = UINT32_MAX;
+        for (uint32_t s = 0; s < series; s++) {
+            uint32_t text = values[(size_t)s * DIMENSION_FIXED_COUNT + kind];
+            if (f.replace[text] == UINT32_MAX) {
+                f.replace[text] = text;
+                f.order[count++] = text;
+            }
+            f.size[text] += tokens_of(u->cube, s);
+        }
+        qsort_r(f.order, count, sizeof(*f.order), by_size, f.size);
+        for (uint32_t i = keep; i < count; i++)
+            f.replace[f.order[i]] = other;
+        told->kept = count < keep ? count : keep;
+        told->folded = count < keep ? 0 : count - keep;
+        *replace = f.replace;
+        f.replace = NULL;
+    }
+    free(f.size);
+    free(f.order);
+    free(f.replace);
+    return st;
+}
+
+static enum status fold_all(struct usage *u, const struct usage_query *q,
+                            uint32_t *replace[DIMENSION_FIXED_COUNT], struct usage_fold *told)
+{
+    uint32_t texts, series;
+    uint32_t other = dictionary_other(u->dictionary);
+    uint32_t *values = dictionary_copy_series(u->dictionary, cube_series(u->cube));
+    enum status st = other == DICTIONARY_NONE || values == NULL ? ST_NO_MEMORY : ST_OK;
+    dictionary_counts(u->dictionary, &texts, &series);
+    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT && st == ST_OK; kind++) {
+        if (q->keep[kind] != 0)
+            st = fold_values(u, values, texts, kind, q->keep[kind], other, &replace[kind],
+                             &told[kind]);
+    }
+    free(values);
+    return st;
+}
+
+static enum status gather(struct usage *u, const struct usage_query *q, struct grouping **groupings,
+                          struct usage_fold *told)
+{
+    uint32_t *replace[DIMENSION_FIXED_COUNT] = {NULL};
+    const uint32_t *constant[DIMENSION_FIXED_COUNT];
+    bool folds = false;
+    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
+        folds = folds || q->keep[kind] != 0;
+    enum status st = folds ? fold_all(u, q, replace, told) : ST_OK;
+    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
+        constant[kind] = replace[kind];
+    for (size_t i = 0; i < q->set_count && st == ST_OK; i++) {
+        struct grouping_options options = {
+            .dictionary = u->dictionary,
+            .set = &q->sets[i],
+            .series_count = cube_series(u->cube),
+            .interval_seconds =
+                q->set_intervals != NULL ? q->set_intervals[i] : q->interval_seconds,
+            .max_cells =
+                q->max_rows == 0 || q->max_rows > UINT32_MAX / 4 ? UINT32_MAX / 4 : q->max_rows,
+            .replace = folds ? constant : NULL,
+        };
+        groupings[i] = grouping_new(&options);
+        st = groupings[i] == NULL ? ST_NO_MEMORY : ST_OK;
+    }
+    if (st == ST_OK)
+        st = cube_gather(u->cube, q->has_since ? q->since : INT64_MIN,
+                         q->has_until ? q->until : INT64_MAX, q->interval_seconds, groupings,
+                         q->set_count);
+    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
+        free(replace[kind]);
+    return st;
 }
 
 static enum status fill(struct aggregate *aggregate, struct grouping **groupings, size_t count)
@@ -406,8 +422,8 @@ static enum status fill(struct aggregate *aggregate, struct grouping **groupings
     return st;
 }
 
-enum status usage_ask(struct usage *u, const struct usage_query *q, struct aggregate **out,
-                      struct tally *tally, uint64_t *version, struct error *err)
+enum status usage_ask(struct usage *u, const struct usage_query *q, struct usage_answer *out,
+                      struct error *err)
 {
     struct dimension_keys keys = {0};
     struct aggregate_options options = {
@@ -417,18 +433,18 @@ enum status usage_ask(struct usage *u, const struct usage_query *q, struct aggre
         .interval_seconds = q->interval_seconds,
     };
     enum status st = ST_OK;
-    *out = NULL;
+    *out = (struct usage_answer){0};
     struct grouping **groupings = calloc(q->set_count, sizeof(struct grouping *));
     struct aggregate *aggregate = aggregate_new(&options);
     if (groupings == NULL || aggregate == NULL)
         st = ST_NO_MEMORY;
     pthread_rwlock_rdlock(&u->lock);
-    *tally = u->tally;
-    *version = u->version;
+    out->tally = u->tally;
+    out->version = u->version;
     if (u->broken)
         st = error_set(err, ST_IO, "memory ran out while counting; start again");
-    for (size_t i = 0; i < q->set_count && st == ST_OK; i++)
-        st = ask_set(u, q, i, &groupings[i], err);
+    if (st == ST_OK)
+        st = gather(u, q, groupings, out->fold);
     pthread_rwlock_unlock(&u->lock);
     if (st == ST_OK)
         st = fill(aggregate, groupings, q->set_count);
@@ -436,7 +452,7 @@ enum status usage_ask(struct usage *u, const struct usage_query *q, struct aggre
         grouping_free(groupings[i]);
     free(groupings);
     if (st == ST_OK) {
-        *out = aggregate;
+        out->aggregate = aggregate;
         return ST_OK;
     }
     aggregate_free(aggregate);

@@ -54,19 +54,31 @@ uint64_t usage_version(const struct usage *usage);
 struct usage_query {
     const struct dimension_set *sets; /* fixed dimensions only */
     size_t set_count;
-    int64_t interval_seconds;  /* a multiple of 60, or 0 */
+    int64_t interval_seconds; /* a multiple of 60, or 0 */
+    /* By set: a multiple of it, so that fewer rows are gathered; NULL: the same. */
+    const int64_t *set_intervals;
     bool has_since, has_until; /* [since, until), whole minutes */
     int64_t since, until;
     uint32_t max_rows; /* for each set; 0: any number */
+    /* By dimension kind: the values to keep, those with most tokens; the others become "Other".
+     * 0: all. */
+    uint32_t keep[DIMENSION_FIXED_COUNT];
 };
 
-/*
- * *out (free with aggregate_free) has the sums, *tally the balance of the store, *version its
- * version.  ST_TOO_BIG: more than max_rows.
- */
+struct usage_fold {
+    uint32_t kept, folded; /* 0, 0: not asked for */
+};
+
+struct usage_answer {
+    struct aggregate *aggregate; /* the sums; aggregate_free */
+    struct tally tally;          /* the balance of the store, whatever was asked */
+    uint64_t version;            /* of the store */
+    struct usage_fold fold[DIMENSION_FIXED_COUNT];
+};
+
+/* ST_TOO_BIG: more than max_rows.  After a failure there is nothing to free. */
 NODISCARD enum status usage_ask(struct usage *usage, const struct usage_query *query,
-                                struct aggregate **out, struct tally *tally, uint64_t *version,
-                                struct error *err);
+                                struct usage_answer *out, struct error *err);
 
 /* A set of all fixed dimensions, in their order, as objects are counted for a store. */
 void usage_all_dimensions(struct dimension_set *set);

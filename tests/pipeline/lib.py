@@ -36,6 +36,9 @@ TOKENS = ("InputTokenCount", "OutputTokenCount", "CacheReadInputTokenCount",
           "CacheWriteInputTokenCount")
 
 
+PRICED = ("EstimatedCost", "UnpricedTokens")  # follow from the price list
+
+
 class Failed(AssertionError):
     pass
 
@@ -151,7 +154,8 @@ class Cloud:
         """Exact sums over all values and times of the series with just these dimensions."""
         out = collections.Counter()
         for namespace, metric, dimensions, _, points in self.cloudwatch.data():
-            if namespace == NAMESPACE and tuple(dimensions) == tuple(dimension):
+            if namespace == NAMESPACE and tuple(dimensions) == tuple(dimension) and \
+                    metric not in PRICED:
                 for statistics in points.values():
                     out[metric] += statistics["Sum"]
         return dict(out)

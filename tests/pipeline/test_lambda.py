@@ -3,7 +3,7 @@ import json
 import time
 
 from lib import (BUCKET, Cloud, NAMESPACE, check, equal, failures, log_key, log_lines, record,
-                 s3_event, sqs_payload, sums_of)
+                 s3_event, sqs_payload, sums_of, TOKENS)
 
 
 def test_ten_messages_one_request():
@@ -123,7 +123,8 @@ def test_emf():
     with Cloud() as cloud:
         keys = [cloud.put("o%d" % i, [record(i), record(i + 40)]) for i in range(3)]
         runtime, _ = cloud.invoke(sqs_payload([s3_event(k) for k in keys]), PUBLISHER="emf",
-                                  METRIC_DIMENSIONS="InferenceProfileType")
+                                  METRIC_DIMENSIONS="InferenceProfileType",
+                                  METRICS=",".join((*TOKENS, "TotalTokenCount", "Invocations")))
         equal(failures(runtime.results[0]), [])
         sums = {}
         for line in cloud.stdout.splitlines():

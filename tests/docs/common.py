@@ -1,0 +1,133 @@
+"""What all checks of the documents share: the texts, the program, and a count of results."""
+
+import fnmatch
+import functools
+import os
+import re
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Results:
+    """Counts checks; a failed one is printed with what was found."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def check(self, ok, what):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print("FAILED: %s" % what)
+        return ok
+
+    def same(self, got, wanted, what):
+        return self.check(got == wanted, "%s: got %r, written is %r" % (what, got, wanted))
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def walked():
+    """All files but those that are generated, for a copy that is no git repository."""
+    for folder, folders, files in os.walk(ROOT):
+        generated = (".git", "build", "node_modules", "__pycache__")
+        folders[:] = [f for f in folders if f not in generated]
+        for name in files:
+            yield os.path.relpath(os.path.join(folder, name), ROOT)
+
+
+@functools.lru_cache(maxsize=1)
+def all_files():
+    """Paths that git knows, or would add."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        out = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+        paths = {name.decode("utf-8", "surrogateescape") for name in out.split(b"\0") if name}
+    except (OSError, subprocess.CalledProcessError):
+        paths = set(walked())
+    return sorted(path for path in paths if os.path.isfile(os.path.join(ROOT, path)))
+
+
+def tracked(*below):
+    """The files below these folders, or with these names; `*` stands for anything."""
+    if not below:
+        return all_files()
+    return [
+        path
+        for path in all_files()
+        if any(path.startswith(b + "/") or fnmatch.fnmatch(path, b) for b in below)
+    ]
+
+
+def source(*folders):
+    """The text of all C files below the folders."""
+    return {p: read(p) for p in tracked(*folders) if p.endswith((".c", ".h"))}
+
+
+class Program:
+    """The binary under test, run without the caller's settings."""
+
+    def __init__(self, build):
+        self.path = os.path.join(ROOT, build, "bedrock-metrics")
+        self.helps = {}
+
+    def run(self, *words, data=b"", env=None, cwd=None):
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+        environment.update(env or {})
+        return subprocess.run(
+            [self.path, *words],
+            input=data,
+            capture_output=True,
+            env=environment,
+            cwd=cwd or os.path.dirname(self.path),
+            check=False,
+        )
+
+    def commands(self):
+        """Name -> text of its help; "" is the program itself."""
+        if not self.helps:
+            self.helps[""] = self.run("--help").stdout.decode()
+            listed = self.helps[""].split("Commands:\n", 1)[1].split("\n\n", 1)[0]
+            for name in re.findall(r"^  ([a-z][a-z-]*)  ", listed, re.M):
+                self.helps[name] = self.run(name, "--help").stdout.decode()
+        return self.helps
+
+    def options(self, command):
+        return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", self.commands()[command]))
+
+
+def sections(text):
+    """(heading level, heading) of a markdown text, those in code blocks left out."""
+    return [(len(m.group(1)), m.group(2)) for m in re.finditer(r"(?m)^(#+) (.*)$", prose(text))]
+
+
+def prose(text):
+    """A markdown text without fenced code."""
+    return re.sub(r"(?ms)^```.*?^```$", "", text)
+
+
+def blocks(text):
+    """(language line, content) of the fenced blocks."""
+    return re.findall(r"(?ms)^```([^\n]*)\n(.*?)^```$", text)
+
+
+def table_behind(text, mark):
+    """The cells of the table that follows a mark, without head and ruler."""
+    at = text.index(mark) + len(mark)
+    rows = []
+    for line in text[at:].lstrip("\n").split("\n"):
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip().strip("|").split("|")])
+    return rows[2:]
+
+
+def code_text(cell):
+    """A cell's text without its backticks."""
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == "`" else cell

@@ -1,0 +1,237 @@
+"""Names that documents and program must agree on, read from both sides."""
+
+import re
+
+from common import code_text, prose, read, source, table_behind, tracked
+
+# In capitals like a variable, but none of the program's: values of services.
+NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED"}
+# Variables named in documents that something else reads.
+OTHERS_VARIABLES = {"LAMBDA_ZIP"}
+
+# Commands that documents name already; take one out when it is there.
+PENDING = {"doctor", "plan"}
+
+VARIABLE = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
+
+
+def documents():
+    return [p for p in tracked() if p.endswith(".md") and (p.startswith("docs/") or "/" not in p)]
+
+
+def code_in(text):
+    """Lines of code: fenced, indented, and in backticks."""
+    lines = re.findall(r"(?ms)^```[^\n]*\n(.*?)^```$", text)
+    lines += re.findall(r"(?m)^    (.*)$", text)
+    lines += re.findall(r"`([^`\n]+)`", prose(text))
+    return "\n".join(lines).replace("\\\n", " ").split("\n")
+
+
+def check_commands(program, results):
+    """Every command line in the documents is one the program understands, as far as words go."""
+    helps = program.commands()
+    everything = "\n".join(read(path) for path in documents())
+    all_options = set()
+    for command in helps:
+        all_options |= program.options(command)
+        if command:
+            named = "bedrock-metrics %s" % command in everything or "`%s`" % command in everything
+            results.check(named, "no document names the command %s" % command)
+    for option in sorted(all_options):
+        results.check("--" + option in everything, "no document names the option --" + option)
+    for path in documents():
+        for line in code_in(read(path)):
+            for call in re.findall(r"(?:^|[\s/(])bedrock-metrics((?: [^\s|;)]+)+)", line):
+                check_call(program, results, path, call.split())
+
+
+def check_call(program, results, path, words):
+    helps = program.commands()
+    command = words[0] if not words[0].startswith("-") else ""
+    if not re.fullmatch(r"[a-z][a-z-]*", command) and command:
+        return  # a file name, a placeholder such as COMMAND, a container's image
+    if command in PENDING and command not in helps:
+        return
+    if not results.check(command in helps, "%s: there is no command %s" % (path, command)):
+        return
+    for word in words:
+        if word.startswith("--") and word != "--help":
+            name = re.match(r"--([a-z-]+)", word).group(1)
+            results.check(
+                name in program.options(command), "%s: %s takes no --%s" % (path, command, name)
+            )
+
+
+def variables_of_program():
+    names = set()
+    for code in source("src").values():
+        names |= set(re.findall(r'"(%s)"' % VARIABLE, code))
+        names |= set(re.findall(r'\b(?:config_get\w*|getenv)\(\s*"(\w+)"', code))
+    return names - NOT_VARIABLES
+
+
+def check_targets(results):
+    """Every `make TARGET` in the documents' code is a target."""
+    rules = "\n".join(read(p) for p in tracked("Makefile", "*.mk"))
+    for path in documents():
+        for line in code_in(read(path)):
+            for words in re.findall(r"(?:^|[\s(;&])make((?: [\w=./-]+)+)", line):
+                for word in words.split():
+                    if "=" in word or "/" in word:
+                        continue
+                    exists = re.search(r"(?m)^%s:" % re.escape(word), rules)
+                    results.check(exists, "%s: there is no target %s" % (path, word))
+
+
+def check_variables(results):
+    there = variables_of_program()
+    written = set()
+    for path in documents():
+        for name in re.findall(r"`([A-Z][A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`", read(path)):
+            written.add(name)
+            if not re.fullmatch(VARIABLE, name):
+                continue
+            known = name in there | OTHERS_VARIABLES
+            if path == "docs/deployment.md":
+                deployed = "".join(read(p) for p in tracked("deploy", "template.yaml"))
+                known = known or name in deployed
+            results.check(known, "%s: nothing reads %s" % (path, name))
+    for name in sorted(there):
+        results.check(name in written, "no document names the variable %s" % name)
+    # The environment of the README's table is what the program reads, default by default.
+    for row in table_behind(read("README.md"), "<!-- variables -->"):
+        for name in re.findall(VARIABLE, row[0]):
+            results.check(name in there, "README: nothing reads %s" % name)
+
+
+def quoted(path, pattern):
+    return re.findall(pattern, read(path))
+
+
+def check_metrics(results):
+    metrics = quoted("src/aggregate/metric.c", r'\[METRIC_\w+\] = \{"(\w+)", "(\w+)"')
+    models = read("docs/models.md")
+    rows = table_behind(models, "Sums over the records of a cell, exact at any size.\n")
+    results.same(
+        [(code_text(row[0]), row[1].split()[0]) for row in rows], metrics, "models.md, metrics"
+    )
+    dimensions = quoted("src/aggregate/dimension.c", r'\[DIMENSION_\w+\] = "(\w+)"')
+    rows = table_behind(
+        models,
+        "Any of these can be chosen (`--by`), up to 30 at a time. A value is never empty.\n",
+    )
+    results.same(
+        [code_text(row[0]) for row in rows],
+        dimensions + ["Metadata:<key>", "Tag:<key>"],
+        "models.md, dimensions",
+    )
+    names = [name for name, _unit in metrics]
+    monitoring = read("docs/monitoring.md")
+    rows = table_behind(monitoring, "<!-- metrics -->")
+    results.same(sorted(code_text(row[0]) for row in rows), sorted(names), "monitoring.md, metrics")
+    rows = table_behind(monitoring, "<!-- dimensions -->")
+    results.same(
+        [code_text(row[0]) for row in rows],
+        dimensions + ["Metadata:<key>", "Tag:<key>"],
+        "monitoring.md, dimensions",
+    )
+
+
+def calls(code, name):
+    """The arguments of each call, as text, up to its closing bracket."""
+    for found in re.finditer(r"\b%s\(" % name, code):
+        depth, at, in_string = 1, found.end(), False
+        while depth > 0 and at < len(code):
+            char = code[at]
+            if char == "\\" and in_string:
+                at += 1
+            elif char == '"':
+                in_string = not in_string
+            elif not in_string:
+                depth += (char == "(") - (char == ")")
+            at += 1
+        yield code[found.end() : at - 1]
+
+
+def log_lines_of_program():
+    """(level, message) -> keys, over all places that write the same line."""
+    found = {}
+    for path, code in source("src").items():
+        if path == "src/base/log.h":
+            continue
+        for call in calls(code, "LOG_(?:EVENT|MESSAGE)"):
+            first = re.match(r'(?s)([^"]*),\s*("(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*)', call)
+            if first is None:
+                continue
+            message = re.sub(r'"\s*"', "", first.group(2)).strip('"')
+            keys = re.findall(r'log_(?:view|cstr|u64)\(\s*"(\w+)"', call[first.end() :])
+            for level in re.findall(r"\bLOG_([A-Z]+)\b", first.group(1)):
+                found.setdefault((level, message), set()).update(keys)
+    return found
+
+
+def check_log_lines(results):
+    there = log_lines_of_program()
+    written = {}
+    for row in table_behind(read("docs/monitoring.md"), "<!-- log lines -->"):
+        written[(row[0], row[1].strip("`").strip())] = set(re.findall(r"`(\w+)`", row[2]))
+    for line in sorted(set(there) | set(written)):
+        if results.check(line in there, "monitoring.md: the program never logs %s %s" % line):
+            results.check(line in written, "monitoring.md does not have the line %s %s" % line)
+        if line in there and line in written:
+            results.same(there[line], written[line], "keys of the log line %s %s" % line)
+
+
+def check_worker_metrics(results):
+    """The families of the worker's /metrics."""
+    code = read("src/run/worker.c")
+    table = re.search(r"families\[\]\[2\] = \{(.*?)\n    \};", code, re.S).group(1)
+    there = re.findall(r'\{"(\w+)",', table) + re.findall(r'add_family\(out, "(\w+)"', code)
+    rows = table_behind(read("docs/monitoring.md"), "<!-- worker metrics -->")
+    written = [code_text(row[0]) for row in rows]
+    results.same(["bedrock_metrics_" + name for name in there], written, "worker's metrics")
+
+
+def check_reasons(results):
+    models = read("docs/models.md")
+    skips = quoted("src/objects/object_key.c", r'case OBJECT_\w+: return "(\w+)"')
+    names = re.search(r"names\[RECORD_SKIP_COUNT\] = \{(.*?)\}", read("src/run/tally.c"), re.S)
+    skips += re.findall(r'"(\w+)"', names.group(1))
+    for name in skips:
+        results.check("| `%s` |" % name in models, "models.md has no row for reason %s" % name)
+    statuses = quoted("src/base/status.c", r'case ST_\w+: return "(\w+)"')
+    results.check(len(statuses) > 8, "statuses of src/base/status.c are found")
+    table = table_behind(
+        read("docs/architecture.md"),
+        "A function that can fail returns a status that says what the caller can do, not where "
+        "the fault was:\n",
+    )
+    written = {code_text(row[0]) for row in table}
+    results.same(written, set(statuses) - {"ok", "end"}, "architecture.md, statuses")
+
+
+def check_messages(results):
+    """A message that troubleshooting.md has as a heading is one the program can print."""
+    literals = {}
+    for path, code in source("src").items():
+        code = re.sub(r'"\s*\n\s*"', "", code)  # a long text in pieces
+        literals[path] = "\n".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', code))
+    everything = "\n".join(literals.values()).replace('\\"', '"')
+    headings = re.findall(r"(?m)^### `([^`]+)`$", read("docs/troubleshooting.md"))
+    results.check(len(headings) > 10, "troubleshooting.md has messages")
+    for heading in headings:
+        for piece in re.split(r"\b(?:N|NAME|FILE|OPTION|LOW|HIGH)\b", heading):
+            piece = piece.strip().strip('"')
+            if len(piece) > 3:
+                results.check(piece in everything, "no source holds the message %r" % piece)
+
+
+def check(program, results):
+    check_commands(program, results)
+    check_targets(results)
+    check_variables(results)
+    check_metrics(results)
+    check_log_lines(results)
+    check_worker_metrics(results)
+    check_reasons(results)
+    check_messages(results)
