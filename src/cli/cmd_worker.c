@@ -18,15 +18,11 @@ static const struct command this_command = {
         "(required, comma separated), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
         "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER.\n"
         "\n"
-<<<<<<< HEAD
         "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every object\n"
         "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
         "\n"
-        "A message is deleted only after its data were published.  On a signal the worker finishes\n"
-=======
         "A message is deleted only after its data were published.  On a signal the worker "
         "finishes\n"
->>>>>>> main
         "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
         "ends it at once.\n"
         "\n"
