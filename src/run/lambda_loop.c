@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "run/config.h"
 #include "run/counted.h"
+#include "run/interval.h"
 #include "run/kill_point.h"
+#include "run/sweep.h"
 
 enum {
     /* Objects of one invocation read at a time: reading waits for S3 most of its time. */
@@ -23,6 +25,7 @@ enum {
     /* Batches that others left unfinished: looked for so often, and so many at a time. */
     RECOVER_EVERY_MS = 60 * 1000,
     RECOVER_MAX = 16,
+    SWEEP_GRACE_S = 15 * 60, /* younger objects are left to the queue */
     MAX_ANSWER = 2 * 1024 * 1024,
 };
 
@@ -171,6 +174,40 @@ static enum status recover(struct loop *l, struct error *err)
     return ST_OK;
 }
 
+/* {"command":"sweep","since":"3h","prefix":"AWSLogs/","grace":"15m"}, as from a schedule. */
+static enum status answer_sweep(struct loop *l, const struct event_direct *event,
+                                struct buf *answer, struct error *err)
+{
+    struct view since = event_direct_option(event, "since");
+    struct view grace = event_direct_option(event, "grace");
+    struct instant at;
+    struct sweep_result result;
+    struct sweep_options o = {.round = l->round,
+                              .session = l->ledger,
+                              .buckets = l->settings.buckets,
+                              .prefix = event_direct_option(event, "prefix"),
+                              .now = {.seconds = l->clock.wall_ms(l->clock.ctx) / 1000},
+                              .grace_s = SWEEP_GRACE_S,
+                              .stop = {stop_asked, NULL}};
+    if (l->ledger == NULL)
+        return error_set(err, ST_USAGE, "sweep needs LEDGER");
+    o.has_since = since.ptr != NULL;
+    if (o.has_since && time_parse(since, o.now, &o.since) != ST_OK)
+        return error_set(err, ST_USAGE, "since is neither a time nor a span such as 3h");
+    if (grace.ptr != NULL && time_parse(grace, o.now, &at) != ST_OK)
+        return error_set(err, ST_USAGE, "grace is no span such as 15m");
+    if (grace.ptr != NULL)
+        o.grace_s = o.now.seconds - at.seconds;
+    enum status st = sweep_run(&o, &result, err);
+    if (st != ST_OK)
+        return st;
+    sweep_add_json(answer, &result);
+    return sweep_is_off(&result)
+               ? error_set(err, ST_RETRY, "%llu objects could not be counted",
+                           (unsigned long long)(result.missing - result.counted))
+               : buf_status(answer);
+}
+
 /* *type is the error type for Lambda. */
 static enum status handle(struct loop *l, const struct lambda_invocation *inv, struct buf *answer,
                           const char **type, struct error *err)
@@ -208,7 +245,9 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
         break;
     case EVENT_COMMAND:
         *type = "Function.CommandFailed";
-        if (l->options->command == NULL)
+        if (view_eq(event.command, VIEW_LIT("sweep")))
+            st = answer_sweep(l, &event, answer, err);
+        else if (l->options->command == NULL)
             st = error_set(err, ST_USAGE, "commands are not taken here");
         else
             st = l->options->command(l->options->command_context, &event, &l->settings, &l->aws,
