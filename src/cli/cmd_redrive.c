@@ -8,7 +8,7 @@
 #include "cli/upkeep.h"
 #include "run/config.h"
 
-enum { MAX_TEXT = 1 << 20 };
+enum { MAX_TEXT = 1 << 20, VISIBILITY_S = 60, MAX_MESSAGES = 1000 * 1000 };
 
 static const struct command this_command = {
     .name = "redrive",
@@ -18,10 +18,10 @@ static const struct command this_command = {
         "Mend first what sent them there: `quarantine list` and the log name the reasons.  With a\n"
         "ledger no object counts twice, however often its message comes.\n"
         "\n"
-        "Permissions: sqs:GetQueueAttributes, sqs:StartMessageMoveTask, and on the dead-letter\n"
-        "queue sqs:ReceiveMessage and sqs:DeleteMessage, on the queue sqs:SendMessage.\n"
+        "Permissions: sqs:GetQueueAttributes on both, on the dead-letter queue sqs:ReceiveMessage\n"
+        "and sqs:DeleteMessage, on the queue sqs:SendMessage.\n"
         "\n"
-        "Exit status: 0 nothing is there, or it is on its way; 1 with --dry-run: messages are\n"
+        "Exit status: 0 nothing is there any more; 1 with --dry-run: messages are\n"
         "there; or a queue could not be asked; 2 wrong usage or configuration.\n",
 };
 
@@ -69,6 +69,59 @@ static void write_line(struct redrive *r, const char *queue, const char *dead_le
     }
 }
 
+/*
+ * Sent first, deleted then: a message may be there twice for a while, and is never lost.  Done here
+ * and not by SQS's StartMessageMoveTask, so that it works where that is not, and its end is known.
+ */
+static enum status move_some(struct redrive *r, const struct sqs_queue *from,
+                             const struct sqs_queue *to, size_t *moved, struct error *err)
+{
+    struct sqs_receive options = {
+        .max_messages = SQS_MAX_BATCH, .wait_s = 1, .visibility_s = VISIBILITY_S};
+    struct sqs_messages *messages = NULL;
+    struct sqs_outgoing out[SQS_MAX_BATCH];
+    struct view receipts[SQS_MAX_BATCH];
+    enum status each[SQS_MAX_BATCH];
+    *moved = 0;
+    enum status st = sqs_receive(r->client, from, &options, &messages, err);
+    size_t n = st == ST_OK ? sqs_messages_count(messages) : 0, sent = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct sqs_message *m = sqs_messages_at(messages, i);
+        out[i] = (struct sqs_outgoing){.body = m->body};
+        if (to->fifo)
+            out[i] = (struct sqs_outgoing){m->body, m->group_id, m->message_id};
+    }
+    if (n > 0)
+        st = sqs_send(r->client, to, out, n, each, err);
+    for (size_t i = 0; i < n; i++) {
+        if (each[i] == ST_OK)
+            receipts[sent++] = sqs_messages_at(messages, i)->receipt_handle;
+    }
+    *moved = sent;
+    if (sent > 0) {
+        enum status gone = sqs_delete(r->client, from, receipts, sent, each, err);
+        st = st == ST_OK ? gone : st;
+    }
+    sqs_messages_free(messages);
+    return st;
+}
+
+static enum status move_all(struct redrive *r, const struct sqs_queue *from,
+                            const struct sqs_queue *to, uint64_t *moved, struct error *err)
+{
+    enum status st = ST_OK;
+    *moved = 0;
+    while (st == ST_OK && *moved < MAX_MESSAGES) {
+        size_t some;
+        st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, "asked to stop")
+                                  : move_some(r, from, to, &some, err);
+        if (st == ST_OK && some == 0)
+            break;
+        *moved += st == ST_OK ? some : 0;
+    }
+    return st;
+}
+
 static enum status redrive_queue(struct redrive *r, const struct sqs_queue *queue,
                                  struct error *err)
 {
@@ -86,13 +139,13 @@ static enum status redrive_queue(struct redrive *r, const struct sqs_queue *queu
         st = sqs_attributes(r->client, &dead, &d, err);
     if (st != ST_OK)
         goto out;
-    if (d.visible > 0 && !r->dry_run)
-        st = sqs_move_start(r->client, view_of(queue->region), view_of(a.dead_letter_arn),
-                            VIEW_EMPTY, 0, NULL, err);
+    uint64_t moved = d.visible;
+    if (!r->dry_run)
+        st = move_all(r, &dead, queue, &moved, err);
     r->off = r->off || (r->dry_run && d.visible > 0);
     if (st == ST_OK)
-        write_line(r, queue->name, dead.name, d.visible,
-                   d.visible == 0 ? "empty" : r->dry_run ? "not moved" : "moving");
+        write_line(r, queue->name, dead.name, moved,
+                   moved == 0 ? "empty" : r->dry_run ? "not moved" : "moved");
 out:
     sqs_attributes_clear(&a);
     sqs_attributes_clear(&d);

@@ -97,6 +97,14 @@ static enum status take(struct sweep *s, struct view bucket, const struct s3_ent
     return s->n == GATHERED ? flush(s, err) : ST_OK;
 }
 
+/* Keys below no hour folder are all listed: of those the time of writing says what is old. */
+static bool is_old(const struct sweep *s, const struct s3_entry *entry)
+{
+    int64_t hour;
+    return s->o->has_since && entry->modified_s < s->o->since.seconds &&
+           !s3_key_hour(entry->key, &hour);
+}
+
 static enum status sweep_bucket(struct sweep *s, struct view bucket, struct error *err)
 {
     struct s3_walk_options options = {.bucket = bucket,
@@ -110,8 +118,7 @@ static enum status sweep_bucket(struct sweep *s, struct view bucket, struct erro
     enum status st = s3_walk_open(&walk, lister, &options, err);
     while (st == ST_OK) {
         st = s3_walk_next(walk, &entry, err);
-        /* What holds only records before `since` by its time of writing. */
-        if (st == ST_OK && !(s->o->has_since && entry.modified_s < s->o->since.seconds))
+        if (st == ST_OK && !is_old(s, &entry))
             st = take(s, bucket, &entry, err);
     }
     s3_walk_close(walk);
