@@ -56,4 +56,9 @@ torture-binary: $(TORTURE)
 torture: torture-binary
 	@$(PYTHON) tests/torture/torture.py --binary $(TORTURE)
 
-.PHONY: torture torture-binary
+## make format        every C file as .clang-format has it
+format:
+	@find src tests -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | \
+	    xargs clang-format -i
+
+.PHONY: torture torture-binary format

@@ -90,7 +90,8 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
               (options->prices == NULL || agg->price_memo != NULL) && intern_constants(agg);
     for (size_t i = 0; i < options->set_count && ok; i++) {
         agg->sets[i] = options->sets[i];
-        agg->cells[i] = cells_new(options->sets[i].count, SLOT_COUNT, options->statistics);
+        agg->cells[i] =
+            cells_new(options->sets[i].count, slots_of(options->statistics), options->statistics);
         ok = agg->cells[i] != NULL;
     }
     if (!ok) {
@@ -299,7 +300,9 @@ static const struct price_memo *price_of(struct aggregate *agg, uint32_t model_i
     struct price_memo *memo = &agg->price_memo[(model_id * 31 + region) % PRICE_MEMO_SIZE];
     if (memo->used && memo->model_id == model_id && memo->region == region)
         return memo;
-    struct price_query query = {.model = interner_text(agg->texts, model->model),
+    /* An id that names no model is looked up as logged: a user's list may have it as an alias. */
+    uint32_t name = model->needs_evidence ? model_id : model->model;
+    struct price_query query = {.model = interner_text(agg->texts, name),
                                 .geography = model->geography,
                                 .region = region_text};
     price_match(agg->prices, &query, &memo->line);
@@ -340,7 +343,7 @@ static bool cost_of(struct aggregate *agg, uint32_t model_id, const struct model
 }
 
 static void add_record(struct cells *cells, uint32_t place, const struct record *record,
-                       const struct price_cost *cost)
+                       const struct price_cost *cost, bool statistics)
 {
     static const enum metric outcome_metric[] = {
         [INVOCATION_OK] = METRIC_INVOCATIONS,
@@ -352,6 +355,12 @@ static void add_record(struct cells *cells, uint32_t place, const struct record 
     cells_add(cells, place, metric_slot(outcome_metric[record->outcome]), 1);
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         cells_add(cells, place, metric_slot(METRIC_INPUT) + i, record->tokens[i]);
+    if (statistics) {
+        u128 total = 0;
+        for (size_t i = 0; i < NUMBER_COUNT; i++)
+            total += record->tokens[i];
+        cells_add(cells, place, SLOT_TOTAL, total);
+    }
     if (record->latency.kind == VALUE_GOOD)
         cells_add(cells, place, metric_slot(METRIC_LATENCY), record->latency.value);
     if (cost != NULL) {
@@ -390,7 +399,8 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
         uint32_t place = cell == UINT32_MAX ? UINT32_MAX : cells_pending(agg->cells[s], cell);
         if (place == UINT32_MAX)
             return ST_NO_MEMORY;
-        add_record(agg->cells[s], place, record, agg->prices != NULL ? &cost : NULL);
+        add_record(agg->cells[s], place, record, agg->prices != NULL ? &cost : NULL,
+                   agg->statistics);
     }
     return ST_OK;
 }
@@ -597,10 +607,9 @@ void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct 
     const struct statistic *statistics = cells_statistics(rows->cells, cell);
     if (statistics == NULL)
         return;
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (m != METRIC_TOTAL)
-            out->statistic[m] = statistics[metric_slot((enum metric)m)];
-    }
+    for (unsigned m = 0; m < METRIC_COUNT; m++)
+        out->statistic[m] =
+            statistics[m == METRIC_TOTAL ? (size_t)SLOT_TOTAL : metric_slot((enum metric)m)];
 }
 
 void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])
@@ -639,7 +648,8 @@ bool aggregate_has_statistics(const struct aggregate *agg)
 static struct cells *sum_series(const struct aggregate *agg, size_t set)
 {
     const struct cells *cells = agg->cells[set];
-    struct cells *series = cells_new(agg->sets[set].count, SLOT_COUNT, agg->statistics);
+    struct cells *series =
+        cells_new(agg->sets[set].count, slots_of(agg->statistics), agg->statistics);
     for (uint32_t cell = 0; cell < cells_count(cells) && series != NULL; cell++) {
         if (!cells_is_counted(cells, cell))
             continue;
@@ -716,7 +726,7 @@ static struct cells *fold_cells(const struct aggregate *agg, size_t set, struct 
 {
     const struct cells *cells = agg->cells[set];
     size_t dimensions = agg->sets[set].count;
-    struct cells *folded = cells_new(dimensions, SLOT_COUNT, agg->statistics);
+    struct cells *folded = cells_new(dimensions, slots_of(agg->statistics), agg->statistics);
     for (uint32_t cell = 0; cell < cells_count(cells) && folded != NULL; cell++) {
         if (!cells_is_counted(cells, cell))
             continue;

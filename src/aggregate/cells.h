@@ -4,8 +4,16 @@
 
 #include "aggregate/aggregate.h"
 
-/* METRIC_TOTAL is not stored, so one slot less than metrics. */
-enum { SLOT_COUNT = METRIC_COUNT - 1 };
+/*
+ * METRIC_TOTAL is not stored, so one slot less than metrics.  Its statistic does not follow from
+ * those of its parts: with statistics there is one slot more, of which only they are used.
+ */
+enum { SLOT_COUNT = METRIC_COUNT - 1, SLOT_TOTAL = SLOT_COUNT };
+
+static inline size_t slots_of(bool statistics)
+{
+    return SLOT_COUNT + (statistics ? 1 : 0);
+}
 
 static inline size_t metric_slot(enum metric metric)
 {

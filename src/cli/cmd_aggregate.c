@@ -18,6 +18,7 @@
 #include "run/interval.h"
 #include "run/pipeline.h"
 #include "run/progress.h"
+#include "run/settings_publish.h"
 #include "run/settings_sources.h"
 
 enum { MAX_TOP = 1000000000 };
@@ -50,7 +51,7 @@ static const struct command this_command = {
 struct choice {
     const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *prices, *top,
         *allowed;
-    bool dry_run;
+    bool dry_run, publish;
     struct common_options common;
 };
 
@@ -63,6 +64,7 @@ struct settings {
     const char *interval;
     struct counting counting;
     struct pipeline_options pipeline;
+    struct publish_beside *beside; /* NULL: nothing is published */
     enum status (*write)(const struct report *report, FILE *out); /* NULL: the page */
     bool has_top;
     size_t top;
@@ -194,6 +196,8 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
     counter->aggregate.keys = &s->keys;
     counter->aggregate.interval_seconds = s->interval_seconds;
     s->pipeline.jobs = s->counting.jobs;
+    if (st == ST_OK && c->publish)
+        st = publish_beside_new(&s->beside, counter, &s->keys, err);
     return st;
 }
 
@@ -356,11 +360,22 @@ static int finish(const struct choice *c, const struct tally *tally, bool elsewh
     return tally->objects.failed > 0 || elsewhere ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
+/* Send what was counted to CloudWatch; its report is already written. */
+static bool publish(struct settings *s, struct aggregate *counted)
+{
+    struct round_summary summary;
+    struct error err = {0};
+    if (publish_beside_send(s->beside, counted, &summary, &err) == ST_OK)
+        return true;
+    LOG_EVENT(LOG_ERROR, "publishing failed", log_cstr("reason", err.text));
+    return false;
+}
+
 static int run(const struct choice *c, struct settings *s, const struct sources *sources,
                const char *source)
 {
     struct error err = {0};
-    struct aggregate *aggregate = NULL;
+    struct aggregate *aggregate = NULL, *counted = NULL;
     struct tally tally;
     struct measure measure = {.sources = sources};
     out_file_catch_signals();
@@ -369,6 +384,10 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     enum status st =
         pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
     end_progress(&measure);
+    if (st == ST_OK && s->beside != NULL) {
+        counted = aggregate;
+        st = publish_beside_report(s->beside, counted, &aggregate, &err);
+    }
     uint64_t folded = 0;
     bool elsewhere = false;
     if (st == ST_OK && c->allowed != NULL)
@@ -380,12 +399,17 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     if (st == ST_OK && !c->dry_run)
         st = write_result(c, s, aggregate, &tally, source, &err);
     aggregate_free(aggregate);
+    bool published = true;
+    if (st == ST_OK && counted != NULL && !c->dry_run)
+        published = publish(s, counted);
+    aggregate_free(counted);
     if (st != ST_OK) {
         fprintf(stderr, "bedrock-metrics aggregate: %s\n",
                 err.text[0] != '\0' ? err.text : "out of memory");
         return EXIT_FOUND_FAULTS;
     }
-    return finish(c, &tally, elsewhere);
+    int status = finish(c, &tally, elsewhere);
+    return published ? status : EXIT_FOUND_FAULTS;
 }
 
 static int out_of_memory(void)
@@ -399,7 +423,7 @@ int cmd_aggregate(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 12] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 13] = {
         {"by", "DIMENSION,...",
          "sum for each combination of these (default\n"
          "InferenceProfileType,ModelId): InferenceProfileType,\n"
@@ -428,10 +452,14 @@ int cmd_aggregate(int argc, char **argv)
          &c.prices, NULL},
         {"allow-inference-regions", "REGION,...", "name what ran in other Regions, and exit with 1",
          &c.allowed, NULL},
+        {"publish", NULL,
+         "send the sums of METRIC_DIMENSIONS to CloudWatch too\n"
+         "(not twice: they add up there)",
+         NULL, &c.publish},
         {"dry-run", NULL, "read and check everything, write no result", NULL, &c.dry_run},
     };
     int count;
-    common_options_table(&c.common, specs + 12);
+    common_options_table(&c.common, specs + 13);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {
@@ -457,6 +485,7 @@ int cmd_aggregate(int argc, char **argv)
     else
         status = usage_error("aggregate", err.text);
     sources_close(&sources);
+    publish_beside_free(s.beside);
     counting_clear(&s.counting);
     return status;
 }

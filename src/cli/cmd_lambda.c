@@ -17,7 +17,13 @@ static const struct command this_command = {
         "This is also what the program does when it is started as `bootstrap`, or with\n"
         "AWS_LAMBDA_RUNTIME_API set and no command.  Settings come from the environment:\n"
         "S3_BUCKET_NAME (required), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
-        "METRICS, METRIC_RESOLUTION, METRIC_LATENCY, MAX_SERIES_PER_SET, PUBLISHER, LOG_LEVEL.\n"
+        "METRICS, METRIC_RESOLUTION, METRIC_LATENCY, MAX_SERIES_PER_SET, PUBLISHER, ROLE_ARN,\n"
+        "LOG_LEVEL.\n"
+        "\n"
+        "Permissions: s3:GetObject on the buckets' log objects; cloudwatch:PutMetricData;\n"
+        "kms:Decrypt where the logs are encrypted with a key of yours;\n"
+        "bedrock:ListInferenceProfiles with RESOLVE_INFERENCE_PROFILES; and what the event source\n"
+        "mapping needs on the queue.\n"
         "\n"
         "Exit status: 0 asked to stop; 1 the runtime API failed; 2 wrong configuration.\n",
 };

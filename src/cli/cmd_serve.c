@@ -92,7 +92,8 @@ static void on_unsettled(void *context, const char *path)
 static enum status on_file(void *context, const struct watch_file *found, struct error *err)
 {
     struct serve *s = context;
-    struct ingest_file file = {found->path, found->key, found->size, found->mtime_ns};
+    struct ingest_file file = {found->path,     found->key,   found->size,
+                               found->mtime_ns, found->inode, found->born_ns};
     bool taken;
     enum status st = ingest_offer(s->ingest, &file, &taken, err);
     s->offered += taken ? 1 : 0;
@@ -134,6 +135,7 @@ static enum status start(struct serve *s, struct error *err)
 {
     struct ingest_options ingest = {
         .usage = s->usage,
+        .folder = s->folder,
         .counter = s->counting.options,
         .jobs = s->counting.jobs,
         .once = s->choice->once,

@@ -16,7 +16,8 @@ static const struct command this_command = {
     .details =
         "Settings come from the environment or --env-file: SQS_QUEUE_URL and S3_BUCKET_NAME\n"
         "(required, comma separated), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
-        "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER.\n"
+        "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER,\n"
+        "ROLE_ARN.\n"
         "\n"
         "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every object\n"
         "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
@@ -25,6 +26,11 @@ static const struct command this_command = {
         "finishes\n"
         "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
         "ends it at once.\n"
+        "\n"
+        "Permissions: sqs:ReceiveMessage, DeleteMessage, ChangeMessageVisibility and\n"
+        "GetQueueAttributes on the queues; s3:GetObject on the buckets' log objects;\n"
+        "cloudwatch:PutMetricData; kms:Decrypt where the logs are encrypted with a key of yours;\n"
+        "bedrock:ListInferenceProfiles with RESOLVE_INFERENCE_PROFILES.\n"
         "\n"
         "Exit status: 0 asked to stop, or drained; 1 --once, and messages have to come back or a\n"
         "queue could not be polled; 2 wrong usage or configuration.\n",

@@ -47,7 +47,11 @@ static enum status read_environment(struct counting *out, struct error *err)
     metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
     if (out->options.latency)
         on |= METRIC_BIT(METRIC_LATENCY);
-    return config_get_metrics(on, &out->metrics, err);
+    st = config_get_metrics(on, &out->metrics, err);
+    /* Who asks for the metric by name wants it read. */
+    if ((out->metrics & METRIC_BIT(METRIC_LATENCY)) != 0)
+        out->options.latency = true;
+    return st;
 }
 
 static enum status read_profiles(const char *path, struct counting *out, struct error *err)

@@ -3,6 +3,7 @@
 
 #include "base/suggest.h"
 #include "cli/cmd_dashboard.h"
+#include "cli/cmd_doctor.h"
 #include "cli/cmd_enqueue.h"
 #include "cli/cmd_lambda.h"
 #include "cli/cmd_ledger.h"
@@ -28,6 +29,7 @@ static const struct {
     {"verify", "compare the ledger with CloudWatch", cmd_verify},
     {"quarantine", "objects that could not be counted: list, show, release", cmd_quarantine},
     {"redrive", "move the dead-letter queue back to its queue", cmd_redrive},
+    {"doctor", "check the whole pipeline, name each fault and its mend", cmd_doctor},
     {"plan", "series and CloudWatch bill of a choice of dimensions", cmd_plan},
     {"dashboard", "the CloudWatch dashboard of a choice of dimensions", cmd_dashboard},
     {"prices", "list the prices, or explain that of a model", cmd_prices},

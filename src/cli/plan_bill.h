@@ -2,8 +2,11 @@
  * plan_bill.h: what CloudWatch charges for custom metrics, in whole numbers.
  *
  * Facts: list prices of us-east-1 as third parties transcribed them (the first three tiers in May
- * 2026, the fourth in 2022), not read from AWS's own page: a custom metric costs a price a month,
- * prorated by the hours in which it is published; PutMetricData costs by the request.
+ * 2026, the fourth in 2022), not read from AWS's own page.  A custom metric costs a price a month,
+ * "prorated by the hour and metered only when data is sent" (CloudWatch user guide on detailed
+ * monitoring, which says it of custom metrics too).  The hour is that of sending; a record's own
+ * hour stands for it here, which is the same but for logs that come late.  PutMetricData costs by
+ * the request.
  */
 #ifndef CLI_PLAN_BILL_H
 #define CLI_PLAN_BILL_H

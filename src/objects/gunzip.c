@@ -265,7 +265,11 @@ static enum status read_header(struct gunzip *gz, bool *more_input, struct error
     }
     if (at_begin && gz->members > 0 && gz->at == gz->end && gz->input_ended)
         return ST_END;
-    if (read_part(gz, &st, err))
+    bool whole = read_part(gz, &st, err);
+    if (gz->where == IN_HEADER && gz->members > 0 && gz->piece_len > 0 &&
+        memcmp(gz->piece, "\x1f\x8b", gz->piece_len < 2 ? gz->piece_len : 2) != 0)
+        return corrupt(gz, "data behind the last gzip member", err);
+    if (whole)
         return st;
     if (gz->input_ended)
         return corrupt(gz, "truncated gzip header", err);

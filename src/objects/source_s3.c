@@ -245,8 +245,8 @@ static bool hour_folder(struct view key, struct view *region, int64_t *hour, boo
         !number(parts[4], 2, 1, 12, &month) || !number(parts[5], 2, 1, 31, &day) ||
         !number(parts[6], 2, 0, 23, &h))
         return false;
-    *hour = rfc3339_days((int64_t)year, (unsigned)month, (unsigned)day) * 86400 +
-            (int64_t)h * HOUR_S;
+    *hour =
+        rfc3339_days((int64_t)year, (unsigned)month, (unsigned)day) * 86400 + (int64_t)h * HOUR_S;
     return true;
 }
 
@@ -286,9 +286,8 @@ static enum status aim(struct s3_walk *w, struct view key)
 
 static enum status open_list(struct s3_walk *w, struct view start_after, struct error *err)
 {
-    struct s3_list_options list = {.bucket = w->options.bucket,
-                                   .prefix = w->options.prefix,
-                                   .start_after = start_after};
+    struct s3_list_options list = {
+        .bucket = w->options.bucket, .prefix = w->options.prefix, .start_after = start_after};
     s3_list_close(w->list);
     w->list = NULL;
     w->given = 0;
@@ -375,8 +374,7 @@ static bool is_covered(const struct source_s3 *s3, const struct place *place, st
 
 /* *told: the status is the callback's. */
 static enum status list_place(const struct source_s3 *s3, const struct place *place,
-                              source_found_fn *found, void *context, bool *told,
-                              struct error *err)
+                              source_found_fn *found, void *context, bool *told, struct error *err)
 {
     struct aws_client *client = NULL;
     struct s3_walk *walk = NULL;
@@ -401,8 +399,7 @@ static enum status list_place(const struct source_s3 *s3, const struct place *pl
         st = buf_status(&name);
         if (st != ST_OK)
             break;
-        struct object_ref ref = {
-            .source = &s3->source, .key = buf_view(&name), .size = entry.size};
+        struct object_ref ref = {.source = &s3->source, .key = buf_view(&name), .size = entry.size};
         bool covered = is_covered(s3, place, entry.key);
         st = found(context, &ref, covered ? OBJECT_DUPLICATE : OBJECT_FOUND, NULL);
         *told = st != ST_OK;

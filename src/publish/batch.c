@@ -83,8 +83,8 @@ void batch_kept_free(struct batch_kept *kept)
 
 static bool is_kept(const struct batch_kept *kept, uint64_t hash)
 {
-    return kept->count > 0 && bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes),
-                                      by_hash) != NULL;
+    return kept->count > 0 &&
+           bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes), by_hash) != NULL;
 }
 
 /* ---- rows ---- */
@@ -187,7 +187,8 @@ enum status batch_each_row(const struct aggregate *agg, const struct batch_optio
                            batch_row_fn *fn, void *context, struct batch_dropped *dropped)
 {
     enum status st = ST_OK;
-    for (size_t s = 0; s < aggregate_set_count(agg) && st == ST_OK; s++) {
+    size_t count = options->set_count > 0 ? options->set_count : aggregate_set_count(agg);
+    for (size_t s = 0; s < count && st == ST_OK; s++) {
         struct aggregate_rows *rows = aggregate_rows_new(agg, s);
         if (rows == NULL)
             return ST_NO_MEMORY;

@@ -38,7 +38,8 @@ struct batch_options {
     int64_t now_s;                 /* for the limits of time; seconds since the epoch */
     const struct batch_kept *kept; /* NULL: all series */
     uint64_t in_doubt; /* earlier requests without an answer: a datum InDoubtPublishes; 0: none */
-    size_t max_data, max_bytes;    /* 0: the documented limits; smaller for tests */
+    size_t set_count;  /* only the first ones; 0: all sets */
+    size_t max_data, max_bytes; /* 0: the documented limits; smaller for tests */
 };
 
 /*

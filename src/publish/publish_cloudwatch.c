@@ -43,11 +43,11 @@ static bool is_refusal_of_data(enum status st)
     return st == ST_BAD_ITEM || st == ST_TOO_BIG;
 }
 
-/* Only the shape of a datum is shown: dimension values are the user's. */
+/* The datum is shown by its number: dimension values are the user's. */
 static void log_rejected(const struct sender *s, size_t datum, const struct error *err)
 {
     LOG_EVENT(LOG_ERROR, "datum refused by CloudWatch, left out",
-              log_view("datum", view_first(batch_datum(s->batch, datum), 512)),
+              log_u64("datum", datum),
               log_cstr("reason", err->text));
 }
 

@@ -12,6 +12,7 @@ enum {
     MAX_COLUMNS = DIMENSIONS_PER_SET + METRIC_COUNT + 3,
     CELL_BYTES = 512,
     NARROWEST = 10, /* a dimension is not cut below this */
+    LEGIBLE = 24,   /* nor below this as long as there are columns to leave out */
     GAP = 2,
 };
 
@@ -30,6 +31,7 @@ struct table {
     struct column column[MAX_COLUMNS];
     size_t count;
     bool short_numbers;
+    bool left_out; /* columns, for want of width */
     u128 total[METRIC_COUNT];
 };
 
@@ -289,7 +291,52 @@ static void measure(struct table *t, const struct aggregate_rows *rows, struct b
     }
 }
 
-/* Make it fit: numbers shortened first, then the widest dimensions cut, column by column. */
+/* Make room by one column, from the widest dimension; false: none is wider than `least`. */
+static bool cut_dimension(struct table *t, size_t least)
+{
+    struct column *widest = NULL;
+    for (size_t k = 0; k < t->count; k++) {
+        struct column *column = &t->column[k];
+        if (column->kind == COLUMN_DIMENSION && column->width > least &&
+            (widest == NULL || column->width > widest->width))
+            widest = column;
+    }
+    if (widest != NULL)
+        widest->width--;
+    return widest != NULL;
+}
+
+/* Leave out the column that is missed least; false: those that are left all stay. */
+static bool leave_out_column(struct table *t)
+{
+    static const struct {
+        enum column_kind kind;
+        enum metric metric;
+    } expendable[] = {
+        {COLUMN_METRIC, METRIC_CACHE_WRITE}, {COLUMN_METRIC, METRIC_CACHE_READ},
+        {COLUMN_METRIC, METRIC_UNPRICED},    {COLUMN_METRIC, METRIC_LATENCY},
+        {COLUMN_ERRORS, METRIC_COUNT},       {COLUMN_METRIC, METRIC_OUTPUT},
+        {COLUMN_METRIC, METRIC_INPUT},       {COLUMN_SHARE, METRIC_COUNT},
+        {COLUMN_METRIC, METRIC_COST},
+    };
+    for (size_t i = 0; i < sizeof(expendable) / sizeof(expendable[0]); i++) {
+        for (size_t k = 0; k < t->count; k++) {
+            const struct column *column = &t->column[k];
+            if (column->kind != expendable[i].kind ||
+                (column->kind == COLUMN_METRIC && column->metric != expendable[i].metric))
+                continue;
+            memmove(&t->column[k], &t->column[k + 1], (--t->count - k) * sizeof(*t->column));
+            t->left_out = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Make it fit: numbers shortened first, then dimensions cut, then columns left out, then dimensions
+ * cut until they are hardly legible.
+ */
 static void fit(struct table *t, const struct aggregate_rows *rows, struct buf *scratch)
 {
     size_t limit = t->report->width;
@@ -299,16 +346,8 @@ static void fit(struct table *t, const struct aggregate_rows *rows, struct buf *
     t->short_numbers = true;
     measure(t, rows, scratch);
     while (total_width(t) > limit) {
-        struct column *widest = NULL;
-        for (size_t k = 0; k < t->count; k++) {
-            struct column *column = &t->column[k];
-            if (column->kind == COLUMN_DIMENSION && column->width > NARROWEST &&
-                (widest == NULL || column->width > widest->width))
-                widest = column;
-        }
-        if (widest == NULL)
+        if (!cut_dimension(t, LEGIBLE) && !leave_out_column(t) && !cut_dimension(t, NARROWEST))
             return;
-        widest->width--;
     }
 }
 
@@ -393,9 +432,11 @@ static enum status add_body(struct table *t, const struct aggregate_rows *rows, 
     return st;
 }
 
-/* What the cost is worth. */
+/* What is not to be seen, and what the cost is worth. */
 static void add_notes(const struct table *t, struct buf *out)
 {
+    if (t->left_out)
+        buf_add_cstr(out, "More columns in a wider terminal, or with --output csv.\n");
     if (t->report->prices_as_of == NULL || (t->report->metrics & METRIC_BIT(METRIC_COST)) == 0)
         return;
     buf_printf(out, "Cost is estimated from list prices as of %s", t->report->prices_as_of);

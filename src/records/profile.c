@@ -200,15 +200,17 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
         return error_set(err, ST_BAD_ITEM, "profile %zu is no object", index + 1);
     struct view arn = member(item, "inferenceProfileArn");
     struct view id = member(item, "inferenceProfileId");
+    if (arn.len == 0 && id.len == 0)
+        return error_set(err, ST_BAD_ITEM,
+                         "profile %zu has neither inferenceProfileArn nor inferenceProfileId",
+                         index + 1);
     size_t at = view_find(arn, kind);
     if (at == SIZE_MAX && !view_eq_cstr(member(item, "type"), "APPLICATION"))
         return ST_OK; /* a system-defined profile says all in its id */
     if (at != SIZE_MAX)
         id = view_skip(arn, at + kind.len);
     if (id.len == 0)
-        return error_set(err, ST_BAD_ITEM,
-                         "profile %zu has neither inferenceProfileArn nor inferenceProfileId",
-                         index + 1);
+        return error_set(err, ST_BAD_ITEM, "profile %zu has no id", index + 1);
     if (!json_is_array(json_object_get(item, "models")))
         return error_set(err, ST_BAD_ITEM, "profile %zu has no array \"models\"", index + 1);
     struct entry entry = {.profile = {.id = id, .name = member(item, "inferenceProfileName")}};

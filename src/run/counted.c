@@ -84,7 +84,8 @@ static enum status open_object(struct counted *c, const struct counted_object *o
     if (o->source != NULL)
         return c->options.open(o, stream, err);
     struct s3_get get = {.bucket = o->bucket, .key = o->key, .region = o->region};
-    return s3_stream_open(c->options.pool, &get, stream, err);
+    size_t role = settings_aws_role(c->options.aws, o->bucket);
+    return s3_stream_open(c->options.pools[role], &get, stream, err);
 }
 
 static enum status renew(struct reader *reader)

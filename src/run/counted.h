@@ -34,7 +34,8 @@ struct counted_object {
 struct counted_options {
     struct run_settings *settings;
     struct ledger_session *session;
-    struct aws_pool *pool;        /* for reading objects */
+    const struct settings_aws *aws;
+    struct aws_pool *const *pools; /* for reading objects: of each role, and our own behind them */
     struct aws_client *publisher; /* for CloudWatch */
     unsigned readers;
     struct aws_stop stop, stop_publish; /* as round_options */

@@ -97,9 +97,8 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 static void set_deadlines(struct loop *l, int64_t deadline_wall_ms)
 {
     int64_t now = l->clock.steady_ms(l->clock.ctx);
-    int64_t left = deadline_wall_ms == 0
-                       ? NO_DEADLINE_MS
-                       : deadline_wall_ms - l->clock.wall_ms(l->clock.ctx);
+    int64_t left =
+        deadline_wall_ms == 0 ? NO_DEADLINE_MS : deadline_wall_ms - l->clock.wall_ms(l->clock.ctx);
     left = clamp(left, 0, NO_DEADLINE_MS);
     int64_t publish = now + left - clamp(left / 10, 0, ANSWER_MS);
     round_set_deadlines(l->round, publish - clamp(left * 3 / 10, 0, PUBLISH_MS), publish);
@@ -109,8 +108,7 @@ static void add_summary(struct buf *out, const struct round_summary *s)
 {
     buf_printf(out, "{\"objects\":%llu,\"records\":%llu,\"datums\":%llu,\"tokens\":",
                (unsigned long long)s->tally.objects.counted,
-               (unsigned long long)s->tally.records.counted,
-               (unsigned long long)s->published.data);
+               (unsigned long long)s->tally.records.counted, (unsigned long long)s->published.data);
     json_add_u128(out, s->tokens);
     buf_add_char(out, '}');
 }
@@ -141,8 +139,8 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
     return st;
 }
 
-static enum status answer_objects(struct loop *l, const struct event_body *body,
-                                  struct buf *answer, struct error *err)
+static enum status answer_objects(struct loop *l, const struct event_body *body, struct buf *answer,
+                                  struct error *err)
 {
     struct round_summary summary;
     struct round_message message = {.id = VIEW_LIT("direct"), .parsed = body};

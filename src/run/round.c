@@ -37,7 +37,8 @@ struct round {
     struct round_options options;
     struct run_settings *settings;
     struct aws_clock clock;
-    struct aws_pool *pool;
+    struct aws_pool *pools[SETTINGS_MAX_ROLES + 1]; /* of each role, and our own */
+    size_t pool_count;
     struct aws_client *publisher;
     struct reader readers[ROUND_MAX_READERS];
     int64_t read_deadline_ms, publish_deadline_ms;
@@ -82,14 +83,25 @@ enum status round_new(struct round **out, const struct round_options *options, s
                                         .budget = options->aws->budget,
                                         .clock = r->clock,
                                         .stop = options->stop_calls};
-    r->pool = aws_pool_new(&client);
+    enum status st = ST_OK;
+    for (size_t i = 0; i <= options->aws->role_count && st == ST_OK; i++) {
+        if (i < options->aws->role_count)
+            client.creds = options->aws->roles[i].creds;
+        else
+            client.creds = options->aws->creds;
+        r->pools[i] = aws_pool_new(&client);
+        r->pool_count++;
+        if (r->pools[i] == NULL)
+            st = error_set(err, ST_NO_MEMORY, "out of memory");
+    }
     client.stop = options->stop_publish;
-    enum status st = r->pool == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
-                                     : aws_client_new(&r->publisher, &client, err);
+    if (st == ST_OK)
+        st = aws_client_new(&r->publisher, &client, err);
     if (st == ST_OK && options->ledger != NULL) {
         struct counted_options counted = {.settings = options->settings,
                                           .session = options->ledger,
-                                          .pool = r->pool,
+                                          .aws = options->aws,
+                                          .pools = r->pools,
                                           .publisher = r->publisher,
                                           .readers = options->readers,
                                           .stop = options->stop,
@@ -133,7 +145,8 @@ void round_free(struct round *r)
     free_counters(r);
     counted_free(r->counted);
     free(r->gathered);
-    aws_pool_free(r->pool);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_free(r->pools[i]);
     aws_client_free(r->publisher);
     pthread_mutex_destroy(&r->locked.mutex);
     free(r);
@@ -143,7 +156,8 @@ void round_set_deadlines(struct round *r, int64_t read_ms, int64_t publish_ms)
 {
     r->read_deadline_ms = read_ms;
     r->publish_deadline_ms = publish_ms;
-    aws_pool_set_deadline(r->pool, read_ms);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_set_deadline(r->pools[i], read_ms);
     aws_client_set_deadline(r->publisher, publish_ms);
     if (r->counted != NULL)
         counted_set_deadlines(r->counted, read_ms, publish_ms);
@@ -153,7 +167,8 @@ void round_set_deadlines(struct round *r, int64_t read_ms, int64_t publish_ms)
 
 void round_forget_connections(struct round *r)
 {
-    aws_pool_forget_connections(r->pool);
+    for (size_t i = 0; i < r->pool_count; i++)
+        aws_pool_forget_connections(r->pools[i]);
     http_forget_connections(aws_client_http(r->publisher));
     if (r->options.ledger != NULL && r->options.ledger->pool != NULL)
         aws_pool_forget_connections(r->options.ledger->pool);
@@ -162,6 +177,11 @@ void round_forget_connections(struct round *r)
 struct counted *round_counted(struct round *r)
 {
     return r->counted;
+}
+
+struct aws_pool *round_pool(struct round *r, struct view bucket)
+{
+    return r->pools[settings_aws_role(r->options.aws, bucket)];
 }
 
 struct aws_client *round_client(struct round *r)
@@ -284,7 +304,8 @@ static enum status read_object(struct reader *reader, struct round_message *m,
     if (is_late(r))
         return fail(m, ST_CANCELLED, object->key, "no time left");
     struct s3_get get = {.bucket = object->bucket, .key = object->key, .region = object->region};
-    enum status st = s3_stream_open(r->pool, &get, &stream, &err);
+    struct aws_pool *pool = r->pools[settings_aws_role(r->options.aws, object->bucket)];
+    enum status st = s3_stream_open(pool, &get, &stream, &err);
     if (st == ST_OK)
         st = object_counter_run(reader->counter, object->key, stream, &of_object, &err);
     byte_stream_close(stream);
@@ -519,8 +540,8 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
     options->now_s = aws_client_now_s(r->publisher);
     /* What is denied, or too late, is so for the others too: they are not tried. */
     enum status st = g->broken ? ST_NO_MEMORY : *earlier;
-    if (st == ST_OK && (now_ms(r) >= r->publish_deadline_ms ||
-                        aws_stop_asked(&r->options.stop_publish)))
+    if (st == ST_OK &&
+        (now_ms(r) >= r->publish_deadline_ms || aws_stop_asked(&r->options.stop_publish)))
         st = ST_CANCELLED;
     if (st != ST_OK) {
         r->summary.published.failed++;
@@ -597,10 +618,10 @@ static void log_dropped(const struct batch_dropped *d)
                   log_u64("invocations", (uint64_t)d->old_invocations), log_cstr("first", first),
                   log_cstr("last", last));
     if (d->future_rows > 0)
-        LOG_EVENT(LOG_WARN, "more than two hours ahead, not sent",
-                  log_u64("cells", d->future_rows), log_u64("tokens", (uint64_t)d->future_tokens),
-                  log_u64("invocations", (uint64_t)d->future_invocations),
-                  log_cstr("first", first), log_cstr("last", last));
+        LOG_EVENT(LOG_WARN, "more than two hours ahead, not sent", log_u64("cells", d->future_rows),
+                  log_u64("tokens", (uint64_t)d->future_tokens),
+                  log_u64("invocations", (uint64_t)d->future_invocations), log_cstr("first", first),
+                  log_cstr("last", last));
 }
 
 static void log_round(const struct round_summary *s, const char *delivery)
@@ -610,19 +631,18 @@ static void log_round(const struct round_summary *s, const char *delivery)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
-    LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
-              log_u64("objects", t->objects.counted),
-              log_u64("duplicates", t->objects.duplicate),
-              log_u64("objects_skipped", tally_objects_skipped(t)),
-              log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-              log_u64("records_skipped", tally_records_skipped(t)),
-              log_u64("bytes", t->bytes_read), log_u64("tokens", (uint64_t)s->tokens),
-              log_u64("invocations", (uint64_t)s->invocations),
-              log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
-              log_u64("InDoubtPublishes", s->published.in_doubt),
-              log_u64("ms_read", (uint64_t)s->ms_read),
-              log_u64("ms_publish", (uint64_t)s->ms_publish),
-              log_cstr("delivery", delivery));
+    LOG_EVENT(
+        LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
+        log_u64("objects", t->objects.counted),
+        log_u64("duplicates", t->objects.duplicate),
+        log_u64("objects_skipped", tally_objects_skipped(t)),
+        log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
+        log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
+        log_u64("tokens", (uint64_t)s->tokens), log_u64("invocations", (uint64_t)s->invocations),
+        log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
+        log_u64("InDoubtPublishes", s->published.in_doubt),
+        log_u64("ms_read", (uint64_t)s->ms_read), log_u64("ms_publish", (uint64_t)s->ms_publish),
+        log_cstr("delivery", delivery));
 }
 
 static void publish_counted(struct round *r)
@@ -684,15 +704,16 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
     struct batch_options batch = {.name_space = r->settings->name_space,
                                   .metrics = r->settings->metrics,
                                   .storage_resolution = r->settings->resolution_s < 60 ? 1 : 60,
-                                  .now_s = aws_client_now_s(r->publisher)};
+                                  .now_s = aws_client_now_s(r->publisher),
+                                  .set_count = r->settings->set_count};
     st = aggregate_fold(agg, (size_t)r->settings->max_series, &r->summary.series_folded);
     if (st == ST_OK)
         st = send_group(r, &g, &batch, &partial, err);
     if (st == ST_OK) {
         u128 sums[METRIC_COUNT];
         aggregate_totals(agg, sums);
-        r->summary.tokens = sums[METRIC_TOTAL] - r->summary.dropped.old_tokens -
-                            r->summary.dropped.future_tokens;
+        r->summary.tokens =
+            sums[METRIC_TOTAL] - r->summary.dropped.old_tokens - r->summary.dropped.future_tokens;
         r->summary.invocations = sums[METRIC_INVOCATIONS] - r->summary.dropped.old_invocations -
                                  r->summary.dropped.future_invocations;
     } else if (st == ST_IN_DOUBT) {

@@ -46,14 +46,15 @@ struct round_summary {
 /* a + b, for totals over rounds. */
 void round_summary_add(struct round_summary *into, const struct round_summary *from);
 
+struct aws_pool;
 struct ledger_session;
 
 struct round_options {
     struct run_settings *settings; /* outlives the round */
     const struct settings_aws *aws;
-    unsigned readers;            /* objects read at a time, 1..ROUND_MAX_READERS */
-    struct aws_stop stop;        /* no new message is begun once asked */
-    struct aws_stop stop_calls;  /* calls for objects under way end too */
+    unsigned readers;           /* objects read at a time, 1..ROUND_MAX_READERS */
+    struct aws_stop stop;       /* no new message is begun once asked */
+    struct aws_stop stop_calls; /* calls for objects under way end too */
     struct aws_stop stop_publish;
     int emf_fd; /* where PUBLISHER=emf writes */
     struct ledger_session *ledger; /* NULL: at least once */
@@ -76,6 +77,9 @@ void round_forget_connections(struct round *r);
 /* The client requests to CloudWatch go through, for other calls between rounds. */
 struct aws_client *round_client(struct round *r);
 
+/* The clients that read this bucket, by ROLE_ARN.  None is taken between rounds. */
+struct aws_pool *round_pool(struct round *r, struct view bucket);
+
 /* What counts by way of the ledger, for recovery and commands; NULL without one. */
 struct counted *round_counted(struct round *r);
 
@@ -92,13 +96,12 @@ void round_add(struct round *r, struct round_message *messages, size_t n);
 void round_publish(struct round *r, struct round_summary *summary);
 
 /*
- * For `aggregate --publish`: publish sums that are there already, made with
- * settings_counter(options->settings).aggregate (and the caller's limits of time); series beyond
- * the cap are folded in *agg.  ST_OK: all is accepted; else as publish_cloudwatch, and *summary
+ * For `aggregate --publish`: publish sums that are there already.  The first sets of *agg are those
+ * of options->settings, kept with statistics in buckets of its resolution; series beyond the cap
+ * are folded in *agg.  ST_OK: all is accepted; else as publish_cloudwatch, and *summary
  * says how far it came.  Logs the line of sums.
  */
-NODISCARD enum status round_publish_sums(const struct round_options *options,
-                                         struct aggregate *agg, struct round_summary *summary,
-                                         struct error *err);
+NODISCARD enum status round_publish_sums(const struct round_options *options, struct aggregate *agg,
+                                         struct round_summary *summary, struct error *err);
 
 #endif

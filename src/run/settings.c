@@ -21,35 +21,39 @@ static int shown(struct view v)
 
 /* ---- single variables ---- */
 
-static enum status load_dimensions(struct run_settings *s, struct error *err)
+/* The same dimensions in whatever order: the series would be published with twice their sum. */
+static bool same_set(const struct dimension_set *a, const struct dimension_set *b)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < b->count; k++)
+            found += view_eq(a->dimension[i].name, b->dimension[k].name);
+    }
+    return a->count == b->count && found == a->count;
+}
+
+enum status settings_load_dimensions(struct dimension_keys *keys, struct dimension_set *sets,
+                                     size_t *set_count, struct error *err)
 {
     struct view rest = view_of(config_get("METRIC_DIMENSIONS", default_dimensions)), part;
     struct error detail = {0};
+    *set_count = 0;
     while (view_split(&rest, ';', &part)) {
-        if (s->set_count == SETTINGS_MAX_SETS)
+        if (*set_count == SETTINGS_MAX_SETS)
             return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: more than %d sets",
                              SETTINGS_MAX_SETS);
-        struct dimension_set *set = &s->sets[s->set_count];
-        enum status st = dimension_set_parse(part, &s->keys, set, &detail);
+        struct dimension_set *set = &sets[*set_count];
+        enum status st = dimension_set_parse(part, keys, set, &detail);
         for (size_t i = 0; st == ST_OK && i < set->count; i++)
             st = datum_check_dimension(set->dimension[i].name, &detail);
         if (st != ST_OK)
             return error_set(err, st, "METRIC_DIMENSIONS: %s", detail.text);
-        for (size_t i = 0; i < s->set_count; i++) {
-            /* The same series twice would be published with twice its sum. */
-            bool same = s->sets[i].count == set->count;
-            for (size_t j = 0; same && j < set->count; j++) {
-                bool has = false;
-                for (size_t k = 0; k < set->count; k++)
-                    has = has ||
-                          view_eq(s->sets[i].dimension[k].name, set->dimension[j].name);
-                same = has;
-            }
-            if (same)
+        for (size_t i = 0; i < *set_count; i++) {
+            if (same_set(&sets[i], set))
                 return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: \"%.*s\" is given twice",
                                  shown(part), part.ptr);
         }
-        s->set_count++;
+        (*set_count)++;
     }
     return ST_OK;
 }
@@ -94,8 +98,8 @@ static enum status load_publisher(struct run_settings *s, struct error *err)
     if (strcmp(value, "emf") == 0)
         s->publisher = PUBLISHER_EMF;
     else if (strcmp(value, "cloudwatch") != 0)
-        return error_set(err, ST_USAGE, "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf",
-                         value);
+        return error_set(err, ST_USAGE,
+                         "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf", value);
     s->name_space = view_of(config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
     struct error detail = {0};
     enum status st = datum_check_namespace(s->name_space, &detail);
@@ -197,7 +201,7 @@ enum status settings_open_prices(struct run_settings *s, struct error *err)
 enum status settings_load_publishing(struct run_settings *s, struct error *err)
 {
     *s = (struct run_settings){0};
-    enum status st = load_dimensions(s, err);
+    enum status st = settings_load_dimensions(&s->keys, s->sets, &s->set_count, err);
     if (st == ST_OK)
         st = load_resolution(s, err);
     if (st == ST_OK)
@@ -298,6 +302,61 @@ struct counter_options settings_counter(const struct run_settings *s)
     };
 }
 
+/*
+ * BUCKET=arn:aws:iam::123456789012:role/reader
+ * ^^^^^^ ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ or without the bucket
+ */
+static enum status add_role(struct settings_aws *aws, struct view part, struct error *err)
+{
+    struct error detail = {0};
+    struct view arn = part, bucket = VIEW_EMPTY;
+    size_t equals = view_find_char(part, '=');
+    if (aws->role_count == SETTINGS_MAX_ROLES)
+        return error_set(err, ST_USAGE, "ROLE_ARN: more than %d roles", SETTINGS_MAX_ROLES);
+    /* A role's name may hold `=`, a bucket's may not. */
+    if (equals != SIZE_MAX && !view_starts(part, VIEW_LIT("arn:"))) {
+        bucket = view_trim(view_first(part, equals));
+        arn = view_trim(view_skip(part, equals + 1));
+        if (!event_bucket_valid(bucket))
+            return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\" is no bucket name", shown(bucket),
+                             bucket.ptr);
+    }
+    for (size_t i = 0; i < aws->role_count; i++) {
+        if (view_eq(aws->roles[i].bucket, bucket))
+            return error_set(err, ST_USAGE, "ROLE_ARN: two roles for one bucket: \"%.*s\"",
+                             shown(part), part.ptr);
+    }
+    struct cred_role role = {.role_arn = arn};
+    struct settings_role *out = &aws->roles[aws->role_count];
+    if (cred_chain_new_role(&out->creds, aws->creds, &role, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\": %s", shown(part), part.ptr,
+                         detail.text);
+    out->bucket = bucket;
+    aws->role_count++;
+    return ST_OK;
+}
+
+static enum status load_roles(struct settings_aws *aws, struct error *err)
+{
+    struct view rest = view_of(config_get("ROLE_ARN", NULL)), part;
+    enum status st = ST_OK;
+    while (st == ST_OK && view_split(&rest, ',', &part))
+        st = add_role(aws, view_trim(part), err);
+    return st;
+}
+
+size_t settings_aws_role(const struct settings_aws *aws, struct view bucket)
+{
+    size_t any = aws->role_count;
+    for (size_t i = 0; i < aws->role_count; i++) {
+        if (view_eq(aws->roles[i].bucket, bucket))
+            return i;
+        if (aws->roles[i].bucket.len == 0)
+            any = i;
+    }
+    return any;
+}
+
 enum status settings_aws_open(struct settings_aws *aws, struct error *err)
 {
     static struct aws_env env; /* the config keeps a pointer to it */
@@ -309,6 +368,8 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
         st = retry_budget_new(&aws->budget);
     if (st == ST_OK)
         st = cred_chain_new(&aws->creds, aws->config, &clock);
+    if (st == ST_OK)
+        st = load_roles(aws, err);
     if (st != ST_OK)
         settings_aws_close(aws);
     return st;
@@ -316,6 +377,8 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
 
 void settings_aws_close(struct settings_aws *aws)
 {
+    for (size_t i = 0; i < aws->role_count; i++)
+        cred_chain_free(aws->roles[i].creds);
     cred_chain_free(aws->creds);
     retry_budget_free(aws->budget);
     aws_config_free(aws->config);

@@ -14,7 +14,7 @@
 struct profiles;
 struct prices;
 
-enum { SETTINGS_MAX_SETS = 16, SETTINGS_MAX_QUEUES = 32 };
+enum { SETTINGS_MAX_SETS = 16, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
 
 enum settings_publisher { PUBLISHER_CLOUDWATCH, PUBLISHER_EMF };
 
@@ -46,6 +46,11 @@ struct run_settings {
  */
 NODISCARD enum status settings_load_publishing(struct run_settings *s, struct error *err);
 
+/* METRIC_DIMENSIONS into sets[SETTINGS_MAX_SETS]; keys are added to *keys. */
+NODISCARD enum status settings_load_dimensions(struct dimension_keys *keys,
+                                               struct dimension_set *sets, size_t *set_count,
+                                               struct error *err);
+
 /* The same and what taking events needs: buckets, batch and flush.  *s is zeroed first. */
 NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
 /*
@@ -67,13 +72,24 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
 /* For object_counter_new; the views live as long as *s. */
 struct counter_options settings_counter(const struct run_settings *s);
 
-/* Our side of AWS: made once a process. */
+/*
+ * Our side of AWS: made once a process.  ROLE_ARN names roles to be taken for reading buckets of
+ * other accounts: "ARN" for every bucket, or "BUCKET=ARN,...".
+ */
 struct settings_aws {
     struct aws_config *config;
     struct cred_chain *creds;
     struct retry_budget *budget;
+    struct settings_role {
+        struct view bucket; /* empty: every bucket without a role of its own */
+        struct cred_chain *creds;
+    } roles[SETTINGS_MAX_ROLES];
+    size_t role_count;
 };
 NODISCARD enum status settings_aws_open(struct settings_aws *aws, struct error *err);
 void settings_aws_close(struct settings_aws *aws);
+
+/* The role that reads this bucket: an index, or aws->role_count for our own credentials. */
+size_t settings_aws_role(const struct settings_aws *aws, struct view bucket);
 
 #endif

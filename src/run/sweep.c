@@ -113,15 +113,19 @@ static enum status sweep_bucket(struct sweep *s, struct view bucket, struct erro
                                       .since = s->o->since};
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
-    struct aws_client *lister =
-        s->o->lister != NULL ? s->o->lister : round_client(s->o->round);
-    enum status st = s3_walk_open(&walk, lister, &options, err);
+    struct aws_pool *pool = round_pool(s->o->round, bucket);
+    struct aws_client *lister = NULL;
+    enum status st = aws_pool_take(pool, &lister, err);
+    if (st != ST_OK)
+        return st;
+    st = s3_walk_open(&walk, lister, &options, err);
     while (st == ST_OK) {
         st = s3_walk_next(walk, &entry, err);
         if (st == ST_OK && !is_old(s, &entry))
             st = take(s, bucket, &entry, err);
     }
     s3_walk_close(walk);
+    aws_pool_give(pool, lister);
     return st == ST_END ? flush(s, err) : st;
 }
 

@@ -17,7 +17,6 @@ struct sweep_options {
     struct instant since, now; /* objects that can hold records at or after `since` */
     int64_t grace_s;           /* younger objects are left to the queue */
     bool dry_run;              /* only say what is missing */
-    struct aws_client *lister; /* NULL: the round's own */
     struct aws_stop stop;
     /* Told of each object that is missing (dry run) or could not be counted.  May be NULL. */
     void (*on_object)(void *ctx, const struct counted_object *object);

@@ -142,8 +142,8 @@ static void pause_ms(int64_t ms)
 static void *heart_main(void *context)
 {
     struct lane *l = context;
-    struct sqs_visibility *entries = calloc(l->worker->options->settings->batch_size,
-                                            sizeof(*entries));
+    struct sqs_visibility *entries =
+        calloc(l->worker->options->settings->batch_size, sizeof(*entries));
     enum status *each = calloc(l->worker->options->settings->batch_size, sizeof(*each));
     int64_t interval = (int64_t)l->visibility_s * 1000 / 3;
     int64_t last = steady_ms();
@@ -249,8 +249,8 @@ static enum status receive(struct lane *l, unsigned wait_s, size_t *got)
     l->answers[l->answer_count++] = answer;
     for (size_t i = 0; i < n; i++) {
         const struct sqs_message *m = sqs_messages_at(answer, i);
-        l->messages[l->count + i] = (struct round_message){
-            .id = m->message_id, .body = m->body, .ordered = l->queue.fifo};
+        l->messages[l->count + i] =
+            (struct round_message){.id = m->message_id, .body = m->body, .ordered = l->queue.fifo};
         l->receipts[l->count + i] = m->receipt_handle;
         l->receive_counts[l->count + i] = m->receive_count;
         l->held_bytes += m->body.len;
@@ -268,8 +268,7 @@ static enum status fill(struct lane *l)
     const struct worker_options *o = l->worker->options;
     int64_t began = 0;
     enum status st = ST_OK;
-    while (!is_stopping() && l->count < o->settings->batch_size &&
-           l->held_bytes < MAX_HELD_BYTES) {
+    while (!is_stopping() && l->count < o->settings->batch_size && l->held_bytes < MAX_HELD_BYTES) {
         int64_t left = LONG_POLL_S * 1000;
         size_t got;
         if (l->count > 0) {
@@ -480,8 +479,8 @@ static enum status lane_init(struct lane *l, struct worker *w, const struct sqs_
     pthread_condattr_t monotonic;
     l->worker = w;
     l->queue = *queue;
-    l->region = l->queue.region[0] != '\0' ? view_of(l->queue.region)
-                                           : aws_config_region(o->aws->config);
+    l->region =
+        l->queue.region[0] != '\0' ? view_of(l->queue.region) : aws_config_region(o->aws->config);
     pthread_mutex_init(&l->locked.mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

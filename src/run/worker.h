@@ -46,7 +46,7 @@ struct worker_totals {
  * queues are drained.  ST_RETRY: once, and a queue could not be polled to its end.  ST_USAGE:
  * `listen`, or nothing can be made of the configuration; *err says why.
  */
-NODISCARD enum status worker_run(const struct worker_options *options,
-                                 struct worker_totals *totals, struct error *err);
+NODISCARD enum status worker_run(const struct worker_options *options, struct worker_totals *totals,
+                                 struct error *err);
 
 #endif

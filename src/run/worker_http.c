@@ -131,12 +131,10 @@ static enum status listen_on(const struct sockaddr_storage *where, const char *a
         int fault = errno;
         if (fd >= 0)
             close(fd);
-        return error_set(err, ST_IO, "cannot listen on %.80s: %s", address,
-                         strerrordesc_np(fault));
+        return error_set(err, ST_IO, "cannot listen on %.80s: %s", address, strerrordesc_np(fault));
     }
     LOG_EVENT(LOG_INFO, "listening", log_cstr("address", address),
-              log_u64("port",
-                      ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port)));
+              log_u64("port", ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port)));
     *out = fd;
     return ST_OK;
 }

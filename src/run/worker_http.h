@@ -24,8 +24,7 @@ struct worker_http_source {
  * quotes a bad address; ST_IO: the port cannot be had.
  */
 NODISCARD enum status worker_http_start(struct worker_http **out, const char *address,
-                                        const struct worker_http_source *source,
-                                        struct error *err);
+                                        const struct worker_http_source *source, struct error *err);
 void worker_http_stop(struct worker_http *server); /* NULL does nothing */
 
 #endif

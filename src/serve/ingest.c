@@ -18,13 +18,14 @@ enum {
     /* A worker's table of texts grows with every principal's session; a fresh one costs little. */
     OBJECTS_PER_COUNTER = 64,
     RETRY_SECONDS = 5,
+    PATH_CEILING = 64 * 1024,
 };
 
 struct job {
     char *path;
     char *key;
     size_t key_len;
-    int64_t size, mtime_ns;
+    int64_t size, mtime_ns, inode, born_ns;
 };
 
 struct ingest {
@@ -109,7 +110,7 @@ static struct counted_object *make_result(struct job *job, enum object_state sta
     o->key = job->key;
     o->key_len = job->key_len;
     job->key = NULL;
-    o->file = (struct store_object){state, job->size, job->mtime_ns};
+    o->file = (struct store_object){state, job->size, job->mtime_ns, job->inode, job->born_ns};
     return o;
 }
 
@@ -234,6 +235,16 @@ static void free_list(struct counted_object *list)
     }
 }
 
+static const char changed_text[] = "object changed after it was counted, not counted again";
+
+static void report_changed(const struct counted_object *list)
+{
+    for (const struct counted_object *o = list; o != NULL; o = o->next) {
+        if (o->changed)
+            LOG_EVENT(LOG_WARN, changed_text, log_view("object", view_make(o->key, o->key_len)));
+    }
+}
+
 /* Wait some seconds unless all ends; mutex held. */
 static void pause_committing(struct ingest *in)
 {
@@ -243,6 +254,21 @@ static void pause_committing(struct ingest *in)
     while (!in->ended && !in->cancelled &&
            pthread_cond_timedwait(&in->changed, &in->mutex, &until) != ETIMEDOUT)
         ;
+}
+
+static bool exists(void *context, struct view key)
+{
+    const struct ingest *in = context;
+    struct stat st;
+    struct buf path;
+    buf_init(&path, PATH_CEILING);
+    buf_add_cstr(&path, in->options.folder);
+    buf_add_char(&path, '/');
+    buf_add_view(&path, key);
+    const char *name = buf_cstr(&path);
+    bool is_there = name != NULL && lstat(name, &st) == 0;
+    buf_clear(&path);
+    return is_there;
 }
 
 static void *committer_main(void *context)
@@ -259,7 +285,7 @@ static void *committer_main(void *context)
         in->first = in->last = NULL;
         pthread_mutex_unlock(&in->mutex);
         struct error err = {0};
-        enum status st = usage_commit(in->options.usage, list, &err);
+        enum status st = usage_commit(in->options.usage, list, exists, in, &err);
         pthread_mutex_lock(&in->mutex);
         while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled &&
                !in->ended) {
@@ -267,11 +293,12 @@ static void *committer_main(void *context)
                       log_cstr("reason", err.text));
             pause_committing(in);
             pthread_mutex_unlock(&in->mutex);
-            st = usage_commit(in->options.usage, list, &err);
+            st = usage_commit(in->options.usage, list, exists, in, &err);
             pthread_mutex_lock(&in->mutex);
         }
         if (st != ST_OK)
             set_fault(in, st, &err);
+        report_changed(list);
         free_list(list);
         in->uncommitted -= n;
         pthread_cond_broadcast(&in->changed);
@@ -297,8 +324,7 @@ static enum status remembered(struct ingest *in, const struct ingest_file *file,
         return ST_OK;
     }
     if (object.state == OBJECT_STATE_COUNTED)
-        LOG_EVENT(LOG_WARN, "object changed after it was counted, not counted again",
-                  log_cstr("object", file->path));
+        LOG_EVENT(LOG_WARN, changed_text, log_cstr("object", file->path));
     return usage_touch(in->options.usage, file->key, file->size, file->mtime_ns, err);
 }
 
@@ -327,8 +353,15 @@ enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool
     enum status st = remembered(in, file, &known, err);
     if (st != ST_OK || known || !in->options.is_ready(in->options.context, file))
         return st;
-    struct job job = {strdup(file->path), malloc(file->key.len + 1), file->key.len, file->size,
-                      file->mtime_ns};
+    struct job job = {
+        .path = strdup(file->path),
+        .key = malloc(file->key.len + 1),
+        .key_len = file->key.len,
+        .size = file->size,
+        .mtime_ns = file->mtime_ns,
+        .inode = file->inode,
+        .born_ns = file->born_ns,
+    };
     if (job.path == NULL || job.key == NULL) {
         clear_job(&job);
         return error_set(err, ST_NO_MEMORY, "out of memory");

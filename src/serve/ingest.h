@@ -16,11 +16,12 @@
 struct ingest_file {
     const char *path; /* to open it, and as messages name it */
     struct view key;  /* its path below the folder */
-    int64_t size, mtime_ns;
+    int64_t size, mtime_ns, inode, born_ns;
 };
 
 struct ingest_options {
     struct usage *usage;
+    const char *folder;             /* that keys are below */
     struct counter_options counter; /* its dimensions and interval are chosen here */
     unsigned jobs;
     bool once; /* a fault of the store ends it, instead of waiting for better times */

@@ -94,16 +94,24 @@ void watch_again(struct watch *w, const char *path)
     pthread_mutex_unlock(&w->mutex);
 }
 
+static int64_t ns_of(struct statx_timestamp t)
+{
+    return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static enum status look_at(struct watch *w, const char *path, struct error *err)
 {
-    struct stat st;
-    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+    struct statx st;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) != 0 ||
+        !S_ISREG(st.stx_mode))
         return ST_OK;
     struct watch_file file = {
         .path = path,
         .key = view_of(path + w->folder_len),
-        .size = st.st_size,
-        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+        .size = (int64_t)st.stx_size,
+        .mtime_ns = ns_of(st.stx_mtime),
+        .inode = (int64_t)st.stx_ino,
+        .born_ns = (st.stx_mask & STATX_BTIME) != 0 ? ns_of(st.stx_btime) : 0,
     };
     while (file.key.len > 0 && file.key.ptr[0] == '/')
         file.key = view_skip(file.key, 1);

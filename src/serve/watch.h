@@ -16,9 +16,9 @@
 struct watch;
 
 struct watch_file {
-    const char *path; /* the folder as it was given, and the rest */
-    struct view key;  /* below the folder */
-    int64_t size, mtime_ns;
+    const char *path;                       /* the folder as it was given, and the rest */
+    struct view key;                        /* below the folder */
+    int64_t size, mtime_ns, inode, born_ns; /* born_ns 0: not known */
 };
 
 /* A status other than ST_OK ends the watching with it. */

@@ -24,10 +24,12 @@ static const char schema[] =
     " inference_region INTEGER NOT NULL, account INTEGER NOT NULL, operation INTEGER NOT NULL,"
     " principal INTEGER NOT NULL) STRICT;"
     "CREATE TABLE object(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
-    " mtime_ns INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT, found INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL, state INTEGER "
+    "NOT NULL, reason TEXT, found INTEGER NOT NULL,"
     " counted INTEGER NOT NULL, malformed INTEGER NOT NULL, not_log INTEGER NOT NULL,"
     " invalid INTEGER NOT NULL, out_of_range INTEGER NOT NULL, bytes_read INTEGER NOT NULL,"
     " bytes_inflated INTEGER NOT NULL, first_time INTEGER, last_time INTEGER) STRICT;"
+    "CREATE INDEX object_by_inode ON object(inode);"
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY, object INTEGER NOT NULL REFERENCES object,"
     " hour INTEGER NOT NULL, cells BLOB NOT NULL) STRICT;"
     "CREATE INDEX chunk_by_hour ON chunk(hour);";
@@ -39,6 +41,8 @@ enum statement {
     S_INSERT_OBJECT,
     S_UPDATE_OBJECT,
     S_TOUCH,
+    S_FIND_TWIN,
+    S_RENAME,
     S_INSERT_CHUNK,
     S_INSERT_TEXT,
     S_INSERT_SERIES,
@@ -48,7 +52,7 @@ enum statement {
 #define OBJECT_COLUMNS                                                                             \
     "size=?2, mtime_ns=?3, state=?4, reason=?5, found=?6, counted=?7, malformed=?8, not_log=?9, "  \
     "invalid=?10, out_of_range=?11, bytes_read=?12, bytes_inflated=?13, first_time=?14, "          \
-    "last_time=?15"
+    "last_time=?15, inode=?16, born_ns=?17"
 
 static const char *const statement_text[STATEMENTS] = {
     [S_GET] = "SELECT value FROM about WHERE name=?1",
@@ -56,10 +60,15 @@ static const char *const statement_text[STATEMENTS] = {
     [S_FIND] = "SELECT id, state, size, mtime_ns FROM object WHERE key=?1",
     [S_INSERT_OBJECT] =
         "INSERT INTO object(key, size, mtime_ns, state, reason, found, counted, malformed, "
-        "not_log, invalid, out_of_range, bytes_read, bytes_inflated, first_time, last_time) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "not_log, invalid, out_of_range, bytes_read, bytes_inflated, first_time, last_time, "
+        "inode, born_ns) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     [S_UPDATE_OBJECT] = "UPDATE object SET " OBJECT_COLUMNS " WHERE key=?1",
     [S_TOUCH] = "UPDATE object SET size=?2, mtime_ns=?3 WHERE key=?1",
+    /* Inodes are used again; without a time of birth, size and time must tell. */
+    [S_FIND_TWIN] = ("SELECT id, state, key, size FROM object WHERE inode=?1 AND born_ns=?2"
+                     " AND (?2<>0 OR (size=?3 AND mtime_ns=?4))"),
+    [S_RENAME] = "UPDATE object SET key=?2, size=?3, mtime_ns=?4 WHERE id=?1",
     [S_INSERT_CHUNK] = "INSERT INTO chunk(object, hour, cells) VALUES(?1, ?2, ?3)",
     [S_INSERT_TEXT] = "INSERT INTO text(id, text) VALUES(?1, ?2)",
     [S_INSERT_SERIES] = "INSERT INTO series VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -350,6 +359,8 @@ static enum status put_object(struct store *store, enum statement which,
         sqlite3_bind_int64(s, 14, t->first_time);
         sqlite3_bind_int64(s, 15, t->last_time);
     }
+    sqlite3_bind_int64(s, 16, o->file.inode);
+    sqlite3_bind_int64(s, 17, o->file.born_ns);
     return finish(store, s, err);
 }
 
@@ -369,19 +380,107 @@ static enum status put_chunks(struct store *store, int64_t id, const struct coun
     return st;
 }
 
-static enum status commit_object(struct store *store, struct counted_object *o, struct error *err)
+/* Another key of the same file.  Its text is valid until the statement's next use. */
+struct twin {
+    int64_t id;
+    enum object_state state;
+    struct view key;
+    int64_t size;
+};
+
+/* ST_MISSING: there is none.  ST_OK: reset the statement when done. */
+static enum status find_twin(struct store *store, const struct store_object *file, struct twin *out,
+                             sqlite3_stmt **statement, struct error *err)
+{
+    enum status st;
+    sqlite3_stmt *s = begin(store, S_FIND_TWIN, &st, err);
+    *statement = s;
+    if (s == NULL || file->inode == 0)
+        return s == NULL ? st : ST_MISSING;
+    sqlite3_bind_int64(s, 1, file->inode);
+    sqlite3_bind_int64(s, 2, file->born_ns);
+    sqlite3_bind_int64(s, 3, file->size);
+    sqlite3_bind_int64(s, 4, file->mtime_ns);
+    int code = sqlite3_step(s);
+    if (code == SQLITE_ROW) {
+        *out = (struct twin){
+            .id = sqlite3_column_int64(s, 0),
+            .state = (enum object_state)sqlite3_column_int(s, 1),
+            .key = column_view(s, 2),
+            .size = sqlite3_column_int64(s, 3),
+        };
+        return ST_OK;
+    }
+    st = code == SQLITE_DONE ? ST_MISSING : fault(store, code, err);
+    sqlite3_reset(s);
+    return st;
+}
+
+static enum status rename_object(struct store *store, int64_t id, const struct counted_object *o,
+                                 struct error *err)
+{
+    enum status st;
+    sqlite3_stmt *s = begin(store, S_RENAME, &st, err);
+    if (s == NULL)
+        return st;
+    sqlite3_bind_int64(s, 1, id);
+    bind_view(s, 2, view_make(o->key, o->key_len));
+    sqlite3_bind_int64(s, 3, o->file.size);
+    sqlite3_bind_int64(s, 4, o->file.mtime_ns);
+    return finish(store, s, err);
+}
+
+enum name { NAME_NEW, NAME_CHANGED, NAME_GONE };
+
+/*
+ * What a key that is not known stands for: a file of its own, one that had another name, whose row
+ * then gets this one, or a name that the file has no more.  Two names that are both there are two
+ * links, and two objects.
+ */
+static enum status judge_name(struct store *store, const struct counted_object *o,
+                              store_exists_fn *exists, void *context, enum name *name,
+                              struct twin *twin, struct error *err)
+{
+    sqlite3_stmt *s;
+    struct view key = view_make(o->key, o->key_len);
+    enum status st = find_twin(store, &o->file, twin, &s, err);
+    *name = NAME_NEW;
+    if (st != ST_OK)
+        return st == ST_MISSING ? ST_OK : st;
+    if (!exists(context, twin->key))
+        *name = NAME_CHANGED;
+    else if (!exists(context, key))
+        *name = NAME_GONE;
+    twin->key = VIEW_EMPTY;
+    sqlite3_reset(s);
+    return *name == NAME_CHANGED ? rename_object(store, twin->id, o, err) : ST_OK;
+}
+
+static enum status commit_object(struct store *store, struct counted_object *o,
+                                 store_exists_fn *exists, void *context, struct error *err)
 {
     struct store_object known;
+    struct twin twin = {0};
+    enum name name = NAME_NEW;
     int64_t id = 0;
     enum status st = find(store, view_make(o->key, o->key_len), &id, &known, err);
-    o->applied = o->had_failed = false;
-    if (st != ST_OK && st != ST_MISSING)
+    o->applied = o->had_failed = o->changed = false;
+    bool is_known = st == ST_OK;
+    if (st == ST_MISSING)
+        st = judge_name(store, o, exists, context, &name, &twin, err);
+    if (st != ST_OK || name == NAME_GONE)
         return st;
-    if (st == ST_OK && known.state != OBJECT_STATE_FAILED)
+    if (name == NAME_CHANGED) {
+        is_known = true;
+        id = twin.id;
+        known.state = twin.state;
+        o->changed = twin.state == OBJECT_STATE_COUNTED && twin.size != o->file.size;
+    }
+    if (is_known && known.state != OBJECT_STATE_FAILED)
         return ST_OK;
-    o->had_failed = st == ST_OK;
-    st = put_object(store, o->had_failed ? S_UPDATE_OBJECT : S_INSERT_OBJECT, o, err);
-    if (st == ST_OK && !o->had_failed)
+    o->had_failed = is_known;
+    st = put_object(store, is_known ? S_UPDATE_OBJECT : S_INSERT_OBJECT, o, err);
+    if (st == ST_OK && !is_known)
         id = sqlite3_last_insert_rowid(store->db);
     if (st == ST_OK)
         st = put_chunks(store, id, o, err);
@@ -416,7 +515,8 @@ static enum status save_dictionary(struct store *store, const struct dictionary 
 }
 
 enum status store_commit(struct store *store, const struct dictionary *dictionary,
-                         struct counted_object *list, struct error *err)
+                         struct counted_object *list, store_exists_fn *exists, void *context,
+                         struct error *err)
 {
     uint32_t texts, series;
     enum status st = execute(store, "BEGIN IMMEDIATE", err);
@@ -425,7 +525,7 @@ enum status store_commit(struct store *store, const struct dictionary *dictionar
     dictionary_counts(dictionary, &texts, &series);
     st = save_dictionary(store, dictionary, texts, series, err);
     for (struct counted_object *o = list; o != NULL && st == ST_OK; o = o->next)
-        st = commit_object(store, o, err);
+        st = commit_object(store, o, exists, context, err);
     if (st == ST_OK)
         st = execute(store, "COMMIT", err);
     if (st != ST_OK) {

@@ -48,6 +48,8 @@ enum object_state {
 struct store_object {
     enum object_state state;
     int64_t size, mtime_ns; /* of the file when it was counted, or was last seen */
+    /* Which file it is, whatever its name: inode and time of birth (0: not known). */
+    int64_t inode, born_ns;
 };
 
 /* ST_MISSING: it is not known. */
@@ -73,9 +75,13 @@ struct counted_object {
     size_t chunk_count;
     bool applied; /* set by store_commit: it was not known before, or had failed */
     bool had_failed;
+    bool changed; /* it was counted under another name, with another size */
 };
 
 void counted_object_free(struct counted_object *object);
+
+/* Whether a file below the folder is there, by its key. */
+typedef bool store_exists_fn(void *context, struct view key);
 
 /*
  * Remember a list of objects in one transaction, with what is new in the dictionary.  An object
@@ -83,7 +89,8 @@ void counted_object_free(struct counted_object *object);
  * remembered and the same list may be tried again.
  */
 NODISCARD enum status store_commit(struct store *store, const struct dictionary *dictionary,
-                                   struct counted_object *list, struct error *err);
+                                   struct counted_object *list, store_exists_fn *exists,
+                                   void *context, struct error *err);
 
 /* Remember a file's size and time without counting it, so that its change is reported once. */
 NODISCARD enum status store_touch(struct store *store, struct view key, int64_t size,

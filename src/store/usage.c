@@ -275,12 +275,13 @@ static enum status apply(struct usage *u, const struct counted_object *o, uint32
     return st;
 }
 
-enum status usage_commit(struct usage *u, struct counted_object *list, struct error *err)
+enum status usage_commit(struct usage *u, struct counted_object *list, store_exists_fn *exists,
+                         void *context, struct error *err)
 {
     uint32_t texts, series;
     bool any = false;
     pthread_mutex_lock(&u->store_mutex);
-    enum status st = store_commit(u->store, u->dictionary, list, err);
+    enum status st = store_commit(u->store, u->dictionary, list, exists, context, err);
     pthread_mutex_unlock(&u->store_mutex);
     if (st != ST_OK)
         return st;

@@ -46,7 +46,7 @@ NODISCARD enum status usage_pack(struct usage *usage, const struct aggregate *ag
 
 /* As store_commit, and the sums join those in memory. */
 NODISCARD enum status usage_commit(struct usage *usage, struct counted_object *list,
-                                   struct error *err);
+                                   store_exists_fn *exists, void *context, struct error *err);
 
 /* Another number after every commit that changed something. */
 uint64_t usage_version(const struct usage *usage);

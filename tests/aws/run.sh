@@ -16,6 +16,7 @@ fi
 mkdir -p "$OUT"
 
 # The sanitizers are on: these programs meet every broken answer the tests can think of.
+# shellcheck disable=SC2089 # the quotes are part of the macro
 FLAGS="-std=c17 -D_GNU_SOURCE -Isrc -Wall -Wextra -g -O1 -fsanitize=address,undefined
        -fno-sanitize-recover=all -DBM_VERSION=\"test\""
 LIBS="-lcurl -lcrypto -ljansson -lz -lpthread"
@@ -23,18 +24,18 @@ for f in src/aws/*.c src/base/*.c tests/aws/sign_tool.c tests/aws/aws_tool.c; do
     o="$OUT/$(basename "$f" .c).o"
     newest=$(ls -t "$o" "$f" src/aws/*.h src/base/*.h 2>/dev/null | head -n 1)
     if [ "$newest" != "$o" ]; then
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086,SC2090
         $CC $FLAGS -c -o "$o" "$f"
     fi
 done
 objects=$(for f in src/aws/*.c src/base/*.c; do echo "$OUT/$(basename "$f" .c).o"; done)
 for tool in sign_tool aws_tool; do
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086,SC2090
     $CC $FLAGS -o "$OUT/$tool" "$OUT/$tool.o" $objects $LIBS
 done
 
 # Without sanitizers, whose own allocator would be in the way of failing allocations.
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2090
 $CC -std=c17 -D_GNU_SOURCE -Isrc -g -O1 -DBM_VERSION='"test"' -o "$OUT/aws_tool_plain" \
     tests/aws/aws_tool.c src/aws/*.c src/base/*.c $LIBS
 $CC -std=c17 -D_GNU_SOURCE -O1 -shared -fPIC -o "$OUT/fail_alloc.so" tests/aws/fail_alloc.c -ldl

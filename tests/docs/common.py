@@ -99,7 +99,10 @@ class Program:
         return self.helps
 
     def options(self, command):
-        return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", self.commands()[command]))
+        text = self.commands()[command]
+        if "Options:\n" in text:
+            text = text.split("Options:\n", 1)[1].split("\n\n", 1)[0]
+        return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text))
 
 
 def sections(text):

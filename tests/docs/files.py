@@ -56,7 +56,7 @@ def check(_program, results):
     for path, code in source("src").items():
         stage = os.path.dirname(path)[4:]
         for other in set(re.findall(r'(?m)^\s*#\s*include "(\w+)/', code)) - {stage, "base"}:
-            allowed = stage in ("run", "serve") and other != "cli" or stage == "cli"
+            allowed = stage in ("run", "serve", "doctor") and other != "cli" or stage == "cli"
             allowed = allowed or ALSO.get(path[:-2]) == other
             allowed = allowed or other in INCLUDES.get(stage, set())
             results.check(allowed, "%s includes %s/" % (path, other))

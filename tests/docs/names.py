@@ -10,7 +10,7 @@ NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED"}
 OTHERS_VARIABLES = {"LAMBDA_ZIP"}
 
 # Commands that documents name already; take one out when it is there.
-PENDING = {"doctor", "plan"}
+PENDING = {"doctor"}
 
 VARIABLE = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 
@@ -159,14 +159,20 @@ def log_lines_of_program():
     for path, code in source("src").items():
         if path == "src/base/log.h":
             continue
+        texts = dict(re.findall(r'static const char (\w+)\[\] =\s+("(?:[^"\\]|\\.)*");', code))
         for call in calls(code, "LOG_(?:EVENT|MESSAGE)"):
-            first = re.match(r'(?s)([^"]*),\s*("(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*)', call)
-            if first is None:
-                continue
-            message = re.sub(r'"\s*"', "", first.group(2)).strip('"')
-            keys = re.findall(r'log_(?:view|cstr|u64)\(\s*"(\w+)"', call[first.end() :])
-            for level in re.findall(r"\bLOG_([A-Z]+)\b", first.group(1)):
-                found.setdefault((level, message), set()).update(keys)
+            call = re.sub(r"\b\w+\b", lambda word: texts.get(word.group(), word.group()), call)
+            head = re.split(r"\blog_[a-z0-9]+\(", call)[0]
+            head = re.sub(r'"\s*"', "", head)  # a long text in pieces
+            levels = re.findall(r"\bLOG_([A-Z]+)\b", head)
+            messages = re.findall(r'"((?:[^"\\]|\\.)*)"', head)
+            keys = re.findall(r'\blog_[a-z0-9]+\(\s*"(\w+)"', call)
+            if len(levels) == len(messages):
+                lines = zip(levels, messages)
+            else:
+                lines = [(level, message) for level in levels for message in messages]
+            for line in lines:
+                found.setdefault(line, set()).update(keys)
     return found
 
 

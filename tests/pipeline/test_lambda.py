@@ -195,3 +195,24 @@ def test_high_resolution_and_chosen_metrics():
         equal({m for _, m, _, _, _ in data}, {"Invocations", "TotalTokenCount"})
         for _, metric, _, _, points in data:
             equal(sorted(int(t - at) for t in points), [0, 10, 20], metric)
+
+
+def test_statistics_are_those_of_the_records():
+    with Cloud() as cloud:
+        records = [record(i, at=time.time() - 300 - i % 2) for i in range(40)]
+        records.append(record(7, input={}, output={}))
+        key = cloud.put("o", records)
+        runtime, _ = cloud.invoke(sqs_payload([s3_event(key)]), METRIC_RESOLUTION="3600",
+                                  METRIC_DIMENSIONS="AccountId")
+        equal(failures(runtime.results[0]), [])
+        for metric, read in (
+                ("InputTokenCount", lambda r: r["input"].get("inputTokenCount", 0)),
+                ("CacheReadInputTokenCount",
+                 lambda r: r["input"].get("cacheReadInputTokenCount", 0)),
+                ("TotalTokenCount", lambda r: sums_of([r]).get("TotalTokenCount", 0))):
+            values = [v for v in map(read, records) if v > 0]
+            dimensions = {"AccountId": "123456789012"}
+            for statistic, value in (("Sum", sum(values)), ("SampleCount", len(values)),
+                                     ("Minimum", min(values)), ("Maximum", max(values))):
+                equal(cloud.cloudwatch.sum(NAMESPACE, metric, dimensions, statistic), value,
+                      metric + " " + statistic)

@@ -70,3 +70,25 @@ def test_aggregate_worker_and_lambda_agree():
             failures(result)
         for s in sets:
             equal(published(cloud, s), wanted[s], "lambda, by " + ",".join(s))
+
+
+def test_aggregate_publishes_beside_its_report():
+    with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+        logs = os.path.join(folder, "logs")
+        corpus(logs)
+        words = ("aggregate", logs, "--by", "Operation,Metadata:team", "--interval", "1h",
+                 "--output", "json")
+        plain = cloud.run(*words)
+        run = cloud.run(*words, "--publish", METRIC_DIMENSIONS="Metadata:app;SourceRegion")
+        equal(run.returncode, plain.returncode, run.stderr)
+        equal(json.loads(run.stdout), json.loads(plain.stdout), "the report is the same")
+        equal(published(cloud, ("SourceRegion",)), reported(cloud, logs, ("SourceRegion",)))
+        equal(published(cloud, ("Metadata:app",)), reported(cloud, logs, ("Metadata:app",)))
+        cloud.proxy.rules = [{"target": "PutMetricData", "fault": "denied", "count": -1}]
+        run = cloud.run(*words, "--publish")
+        equal(run.returncode, 1)
+        check("publishing failed" in run.stderr and "AccessDenied" in run.stderr, run.stderr)
+        run = cloud.run(*words, "--publish", METRIC_RESOLUTION="3000")
+        equal(run.returncode, 2)
+        run = cloud.run(*words, "--publish", "--dry-run")
+        equal(run.returncode, plain.returncode, "nothing is sent")

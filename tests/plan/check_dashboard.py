@@ -184,7 +184,9 @@ def check_pipeline(checks):
 def check_hand_made(checks, path):
     """The body in the stack shows the same default: nothing it asks for may be missing here."""
     with open(path, encoding="utf-8") as source:
-        hand_made = json.load(source)
+        # What the stack puts in for a parameter does not matter here.
+        hand_made = json.loads(re.sub(r"\$\{[^}]*\}", "X", source.read()))
+    checks.holds("the hand-made body was read", len(asked(hand_made)) >= 10)
     _, out, _ = checks.call("dashboard", "--region", "eu-west-1", "--queue", "q", "--dlq", "d",
                             "--function", "f")
     ours = json.loads(out)

@@ -248,6 +248,30 @@ class Tests:
             time.sleep(0.5)
             assert server.usage()['totals']['InputTokenCount'] == 111121, 'a link was followed'
 
+    def renamed(self):
+        """The same file under another name is the same object, whichever name was seen first."""
+        logs, store = self.folder('renamed'), self.path('renamed.sqlite')
+        with Server(self.program, logs, store) as server:
+            for i in range(300):
+                name = os.path.join(logs, f'{i}.gz')
+                with open(name + '.temporary', 'wb') as file:
+                    file.write(gzip.compress(record(n=1 + i).encode()))
+                os.utime(name + '.temporary', (1760000000, 1760000000))
+                if i % 3 == 0:
+                    time.sleep(0.01)
+                os.rename(name + '.temporary', name)
+            server.wait_for(lambda u: u['objects']['counted'] == 300, 'all renamed files')
+            os.makedirs(os.path.join(logs, 'archive'))
+            for i in range(0, 300, 2):
+                os.rename(os.path.join(logs, f'{i}.gz'), os.path.join(logs, 'archive', f'{i}.gz'))
+            os.rename(os.path.join(logs, 'archive'), os.path.join(logs, 'old'))
+            write_gzip(os.path.join(logs, 'old', 'new.gz'), record(n=100000))
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == 145150, 'the last file')
+            time.sleep(1)
+            assert server.usage()['totals']['InputTokenCount'] == 145150
+        self.program.run('serve', logs, '--once', '--quiet', '--store', store)
+        assert self.program.report(store) == self.program.aggregate(logs)
+
     def many_at_once(self):
         logs = self.folder('burst')
         with Server(self.program, logs, self.path('burst.sqlite')) as server:
@@ -507,6 +531,7 @@ def main():
                 ('hostile names', t.hostile_names),
                 ('sums beyond 64 bits', t.large_sums),
                 ('live: moved in, written, new folders, links', t.live),
+                ('live: renamed files count once', t.renamed),
                 ('live: many files at once', t.many_at_once),
                 ('failed files are tried again, changed ones are not', t.failed_and_changed),
                 ('Host, Origin and Sec-Fetch-Site', t.strangers),

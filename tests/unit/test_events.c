@@ -515,8 +515,8 @@ static void bad_envelopes(void **state)
         "{\"Records\":[{\"eventSource\":\"aws:s3\"}]}",
         "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"body\":\"{}\"}]}",
         "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"\"}]}",
-        "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"a\"},{\"eventSource\":\"aws:"
-        "s3\"}]}",
+        ("{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"a\"},"
+         "{\"eventSource\":\"aws:s3\"}]}"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct event_sqs sqs;
@@ -588,8 +588,8 @@ static void bad_directs(void **state)
         "{\"Records\":[{\"EventSource\":\"aws:sns\"}]}",
         "{\"Records\":[{\"EventSource\":\"aws:sns\",\"Sns\":{\"Message\":\"{}\"}}]}",
         "{\"Records\":[{\"eventSource\":\"aws:dynamodb\"}]}",
-        "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"a\"},{\"EventSource\":"
-        "\"aws:sns\"}]}",
+        ("{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"a\"},"
+         "{\"EventSource\":\"aws:sns\"}]}"),
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct event_direct direct;

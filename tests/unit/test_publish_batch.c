@@ -210,8 +210,8 @@ static void fixture_init(struct fixture *f)
     memset(f, 0, sizeof(*f));
     assert_int_equal(dimension_set_parse(VIEW_LIT("SourceRegion"), &f->keys, &f->sets[0], &err),
                      ST_OK);
-    assert_int_equal(dimension_set_parse(VIEW_LIT("ModelId,Operation"), &f->keys, &f->sets[1], &err),
-                     ST_OK);
+    assert_int_equal(
+        dimension_set_parse(VIEW_LIT("ModelId,Operation"), &f->keys, &f->sets[1], &err), ST_OK);
     struct aggregate_options options = {.sets = f->sets,
                                         .set_count = 2,
                                         .keys = &f->keys,
@@ -310,8 +310,7 @@ static void requests_and_limits(void **state)
                    299 * 300 / 2);
         expect_u64(i, "by model",
                    (uint64_t)sum_of(batch, "OutputTokenCount", 2, max_data, max_bytes), 600);
-        expect_u64(i, "total",
-                   (uint64_t)sum_of(batch, "TotalTokenCount", 2, max_data, max_bytes),
+        expect_u64(i, "total", (uint64_t)sum_of(batch, "TotalTokenCount", 2, max_data, max_bytes),
                    299 * 300 / 2 + 600);
         expect_u64(i, "dropped", dropped.old_rows + dropped.future_rows, 0);
         batch_free(batch);
@@ -344,7 +343,8 @@ static void same_sums_same_bytes(void **state)
         snprintf(model, sizeof(model), "vendor.m%u", (49 - i) % 9);
         count(&two, now - (49 - i), model, 49 - i, 1);
     }
-    struct batch *first = build(&one, &options, &dropped), *second = build(&two, &options, &dropped);
+    struct batch *first = build(&one, &options, &dropped),
+                 *second = build(&two, &options, &dropped);
     buf_init(&a, 1 << 20);
     buf_init(&b, 1 << 20);
     assert_int_equal(batch_write(first, 0, batch_data_count(first), &a), ST_OK);
@@ -364,15 +364,9 @@ static void limits_of_time(void **state)
         int64_t offset;
         bool old, future;
     } cases[] = {
-        {0, false, false},
-        {-13 * 86400, false, false},
-        {-14 * 86400 + 600, false, false},
-        {-14 * 86400, true, false},
-        {-15 * 86400, true, false},
-        {3600, false, false},
-        {7200 - 120, false, false},
-        {7200 + 60, false, true},
-        {86400, false, true},
+        {0, false, false},          {-13 * 86400, false, false}, {-14 * 86400 + 600, false, false},
+        {-14 * 86400, true, false}, {-15 * 86400, true, false},  {3600, false, false},
+        {7200 - 120, false, false}, {7200 + 60, false, true},    {86400, false, true},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -455,14 +449,10 @@ static void chosen_metrics_and_doubt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dimension_values),
-        cmocka_unit_test(names),
-        cmocka_unit_test(pieces_of_sums),
-        cmocka_unit_test(bounds_of_total),
-        cmocka_unit_test(requests_and_limits),
-        cmocka_unit_test(same_sums_same_bytes),
-        cmocka_unit_test(limits_of_time),
-        cmocka_unit_test(kept_series),
+        cmocka_unit_test(dimension_values),         cmocka_unit_test(names),
+        cmocka_unit_test(pieces_of_sums),           cmocka_unit_test(bounds_of_total),
+        cmocka_unit_test(requests_and_limits),      cmocka_unit_test(same_sums_same_bytes),
+        cmocka_unit_test(limits_of_time),           cmocka_unit_test(kept_series),
         cmocka_unit_test(chosen_metrics_and_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

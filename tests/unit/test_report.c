@@ -242,7 +242,7 @@ static void table_fits(void **state)
     };
     struct aggregate *agg =
         make("ModelId,SourceRegion,InferenceProfile", 3600, wide, COUNT_OF(wide));
-    for (size_t width = 128; width < 240; width++) {
+    for (size_t width = 80; width < 240; width++) {
         struct report report = report_of(agg);
         report.interval = "1h";
         report.width = width;

@@ -243,7 +243,7 @@ def test_redrive():
         for i in range(23):
             aws.send(urls["dead_letter_url"], "message %d" % i)
         before = aws.queue_depth(urls["queue_url"])
-        env = dict(aws.env(), SQS_QUEUE_URL=urls["queue_url"])
+        env = {"AWS_ENDPOINT_URL": aws.url, "SQS_QUEUE_URL": urls["queue_url"]}
         dry = w.do(1, "redrive", "--dry-run", "--output", "json", **env)
         equal(dry["queues"][0]["messages"], 23)
         moved = w.do(0, "redrive", "--output", "json", **env)

@@ -1,0 +1,75 @@
+"""Buckets of other accounts, and application profiles resolved by Bedrock."""
+import json
+import time
+
+from lib import (ACCESS, BUCKET, Cloud, SECRET, check, equal, failures, record, s3_event,
+                 sqs_payload)
+import httpbase
+from httpbase import Response
+
+ROLE = "arn:aws:iam::210987654321:role/bedrock-logs-reader"
+
+
+def sts(request):
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    body = ('<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            "<AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId>"
+            "<SecretAccessKey>role-secret</SecretAccessKey><SessionToken>token</SessionToken>"
+            "<Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+            % expires)
+    return Response(200, body.encode(), [("Content-Type", "text/xml")])
+
+
+def test_a_role_for_a_bucket():
+    for value, role_reads in ((ROLE, True), ("%s=%s" % (BUCKET, ROLE), True),
+                              ("other-bucket=%s" % ROLE, False)):
+        with Cloud() as cloud, httpbase.Server(sts) as server:
+            cloud.proxy.keys["ASIAROLE"] = ("role-secret", "token")
+            cloud.proxy.routes["sts"] = ("127.0.0.1", server.port)
+            cloud.send(cloud.put("o", [record(1)]))
+            run = cloud.run("worker", "--once", ROLE_ARN=value)
+            equal(run.returncode, 0, run.stderr)
+            equal(cloud.sums(), cloud.expected())
+            for entry in cloud.proxy.log:
+                wanted = "ASIAROLE" if entry["service"] == "s3" and role_reads else ACCESS
+                equal(entry["access_key"], wanted, entry["service"])
+            equal(sum(e["service"] == "sts" for e in cloud.proxy.log), int(role_reads))
+            check("role-secret" not in run.stderr and SECRET not in run.stderr)
+    with Cloud() as cloud:
+        for value, told in (("arn:aws:iam::1:user/x", "user/x"), ("B_=%s" % ROLE, "B_"),
+                            ("%s,%s" % (ROLE, ROLE), "two roles")):
+            run = cloud.run("worker", "--once", ROLE_ARN=value)
+            equal(run.returncode, 2, run.stderr)
+            check(told in run.stderr, run.stderr)
+
+
+def test_application_profiles_are_resolved():
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56"
+    asked = []
+
+    def bedrock(request):
+        asked.append(request.target)
+        return httpbase.json_response({"inferenceProfileSummaries": [{
+            "inferenceProfileArn": arn, "inferenceProfileId": "ab12cd34ef56",
+            "inferenceProfileName": "billing-app", "status": "ACTIVE", "type": "APPLICATION",
+            "models": [{"modelArn": "arn:aws:bedrock:%s::foundation-model/anthropic.claude-x-v1:0"
+                        % region} for region in ("us-east-1", "us-west-2")]}]})
+
+    with Cloud() as cloud, httpbase.Server(bedrock) as server:
+        cloud.proxy.routes["bedrock"] = ("127.0.0.1", server.port)
+        records = [record(1, model=arn)]
+        del records[0]["inferenceRegion"]
+        key = cloud.put("o", records)
+        env = {"METRIC_DIMENSIONS": "InferenceProfileType,InferenceProfile,ModelId"}
+        dimensions = ("InferenceProfileType", "InferenceProfile", "ModelId")
+        for resolve, wanted in (("true", ("CrossRegion", "billing-app", "anthropic.claude-x-v1:0")),
+                                ("false", ("Unknown", "ab12cd34ef56",
+                                           "application-inference-profile/ab12cd34ef56"))):
+            cloud.cloudwatch.control({"reset": True})
+            runtime, log = cloud.invoke(*[sqs_payload([s3_event(key)])] * 2,
+                                        RESOLVE_INFERENCE_PROFILES=resolve, **env)
+            equal([failures(r) for r in runtime.results], [[], []], log)
+            names = {tuple(d[n] for n in dimensions)
+                     for _, m, d, _, _ in cloud.cloudwatch.data() if m == "Invocations"}
+            equal(names, {wanted}, json.dumps(log[-500:]))
+        equal(len(asked), 1, "asked once a process")
