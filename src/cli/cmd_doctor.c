@@ -30,9 +30,9 @@ static const struct command doctor_command = {
         "\n"
         "Exit status: 0 no fault (there may be warnings), 1 a fault, 2 wrong usage.\n"
         "\n"
-        "Steps for --skip: bucket, logging, objects, queue, notification, queue-policy,\n"
-        "dead-letters, mapping, function, visibility, backlog, metrics, publishing, ledger,\n"
-        "canary. What the codes mean: docs/doctor.md.\n",
+        "Steps for --skip: bucket, logging, objects, queue, notification, queue-policy, mapping,\n"
+        "function, dead-letters, visibility, ledger, backlog, metrics, publishing, canary.\n"
+        "What the codes mean: docs/doctor.md.\n",
 };
 
 static void options_table(struct words *w, struct option_spec *specs)

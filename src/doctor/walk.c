@@ -3,18 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "run/config.h"
-
 static const char *const steps[] = {
-    "logging",      "bucket",       "objects",    "notification", "queue",
-    "queue-policy", "dead-letters", "function",   "mapping",      "visibility",
-    "backlog",      "metrics",      "publishing", "ledger",       "canary",
+    "bucket",       "logging", "objects",  "queue",        "notification",
+    "queue-policy", "mapping", "function", "dead-letters", "visibility",
+    "ledger",       "backlog", "metrics",  "publishing",   "canary",
 };
 
 const char *doctor_step_names(void)
 {
-    return "bucket, logging, objects, queue, notification, queue-policy, dead-letters, mapping, "
-           "function, visibility, backlog, metrics, publishing, ledger, canary";
+    return "bucket, logging, objects, queue, notification, queue-policy, mapping, function, "
+           "dead-letters, visibility, ledger, backlog, metrics, publishing, canary";
 }
 
 bool doctor_step_known(struct view name)
@@ -162,8 +160,8 @@ static void walk_all(struct walk *w)
     each_queue(w, walk_queue_there);
     each_bucket(w, walk_notification);
     each_bucket(w, walk_queue_policy);
-    each_queue(w, walk_dead_letters);
     each_queue(w, walk_function);
+    each_queue(w, walk_dead_letters);
     each_queue(w, walk_visibility);
     walk_ledger(w);
     each_queue(w, walk_backlog);

@@ -59,6 +59,8 @@ struct walk {
     struct walk_bucket buckets[WALK_MAX];
     size_t bucket_count;
     bool emf;
+    char ledger[512]; /* LEDGER, that of the function where none is set here; "" none */
+    struct view ledger_region;
     char name_space[256]; /* of the metrics; the function's where it differs */
     char metrics_region[33];
     int64_t newest_object_s; /* 0: none seen */

@@ -203,6 +203,11 @@ static void judge_function(struct walk *w, struct walk_queue *q, struct view nam
     struct view update = aws_json_text(config, "LastUpdateStatus");
     const json_t *timeout = json_object_get(config, "Timeout");
     const json_t *variables = json_object_get(json_object_get(config, "Environment"), "Variables");
+    struct view ledger = aws_json_text(variables, "LEDGER");
+    if (w->ledger[0] == '\0' && ledger.len > 0 && ledger.len < sizeof(w->ledger)) {
+        (void)snprintf(w->ledger, sizeof(w->ledger), "%.*s", (int)ledger.len, ledger.ptr);
+        w->ledger_region = q->region;
+    }
     if (json_integer_value(timeout) > 0)
         q->function_timeout_s = (uint64_t)json_integer_value(timeout);
     /* Inactive: idle for long; it wakes up with the next message. */

@@ -193,7 +193,7 @@ static bool key_is_ours(const json_t *table)
 static struct view table_command(struct buf *out, const struct walk *w, struct view table)
 {
     walk_command_start(out, "aws dynamodb create-table");
-    walk_command_option(out, "--region", w->region);
+    walk_command_option(out, "--region", w->ledger_region);
     walk_command_option(out, "--table-name", table);
     buf_add_cstr(out, " --billing-mode PAY_PER_REQUEST --attribute-definitions "
                       "AttributeName=pk,AttributeType=S --key-schema "
@@ -206,14 +206,15 @@ static void look_at_table(struct walk *w, struct view table, struct buf *command
     struct error err = {0};
     json_t *answer = NULL;
     json_t *in = json_pack("{s:s%}", "TableName", table.ptr == NULL ? "" : table.ptr, table.len);
-    enum status st = in == NULL
-                         ? ST_NO_MEMORY
-                         : dynamodb_call(w->client, w->region, "DescribeTable", in, &answer, &err);
+    enum status st =
+        in == NULL ? ST_NO_MEMORY
+                   : dynamodb_call(w->client, w->ledger_region, "DescribeTable", in, &answer, &err);
     const json_t *found = json_object_get(answer, "Table");
     struct view state = aws_json_text(found, "TableStatus");
     if (st == ST_MISSING) {
         findings_add(w->f, CODE_NO_TABLE, ledger_step, table, table_command(command, w, table),
-                     "there is no table of this name in %.*s", (int)w->region.len, w->region.ptr);
+                     "there is no table of this name in %.*s", (int)w->ledger_region.len,
+                     w->ledger_region.ptr);
     } else if (st != ST_OK) {
         walk_call_failed(w, ledger_step, table, st, "dynamodb:DescribeTable", &err);
     } else if (!key_is_ours(found)) {
@@ -229,7 +230,7 @@ static void look_at_table(struct walk *w, struct view table, struct buf *command
                 .ptr);
     } else if (!view_eq_cstr(state, "ACTIVE") && !view_eq_cstr(state, "UPDATING")) {
         walk_command_start(command, "aws dynamodb wait table-exists");
-        walk_command_option(command, "--region", w->region);
+        walk_command_option(command, "--region", w->ledger_region);
         walk_command_option(command, "--table-name", table);
         findings_add(w->f, CODE_TABLE_STATE, ledger_step, table, buf_view(command),
                      "the table's state is %.*s", (int)state.len, state.ptr);
@@ -263,9 +264,9 @@ static void look_at_file(struct walk *w, const char *path, struct buf *command)
 void walk_ledger(struct walk *w)
 {
     const struct view scheme = VIEW_LIT("dynamodb://");
-    const char *value = config_get("LEDGER", NULL);
+    const char *value = w->ledger;
     struct buf command;
-    if (value == NULL || strcmp(value, "none") == 0)
+    if (value[0] == '\0')
         return;
     if (!walk_wants(w, ledger_step, view_of(value)))
         return;

@@ -6,7 +6,6 @@
 #include "aws/cloudwatch.h"
 #include "doctor/queue_policy.h"
 #include "doctor/walk.h"
-#include "run/config.h"
 
 enum { DAY_S = 86400, RETENTION_S = 4 * DAY_S, RECEIVES = 5, RECEIVES_LEDGER = 20 };
 
@@ -263,7 +262,7 @@ static enum status dead_letter_queue(struct walk *w, const struct walk_queue *q,
 static void judge_receives(struct walk *w, const struct walk_queue *q, struct buf *command)
 {
     const struct sqs_attributes *a = &q->attributes;
-    bool ledger = config_get("LEDGER", NULL) != NULL;
+    bool ledger = w->ledger[0] != '\0';
     uint64_t wanted = ledger ? RECEIVES_LEDGER : RECEIVES;
     /* Two below the shipped value is a choice; one or two receives lose objects to any hiccup. */
     if (ledger ? a->max_receive_count >= wanted : a->max_receive_count >= 3)
@@ -355,7 +354,7 @@ void walk_visibility(struct walk *w, struct walk_queue *q)
     uint64_t have = q->attributes.visibility_timeout_s;
     uint64_t needed = 6 * q->function_timeout_s;
     char attribute[64];
-    if (config_get("LEDGER", NULL) != NULL && needed < WALK_MENDED_S)
+    if (w->ledger[0] != '\0' && needed < WALK_MENDED_S)
         needed = WALK_MENDED_S;
     (void)snprintf(attribute, sizeof(attribute), "VisibilityTimeout=%llu",
                    (unsigned long long)(needed > WALK_MENDED_S ? needed : WALK_MENDED_S));

@@ -56,6 +56,10 @@ static void check_publishing(struct walk *w)
     free(s);
     (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s",
                    config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
+    const char *ledger = config_get("LEDGER", "");
+    (void)snprintf(w->ledger, sizeof(w->ledger), "%.511s",
+                   strcmp(ledger, "none") == 0 ? "" : ledger);
+    w->ledger_region = w->region;
     w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
 }
 

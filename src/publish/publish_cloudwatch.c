@@ -44,10 +44,9 @@ static bool is_refusal_of_data(enum status st)
 }
 
 /* The datum is shown by its number: dimension values are the user's. */
-static void log_rejected(const struct sender *s, size_t datum, const struct error *err)
+static void log_rejected(size_t datum, const struct error *err)
 {
-    LOG_EVENT(LOG_ERROR, "datum refused by CloudWatch, left out",
-              log_u64("datum", datum),
+    LOG_EVENT(LOG_ERROR, "datum refused by CloudWatch, left out", log_u64("datum", datum),
               log_cstr("reason", err->text));
 }
 
@@ -74,7 +73,7 @@ static enum status send_halves(struct sender *s, struct part whole, struct error
             if (!s->accepted && s->rejected >= GIVE_UP_AFTER)
                 return ST_BAD_ITEM;
             s->result->data_rejected++;
-            log_rejected(s, part.first, err);
+            log_rejected(part.first, err);
             continue;
         }
         size_t half = part.count / 2;

@@ -29,7 +29,7 @@ static bool is_same(const struct dimension_set *a, const struct dimension_set *b
 enum status dimension_sets_parse(struct view text, struct dimension_sets *out, struct error *err)
 {
     struct view rest = text.ptr == NULL ? VIEW_LIT("") : text, part;
-    *out = (struct dimension_sets){0};
+    out->count = 0;
     while (view_split(&rest, ';', &part)) {
         if (out->count == DIMENSION_SETS_MAX)
             return error_set(err, ST_USAGE, "more than %d sets in \"%.*s\"", DIMENSION_SETS_MAX,

@@ -22,8 +22,10 @@ struct dimension_sets {
 };
 
 /*
- * Sets separated by `;`.  ST_USAGE with a text that quotes the value: what dimension_set_parse()
- * refuses, a name CloudWatch does not take, a set named twice (in any order), too many.
+ * Sets separated by `;`.  Zero *out before, or give it the keys of other sets: new ones are added
+ * to them, so that all are numbered through.  ST_USAGE with a text that quotes the value: what
+ * dimension_set_parse() refuses, a name CloudWatch does not take, a set named twice (in any order),
+ * too many.
  */
 NODISCARD enum status dimension_sets_parse(struct view text, struct dimension_sets *out,
                                            struct error *err);

@@ -178,12 +178,13 @@ static enum status load_files(struct run_settings *s, struct error *err)
 {
     struct error detail = {0};
     enum status st = profiles_from_file(&s->profiles, err);
-    if (st != ST_OK || (s->metrics & METRIC_SET_COST) == 0)
-        return st;
     const char *path = config_get("PRICES_FILE", NULL);
-    s->prices_later = path == NULL;
+    if (st != ST_OK)
+        return st;
+    /* A list that is named has to be good, whether or not a cost is published. */
     if (path != NULL && prices_open(path, &s->prices, &detail) != ST_OK)
         return error_set(err, ST_USAGE, "PRICES_FILE: \"%.80s\": %s", path, detail.text);
+    s->prices_later = path == NULL && (s->metrics & METRIC_SET_COST) != 0;
     return ST_OK;
 }
 

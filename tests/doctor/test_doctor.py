@@ -15,6 +15,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stub as fake  # noqa: E402
+import httpbase  # noqa: E402  (stub.py has set the path)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 STUB = fake.Stub()
@@ -459,6 +460,11 @@ def five_receives_with_the_ledger(s, env):
     env["LEDGER"] = "dynamodb://ledger"
 
 
+@case("BM-D61")
+def five_receives_with_the_functions_ledger(s, env):
+    function(s)["Environment"]["Variables"]["LEDGER"] = "dynamodb://ledger"
+
+
 @case("BM-D62")
 def dead_letter_queue_is_gone(s, env):
     del s["queues"][fake.DEAD]
@@ -592,6 +598,13 @@ def metrics_stopped_a_day_ago(s, env):
 @case("BM-D94")
 def ledger_table_is_gone(s, env):
     env["LEDGER"] = "dynamodb://ledgers"
+    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
+                                            "maxReceiveCount": 20})
+
+
+@case("BM-D94")
+def the_functions_ledger_table_is_gone(s, env):
+    function(s)["Environment"]["Variables"]["LEDGER"] = "dynamodb://ledgers"
     queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
                                             "maxReceiveCount": 20})
 
@@ -803,6 +816,42 @@ def one(binary, codes, options, plant):
     return problems
 
 
+ODD = [b"", b"{", b"[]", b"null", b'"x"', b"<a", b"<a/>", b"{}", b'{"loggingConfig":[1]}',
+       b'{"loggingConfig":{"s3Config":"x"}}', b'{"Attributes":7}',
+       b'{"Attributes":{"RedrivePolicy":"[]","Policy":"[]","VisibilityTimeout":"-1"}}',
+       b'{"Attributes":{"Policy":"{\\"Statement\\":[1,null,{\\"Effect\\":\\"Allow\\",'
+       b'\\"Principal\\":[],\\"Condition\\":[{}]}]}"}}',
+       b'{"EventSourceMappings":[1,{},{"FunctionArn":".."},{"FunctionArn":7,"State":[]}]}',
+       b'{"Metrics":[7,{}],"MetricDataResults":[{"Id":7,"Timestamps":["x"],"Values":[{}]}]}',
+       b'{"Table":{"KeySchema":{},"AttributeDefinitions":[7]}}', b"[" * 5000,
+       b"<NotificationConfiguration><QueueConfiguration><Event/></QueueConfiguration><Queue"
+       b"Configuration><Queue>q</Queue><Event>s3:ObjectCreated:*</Event></QueueConfiguration>"
+       b"</NotificationConfiguration>", b"\x00\xff" * 100,
+       b'{"State":"Failed\\u001b[31m","StateReason":"\\u202e\\u0007"}']
+
+
+def check_odd_answers(binary):
+    """Whatever a service answers: no crash, no control bytes, an honest exit status."""
+    problems = []
+    with tempfile.TemporaryDirectory() as home:
+        for service in ("s3", "sqs", "bedrock", "lambda", "monitoring", "dynamodb", "sts"):
+            for body in ODD:
+                STUB.reset()
+                setattr(STUB, "on_" + service,
+                        lambda request, region, b=body: httpbase.Response(200, b))
+                env = environment(home)
+                env.update(LEDGER="dynamodb://ledger", AWS_MAX_ATTEMPTS="1")
+                STUB.state["oldest_age"] = 60
+                queue(STUB.state)["ApproximateNumberOfMessages"] = "1"
+                result = run(binary, env, ["--canary", "--wait", "0"])
+                delattr(STUB, "on_" + service)
+                if result.returncode not in (0, 1) or b"Sanitizer" in result.stderr or \
+                        re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", result.stdout):
+                    problems.append("%s answers %r: exit %d %s" % (
+                        service, body[:60], result.returncode, result.stderr.decode()[-600:]))
+    return problems
+
+
 def check_documents(binary):
     """Every code has its row in docs/doctor.md, and a case here."""
     source = open(os.path.join(ROOT, "src/doctor/codes.c")).read()
@@ -831,6 +880,15 @@ def check_usage(binary):
         result = subprocess.run([binary, "doctor", "--help"], env=env, capture_output=True)
         if result.returncode != 0 or b"--canary" not in result.stdout:
             problems.append("--help")
+        # Help, message and what is noted down when nothing can be checked name the same steps.
+        said = re.findall(r"[a-z-]+", result.stdout.decode().split("--skip: ")[1].split(".")[0])
+        refused = subprocess.run([binary, "doctor", "--skip", "x"], env=env, capture_output=True)
+        known = re.findall(r"[a-z-]+", refused.stderr.decode().split("known are ")[1].split("\n")[0])
+        del env["AWS_REGION"]
+        noted = [c["step"] for c in json.loads(run(binary, env, ["--output", "json"]).stdout)
+                 ["checks"] if c["result"] == "not_checked"]
+        if not said == known == noted[1:] + ["canary"]:
+            problems.append("steps: %s, %s, %s" % (said, known, noted))
     return problems
 
 
@@ -854,7 +912,8 @@ def main():
     passed = failed = 0
     tests = [(name, lambda c=codes, o=options, f=plant: one(binary, c, o, f))
              for name, codes, options, plant in CASES]
-    tests += [("documents", lambda: check_documents(binary)),
+    tests += [("odd answers", lambda: check_odd_answers(binary)),
+              ("documents", lambda: check_documents(binary)),
               ("usage", lambda: check_usage(binary)),
               ("options in place of variables",
                lambda: check_options_in_place_of_variables(binary))]
