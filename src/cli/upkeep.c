@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "run/config.h"
+#include "run/ledger_source.h"
 
 static volatile sig_atomic_t signal_number;
 
@@ -78,7 +79,8 @@ enum status upkeep_open(struct upkeep *u, enum upkeep_need need, struct error *e
                                   .aws = &u->aws,
                                   .readers = 4,
                                   .stop = {upkeep_stopped, NULL},
-                                  .ledger = u->session};
+                                  .ledger = u->session,
+                                  .open = ledger_source_open};
     if (st == ST_OK && need == UPKEEP_COUNT)
         st = round_new(&u->round, &round, err);
     return st;

@@ -104,6 +104,7 @@ enum status round_new(struct round **out, const struct round_options *options, s
                                           .pools = r->pools,
                                           .publisher = r->publisher,
                                           .readers = options->readers,
+                                          .open = options->open,
                                           .stop = options->stop,
                                           .stop_publish = options->stop_publish};
         st = r->settings->publisher == PUBLISHER_CLOUDWATCH

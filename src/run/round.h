@@ -47,6 +47,8 @@ struct round_summary {
 void round_summary_add(struct round_summary *into, const struct round_summary *from);
 
 struct aws_pool;
+struct byte_stream;
+struct counted_object;
 struct ledger_session;
 
 struct round_options {
@@ -58,6 +60,9 @@ struct round_options {
     struct aws_stop stop_publish;
     int emf_fd; /* where PUBLISHER=emf writes */
     struct ledger_session *ledger; /* NULL: at least once */
+    /* With a ledger: how to open what is in no bucket (counted.h); may be NULL. */
+    enum status (*open)(const struct counted_object *object, struct byte_stream **stream,
+                        struct error *err);
 };
 
 enum { ROUND_MAX_READERS = 16 };
