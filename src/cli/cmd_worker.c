@@ -21,6 +21,7 @@ static const struct command this_command = {
         "\n"
         "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every object\n"
         "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
+        "SWEEP_INTERVAL=3600 also counts each hour what no event came for (s3:ListBucket).\n"
         "\n"
         "A message is deleted only after its data were published.  On a signal the worker "
         "finishes\n"

@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "publish/openmetrics.h"
 #include "run/counted.h"
+#include "run/config.h"
 #include "run/kill_point.h"
+#include "run/sweep.h"
 #include "run/worker_http.h"
 
 enum {
@@ -29,6 +31,7 @@ enum {
     DELETE_ATTEMPTS = 4,
     RECOVER_EVERY_MS = 60 * 1000, /* batches that others left unfinished, or in doubt */
     RECOVER_MAX = 256,
+    SWEEP_GRACE_S = 15 * 60, /* younger objects are left to the queue */
     PRUNE_EVERY_MS = 24 * 3600 * 1000,
     HEALTHY_MS = 120 * 1000, /* a queue that could not be polled for longer is not healthy */
 };
@@ -123,7 +126,8 @@ struct worker {
     struct lane *lanes;
     int64_t began_ms;
     struct ledger_session *ledger; /* NULL: none */
-    int64_t recovered_ms, pruned_ms; /* of the first lane's thread */
+    uint64_t sweep_interval_s;       /* 0: never */
+    int64_t recovered_ms, pruned_ms, swept_ms; /* of the first lane's thread */
 };
 
 static bool is_stopping(void)
@@ -426,11 +430,41 @@ static enum status recover(struct worker *w, bool first, struct error *err)
     return counted_recover(counted, first, RECOVER_MAX, &recovery, err);
 }
 
+/* The interval before last is looked at too: one sweep that fails is not missed. */
+static void sweep(struct worker *w)
+{
+    struct aws_clock clock = aws_clock_system();
+    struct sweep_result result;
+    struct error err = {0};
+    struct sweep_options o = {.round = w->lanes[0].round,
+                              .session = w->ledger,
+                              .buckets = w->options->settings->buckets,
+                              .has_since = true,
+                              .now = {.seconds = clock.wall_ms(clock.ctx) / 1000},
+                              .grace_s = SWEEP_GRACE_S,
+                              .stop = {stop_now, NULL}};
+    o.since.seconds = o.now.seconds - 3 * (int64_t)w->sweep_interval_s - SWEEP_GRACE_S;
+    w->swept_ms = steady_ms();
+    enum status st = sweep_run(&o, &result, &err);
+    if (st != ST_OK && st != ST_CANCELLED)
+        LOG_EVENT(LOG_ERROR, "sweep ended early", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
+    struct lane *l = &w->lanes[0];
+    pthread_mutex_lock(&l->locked.mutex);
+    round_summary_add(&l->locked.totals.rounds, &result.summary);
+    pthread_mutex_unlock(&l->locked.mutex);
+}
+
 static void recover_now_and_then(struct lane *l)
 {
     struct worker *w = l->worker;
     struct error err = {0};
-    if (w->ledger == NULL || l != w->lanes || steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
+    if (w->ledger == NULL || l != w->lanes)
+        return;
+    if (w->sweep_interval_s > 0 &&
+        (w->swept_ms == 0 || steady_ms() - w->swept_ms >= (int64_t)w->sweep_interval_s * 1000))
+        sweep(w);
+    if (steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
         return;
     if (recover(w, false, &err) != ST_OK)
         LOG_EVENT(LOG_WARN, "unfinished batches stay", log_cstr("reason", err.text));
@@ -439,7 +473,9 @@ static void recover_now_and_then(struct lane *l)
 static enum status open_ledger(struct worker *w, struct error *err)
 {
     struct ledger_session_options options = {.aws = w->options->aws, .stop = {stop_all, NULL}};
-    return ledger_session_open(&w->ledger, &options, err);
+    enum status st =
+        config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
+    return st == ST_OK ? ledger_session_open(&w->ledger, &options, err) : st;
 }
 
 static void *lane_main(void *context)

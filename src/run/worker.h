@@ -40,7 +40,8 @@ struct worker_totals {
 
 /*
  * With LEDGER everything counts exactly once (ledger_session.h), and what an earlier process left
- * unfinished is finished first.
+ * unfinished is finished first.  With SWEEP_INTERVAL (seconds, 0: never) it also compares the
+ * listing of its buckets with the ledger, at the start and then so often (sweep.h).
  *
  * SIGTERM and SIGINT end it in order, a second one at once.  ST_OK: asked to stop, or (once) all
  * queues are drained.  ST_RETRY: once, and a queue could not be polled to its end.  ST_USAGE:

@@ -73,6 +73,14 @@ def test_sweep_finds_what_the_queue_lost():
         w.do(2, "sweep", LEDGER=None)
 
 
+def test_worker_sweeps_by_itself():
+    with World(visibility=1) as w:
+        w.put_some(3, "lost", sent=False)
+        log = w.do(0, "worker", "--once", SWEEP_INTERVAL="3600")
+        check("SweepRecovered=3" in log, log)
+        equal(w.exact(), w.expected())
+
+
 def test_quarantine_and_release():
     with World(visibility=1) as w:
         bad = w.put("bad", [], content=b"\x1f\x8b\x08\x00garbage", count=False)
