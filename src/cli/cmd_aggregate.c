@@ -10,16 +10,16 @@
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/options.h"
-#include "cli/upkeep.h"
 #include "cli/out_file.h"
+#include "cli/upkeep.h"
 #include "publish/page.h"
 #include "publish/report.h"
 #include "run/balance.h"
 #include "run/config.h"
 #include "run/interval.h"
+#include "run/ledger_source.h"
 #include "run/pipeline.h"
 #include "run/progress.h"
-#include "run/ledger_source.h"
 #include "run/settings_publish.h"
 #include "run/settings_sources.h"
 
@@ -205,9 +205,10 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
                                          : NULL;
     if (st == ST_OK && s->ledger.ledger != NULL && c->publish &&
         (counter->has_since || counter->has_until))
-        st = error_set(err, ST_USAGE,
-                       "--since and --until do not go with --publish and a ledger: an object counts "
-                       "as a whole");
+        st =
+            error_set(err, ST_USAGE,
+                      "--since and --until do not go with --publish and a ledger: an object counts "
+                      "as a whole");
     if (st == ST_OK && c->publish && s->ledger.ledger == NULL)
         st = publish_beside_new(&s->beside, counter, &s->keys, err);
     return st;

@@ -36,8 +36,8 @@ static bool add_entry(void *ctx, const struct ledger_quarantined *q)
     ledger_id_format(&q->id, id);
     rfc3339_format(q->time_ms / 1000, time);
     if (l->u->json) {
-        buf_printf(&l->out, "%s{\"id\":\"%s\",\"time\":\"%s\",\"bucket\":",
-                   l->found > 0 ? "," : "", id, time);
+        buf_printf(&l->out, "%s{\"id\":\"%s\",\"time\":\"%s\",\"bucket\":", l->found > 0 ? "," : "",
+                   id, time);
         json_add_string(&l->out, q->bucket);
         buf_add_cstr(&l->out, ",\"key\":");
         json_add_string(&l->out, q->key);

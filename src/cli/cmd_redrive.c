@@ -13,7 +13,8 @@ enum { MAX_TEXT = 1 << 20, VISIBILITY_S = 60, MAX_MESSAGES = 1000 * 1000 };
 static const struct command this_command = {
     .name = "redrive",
     .synopsis = "[OPTIONS]",
-    .summary = "Move the messages of the dead-letter queue(s) of SQS_QUEUE_URL back to their queue.",
+    .summary =
+        "Move the messages of the dead-letter queue(s) of SQS_QUEUE_URL back to their queue.",
     .details =
         "Mend first what sent them there: `quarantine list` and the log name the reasons.  With a\n"
         "ledger no object counts twice, however often its message comes.\n"
@@ -61,8 +62,8 @@ static void write_line(struct redrive *r, const char *queue, const char *dead_le
             json_add_string(&r->out, view_of(dead_letter));
         else
             buf_add_cstr(&r->out, "null");
-        buf_printf(&r->out, ",\"messages\":%llu,\"outcome\":\"%s\"}",
-                   (unsigned long long)messages, what);
+        buf_printf(&r->out, ",\"messages\":%llu,\"outcome\":\"%s\"}", (unsigned long long)messages,
+                   what);
     } else {
         buf_printf(&r->out, "%s  %llu messages in %s  %s\n", queue, (unsigned long long)messages,
                    dead_letter[0] != '\0' ? dead_letter : "no dead-letter queue", what);
@@ -145,7 +146,9 @@ static enum status redrive_queue(struct redrive *r, const struct sqs_queue *queu
     r->off = r->off || (r->dry_run && d.visible > 0);
     if (st == ST_OK)
         write_line(r, queue->name, dead.name, moved,
-                   moved == 0 ? "empty" : r->dry_run ? "not moved" : "moved");
+                   moved == 0   ? "empty"
+                   : r->dry_run ? "not moved"
+                                : "moved");
 out:
     sqs_attributes_clear(&a);
     sqs_attributes_clear(&d);

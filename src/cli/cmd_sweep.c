@@ -21,7 +21,8 @@ static const struct command this_command = {
         "events that were lost, or never sent.  Unfinished batches are finished first.",
     .details =
         "Without an argument the buckets of S3_BUCKET_NAME are listed.  Objects younger than\n"
-        "--grace (default 15m) are left to the queue.  A SQLite ledger belongs to one process at a\n"
+        "--grace (default 15m) are left to the queue.  A SQLite ledger belongs to one process at "
+        "a\n"
         "time: stop its worker first.  The Lambda function does the same on the event\n"
         "  {\"command\":\"sweep\",\"since\":\"3h\"}\n"
         "\n"

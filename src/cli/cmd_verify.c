@@ -46,8 +46,8 @@ static void name_difference(void *ctx, const struct verify_difference *d)
                    c->named > 1 ? "," : "", (int)d->series.len, d->series.ptr, time, d->expected,
                    d->in_doubt, d->found);
     else
-        buf_printf(&c->differences, "%s  ledger %.17g  cloudwatch %.17g  %.*s\n", time,
-                   d->expected, d->found, (int)d->series.len, d->series.ptr);
+        buf_printf(&c->differences, "%s  ledger %.17g  cloudwatch %.17g  %.*s\n", time, d->expected,
+                   d->found, (int)d->series.len, d->series.ptr);
 }
 
 static enum status settle(struct choice *c, struct verify_options *o, struct error *err)

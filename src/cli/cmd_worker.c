@@ -19,7 +19,8 @@ static const struct command this_command = {
         "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER,\n"
         "ROLE_ARN.\n"
         "\n"
-        "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every object\n"
+        "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every "
+        "object\n"
         "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
         "SWEEP_INTERVAL=3600 also counts each hour what no event came for (s3:ListBucket).\n"
         "\n"
@@ -94,8 +95,8 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
               log_u64("back", r->back), log_u64("objects", r->tally.objects.counted),
               log_u64("duplicates", r->tally.objects.duplicate),
               log_u64("records", r->tally.records.counted), log_u64("tokens", (uint64_t)r->tokens),
-              log_u64("InDoubtPublishes", r->published.in_doubt),
-              log_cstr("delivery", t->delivery), log_cstr("receipt", receipt));
+              log_u64("InDoubtPublishes", r->published.in_doubt), log_cstr("delivery", t->delivery),
+              log_cstr("receipt", receipt));
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     return c->once && (r->back > 0 || t->delete_failures > 0) ? EXIT_FOUND_FAULTS : EXIT_DONE;

@@ -62,7 +62,8 @@ enum status marker_read(struct aws_client *client, struct view region, struct vi
     json_t *queries = json_array(), *results = NULL;
     int64_t date_s = 0;
     *out = (struct marker_reading){0};
-    bool ok = queries != NULL && json_array_append_new(queries, query("m", name_space, marker)) == 0;
+    bool ok =
+        queries != NULL && json_array_append_new(queries, query("m", name_space, marker)) == 0;
     if (ok && both)
         ok = json_array_append_new(queries, query("c", name_space, control)) == 0;
     json_t *request = json_pack("{s:O, s:I, s:I}", "MetricDataQueries", queries, "StartTime",

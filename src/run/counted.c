@@ -212,8 +212,8 @@ static enum status add_payload(struct counted *c, const struct batch *batch, siz
     if (out->n_payloads == PAYLOADS_LIMIT)
         return ST_TOO_BIG;
     struct buf *bytes = &c->payloads[out->n_payloads];
-    enum status st = payload_encode(batch, first, count, s->name_space, s->cloudwatch_region,
-                                    bytes);
+    enum status st =
+        payload_encode(batch, first, count, s->name_space, s->cloudwatch_region, bytes);
     if (st != ST_OK)
         return st;
     out->parts[out->n_parts] = (struct ledger_part){.payload = out->n_payloads,
@@ -278,8 +278,8 @@ static void defer_all(struct counted *c)
             continue;
         o->read = false;
         o->deferred = !alone;
-        o->status = alone ? error_set(&o->err, ST_TOO_BIG, "more data than a batch takes")
-                          : ST_RETRY;
+        o->status =
+            alone ? error_set(&o->err, ST_TOO_BIG, "more data than a batch takes") : ST_RETRY;
     }
 }
 
@@ -576,12 +576,12 @@ static void log_object(enum log_level level, const char *what, const struct coun
 
 static void quarantine(struct counted *c, struct counted_object *o)
 {
-    struct ledger_quarantined entry = {
-        .id = o->id,
-        .bucket = o->bucket,
-        .key = o->key,
-        .reason = o->status == ST_TOO_BIG ? VIEW_LIT("too big") : VIEW_LIT("corrupt"),
-        .time_ms = host_now_ms(c)};
+    struct ledger_quarantined entry = {.id = o->id,
+                                       .bucket = o->bucket,
+                                       .key = o->key,
+                                       .reason = o->status == ST_TOO_BIG ? VIEW_LIT("too big")
+                                                                         : VIEW_LIT("corrupt"),
+                                       .time_ms = host_now_ms(c)};
     log_object(LOG_ERROR, "object goes into quarantine", o);
     enum status st = ledger_quarantine_add(c->options.session->ledger, &entry);
     if (st != ST_OK)
@@ -657,10 +657,10 @@ static void log_in_doubt(struct counted *c)
     if (t->requests_in_doubt > 0)
         LOG_EVENT(LOG_WARN, "requests in doubt",
                   log_cstr("policy", ledger_policy_name(c->options.session->config.policy)),
-                  log_u64("requests", t->requests_in_doubt),
-                  log_u64("resent", t->resent), log_u64("resent_tokens", t->resent_tokens),
-                  log_u64("dropped", t->dropped), log_u64("dropped_tokens", t->dropped_tokens),
-                  log_u64("held", t->held), log_u64("held_tokens", t->held_tokens));
+                  log_u64("requests", t->requests_in_doubt), log_u64("resent", t->resent),
+                  log_u64("resent_tokens", t->resent_tokens), log_u64("dropped", t->dropped),
+                  log_u64("dropped_tokens", t->dropped_tokens), log_u64("held", t->held),
+                  log_u64("held_tokens", t->held_tokens));
     if (t->rejected > 0)
         LOG_EVENT(LOG_ERROR, "data refused by CloudWatch, left out",
                   log_u64("requests", t->rejected), log_u64("tokens", t->rejected_tokens));
@@ -696,8 +696,8 @@ static void add_run(struct counted *c, struct round_summary *s)
         c->in_doubt_untold -= c->in_doubt_told;
     }
     if (counted > 0)
-        s->invocations += c->invocations - c->dropped.old_invocations -
-                          c->dropped.future_invocations;
+        s->invocations +=
+            c->invocations - c->dropped.old_invocations - c->dropped.future_invocations;
     c->in_doubt_untold += run->tally.requests_in_doubt;
     log_in_doubt(c);
 }
@@ -723,8 +723,7 @@ static uint16_t choose(struct counted *c, struct counted_object **sorted, size_t
 }
 
 /* Objects named again have the outcome of the first. */
-static void settle_repeated(struct counted_object **sorted, size_t n,
-                            struct round_summary *summary)
+static void settle_repeated(struct counted_object **sorted, size_t n, struct round_summary *summary)
 {
     for (size_t i = 1; i < n; i++) {
         if (!ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id))
@@ -765,9 +764,8 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
             LOG_EVENT(LOG_ERROR, "the ledger cannot be worked with, nothing is published",
                       log_cstr("status", status_name(st)));
         for (uint16_t i = 0; i < chosen; i++)
-            c->chosen[i]->settled =
-                settle(c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st,
-                       summary);
+            c->chosen[i]->settled = settle(
+                c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st, summary);
         add_run(c, summary);
     }
     for (size_t i = 0; i < n; i++) {
@@ -815,8 +813,7 @@ static enum status parse(struct counted *c, struct round_message *m, struct pars
 
 /* The objects of a message that are to be read join the list. */
 static enum status collect(struct counted *c, struct round_message *m, struct parsed *p,
-                           struct counted_object *objects, size_t *n,
-                           struct round_summary *summary)
+                           struct counted_object *objects, size_t *n, struct round_summary *summary)
 {
     p->first = *n;
     for (size_t i = 0; i < p->body->nobjects; i++) {

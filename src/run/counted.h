@@ -36,7 +36,7 @@ struct counted_options {
     struct ledger_session *session;
     const struct settings_aws *aws;
     struct aws_pool *const *pools; /* for reading objects: of each role, and our own behind them */
-    struct aws_client *publisher; /* for CloudWatch */
+    struct aws_client *publisher;  /* for CloudWatch */
     unsigned readers;
     struct aws_stop stop, stop_publish; /* as round_options */
     /* How to open an object that is not in a bucket; may be NULL. */

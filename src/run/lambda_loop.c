@@ -161,8 +161,8 @@ static enum status recover(struct loop *l, struct error *err)
     int64_t now = l->clock.steady_ms(l->clock.ctx);
     if (l->ledger == NULL || (l->recovered && now - l->recovered_ms < RECOVER_EVERY_MS))
         return ST_OK;
-    enum status st = counted_recover(round_counted(l->round), !l->recovered, RECOVER_MAX, &recovery,
-                                     err);
+    enum status st =
+        counted_recover(round_counted(l->round), !l->recovered, RECOVER_MAX, &recovery, err);
     if (st == ST_USAGE)
         return st;
     if (st != ST_OK)
@@ -200,10 +200,9 @@ static enum status answer_sweep(struct loop *l, const struct event_direct *event
     if (st != ST_OK)
         return st;
     sweep_add_json(answer, &result);
-    return sweep_is_off(&result)
-               ? error_set(err, ST_RETRY, "%llu objects could not be counted",
-                           (unsigned long long)(result.missing - result.counted))
-               : buf_status(answer);
+    return sweep_is_off(&result) ? error_set(err, ST_RETRY, "%llu objects could not be counted",
+                                             (unsigned long long)(result.missing - result.counted))
+                                 : buf_status(answer);
 }
 
 /* *type is the error type for Lambda. */

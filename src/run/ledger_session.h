@@ -28,7 +28,7 @@ struct ledger_session {
 };
 
 struct ledger_session_options {
-    const char *name; /* instead of LEDGER; NULL: the variable */
+    const char *name;               /* instead of LEDGER; NULL: the variable */
     const struct settings_aws *aws; /* may be NULL: a dynamodb:// ledger is ST_USAGE then */
     struct aws_stop stop;           /* ends calls to DynamoDB */
     bool read_only;                 /* for looking while a worker has it */

@@ -87,8 +87,8 @@ static enum status let_through(struct gathered *g, size_t i)
 
 static enum status flush(struct gathered *g)
 {
-    enum status st = g->n == 0 ? ST_OK
-                               : ledger_lookup(g->s->session->ledger, g->ids, g->n, g->progress);
+    enum status st =
+        g->n == 0 ? ST_OK : ledger_lookup(g->s->session->ledger, g->ids, g->n, g->progress);
     for (size_t i = 0; i < g->n && st == ST_OK; i++) {
         if (g->progress[i] != LEDGER_DONE && g->progress[i] != LEDGER_PREPARED) {
             st = let_through(g, i);
@@ -263,16 +263,14 @@ enum status ledger_sources_count(struct source *const *sources, size_t count, st
     struct ledger_recovery recovery;
     size_t n = 0, failed = 0;
     *summary = (struct round_summary){0};
-    enum status st = objects == NULL
-                         ? error_set(err, ST_NO_MEMORY, "out of memory")
-                         : counted_recover(round_counted(round), true, COUNTED_AT_A_TIME, &recovery,
-                                           err);
+    enum status st = objects == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
+                                     : counted_recover(round_counted(round), true,
+                                                       COUNTED_AT_A_TIME, &recovery, err);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         const struct ledger_source *s = (const struct ledger_source *)sources[i];
         for (const struct kept *k = s->kept; k != NULL && st == ST_OK; k = k->next) {
-            objects[n++] = (struct counted_object){.bucket = k->bucket,
-                                                   .key = k->key,
-                                                   .source = k->bucket.len == 0 ? k : NULL};
+            objects[n++] = (struct counted_object){
+                .bucket = k->bucket, .key = k->key, .source = k->bucket.len == 0 ? k : NULL};
             if (n == COUNTED_AT_A_TIME) {
                 st = count_some(round, objects, n, summary, &failed);
                 n = 0;

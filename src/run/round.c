@@ -439,8 +439,8 @@ static void add_counted(struct round *r, struct round_message *messages, size_t 
     for (size_t i = 0; i < n; i++) {
         messages[i].err.text[0] = '\0';
         messages[i].retry_after_ms = 0;
-        messages[i].status = ok ? ST_OK : fail(&messages[i], ST_NO_MEMORY, VIEW_EMPTY,
-                                               "out of memory");
+        messages[i].status =
+            ok ? ST_OK : fail(&messages[i], ST_NO_MEMORY, VIEW_EMPTY, "out of memory");
         r->summary.back += !ok;
     }
 }
@@ -632,18 +632,17 @@ static void log_round(const struct round_summary *s, const char *delivery)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
-    LOG_EVENT(
-        LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
-        log_u64("objects", t->objects.counted),
-        log_u64("duplicates", t->objects.duplicate),
-        log_u64("objects_skipped", tally_objects_skipped(t)),
-        log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-        log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
-        log_u64("tokens", (uint64_t)s->tokens), log_u64("invocations", (uint64_t)s->invocations),
-        log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
-        log_u64("InDoubtPublishes", s->published.in_doubt),
-        log_u64("ms_read", (uint64_t)s->ms_read), log_u64("ms_publish", (uint64_t)s->ms_publish),
-        log_cstr("delivery", delivery));
+    LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
+              log_u64("objects", t->objects.counted), log_u64("duplicates", t->objects.duplicate),
+              log_u64("objects_skipped", tally_objects_skipped(t)),
+              log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
+              log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
+              log_u64("tokens", (uint64_t)s->tokens),
+              log_u64("invocations", (uint64_t)s->invocations),
+              log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
+              log_u64("InDoubtPublishes", s->published.in_doubt),
+              log_u64("ms_read", (uint64_t)s->ms_read),
+              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery));
 }
 
 static void publish_counted(struct round *r)

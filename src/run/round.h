@@ -26,7 +26,7 @@ struct round_message {
 
     /* Set by round_add and round_publish.  ST_OK: done.  Anything else: it has to come back. */
     enum status status;
-    struct error err; /* why */
+    struct error err;       /* why */
     int64_t retry_after_ms; /* when coming back makes sense; 0: nothing known */
 };
 
@@ -58,7 +58,7 @@ struct round_options {
     struct aws_stop stop;       /* no new message is begun once asked */
     struct aws_stop stop_calls; /* calls for objects under way end too */
     struct aws_stop stop_publish;
-    int emf_fd; /* where PUBLISHER=emf writes */
+    int emf_fd;                    /* where PUBLISHER=emf writes */
     struct ledger_session *ledger; /* NULL: at least once */
     /* With a ledger: how to open what is in no bucket (counted.h); may be NULL. */
     enum status (*open)(const struct counted_object *object, struct byte_stream **stream,

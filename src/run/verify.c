@@ -56,9 +56,9 @@ static bool note_batch(void *ctx, const struct ledger_nonce *id, enum ledger_bat
 static enum status series_number(struct verify *v, const json_t *datum, uint32_t *number)
 {
     json_t *dimensions = json_object_get(datum, "Dimensions");
-    json_t *series = json_pack("{s:O, s:o}", "MetricName", json_object_get(datum, "MetricName"),
-                               "Dimensions",
-                               dimensions != NULL ? json_incref(dimensions) : json_array());
+    json_t *series =
+        json_pack("{s:O, s:o}", "MetricName", json_object_get(datum, "MetricName"), "Dimensions",
+                  dimensions != NULL ? json_incref(dimensions) : json_array());
     char *text = series == NULL ? NULL : json_dumps(series, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(series);
     if (text == NULL)
@@ -161,9 +161,8 @@ static enum status add_all(struct verify *v, struct error *err)
     struct ledger_record *record = calloc(1, sizeof(*record));
     if (record == NULL)
         return error_set(err, ST_NO_MEMORY, "out of memory");
-    enum status st = ledger_list_batches(v->o->session->ledger,
-                                         (v->o->since_s - AHEAD_S) * 1000, INT64_MAX, note_batch,
-                                         v);
+    enum status st = ledger_list_batches(v->o->session->ledger, (v->o->since_s - AHEAD_S) * 1000,
+                                         INT64_MAX, note_batch, v);
     if (st == ST_OK && v->no_memory)
         st = ST_NO_MEMORY;
     for (size_t i = 0; i < v->batch_count && st == ST_OK; i++) {
@@ -208,8 +207,7 @@ static json_t *query_of(const struct verify *v, size_t series)
     json_t *metric = json_loads(json_string_value(json_array_get(v->series, series)), 0, NULL);
     if (metric == NULL)
         return NULL;
-    json_t *name =
-        json_stringn(v->o->name_space.ptr, v->o->name_space.len);
+    json_t *name = json_stringn(v->o->name_space.ptr, v->o->name_space.len);
     if (name == NULL || json_object_set_new(metric, "Namespace", name) != 0) {
         json_decref(metric);
         return NULL;

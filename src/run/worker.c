@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "publish/openmetrics.h"
-#include "run/counted.h"
 #include "run/config.h"
+#include "run/counted.h"
 #include "run/kill_point.h"
 #include "run/sweep.h"
 #include "run/worker_http.h"
@@ -125,8 +125,8 @@ struct worker {
     const struct worker_options *options;
     struct lane *lanes;
     int64_t began_ms;
-    struct ledger_session *ledger; /* NULL: none */
-    uint64_t sweep_interval_s;       /* 0: never */
+    struct ledger_session *ledger;             /* NULL: none */
+    uint64_t sweep_interval_s;                 /* 0: never */
     int64_t recovered_ms, pruned_ms, swept_ms; /* of the first lane's thread */
 };
 
@@ -473,8 +473,7 @@ static void recover_now_and_then(struct lane *l)
 static enum status open_ledger(struct worker *w, struct error *err)
 {
     struct ledger_session_options options = {.aws = w->options->aws, .stop = {stop_all, NULL}};
-    enum status st =
-        config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
+    enum status st = config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
     return st == ST_OK ? ledger_session_open(&w->ledger, &options, err) : st;
 }
 

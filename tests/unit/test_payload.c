@@ -41,9 +41,8 @@ static void open_fixture(struct fixture *f, size_t minutes)
     buf_init(&f->bytes, 350 * 1024);
     assert_int_equal(batch_new(&f->batch, f->agg, &options, &dropped), ST_OK);
     size_t n = batch_data_count(f->batch);
-    assert_int_equal(payload_encode(f->batch, 0, n, VIEW_LIT("N"), VIEW_LIT("eu-west-1"),
-                                    &f->bytes),
-                     ST_OK);
+    assert_int_equal(
+        payload_encode(f->batch, 0, n, VIEW_LIT("N"), VIEW_LIT("eu-west-1"), &f->bytes), ST_OK);
     assert_int_equal(payload_decode(buf_view(&f->bytes), &f->payload), ST_OK);
 }
 
@@ -67,8 +66,8 @@ static void test_there_and_back(void **state)
         assert_true(view_eq(f.payload.data[i], batch_datum(f.batch, i)));
     /* 100 + ... + 109: each row's tokens once. */
     assert_int_equal(payload_tokens(&f.payload, 0, f.payload.count), 1045);
-    uint64_t halves = payload_tokens(&f.payload, 0, 7) +
-                      payload_tokens(&f.payload, 7, f.payload.count - 7);
+    uint64_t halves =
+        payload_tokens(&f.payload, 0, 7) + payload_tokens(&f.payload, 7, f.payload.count - 7);
     assert_int_equal(halves, 1045);
     assert_int_equal(payload_tokens(&f.payload, f.payload.count, 5), 0);
     close_fixture(&f);
@@ -104,11 +103,12 @@ static void test_damage_is_told(void **state)
         assert_int_equal(payload_decode(view_make(f.bytes.ptr, cut), &p), ST_BAD_ITEM);
         payload_clear(&p);
     }
-    /* Behind zlib's header, of which some bits (the window's size) do not matter. */
-    for (size_t i = 2; i < f.bytes.len; i++) {
+    /* Some bits do not matter, such as the padding; all others are found by Adler-32. */
+    for (size_t i = 0; i < f.bytes.len; i++) {
         struct payload p;
         f.bytes.ptr[i] = (char)(f.bytes.ptr[i] ^ 0x10);
-        assert_int_not_equal(payload_decode(buf_view(&f.bytes), &p), ST_OK); /* Adler-32 */
+        if (payload_decode(buf_view(&f.bytes), &p) == ST_OK)
+            assert_true(view_eq(buf_view(&p.text), buf_view(&f.payload.text)));
         payload_clear(&p);
         f.bytes.ptr[i] = (char)(f.bytes.ptr[i] ^ 0x10);
     }
@@ -126,9 +126,9 @@ static void test_no_room(void **state)
     struct buf small;
     buf_init(&small, 16);
     open_fixture(&f, 50);
-    assert_int_equal(payload_encode(f.batch, 0, batch_data_count(f.batch), VIEW_LIT("N"),
-                                    VIEW_EMPTY, &small),
-                     ST_TOO_BIG);
+    assert_int_equal(
+        payload_encode(f.batch, 0, batch_data_count(f.batch), VIEW_LIT("N"), VIEW_EMPTY, &small),
+        ST_TOO_BIG);
     buf_clear(&small);
     close_fixture(&f);
 }
@@ -160,8 +160,8 @@ static void test_marker(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),   cmocka_unit_test(test_a_range_as_a_request),
-        cmocka_unit_test(test_damage_is_told),   cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_a_range_as_a_request),
+        cmocka_unit_test(test_damage_is_told), cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_marker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
