@@ -49,8 +49,6 @@ struct aggregate {
     struct cells **cells; /* one for each set */
     struct model_info *models;
     uint32_t model_capacity;
-    uint32_t *principals; /* by the interned number of an ARN: its principal's, + 1 */
-    uint32_t principal_capacity;
     uint32_t none, unknown, type_names[4];
     struct price_memo *price_memo;    /* PRICE_MEMO_SIZE of them; NULL without prices */
     struct memo memo[MEMO_SIZE];      /* by a hash of length and ends */
@@ -110,7 +108,6 @@ void aggregate_free(struct aggregate *agg)
     free(agg->cells);
     free(agg->sets);
     free(agg->models);
-    free(agg->principals);
     free(agg->price_memo);
     interner_free(agg->texts);
     free(agg);
@@ -208,22 +205,11 @@ static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
     return &agg->models[id];
 }
 
+/* Only the principal is kept: sessions make nearly every ARN a new text. */
 static uint32_t principal_of(struct aggregate *agg, struct view arn)
 {
-    if (arn.len == 0)
-        return agg->unknown;
-    uint32_t id = remember(agg, arn);
-    if (id == INTERNER_NONE ||
-        !make_room(&agg->principals, &agg->principal_capacity, id, sizeof(*agg->principals)))
-        return INTERNER_NONE;
-    if (agg->principals[id] == 0) {
-        char bytes[SCAN_MAX_VALUE];
-        uint32_t principal = interner_id(agg->texts, record_principal(arn, bytes, sizeof(bytes)));
-        if (principal == INTERNER_NONE)
-            return INTERNER_NONE;
-        agg->principals[id] = principal + 1;
-    }
-    return agg->principals[id] - 1;
+    char bytes[SCAN_MAX_VALUE];
+    return arn.len == 0 ? agg->unknown : remember(agg, record_principal(arn, bytes, sizeof(bytes)));
 }
 
 static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherwise)
@@ -351,17 +337,30 @@ static void add_record(struct cells *cells, uint32_t place, const struct record 
         [INVOCATION_SERVER_ERROR] = METRIC_SERVER_ERRORS,
         [INVOCATION_THROTTLED] = METRIC_THROTTLES,
     };
+    size_t outcome = metric_slot(outcome_metric[record->outcome]);
+    bool has_latency = record->latency.kind == VALUE_GOOD;
     cells_mark(cells, place);
-    cells_add(cells, place, metric_slot(outcome_metric[record->outcome]), 1);
+    if (!statistics) {
+        u128 *sums = cells_pending_sums(cells, place);
+        sums[outcome] += 1;
+        for (size_t i = 0; i < NUMBER_COUNT; i++)
+            sums[metric_slot(METRIC_INPUT) + i] += record->tokens[i];
+        sums[metric_slot(METRIC_LATENCY)] += has_latency ? record->latency.value : 0;
+        if (cost != NULL) {
+            sums[metric_slot(METRIC_COST)] += cost->usd_e12;
+            sums[metric_slot(METRIC_UNPRICED)] += cost->unpriced_tokens;
+            sums[metric_slot(METRIC_APPROXIMATE)] += cost->approximate_tokens;
+        }
+        return;
+    }
+    cells_add(cells, place, outcome, 1);
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         cells_add(cells, place, metric_slot(METRIC_INPUT) + i, record->tokens[i]);
-    if (statistics) {
-        u128 total = 0;
-        for (size_t i = 0; i < NUMBER_COUNT; i++)
-            total += record->tokens[i];
-        cells_add(cells, place, SLOT_TOTAL, total);
-    }
-    if (record->latency.kind == VALUE_GOOD)
+    u128 total = 0;
+    for (size_t i = 0; i < NUMBER_COUNT; i++)
+        total += record->tokens[i];
+    cells_add(cells, place, SLOT_TOTAL, total);
+    if (has_latency)
         cells_add(cells, place, metric_slot(METRIC_LATENCY), record->latency.value);
     if (cost != NULL) {
         cells_add(cells, place, metric_slot(METRIC_COST), cost->usd_e12);

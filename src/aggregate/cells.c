@@ -2,6 +2,13 @@
 
 #include <stdlib.h>
 
+/*
+ * What is pending for a cell that has nothing committed yet stands in the cell itself; it has no
+ * copy, and is cleared if it is rolled back.  Most cells of an object with many are of this kind.
+ */
+#define IN_PLACE UINT32_MAX
+#define PLACE_OF_CELL UINT32_C(0x80000000)
+
 /* Parallel arrays by cell number; a cell's part of each is `dimensions` or `slots` long. */
 struct cells {
     size_t dimensions, slots;
@@ -10,13 +17,16 @@ struct cells {
     int64_t *times;
     uint32_t *ids;
     uint32_t *hashes;
-    uint32_t *pending_of; /* place + 1, 0: none */
+    uint32_t *pending_of; /* place + 1, 0: none, IN_PLACE */
     uint64_t *records;    /* committed */
     u128 *sums;
     struct statistic *stats;
     uint32_t *table; /* cell + 1, 0 is free; a power of two, at most half full */
     uint32_t table_size;
-    /* What the current object has added so far. */
+    /* Cells that the current object adds to in place. */
+    uint32_t fresh_count, fresh_capacity;
+    uint32_t *fresh;
+    /* What it has added to others so far. */
     uint32_t pending_count, pending_capacity;
     uint32_t *pending_cell;
     uint64_t *pending_records;
@@ -57,6 +67,7 @@ void cells_free(struct cells *cells)
     free(cells->sums);
     free(cells->stats);
     free(cells->table);
+    free(cells->fresh);
     free(cells->pending_cell);
     free(cells->pending_records);
     free(cells->pending_sums);
@@ -68,6 +79,7 @@ void cells_reset(struct cells *cells)
 {
     cells->count = 0;
     cells->pending_count = 0;
+    cells->fresh_count = 0;
     cells->last_cell = UINT32_MAX;
     memset(cells->table, 0, cells->table_size * sizeof(*cells->table));
 }
@@ -200,10 +212,27 @@ static bool grow_pending(struct cells *c)
     return true;
 }
 
+static uint32_t begin_in_place(struct cells *c, uint32_t cell)
+{
+    if (c->fresh_count == c->fresh_capacity) {
+        uint32_t capacity = c->fresh_capacity == 0 ? 64 : c->fresh_capacity * 2;
+        if (!enlarge(&c->fresh, capacity, 1, sizeof(*c->fresh)))
+            return UINT32_MAX;
+        c->fresh_capacity = capacity;
+    }
+    c->fresh[c->fresh_count++] = cell;
+    c->pending_of[cell] = IN_PLACE;
+    return PLACE_OF_CELL | cell;
+}
+
 uint32_t cells_pending(struct cells *c, uint32_t cell)
 {
+    if (c->pending_of[cell] == IN_PLACE)
+        return PLACE_OF_CELL | cell;
     if (c->pending_of[cell] != 0)
         return c->pending_of[cell] - 1;
+    if (c->records[cell] == 0)
+        return begin_in_place(c, cell);
     if (c->pending_count == c->pending_capacity && !grow_pending(c))
         return UINT32_MAX;
     uint32_t place = c->pending_count++;
@@ -231,21 +260,48 @@ void cells_add(struct cells *c, uint32_t place, size_t slot, u128 amount)
 {
     if (amount == 0)
         return;
-    c->pending_sums[place * c->slots + slot] += amount;
+    bool in_place = (place & PLACE_OF_CELL) != 0;
+    size_t at = (size_t)(place & ~PLACE_OF_CELL) * c->slots + slot;
+    (in_place ? c->sums : c->pending_sums)[at] += amount;
     if (c->statistics) {
         uint64_t sample = amount > UINT64_MAX ? UINT64_MAX : (uint64_t)amount;
-        statistic_join(&c->pending_stats[place * c->slots + slot],
+        statistic_join(&(in_place ? c->stats : c->pending_stats)[at],
                        &(struct statistic){1, sample, sample});
     }
 }
 
+u128 *cells_pending_sums(struct cells *c, uint32_t place)
+{
+    bool in_place = (place & PLACE_OF_CELL) != 0;
+    return (in_place ? c->sums : c->pending_sums) + (size_t)(place & ~PLACE_OF_CELL) * c->slots;
+}
+
 void cells_mark(struct cells *c, uint32_t place)
 {
-    c->pending_records[place]++;
+    if ((place & PLACE_OF_CELL) != 0)
+        c->records[place & ~PLACE_OF_CELL]++;
+    else
+        c->pending_records[place]++;
+}
+
+static void end_in_place(struct cells *c, bool count)
+{
+    for (uint32_t i = 0; i < c->fresh_count; i++) {
+        uint32_t cell = c->fresh[i];
+        c->pending_of[cell] = 0;
+        if (count)
+            continue;
+        c->records[cell] = 0;
+        memset(&c->sums[cell * c->slots], 0, c->slots * sizeof(*c->sums));
+        if (c->statistics)
+            memset(&c->stats[cell * c->slots], 0, c->slots * sizeof(*c->stats));
+    }
+    c->fresh_count = 0;
 }
 
 static void end_pending(struct cells *c, bool count)
 {
+    end_in_place(c, count);
     for (uint32_t place = 0; place < c->pending_count; place++) {
         uint32_t cell = c->pending_cell[place];
         c->pending_of[cell] = 0;

@@ -40,6 +40,12 @@ uint32_t cells_pending(struct cells *cells, uint32_t cell);
 /* Add to a pending place: the metric's sum and, if kept, its statistic. */
 void cells_add(struct cells *cells, uint32_t pending, size_t slot, u128 amount);
 
+/*
+ * The sums of a pending place by slot, for adding to them where no statistics are kept.  Valid
+ * until the next cells_find or cells_pending.
+ */
+u128 *cells_pending_sums(struct cells *cells, uint32_t pending);
+
 /* A record was counted in this pending place, whatever it added. */
 void cells_mark(struct cells *cells, uint32_t pending);
 
@@ -49,7 +55,7 @@ void cells_rollback(struct cells *cells);
 /* How many cells there are, counted or not. */
 uint32_t cells_count(const struct cells *cells);
 
-/* Whether a record has been committed to the cell. */
+/* Whether a record has been committed to the cell; not to be asked while something is pending. */
 bool cells_is_counted(const struct cells *cells, uint32_t cell);
 
 int64_t cells_time(const struct cells *cells, uint32_t cell);

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 
 #include "aws/aws_client.h"
+#include "base/json_read.h"
 
 json_t *aws_json_parse(struct view text)
 {
-    json_t *doc = text.len == 0 ? NULL : json_loadb(text.ptr, text.len, 0, NULL);
+    json_t *doc = text.len == 0 ? NULL : json_read(text, 0, NULL);
     if (doc != NULL && !json_is_object(doc)) {
         json_decref(doc);
         return NULL;

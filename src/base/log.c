@@ -34,6 +34,11 @@ enum log_level log_level_now(void)
     return settings.level;
 }
 
+enum log_format log_format_now(void)
+{
+    return settings.format;
+}
+
 void log_set_fd(int fd)
 {
     settings.fd = fd;

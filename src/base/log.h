@@ -26,6 +26,7 @@ struct log_field {
 /* Process-wide settings; call before threads start.  Default: LOG_INFO, LOG_TEXT, colour off. */
 void log_setup(enum log_level level, enum log_format format, bool colour);
 enum log_level log_level_now(void);
+enum log_format log_format_now(void);
 
 /* Write to `fd` instead of standard error (tests). */
 void log_set_fd(int fd);

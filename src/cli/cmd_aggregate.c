@@ -143,6 +143,10 @@ static enum status choose_rows(const struct choice *c, struct settings *s, struc
     if (st != ST_OK)
         return st;
     s->set_count = 1;
+    if (s->write == report_write_openmetrics)
+        st = report_check_labels(&s->sets[0], err);
+    if (st != ST_OK)
+        return st;
     s->interval = c->interval != NULL ? c->interval : "all";
     if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE,
@@ -253,23 +257,18 @@ static enum status write_rows(const struct choice *c, const struct settings *s,
 
 static enum status write_result(const struct choice *c, const struct settings *s,
                                 struct aggregate *aggregate, const struct tally *tally,
-                                const char *source, struct error *err)
+                                const char *source, struct out_file *out, struct error *err)
 {
-    struct out_file out;
-    enum status st = out_file_open(&out, c->out, err);
-    if (st != ST_OK)
-        return st;
     errno = 0;
-    st = s->write != NULL ? write_rows(c, s, aggregate, tally, out.file)
-                          : write_page(c, s, aggregate, tally, source, out.file);
+    enum status st = s->write != NULL ? write_rows(c, s, aggregate, tally, out->file)
+                                      : write_page(c, s, aggregate, tally, source, out->file);
     if (st == ST_OK)
-        return out_file_close(&out, err);
+        return out_file_close(out, err);
     if (st == ST_IO)
         (void)error_set(err, st, "%s: %s", c->out != NULL ? c->out : "standard output",
                         strerrordesc_np(errno));
     else
         (void)error_set(err, st, "out of memory");
-    out_file_abandon(&out);
     return st;
 }
 
@@ -365,7 +364,7 @@ static enum status guard(const struct choice *c, const struct settings *s,
 static int finish(const struct choice *c, const struct tally *tally, bool elsewhere)
 {
     if (!c->common.quiet)
-        balance_print(tally, stderr);
+        balance_tell(tally, stderr);
     if (!tally_balances(tally)) {
         LOG_MESSAGE(LOG_ERROR, "the balance does not hold: this is a bug, please report it");
         return EXIT_FOUND_FAULTS;
@@ -403,7 +402,14 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     struct aggregate *aggregate = NULL, *counted = NULL;
     struct tally tally;
     struct measure measure = {.sources = sources};
+    struct out_file out = {0};
     out_file_catch_signals();
+    /* What cannot be written is said before hours of reading. */
+    if (!c->dry_run && out_file_open(&out, c->out, &err) != ST_OK) {
+        char text[sizeof(err.text) + 16];
+        (void)snprintf(text, sizeof(text), "--out %s", err.text);
+        return usage_error("aggregate", text);
+    }
     /* To list through the ledger twice, only for a percentage, is too much. */
     if (s->ledger.ledger == NULL)
         begin_progress(c, &measure);
@@ -424,7 +430,7 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     if (st == ST_OK && folded > 0)
         LOG_EVENT(LOG_INFO, "series folded into Other", log_u64("series", folded));
     if (st == ST_OK && !c->dry_run)
-        st = write_result(c, s, aggregate, &tally, source, &err);
+        st = write_result(c, s, aggregate, &tally, source, &out, &err);
     aggregate_free(aggregate);
     bool published = true;
     if (st == ST_OK && counted != NULL && !c->dry_run)
@@ -433,6 +439,7 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
         published = publish_counted(s, sources);
     aggregate_free(counted);
     if (st != ST_OK) {
+        out_file_abandon(&out);
         fprintf(stderr, "bedrock-metrics aggregate: %s\n",
                 err.text[0] != '\0' ? err.text : "out of memory");
         return EXIT_FOUND_FAULTS;
@@ -501,6 +508,10 @@ int cmd_aggregate(int argc, char **argv)
     }
     if (st == ST_OK && count == 0)
         st = error_set(&err, ST_USAGE, "no SOURCE given");
+    for (int i = 0; i < count && st == ST_OK; i++) {
+        if (argv[i][0] == '\0')
+            st = error_set(&err, ST_USAGE, "an empty SOURCE \"\"");
+    }
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};

@@ -10,6 +10,7 @@
 
 #include "aws/sigv4.h"
 #include "aws/sqs.h"
+#include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "cli/options.h"
@@ -152,7 +153,7 @@ static enum status load_state(struct enqueue *e, struct error *err)
     if (e->c->state == NULL || access(e->c->state, F_OK) != 0)
         return ST_OK;
     enum status st = read_file(e->c->state, &text, err);
-    json_t *state = st == ST_OK ? json_loadb(text.ptr, text.len, 0, NULL) : NULL;
+    json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
         st = error_set(err, ST_USAGE, "--state %.80s is no state of enqueue", e->c->state);

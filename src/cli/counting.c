@@ -70,6 +70,9 @@ static enum status read_profiles(const char *path, struct counting *out, struct 
     buf_clear(&text);
     if (st != ST_OK)
         return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
+    if (profiles_count(out->profiles) == 0)
+        LOG_EVENT(LOG_WARN, "no application profile in the inference profiles file",
+                  log_cstr("file", path));
     return ST_OK;
 }
 

@@ -129,17 +129,21 @@ enum status common_options_apply(const struct common_options *common, struct err
     enum status st = ST_OK;
     if (common->env_file != NULL)
         st = config_load_env_file(common->env_file, err);
-    if (st != ST_OK)
-        return ST_USAGE;
-    st = config_load_env_file(".env", err);
-    if (st != ST_OK && st != ST_MISSING)
-        return ST_USAGE;
+    if (st != ST_OK) {
+        struct error detail = *err;
+        return error_set(err, ST_USAGE, "--env-file %s", detail.text);
+    }
+    /* A .env that happens to lie here may be another program's: what is not understood is named. */
+    struct error foreign = {0};
+    st = config_load_env_file(".env", &foreign);
+    bool told = st != ST_OK && st != ST_MISSING;
     enum log_level level = LOG_INFO;
     const char *name =
         common->log_level != NULL ? common->log_level : config_get("LOG_LEVEL", "INFO");
     if (log_level_parse(view_of(name), &level) != ST_OK)
         return error_set(err, ST_USAGE,
-                         "unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR", name);
+                         "%s: unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR",
+                         common->log_level != NULL ? "--log-level" : "LOG_LEVEL", name);
     enum log_format format = LOG_TEXT;
     const char *form = common->log_format != NULL ? common->log_format : "text";
     if (strcmp(form, "json") == 0)
@@ -149,5 +153,7 @@ enum status common_options_apply(const struct common_options *common, struct err
     if (common->quiet)
         level = LOG_ERROR;
     log_setup(level, format, isatty(STDERR_FILENO) && config_get("NO_COLOR", NULL) == NULL);
+    if (told)
+        LOG_EVENT(LOG_WARN, "not all of .env was read", log_cstr("reason", foreign.text));
     return ST_OK;
 }

@@ -29,7 +29,7 @@ void out_file_catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static enum status open_temporary(struct out_file *out, struct error *err)
+static enum status open_temporary(struct out_file *out, mode_t mode, struct error *err)
 {
     size_t n = strlen(out->path) + 8;
     char *name = malloc(n);
@@ -41,10 +41,11 @@ static enum status open_temporary(struct out_file *out, struct error *err)
         free(name);
         return error_set(err, ST_IO, "%s: %s", out->path, strerrordesc_np(errno));
     }
-    /* mkstemp makes it private; a result has the permissions of any new file. */
+    /* mkstemp makes it private; a result keeps those of the file it replaces, or has a new one's.
+     */
     mode_t mask = umask(0);
     (void)umask(mask);
-    (void)fchmod(fd, 0666 & ~mask);
+    (void)fchmod(fd, mode != 0 ? mode : 0666 & ~mask);
     out->temporary = name;
     unfinished = name;
     out->file = fdopen(fd, "w");
@@ -71,7 +72,11 @@ enum status out_file_open(struct out_file *out, const char *path, struct error *
             return error_set(err, ST_IO, "%s: %s", path, strerrordesc_np(errno));
         return ST_OK;
     }
-    return open_temporary(out, err);
+    /* A link stays one: what it points to is replaced. */
+    out->real = realpath(path, NULL);
+    if (out->real != NULL)
+        out->path = out->real;
+    return open_temporary(out, out->real != NULL ? st.st_mode & 0777 : 0, err);
 }
 
 enum status out_file_close(struct out_file *out, struct error *err)
@@ -93,7 +98,8 @@ enum status out_file_close(struct out_file *out, struct error *err)
     }
     unfinished = NULL;
     free(out->temporary);
-    out->temporary = NULL;
+    free(out->real);
+    out->temporary = out->real = NULL;
     return ST_OK;
 }
 
@@ -108,6 +114,8 @@ void out_file_abandon(struct out_file *out)
         free(out->temporary);
         out->temporary = NULL;
     }
+    free(out->real);
+    out->real = NULL;
 }
 
 size_t out_file_terminal_width(bool to_file)

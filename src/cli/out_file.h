@@ -12,6 +12,7 @@
 struct out_file {
     FILE *file;
     const char *path; /* NULL: standard output */
+    char *real;       /* owned: what `path` is, links followed, where it exists */
     char *temporary;  /* renamed to `path` at the end; NULL: written in place */
 };
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/json_read.h"
+
 /*
  * Nesting and number of values, counted before jansson sees the text: it recurses on nesting and
  * allocates for each value.  Text that is no JSON may be miscounted; jansson refuses it anyway.
@@ -48,8 +50,7 @@ enum status event_json_load(struct view text, size_t max_values, json_t **out, s
     if (st != ST_OK)
         return st;
     json_error_t fault;
-    json_t *root = json_loadb(text.len == 0 ? "" : text.ptr, text.len,
-                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    json_t *root = json_read(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (root == NULL) {
         /* fault.text quotes the input, so only its place is passed on. */
         if (json_error_code(&fault) == json_error_out_of_memory)

@@ -10,7 +10,11 @@
 #include "base/buf.h"
 #include "objects/source.h"
 
-enum { PATH_CEILING = 64 * 1024, SLOT_FREE = 0 };
+enum {
+    PATH_CEILING = 64 * 1024,
+    SLOT_FREE = 0,
+    READ_AHEAD_FROM = 1 << 20, /* bytes of a file; smaller ones are read in a few calls anyway */
+};
 
 /* A path the user named, by its real path; the first one of that path counts. */
 struct root {
@@ -296,7 +300,8 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
                                                            : ST_IO,
                          "cannot be opened: %s", strerrordesc_np(code));
     if (fstat(*fd, &st) == 0 && (ref->named ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode))) {
-        (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        if (st.st_size > READ_AHEAD_FROM)
+            (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         return ST_OK;
     }
     close(*fd);

@@ -1,5 +1,6 @@
 #include "price/price_read.h"
 
+#include "base/json_read.h"
 #include "base/rfc3339.h"
 
 enum {
@@ -269,8 +270,7 @@ enum status price_load_document(struct view text, json_t **out, struct error *er
 
     if (text.len > PRICE_FILE_MAX_BYTES)
         return error_set(err, ST_TOO_BIG, "a price list may have 16 MiB at most");
-    const char *bytes = text.len == 0 ? "" : text.ptr; /* jansson takes no NULL */
-    json_t *document = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &fail);
+    json_t *document = json_read(text, JSON_REJECT_DUPLICATES, &fail);
     if (document == NULL) {
         /* jansson names no place when an allocation failed. */
         if (fail.line < 0 || json_error_code(&fail) == json_error_out_of_memory)

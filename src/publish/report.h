@@ -49,6 +49,9 @@ NODISCARD enum status report_write_csv(const struct report *report, FILE *out);
 NODISCARD enum status report_write_table(const struct report *report, FILE *out);
 NODISCARD enum status report_write_openmetrics(const struct report *report, FILE *out);
 
+/* ST_USAGE: two dimensions of the set become the same OpenMetrics label; *err names them. */
+NODISCARD enum status report_check_labels(const struct dimension_set *set, struct error *err);
+
 /* A cost in 1e-12 USD as a decimal number without trailing zeros: "0.0123". */
 void report_add_cost(struct buf *out, u128 cost);
 

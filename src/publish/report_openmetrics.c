@@ -47,6 +47,31 @@ void openmetrics_add_label_value(struct buf *out, struct view value)
     }
 }
 
+enum status report_check_labels(const struct dimension_set *set, struct error *err)
+{
+    enum { MAX_LABEL = 8 * 1024 };
+    struct buf one, other;
+    enum status st = ST_OK;
+    buf_init(&one, MAX_LABEL);
+    buf_init(&other, MAX_LABEL);
+    for (size_t i = 0; i < set->count && st == ST_OK; i++) {
+        buf_reset(&one);
+        openmetrics_add_name(&one, set->dimension[i].name);
+        for (size_t k = 0; k < i && st == ST_OK; k++) {
+            struct view a = set->dimension[k].name, b = set->dimension[i].name;
+            buf_reset(&other);
+            openmetrics_add_name(&other, a);
+            if (view_eq(buf_view(&one), buf_view(&other)))
+                st = error_set(
+                    err, ST_USAGE, "\"%.*s\" and \"%.*s\" are the same label in OpenMetrics",
+                    (int)view_first(a, 80).len, a.ptr, (int)view_first(b, 80).len, b.ptr);
+        }
+    }
+    buf_clear(&one);
+    buf_clear(&other);
+    return st;
+}
+
 /* Rows in the order of their series, then time. */
 struct ordered {
     const struct aggregate_rows *rows;

@@ -138,22 +138,24 @@ static void add_short(struct buf *out, u128 value)
     static const char units[] = " kMGTPEZY";
     size_t unit = 0;
     u128 divisor = 1;
-    while (value / divisor >= 1000 && unit + 2 < sizeof(units)) {
-        divisor *= 1000;
-        unit++;
-    }
-    if (unit == 0) {
+    if (value < 1000) {
         json_add_u128(out, value);
         return;
     }
-    unsigned hundredths = (unsigned)(value / (divisor / 100) % 100);
-    unsigned whole = (unsigned)(value / divisor);
-    if (whole >= 100)
-        buf_printf(out, "%u %c", whole, units[unit]);
-    else if (whole >= 10)
-        buf_printf(out, "%u.%u %c", whole, hundredths / 10, units[unit]);
+    /* 999.5 k and more is 1.00 M. */
+    while (value >= divisor * 999 + divisor / 2 + divisor % 2 && unit + 2 < sizeof(units)) {
+        divisor *= 1000;
+        unit++;
+    }
+    u128 hundredths = (value * 100 + divisor / 2) / divisor;
+    if (hundredths >= 99950 || hundredths >= 10000)
+        json_add_u128(out, (value + divisor / 2) / divisor);
+    else if (hundredths >= 1000)
+        buf_printf(out, "%u.%u", (unsigned)((hundredths + 5) / 100),
+                   (unsigned)((hundredths + 5) / 10 % 10));
     else
-        buf_printf(out, "%u.%02u %c", whole, hundredths, units[unit]);
+        buf_printf(out, "%u.%02u", (unsigned)(hundredths / 100), (unsigned)(hundredths % 100));
+    buf_printf(out, " %c", units[unit]);
 }
 
 static void add_money(struct buf *out, u128 cost)

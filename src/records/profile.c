@@ -3,6 +3,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "base/json_read.h"
+
 struct tag {
     struct tag *next;
     struct view key, value;
@@ -242,7 +244,7 @@ static enum status add_document(struct profiles *profiles, json_t *root, struct 
 enum status profiles_add_json(struct profiles *profiles, struct view json, struct error *err)
 {
     json_error_t fault;
-    json_t *root = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &fault);
+    json_t *root = json_read(json, JSON_REJECT_DUPLICATES, &fault);
     if (root == NULL && json_error_code(&fault) == json_error_out_of_memory)
         return ST_NO_MEMORY;
     if (root == NULL)

@@ -1,5 +1,7 @@
 #include "run/balance.h"
 
+#include "base/log.h"
+
 struct report_balance balance_of(const struct tally *t)
 {
     struct report_balance b = {
@@ -48,4 +50,17 @@ void balance_print(const struct tally *t, FILE *out)
             (unsigned long long)b.records_found, (unsigned long long)b.records_counted,
             (unsigned long long)tally_records_skipped(t));
     print_reasons(b.records_skipped, b.records_skipped_count, out);
+}
+
+void balance_tell(const struct tally *t, FILE *out)
+{
+    if (log_format_now() != LOG_JSON) {
+        balance_print(t, out);
+        return;
+    }
+    LOG_EVENT(LOG_INFO, "objects read", log_u64("found", t->objects.found),
+              log_u64("counted", t->objects.counted), log_u64("duplicate", t->objects.duplicate),
+              log_u64("failed", t->objects.failed), log_u64("skipped", tally_objects_skipped(t)));
+    LOG_EVENT(LOG_INFO, "texts read", log_u64("found", t->records.found),
+              log_u64("counted", t->records.counted), log_u64("skipped", tally_records_skipped(t)));
 }

@@ -129,7 +129,10 @@ enum status config_get_metrics(metric_set otherwise, metric_set *out, struct err
             for (unsigned m = 0; m < METRIC_COUNT; m++)
                 names[m] = metric_name((enum metric)m);
             const char *near = suggest_name(part, names, METRIC_COUNT);
-            return error_set(err, ST_USAGE, "METRICS: unknown metric \"%.*s\"%s%s",
+            return error_set(err, ST_USAGE,
+                             "METRICS: unknown metric \"%.*s\"%s%s; known are Invocations, "
+                             "InputTokenCount, OutputTokenCount, CacheReadInputTokenCount, "
+                             "CacheWriteInputTokenCount, TotalTokenCount, ...",
                              (int)(part.len < 80 ? part.len : 80), part.ptr,
                              near != NULL ? ", did you mean " : "", near != NULL ? near : "");
         }

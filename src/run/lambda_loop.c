@@ -26,7 +26,8 @@ enum {
     RECOVER_EVERY_MS = 60 * 1000,
     RECOVER_MAX = 16,
     SWEEP_GRACE_S = 15 * 60, /* younger objects are left to the queue */
-    MAX_ANSWER = 2 * 1024 * 1024,
+    RESPOND_ATTEMPTS = 3,
+    MAX_ANSWER = 64 * 1024 * 1024,
 };
 
 static volatile sig_atomic_t asked_to_stop;
@@ -120,6 +121,13 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
     struct round_message *messages = calloc(n, sizeof(*messages));
     bool *failed = calloc(n, sizeof(*failed));
     enum status st = messages == NULL || failed == NULL ? ST_NO_MEMORY : ST_OK;
+    /* The answer's memory is there before anything is published: without an answer all messages
+     * would come back. */
+    size_t longest = 64;
+    for (size_t i = 0; i < n; i++)
+        longest += 32 + 6 * sqs->messages[i].message_id.len;
+    if (st == ST_OK && buf_reserve(answer, longest) == NULL)
+        st = ST_NO_MEMORY;
     if (st == ST_OK) {
         for (size_t i = 0; i < n; i++)
             messages[i] = (struct round_message){.id = sqs->messages[i].message_id,
@@ -268,6 +276,16 @@ static void set_trace(struct view trace)
     setenv("_X_AMZN_TRACE_ID", text, 1);
 }
 
+/* Without an answer all messages come back, so a request that could not even be made is made anew.
+ */
+static enum status respond(struct loop *l, const char *id, struct view answer, struct error *err)
+{
+    enum status st = ST_BAD_ITEM;
+    for (unsigned i = 0; i < RESPOND_ATTEMPTS && (st == ST_BAD_ITEM || st == ST_NO_MEMORY); i++)
+        st = lambda_api_respond(l->api, id, answer, err);
+    return st;
+}
+
 static enum status serve(struct loop *l, const struct lambda_invocation *inv, struct error *err)
 {
     struct error fault = {0};
@@ -280,7 +298,7 @@ static enum status serve(struct loop *l, const struct lambda_invocation *inv, st
         round_forget_connections(l->round);
     enum status st = handle(l, inv, &answer, &type, &fault);
     if (st == ST_OK) {
-        st = lambda_api_respond(l->api, inv->request_id, buf_view(&answer), err);
+        st = respond(l, inv->request_id, buf_view(&answer), err);
     } else {
         LOG_EVENT(LOG_ERROR, "invocation failed", log_cstr("type", type),
                   log_cstr("reason", fault.text), log_cstr("status", status_name(st)));

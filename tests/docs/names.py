@@ -10,7 +10,7 @@ NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED"}
 OTHERS_VARIABLES = {"LAMBDA_ZIP"}
 
 # Commands that documents name already; take one out when it is there.
-PENDING = {"doctor"}
+PENDING = set()
 
 VARIABLE = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 

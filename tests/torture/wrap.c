@@ -1,7 +1,8 @@
 /*
  * wrap.c: makes the Nth call of a kind fail, for torture.py.
  *
- * The linker (--wrap) sends the program's calls here; those inside of libraries are not counted.
+ * The linker (--wrap) sends the program's calls here; those inside of libraries are not counted,
+ * but jansson is given our allocator.
  * Set by the environment:
  *
  *     TORTURE=alloc:7     the seventh allocation gets no memory
@@ -16,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -240,6 +242,11 @@ WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes, v
     return __real_pthread_create(thread, attributes, run, context);
 }
 
+static void *json_malloc_or_fail(size_t n)
+{
+    return __wrap_malloc(n);
+}
+
 __attribute__((constructor)) static void read_plan(void)
 {
     static const char *const kinds[KIND_COUNT] = {
@@ -255,4 +262,5 @@ __attribute__((constructor)) static void read_plan(void)
         plan.at = strtoul(text + n, &end, 10);
         plan.onward = *end == '+';
     }
+    json_set_alloc_funcs(json_malloc_or_fail, free);
 }

@@ -236,7 +236,7 @@ static void padding_and_garbage(void **state)
     static const struct {
         struct view behind;
         enum status status;
-        size_t offset; /* behind the member */
+        size_t offset; /* behind the member, at most */
     } cases[] = {
         {TEXT(""), ST_END, 0},
         {TEXT("\0"), ST_END, 0},
@@ -261,8 +261,10 @@ static void padding_and_garbage(void **state)
             add(&packed, cases[i].behind.ptr, cases[i].behind.len);
             struct memory_stream stream = stream_of(packed.data, packed.len, step);
             expect_status(i, read_all(content, &stream, 64, ROOM, &got, &err), cases[i].status);
-            if (cases[i].status != ST_END)
-                expect_u64(i, "offset", err.offset, len + cases[i].offset);
+            /* Where it is noticed depends on how the bytes come; never before the garbage. */
+            if (cases[i].status != ST_END &&
+                (err.offset < len || err.offset > len + cases[i].offset))
+                fail_row(i, "offset %u of %u", (unsigned)err.offset, (unsigned)len);
         }
     }
     content_free(content);

@@ -67,9 +67,10 @@ static void documents(void **state)
         {"{\"a\":1,\"a\":2}", ST_BAD_ITEM, 0, "not JSON at line 1"},
         {"{\"inferenceProfileSummaries\":5}", ST_BAD_ITEM, 0, "no array"},
         {"[5]", ST_BAD_ITEM, 0, "profile 1 is no object"},
-        {"[{},null]", ST_BAD_ITEM, 0, "profile 2 is no object"},
+        {"[{\"inferenceProfileId\":\"us.a\"},null]", ST_BAD_ITEM, 0, "profile 2 is no object"},
         {"[{\"type\":\"APPLICATION\",\"models\":[]}]", ST_BAD_ITEM, 0, "profile 1 has neither"},
-        {"[{\"inferenceProfileArn\":\"" APP "\",\"models\":[]}]", ST_BAD_ITEM, 0, "has neither"},
+        {"[{\"inferenceProfileArn\":\"" APP "\",\"models\":[]}]", ST_BAD_ITEM, 0,
+         "profile 1 has no id"},
         {"[{\"inferenceProfileArn\":\"" APP "x\"}]", ST_BAD_ITEM, 0, "has no array \"models\""},
     };
     (void)state;
