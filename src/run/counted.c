@@ -271,7 +271,7 @@ static enum status encode(struct counted *c, struct ledger_batch_data *out)
 static void defer_all(struct counted *c)
 {
     bool alone = c->locked.count <= 1;
-    c->data_limit = c->data_limit / 2 < BATCH_MAX_DATA ? BATCH_MAX_DATA : c->data_limit / 2;
+    c->data_limit = c->data_limit > 1 ? c->data_limit / 2 : 1;
     for (uint16_t i = 0; i < c->run.n_objects; i++) {
         struct counted_object *o = c->chosen[i];
         if (!o->read)
@@ -744,6 +744,7 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     uint16_t chosen = 0;
     summary->tally.objects.found += n;
     c->ms_read = 0;
+    c->data_limit = DATA_LIMIT;
     for (size_t i = 0; i < n; i++) {
         objects[i].settled = objects[i].read = false;
         back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED, 0,

@@ -87,7 +87,7 @@ class World:
         now = time.time()
         for i in range(6):
             records = [record(10 * i + j, at=now - 300 - (600 + 60 * j if self.large else 0))
-                       for j in range(170 if self.large else 4)]
+                       for j in range(450 if self.large else 4)]
             self.keys.append(self.cloud.put("o%d" % i, records))
         # Announced singly, several in one message, and some twice.
         self.bodies = [s3_event(k) for k in self.keys[:3]] + [s3_event(*self.keys[3:]),
