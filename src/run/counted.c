@@ -8,9 +8,9 @@
 #include "aws/cloudwatch.h"
 #include "base/log.h"
 #include "objects/source_s3.h"
-#include "publish/marker.h"
 #include "publish/payload.h"
 #include "run/kill_point.h"
+#include "run/marker.h"
 
 enum {
     /* Of one batch: 32 requests of 999 data and a marker.  Halving refused requests needs room. */
@@ -329,11 +329,6 @@ static void forget_put(struct counted *c)
     c->put = NULL;
 }
 
-static void log_refused(const char *what, enum status st, const struct error *err)
-{
-    LOG_EVENT(LOG_WARN, what, log_cstr("reason", err->text), log_cstr("status", status_name(st)));
-}
-
 static void host_sign(void *ctx, const struct ledger_part *part, struct view bytes,
                       int64_t *date_ms, struct ledger_answer *answer)
 {
@@ -363,7 +358,8 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
         *date_ms = cloudwatch_put_date_s(c->put) * 1000;
         answer->kind = EVENT_SIGNED;
     } else {
-        log_refused("request cannot be signed", st, &err);
+        LOG_EVENT(LOG_WARN, "request cannot be signed", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
         if (st == ST_TOO_BIG)
             answer->kind = EVENT_INVALID;
         answer->head_tokens = payload_tokens(&payload, part->first, part->count / 2);
@@ -391,7 +387,12 @@ static enum status send_signed(struct counted *c, struct ledger_answer *answer)
     case ST_IN_DOUBT: answer->kind = EVENT_NO_ANSWER; break;
     default: answer->kind = EVENT_REFUSED;
     }
-    log_refused(st == ST_IN_DOUBT ? "publish in doubt" : "publish refused", st, &err);
+    if (st == ST_IN_DOUBT)
+        LOG_EVENT(LOG_WARN, "publish in doubt", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
+    else
+        LOG_EVENT(LOG_WARN, "publish refused", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
     return st;
 }
 
@@ -429,7 +430,8 @@ static void host_send_control(void *ctx, const struct ledger_marker *marker,
     if (st == ST_OK)
         (void)send_signed(c, answer);
     else
-        log_refused("control marker cannot be signed", st, &err);
+        LOG_EVENT(LOG_WARN, "control marker cannot be signed", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
     forget_put(c);
     buf_clear(&datum);
     buf_clear(&body);
@@ -445,7 +447,8 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
     enum status st = marker_read(c->options.publisher, c->options.settings->cloudwatch_region,
                                  c->options.settings->name_space, marker, control, &reading, &err);
     if (st != ST_OK)
-        log_refused("markers cannot be read", st, &err);
+        LOG_EVENT(LOG_WARN, "markers cannot be read", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
     answer->server_ms = reading.server_ms;
     answer->applied = reading.applied;
     answer->control_applied = reading.control_applied;
@@ -561,18 +564,17 @@ enum status counted_id(const struct counted *c, struct counted_object *o)
     return ledger_id_of(c->options.session->identity, o->bucket, o->key, &o->id);
 }
 
+struct view counted_buckets(const struct counted *c)
+{
+    return c->options.settings->buckets;
+}
+
 const struct receipt *counted_receipt(const struct counted *c)
 {
     return &c->receipt;
 }
 
 /* ---- outcomes ---- */
-
-static void log_object(enum log_level level, const char *what, const struct counted_object *o)
-{
-    LOG_EVENT(level, what, log_view("bucket", o->bucket), log_view("object", o->key),
-              log_cstr("reason", o->err.text), log_cstr("status", status_name(o->status)));
-}
 
 static void quarantine(struct counted *c, struct counted_object *o)
 {
@@ -582,7 +584,9 @@ static void quarantine(struct counted *c, struct counted_object *o)
                                        .reason = o->status == ST_TOO_BIG ? VIEW_LIT("too big")
                                                                          : VIEW_LIT("corrupt"),
                                        .time_ms = host_now_ms(c)};
-    log_object(LOG_ERROR, "object goes into quarantine", o);
+    LOG_EVENT(LOG_ERROR, "object goes into quarantine", log_view("bucket", o->bucket),
+              log_view("object", o->key), log_cstr("reason", o->err.text),
+              log_cstr("status", status_name(o->status)));
     enum status st = ledger_quarantine_add(c->options.session->ledger, &entry);
     if (st != ST_OK)
         LOG_EVENT(LOG_WARN, "quarantine cannot be written", log_view("object", o->key),
@@ -602,7 +606,8 @@ static bool settle_unread(struct counted *c, struct counted_object *o,
     if (o->deferred)
         return false;
     if (o->status == ST_MISSING) {
-        log_object(LOG_WARN, "object missing", o);
+        LOG_EVENT(LOG_WARN, "object missing", log_view("bucket", o->bucket),
+                  log_view("object", o->key));
         summary->tally.objects.skipped[OBJECT_MISSING]++;
         o->status = ST_OK;
         return true;
@@ -777,131 +782,6 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     settle_repeated(sorted, n, summary);
     summary->ms_read += c->ms_read;
     free(sorted);
-}
-
-/* ---- messages ---- */
-
-struct parsed {
-    struct event_body own;
-    const struct event_body *body;
-    size_t first, count; /* of the objects */
-};
-
-static enum status fail(struct round_message *m, enum status st, struct view object,
-                        const char *reason)
-{
-    return error_set(&m->err, st, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
-                     object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
-}
-
-static enum status parse(struct counted *c, struct round_message *m, struct parsed *p)
-{
-    struct error err = {0};
-    p->body = m->parsed;
-    if (p->body == NULL) {
-        enum status st = event_body_parse(m->body, &p->own, &err);
-        if (st != ST_OK)
-            return fail(m, st, VIEW_EMPTY, err.text);
-        p->body = &p->own;
-    }
-    for (size_t i = 0; i < p->body->nobjects; i++) {
-        if (!event_bucket_allowed(c->options.settings->buckets, p->body->objects[i].bucket))
-            return fail(m, ST_DENIED, p->body->objects[i].bucket,
-                        "bucket is not in S3_BUCKET_NAME");
-    }
-    return ST_OK;
-}
-
-/* The objects of a message that are to be read join the list. */
-static enum status collect(struct counted *c, struct round_message *m, struct parsed *p,
-                           struct counted_object *objects, size_t *n, struct round_summary *summary)
-{
-    p->first = *n;
-    for (size_t i = 0; i < p->body->nobjects; i++) {
-        const struct event_object *e = &p->body->objects[i];
-        enum object_skip skip = object_key_skip(e->key);
-        if (skip != OBJECT_READ) {
-            summary->tally.objects.found++;
-            summary->tally.objects.skipped[skip]++;
-            continue;
-        }
-        struct counted_object *o = &objects[*n];
-        *o = (struct counted_object){.bucket = e->bucket, .key = e->key, .region = e->region};
-        enum status st = counted_id(c, o);
-        if (st != ST_OK)
-            return fail(m, st, VIEW_EMPTY, "out of memory");
-        (*n)++;
-    }
-    p->count = *n - p->first;
-    summary->test_events += p->body->test_events;
-    summary->other_events += p->body->other_events;
-    return ST_OK;
-}
-
-static void judge(struct round_message *m, const struct parsed *p,
-                  const struct counted_object *objects)
-{
-    for (size_t i = p->first; i < p->first + p->count; i++) {
-        const struct counted_object *o = &objects[i];
-        if (o->status == ST_OK)
-            continue;
-        if (m->status == ST_OK || m->status == ST_RETRY)
-            m->status = fail(m, o->status, o->key, o->err.text);
-        if (o->retry_after_ms > m->retry_after_ms)
-            m->retry_after_ms = o->retry_after_ms;
-    }
-}
-
-/* What comes back is named once; behind a failure of a FIFO queue all does. */
-static void finish_messages(struct round_message **messages, size_t n,
-                            struct round_summary *summary)
-{
-    bool broken = false;
-    for (size_t i = 0; i < n; i++) {
-        struct round_message *m = messages[i];
-        if (m->ordered && broken && m->status == ST_OK)
-            m->status = fail(m, ST_CANCELLED, VIEW_EMPTY, "behind a message that failed");
-        broken = broken || (m->ordered && m->status != ST_OK);
-        if (m->status == ST_OK)
-            continue;
-        LOG_EVENT(m->status == ST_CANCELLED ? LOG_INFO : LOG_WARN, "message comes back",
-                  log_view("message", m->id), log_cstr("reason", m->err.text),
-                  log_cstr("status", status_name(m->status)));
-        summary->back++;
-    }
-}
-
-void counted_messages(struct counted *c, struct round_message **messages, size_t n,
-                      struct round_summary *summary)
-{
-    struct parsed *parsed = calloc(n + 1, sizeof(*parsed));
-    struct counted_object *objects = NULL;
-    size_t most = 0, count = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct round_message *m = messages[i];
-        m->status = parsed == NULL ? fail(m, ST_NO_MEMORY, VIEW_EMPTY, "out of memory")
-                                   : parse(c, m, &parsed[i]);
-        m->retry_after_ms = 0;
-        if (m->status == ST_OK)
-            most += parsed[i].body->nobjects;
-    }
-    objects = calloc(most + 1, sizeof(*objects));
-    for (size_t i = 0; i < n && parsed != NULL; i++) {
-        if (messages[i]->status == ST_OK)
-            messages[i]->status =
-                objects == NULL ? fail(messages[i], ST_NO_MEMORY, VIEW_EMPTY, "out of memory")
-                                : collect(c, messages[i], &parsed[i], objects, &count, summary);
-    }
-    if (count > 0)
-        counted_objects(c, objects, count, summary);
-    for (size_t i = 0; i < n && parsed != NULL; i++) {
-        if (messages[i]->status == ST_OK)
-            judge(messages[i], &parsed[i], objects);
-        event_body_clear(&parsed[i].own);
-    }
-    finish_messages(messages, n, summary);
-    free(objects);
-    free(parsed);
 }
 
 /* ---- recovery ---- */

@@ -60,9 +60,12 @@ NODISCARD enum status counted_id(const struct counted *c, struct counted_object 
 void counted_objects(struct counted *c, struct counted_object *objects, size_t n,
                      struct round_summary *summary);
 
-/* The same for messages: sets status, err and retry_after_ms of each. */
+/* The same for messages (counted_messages.c): sets status, err and retry_after_ms of each. */
 void counted_messages(struct counted *c, struct round_message **messages, size_t n,
                       struct round_summary *summary);
+
+/* S3_BUCKET_NAME: events for other buckets are refused. */
+struct view counted_buckets(const struct counted *c);
 
 /*
  * Finish what others, or an earlier process, left unfinished: at the start and now and then.

@@ -4,8 +4,8 @@
  * Metric PublishMarker, dimension Slot, at marker.minute, worth 4^digit: the base 4 digits of the
  * slot's sum in that minute say how often each request was applied (protocol_core.h).
  */
-#ifndef PUBLISH_MARKER_H
-#define PUBLISH_MARKER_H
+#ifndef RUN_MARKER_H
+#define RUN_MARKER_H
 
 #include "aws/aws_call.h"
 #include "base/buf.h"

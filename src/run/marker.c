@@ -1,4 +1,4 @@
-#include "publish/marker.h"
+#include "run/marker.h"
 
 #include <jansson.h>
 #include <stdio.h>
