@@ -27,6 +27,15 @@ demo: deps
 	@$(MAKE) --no-print-directory $(BINARY) $(SIM)
 	@sh tools/demo.sh $(BUILD)
 
+## make demo-aws      the whole pipeline against an AWS emulator (moto, in build/venv)
+demo-aws: deps
+	@$(MAKE) --no-print-directory $(BINARY) $(SIM)
+	@$(PYTHON) tools/demo-aws.py $(BUILD)
+
+## make test-pipeline worker, lambda, enqueue, aggregate s3:// against their counterparts
+test-pipeline: $(BINARY) $(SIM)
+	@sh tests/pipeline/run.sh $(BUILD)
+
 ## make bench         speed against inflating alone and against other tools; figures of docs come from it
 bench: $(BINARY) $(SIM)
 	@sh tests/bench/bench.sh $(BUILD)
@@ -39,7 +48,7 @@ fuzz:
 fuzz-run: $(FUZZ)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
 
-.PHONY: test test-run test-unit unit-tests demo bench fuzz fuzz-run
+.PHONY: demo-aws test-pipeline test test-run test-unit unit-tests demo bench fuzz fuzz-run
 
 # The program with calls that can be made to fail; see tests/torture/wrap.c.
 TORTURE := $(BUILD)/tests/torture/torture

@@ -333,7 +333,7 @@ uint32_t cells_count(const struct cells *c)
 
 bool cells_is_counted(const struct cells *c, uint32_t cell)
 {
-    return c->records[cell] > 0;
+    return c->records[cell] > 0 && c->pending_of[cell] != IN_PLACE;
 }
 
 int64_t cells_time(const struct cells *c, uint32_t cell)

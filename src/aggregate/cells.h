@@ -55,7 +55,7 @@ void cells_rollback(struct cells *cells);
 /* How many cells there are, counted or not. */
 uint32_t cells_count(const struct cells *cells);
 
-/* Whether a record has been committed to the cell; not to be asked while something is pending. */
+/* Whether a record has been committed to the cell. */
 bool cells_is_counted(const struct cells *cells, uint32_t cell);
 
 int64_t cells_time(const struct cells *cells, uint32_t cell);

@@ -225,9 +225,10 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
     buf_init(&content, AWS_INI_MAX_BYTES + 1);
     enum status st = ST_OK;
     struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+    bool is_null = fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && strcmp(path, "/dev/null") == 0;
+    if (!is_null && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)))
         st = error_set(err, ST_IO, "%s is not a regular file", path);
-    else if (kind == AWS_INI_CREDENTIALS && (info.st_mode & 077) != 0)
+    else if (!is_null && kind == AWS_INI_CREDENTIALS && (info.st_mode & 077) != 0)
         LOG_EVENT(LOG_WARN, "credentials file can be read by others; chmod 600 it",
                   log_cstr("file", path));
     while (!st) {

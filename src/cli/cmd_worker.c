@@ -99,6 +99,8 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
               log_cstr("receipt", receipt));
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
+    if (t->signal != 0)
+        return 128 + t->signal;
     return c->once && (r->back > 0 || t->delete_failures > 0) ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 

@@ -9,10 +9,9 @@
 #include "events/event_body.h"
 #include "price/price.h"
 #include "run/config.h"
+#include "run/dimension_sets.h"
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
-
-static const char default_dimensions[] = "InferenceProfileType;InferenceProfileType,ModelId";
 
 static int shown(struct view v)
 {
@@ -21,58 +20,27 @@ static int shown(struct view v)
 
 /* ---- single variables ---- */
 
-/* The same dimensions in whatever order: the series would be published with twice their sum. */
-static bool same_set(const struct dimension_set *a, const struct dimension_set *b)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < a->count; i++) {
-        for (size_t k = 0; k < b->count; k++)
-            found += view_eq(a->dimension[i].name, b->dimension[k].name);
-    }
-    return a->count == b->count && found == a->count;
-}
-
 enum status settings_load_dimensions(struct dimension_keys *keys, struct dimension_set *sets,
                                      size_t *set_count, struct error *err)
 {
-    struct view rest = view_of(config_get("METRIC_DIMENSIONS", default_dimensions)), part;
+    struct dimension_sets parsed = {.keys = *keys};
     struct error detail = {0};
-    *set_count = 0;
-    while (view_split(&rest, ';', &part)) {
-        if (*set_count == SETTINGS_MAX_SETS)
-            return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: more than %d sets",
-                             SETTINGS_MAX_SETS);
-        struct dimension_set *set = &sets[*set_count];
-        enum status st = dimension_set_parse(part, keys, set, &detail);
-        for (size_t i = 0; st == ST_OK && i < set->count; i++)
-            st = datum_check_dimension(set->dimension[i].name, &detail);
-        if (st != ST_OK)
-            return error_set(err, st, "METRIC_DIMENSIONS: %s", detail.text);
-        for (size_t i = 0; i < *set_count; i++) {
-            if (same_set(&sets[i], set))
-                return error_set(err, ST_USAGE, "METRIC_DIMENSIONS: \"%.*s\" is given twice",
-                                 shown(part), part.ptr);
-        }
-        (*set_count)++;
-    }
+    const char *text = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
+    enum status st = dimension_sets_parse(view_of(text), &parsed, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "METRIC_DIMENSIONS: %s", detail.text);
+    *keys = parsed.keys;
+    memcpy(sets, parsed.set, sizeof(parsed.set));
+    *set_count = parsed.count;
     return ST_OK;
 }
 
 static enum status load_resolution(struct run_settings *s, struct error *err)
 {
-    static const uint64_t high[] = {1, 5, 10, 30};
-    const char *value = config_get("METRIC_RESOLUTION", "60");
-    bool ok = view_parse_u64(view_of(value), 3600, &s->resolution_s) == ST_OK &&
-              s->resolution_s > 0 && s->resolution_s % 60 == 0;
-    for (size_t i = 0; i < sizeof(high) / sizeof(high[0]) && !ok; i++)
-        ok = view_parse_u64(view_of(value), 3600, &s->resolution_s) == ST_OK &&
-             s->resolution_s == high[i];
-    if (!ok)
-        return error_set(err, ST_USAGE,
-                         "METRIC_RESOLUTION: \"%.80s\" is not 1, 5, 10, 30 or a multiple of 60 up "
-                         "to 3600",
-                         value);
-    return ST_OK;
+    struct error detail = {0};
+    const char *text = config_get("METRIC_RESOLUTION", "60");
+    enum status st = dimension_sets_parse_resolution(view_of(text), &s->resolution_s, &detail);
+    return st == ST_OK ? st : error_set(err, st, "METRIC_RESOLUTION: %s", detail.text);
 }
 
 static enum status load_metrics(struct run_settings *s, struct error *err)

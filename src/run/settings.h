@@ -9,12 +9,13 @@
 
 #include "aws/aws_call.h"
 #include "publish/batch.h"
+#include "run/dimension_sets.h"
 #include "run/object_counter.h"
 
 struct profiles;
 struct prices;
 
-enum { SETTINGS_MAX_SETS = 16, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
+enum { SETTINGS_MAX_SETS = DIMENSION_SETS_MAX, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
 
 enum settings_publisher { PUBLISHER_CLOUDWATCH, PUBLISHER_EMF };
 

@@ -39,6 +39,7 @@ enum {
 /* ---- stopping ---- */
 
 static _Atomic int64_t stop_at_ms; /* steady clock; 0: not asked */
+static volatile sig_atomic_t stop_signal;
 
 static int64_t steady_ms(void)
 {
@@ -52,6 +53,7 @@ static void on_signal(int number)
     if (stop_at_ms != 0)
         _exit(128 + number);
     int64_t now = steady_ms();
+    stop_signal = number;
     stop_at_ms = now == 0 ? 1 : now;
 }
 
@@ -755,6 +757,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
     }
     if (st != ST_OK)
         on_signal(SIGTERM); /* those that were started end in order */
+    stop_signal = 0;
     for (size_t i = 0; i < n; i++) {
         struct lane *l = &w->lanes[i];
         if (!l->started)
@@ -809,5 +812,6 @@ enum status worker_run(const struct worker_options *options, struct worker_total
         lane_clear(&w.lanes[i]);
     ledger_session_close(w.ledger);
     free(w.lanes);
+    totals->signal = (int)stop_signal;
     return st;
 }

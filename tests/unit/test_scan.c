@@ -562,7 +562,7 @@ static void reset_forgets(void **state)
 {
     (void)state;
     static const char *const open[] = {
-        "{\"a\":\"x",           "[" REC,   "tru",        "12", "\"a", "\xef\xbb",
+        "{\"a\":\"x",           ("[" REC), "tru",        "12", "\"a", "\xef\xbb",
         "{\"input\":{\"a\":[[", "garbage", "{\"a\":1}\n"};
     for (size_t i = 0; i < COUNT_OF(open); i++) {
         struct scanner *s = harness.scanner[0];
