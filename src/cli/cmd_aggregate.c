@@ -11,11 +11,13 @@
 #include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
+#include "cli/upkeep.h"
 #include "publish/page.h"
 #include "publish/report.h"
 #include "run/balance.h"
 #include "run/config.h"
 #include "run/interval.h"
+#include "run/ledger_source.h"
 #include "run/pipeline.h"
 #include "run/progress.h"
 #include "run/settings_publish.h"
@@ -50,7 +52,7 @@ static const struct command this_command = {
 
 struct choice {
     const char *by, *interval, *since, *until, *output, *out, *jobs, *profiles, *prices, *top,
-        *allowed;
+        *allowed, *ledger;
     bool dry_run, publish;
     struct common_options common;
 };
@@ -64,7 +66,8 @@ struct settings {
     const char *interval;
     struct counting counting;
     struct pipeline_options pipeline;
-    struct publish_beside *beside;                                /* NULL: nothing is published */
+    struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
+    struct upkeep ledger;          /* .ledger NULL: none */
     enum status (*write)(const struct report *report, FILE *out); /* NULL: the page */
     bool has_top;
     size_t top;
@@ -200,7 +203,17 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
     counter->aggregate.keys = &s->keys;
     counter->aggregate.interval_seconds = s->interval_seconds;
     s->pipeline.jobs = s->counting.jobs;
-    if (st == ST_OK && c->publish)
+    /* Publishing without the ledger that is configured would count twice what it has counted. */
+    s->ledger.ledger = c->ledger != NULL ? c->ledger
+                       : c->publish      ? config_get("LEDGER", NULL)
+                                         : NULL;
+    if (st == ST_OK && s->ledger.ledger != NULL && c->publish &&
+        (counter->has_since || counter->has_until))
+        st =
+            error_set(err, ST_USAGE,
+                      "--since and --until do not go with --publish and a ledger: an object counts "
+                      "as a whole");
+    if (st == ST_OK && c->publish && s->ledger.ledger == NULL)
         st = publish_beside_new(&s->beside, counter, &s->keys, err);
     return st;
 }
@@ -370,6 +383,18 @@ static bool publish(struct settings *s, struct aggregate *counted)
     return false;
 }
 
+/* The same by way of the ledger: each object that the report is about, exactly once. */
+static bool publish_counted(struct settings *s, const struct sources *sources)
+{
+    struct round_summary summary;
+    struct error err = {0};
+    if (ledger_sources_count(sources->list, sources->count, s->ledger.round, &summary, &err) ==
+        ST_OK)
+        return true;
+    LOG_EVENT(LOG_ERROR, "publishing failed", log_cstr("reason", err.text));
+    return false;
+}
+
 static int run(const struct choice *c, struct settings *s, const struct sources *sources,
                const char *source)
 {
@@ -385,7 +410,9 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
         (void)snprintf(text, sizeof(text), "--out %s", err.text);
         return usage_error("aggregate", text);
     }
-    begin_progress(c, &measure);
+    /* To list through the ledger twice, only for a percentage, is too much. */
+    if (s->ledger.ledger == NULL)
+        begin_progress(c, &measure);
     s->pipeline.progress = measure.progress;
     enum status st =
         pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
@@ -408,6 +435,8 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     bool published = true;
     if (st == ST_OK && counted != NULL && !c->dry_run)
         published = publish(s, counted);
+    if (st == ST_OK && s->ledger.ledger != NULL && c->publish && !c->dry_run)
+        published = publish_counted(s, sources);
     aggregate_free(counted);
     if (st != ST_OK) {
         out_file_abandon(&out);
@@ -430,7 +459,7 @@ int cmd_aggregate(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 13] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 14] = {
         {"by", "DIMENSION,...",
          "sum for each combination of these (default\n"
          "InferenceProfileType,ModelId): InferenceProfileType,\n"
@@ -463,10 +492,14 @@ int cmd_aggregate(int argc, char **argv)
          "send the sums of METRIC_DIMENSIONS to CloudWatch too\n"
          "(not twice: they add up there)",
          NULL, &c.publish},
+        {"ledger", "FILE|dynamodb://TABLE",
+         "leave out what this ledger has counted; with --publish\n"
+         "count the rest by way of it, each object exactly once",
+         &c.ledger, NULL},
         {"dry-run", NULL, "read and check everything, write no result", NULL, &c.dry_run},
     };
     int count;
-    common_options_table(&c.common, specs + 13);
+    common_options_table(&c.common, specs + 14);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {
@@ -488,6 +521,10 @@ int cmd_aggregate(int argc, char **argv)
                                       counter->until};
         st = sources_open(&sources, argv, (size_t)count, &range, &err);
     }
+    if (st == ST_OK && s.ledger.ledger != NULL)
+        st = upkeep_open(&s.ledger, c.publish ? UPKEEP_COUNT : UPKEEP_LOOK, &err);
+    if (st == ST_OK && s.ledger.ledger != NULL)
+        st = ledger_sources_filter(sources.list, sources.count, s.ledger.session, c.publish);
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources, count == 1 ? argv[0] : "");
@@ -496,6 +533,7 @@ int cmd_aggregate(int argc, char **argv)
     else
         status = usage_error("aggregate", err.text);
     sources_close(&sources);
+    upkeep_close(&s.ledger);
     publish_beside_free(s.beside);
     counting_clear(&s.counting);
     return status;

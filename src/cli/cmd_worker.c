@@ -19,6 +19,11 @@ static const struct command this_command = {
         "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER,\n"
         "ROLE_ARN.\n"
         "\n"
+        "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every "
+        "object\n"
+        "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
+        "SWEEP_INTERVAL=3600 also counts each hour what no event came for (s3:ListBucket).\n"
+        "\n"
         "A message is deleted only after its data were published.  On a signal the worker "
         "finishes\n"
         "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
@@ -82,12 +87,16 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
     if (st != ST_OK)
         LOG_EVENT(LOG_ERROR, "worker ends", log_cstr("reason", err->text));
     const struct round_summary *r = &t->rounds;
+    char receipt[RECEIPT_TEXT_BYTES] = "";
+    if (t->receipt.objects > 0)
+        receipt_format(&t->receipt, receipt);
     LOG_EVENT(LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
               log_u64("messages", r->messages), log_u64("deleted", t->deleted),
               log_u64("back", r->back), log_u64("objects", r->tally.objects.counted),
+              log_u64("duplicates", r->tally.objects.duplicate),
               log_u64("records", r->tally.records.counted), log_u64("tokens", (uint64_t)r->tokens),
-              log_u64("InDoubtPublishes", r->published.in_doubt),
-              log_cstr("delivery", "at-least-once"));
+              log_u64("InDoubtPublishes", r->published.in_doubt), log_cstr("delivery", t->delivery),
+              log_cstr("receipt", receipt));
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     if (t->signal != 0)

@@ -6,6 +6,7 @@
 #include "cli/cmd_doctor.h"
 #include "cli/cmd_enqueue.h"
 #include "cli/cmd_lambda.h"
+#include "cli/cmd_ledger.h"
 #include "cli/cmd_plan.h"
 #include "cli/cmd_prices.h"
 #include "cli/cmd_worker.h"
@@ -23,6 +24,11 @@ static const struct {
     {"worker", "poll queues for S3 events and publish to CloudWatch", cmd_worker},
     {"lambda", "run as an AWS Lambda function", cmd_lambda},
     {"enqueue", "send existing objects through the queue (backfill)", cmd_enqueue},
+    {"sweep", "count what the ledger says was never counted", cmd_sweep},
+    {"resolve", "finish what is open or in doubt in the ledger", cmd_resolve},
+    {"verify", "compare the ledger with CloudWatch", cmd_verify},
+    {"quarantine", "objects that could not be counted: list, show, release", cmd_quarantine},
+    {"redrive", "move the dead-letter queue back to its queue", cmd_redrive},
     {"doctor", "check the whole pipeline, name each fault and its mend", cmd_doctor},
     {"plan", "series and CloudWatch bill of a choice of dimensions", cmd_plan},
     {"dashboard", "the CloudWatch dashboard of a choice of dimensions", cmd_dashboard},

@@ -313,7 +313,7 @@ static enum status help_others(struct ledger_driver *d, struct protocol_run *run
         for (uint16_t j = i; j < run->n_objects; j++)
             if (run->objects[j].state == OBJECT_PENDING &&
                 ledger_nonce_eq(&run->objects[j].owner, &owner))
-                run->objects[j].state = OBJECT_DUPLICATE;
+                run->objects[j].state = OBJECT_COUNTED_BEFORE;
     }
     return ST_OK;
 }

@@ -249,7 +249,7 @@ static bool on_look(struct protocol_run *run, const struct protocol_event *ev)
         } else if (state == BATCH_ABORTED || !is_member(ev, &o->id)) {
             o->state = OBJECT_CLAIM;
         } else if (state == BATCH_DONE) {
-            o->state = OBJECT_DUPLICATE;
+            o->state = OBJECT_COUNTED_BEFORE;
         } else {
             o->state = OBJECT_PENDING;
             if (lease_lapsed(run, ev->batch->prepared_ms))
@@ -280,7 +280,7 @@ static void on_read(struct protocol_run *run, const struct protocol_event *ev,
 {
     for (uint16_t i = 0; i < run->n_objects; i++)
         if (run->objects[i].state == OBJECT_MINE && (ev->kind != EVENT_READ || !ev->kept[i]))
-            run->objects[i].state = OBJECT_FAILED;
+            run->objects[i].state = OBJECT_UNREAD;
     run->batch.n_members = count_objects(run, OBJECT_MINE);
     if (run->batch.n_members == 0 || run->stop) {
         release(run, fx);

@@ -124,16 +124,16 @@ struct protocol_config {
 extern const struct protocol_config PROTOCOL_DEFAULTS;
 
 enum protocol_object_state {
-    OBJECT_CLAIM,     /* still to be claimed from `owner` (none: absent) */
-    OBJECT_LOOK,      /* has an owner whose batch must be looked at */
-    OBJECT_MINE,      /* claimed for this run's batch */
-    OBJECT_COUNTED,   /* final: counted by this run */
-    OBJECT_DUPLICATE, /* final: was counted before */
-    OBJECT_PENDING,   /* member of batch `owner`, which is prepared but not done: come back */
-    OBJECT_BUSY,      /* another worker holds a running lease: come back */
-    OBJECT_RETRY,     /* ledger not reached, or overtaken: come back */
-    OBJECT_FAILED,    /* the caller could not read it: the caller knows what to do */
-    OBJECT_HELD,      /* in a batch that policy hold keeps open: the message may go */
+    OBJECT_CLAIM,          /* still to be claimed from `owner` (none: absent) */
+    OBJECT_LOOK,           /* has an owner whose batch must be looked at */
+    OBJECT_MINE,           /* claimed for this run's batch */
+    OBJECT_COUNTED,        /* final: counted by this run */
+    OBJECT_COUNTED_BEFORE, /* final: was counted before */
+    OBJECT_PENDING,        /* member of batch `owner`, which is prepared but not done: come back */
+    OBJECT_BUSY,           /* another worker holds a running lease: come back */
+    OBJECT_RETRY,          /* ledger not reached, or overtaken: come back */
+    OBJECT_UNREAD,         /* the caller could not read it: the caller knows what to do */
+    OBJECT_HELD,           /* in a batch that policy hold keeps open: the message may go */
 };
 
 struct protocol_object {

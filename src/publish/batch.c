@@ -236,6 +236,9 @@ struct batch {
     struct buf text;       /* the data, one behind the other */
     size_t *ends;          /* of each in `text` */
     size_t count, capacity;
+    uint64_t *tokens; /* of each */
+    size_t token_capacity;
+    const struct dimension_set *first_set; /* while building */
     struct range *requests;
     size_t request_count, request_capacity;
     const struct batch_options *options; /* while building */
@@ -304,8 +307,11 @@ static enum status add_row(void *context, const struct dimension_set *set,
         struct datum_pieces pieces = {0};
         struct datum_piece piece;
         while (datum_next_piece(&pieces, row, (enum metric)m, &piece)) {
-            if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)))
+            if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)) ||
+                !grow(&b->tokens, b->count, &b->token_capacity, sizeof(*b->tokens)))
                 return ST_NO_MEMORY;
+            b->tokens[b->count] =
+                b->count == first && set == b->first_set ? (uint64_t)row->sum[METRIC_TOTAL] : 0;
             datum_add(&b->text, &form, row, (enum metric)m, &piece);
             b->ends[b->count++] = b->text.len;
         }
@@ -319,8 +325,10 @@ static enum status add_in_doubt(struct batch *b)
 {
     if (b->options->in_doubt == 0 || b->count == 0)
         return ST_OK;
-    if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)))
+    if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)) ||
+        !grow(&b->tokens, b->count, &b->token_capacity, sizeof(*b->tokens)))
         return ST_NO_MEMORY;
+    b->tokens[b->count] = 0;
     int64_t minute = b->options->now_s - b->options->now_s % 60;
     buf_printf(&b->text,
                "{\"MetricName\":\"InDoubtPublishes\",\"Timestamp\":%lld,\"Value\":%llu,"
@@ -342,6 +350,7 @@ enum status batch_new(struct batch **out, const struct aggregate *agg,
     buf_init(&b->name_space, 1024);
     json_add_string(&b->name_space, options->name_space);
     b->options = options;
+    b->first_set = aggregate_set_count(agg) > 0 ? aggregate_set(agg, 0) : NULL;
     b->max_data = options->max_data > 0 ? options->max_data : BATCH_MAX_DATA;
     b->max_bytes = options->max_bytes > 0 ? options->max_bytes : BATCH_MAX_BYTES;
     enum status st = buf_status(&b->name_space);
@@ -350,6 +359,7 @@ enum status batch_new(struct batch **out, const struct aggregate *agg,
     if (st == ST_OK)
         st = add_in_doubt(b);
     b->options = NULL;
+    b->first_set = NULL;
     if (st != ST_OK) {
         batch_free(b);
         return st;
@@ -365,6 +375,7 @@ void batch_free(struct batch *b)
     buf_clear(&b->text);
     buf_clear(&b->name_space);
     free(b->ends);
+    free(b->tokens);
     free(b->requests);
     free(b);
 }
@@ -389,6 +400,14 @@ struct view batch_datum(const struct batch *b, size_t datum)
 {
     size_t begin = begin_of(b, datum);
     return view_make(b->text.ptr + begin, b->ends[datum] - begin);
+}
+
+uint64_t batch_tokens(const struct batch *b, size_t first, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = first; i < first + count; i++)
+        sum += b->tokens[i];
+    return sum;
 }
 
 enum status batch_write(const struct batch *b, size_t first, size_t count, struct buf *out)

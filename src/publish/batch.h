@@ -70,6 +70,10 @@ void batch_request(const struct batch *batch, size_t request, size_t *first, siz
 size_t batch_data_count(const struct batch *batch);
 struct view batch_datum(const struct batch *batch, size_t datum); /* JSON */
 
+/* TotalTokenCount of the rows of the first set whose first datum is in [first, first + count): over
+ * all data each row once. */
+uint64_t batch_tokens(const struct batch *batch, size_t first, size_t count);
+
 /* The body with data [first, first + count) replaces the content of *out. */
 NODISCARD enum status batch_write(const struct batch *batch, size_t first, size_t count,
                                   struct buf *out);

@@ -7,7 +7,10 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "run/config.h"
-#include "run/round.h"
+#include "run/counted.h"
+#include "run/interval.h"
+#include "run/kill_point.h"
+#include "run/sweep.h"
 
 enum {
     /* Objects of one invocation read at a time: reading waits for S3 most of its time. */
@@ -19,6 +22,10 @@ enum {
     PUBLISH_MS = 9000,
     NO_DEADLINE_MS = 15 * 60 * 1000, /* Lambda's longest, when it says nothing */
     NEXT_ATTEMPTS = 5,
+    /* Batches that others left unfinished: looked for so often, and so many at a time. */
+    RECOVER_EVERY_MS = 60 * 1000,
+    RECOVER_MAX = 16,
+    SWEEP_GRACE_S = 15 * 60, /* younger objects are left to the queue */
     RESPOND_ATTEMPTS = 3,
     MAX_ANSWER = 64 * 1024 * 1024,
 };
@@ -45,6 +52,9 @@ struct loop {
     struct run_settings settings;
     struct settings_aws aws;
     struct round *round;
+    struct ledger_session *ledger; /* NULL: none */
+    bool recovered;
+    int64_t recovered_ms;
     int64_t idle_since_ms;
 };
 
@@ -128,6 +138,7 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
         for (size_t i = 0; i < n; i++)
             failed[i] = messages[i].status != ST_OK;
         event_sqs_spread_failures(sqs, failed);
+        kill_point("answer", false);
         event_sqs_write_answer(sqs, failed, answer);
         st = buf_status(answer);
     }
@@ -151,6 +162,57 @@ static enum status answer_objects(struct loop *l, const struct event_body *body,
     return buf_status(answer);
 }
 
+/* Every instance does it, so that none depends on another; a running lease is respected. */
+static enum status recover(struct loop *l, struct error *err)
+{
+    struct ledger_recovery recovery;
+    int64_t now = l->clock.steady_ms(l->clock.ctx);
+    if (l->ledger == NULL || (l->recovered && now - l->recovered_ms < RECOVER_EVERY_MS))
+        return ST_OK;
+    enum status st =
+        counted_recover(round_counted(l->round), !l->recovered, RECOVER_MAX, &recovery, err);
+    if (st == ST_USAGE)
+        return st;
+    if (st != ST_OK)
+        LOG_EVENT(LOG_WARN, "unfinished batches stay", log_cstr("reason", err->text));
+    l->recovered = l->recovered || st == ST_OK;
+    l->recovered_ms = now;
+    return ST_OK;
+}
+
+/* {"command":"sweep","since":"3h","prefix":"AWSLogs/","grace":"15m"}, as from a schedule. */
+static enum status answer_sweep(struct loop *l, const struct event_direct *event,
+                                struct buf *answer, struct error *err)
+{
+    struct view since = event_direct_option(event, "since");
+    struct view grace = event_direct_option(event, "grace");
+    struct instant at;
+    struct sweep_result result;
+    struct sweep_options o = {.round = l->round,
+                              .session = l->ledger,
+                              .buckets = l->settings.buckets,
+                              .prefix = event_direct_option(event, "prefix"),
+                              .now = {.seconds = l->clock.wall_ms(l->clock.ctx) / 1000},
+                              .grace_s = SWEEP_GRACE_S,
+                              .stop = {stop_asked, NULL}};
+    if (l->ledger == NULL)
+        return error_set(err, ST_USAGE, "sweep needs LEDGER");
+    o.has_since = since.ptr != NULL;
+    if (o.has_since && time_parse(since, o.now, &o.since) != ST_OK)
+        return error_set(err, ST_USAGE, "since is neither a time nor a span such as 3h");
+    if (grace.ptr != NULL && time_parse(grace, o.now, &at) != ST_OK)
+        return error_set(err, ST_USAGE, "grace is no span such as 15m");
+    if (grace.ptr != NULL)
+        o.grace_s = o.now.seconds - at.seconds;
+    enum status st = sweep_run(&o, &result, err);
+    if (st != ST_OK)
+        return st;
+    sweep_add_json(answer, &result);
+    return sweep_is_off(&result) ? error_set(err, ST_RETRY, "%llu objects could not be counted",
+                                             (unsigned long long)(result.missing - result.counted))
+                                 : buf_status(answer);
+}
+
 /* *type is the error type for Lambda. */
 static enum status handle(struct loop *l, const struct lambda_invocation *inv, struct buf *answer,
                           const char **type, struct error *err)
@@ -169,6 +231,12 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
     }
     struct view region = aws_config_region(l->aws.config);
     settings_resolve_profiles(&l->settings, round_client(l->round), &region, region.len > 0);
+    *type = "Runtime.InvalidConfiguration";
+    st = recover(l, err);
+    if (st != ST_OK) {
+        event_direct_clear(&event);
+        return st;
+    }
     switch (event.kind) {
     case EVENT_QUEUE:
         *type = "Function.OutOfMemory";
@@ -182,7 +250,9 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
         break;
     case EVENT_COMMAND:
         *type = "Function.CommandFailed";
-        if (l->options->command == NULL)
+        if (view_eq(event.command, VIEW_LIT("sweep")))
+            st = answer_sweep(l, &event, answer, err);
+        else if (l->options->command == NULL)
             st = error_set(err, ST_USAGE, "commands are not taken here");
         else
             st = l->options->command(l->options->command_context, &event, &l->settings, &l->aws,
@@ -275,13 +345,17 @@ static enum status prepare(struct loop *l, struct error *err)
     enum status st = settings_load(&l->settings, err);
     if (st == ST_OK)
         st = settings_aws_open(&l->aws, err);
+    struct ledger_session_options ledger = {.aws = &l->aws, .fleet = true};
+    if (st == ST_OK)
+        st = ledger_session_open(&l->ledger, &ledger, err);
     if (st != ST_OK)
         return st;
     struct round_options round = {.settings = &l->settings,
                                   .aws = &l->aws,
                                   .readers = READERS,
                                   .stop = {stop_asked, NULL},
-                                  .emf_fd = STDOUT_FILENO};
+                                  .emf_fd = STDOUT_FILENO,
+                                  .ledger = l->ledger};
     return round_new(&l->round, &round, err);
 }
 
@@ -310,6 +384,7 @@ enum status lambda_run(const struct lambda_options *options, struct error *err)
     if (st == ST_OK)
         st = loop(&l, err);
     round_free(l.round);
+    ledger_session_close(l.ledger);
     settings_aws_close(&l.aws);
     settings_clear(&l.settings);
     lambda_api_free(l.api);

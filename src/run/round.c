@@ -8,6 +8,7 @@
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
 #include "publish/publish_emf.h"
+#include "run/counted.h"
 
 enum {
     /* A message's own sums need an order over all texts its reader has met; so that this stays
@@ -43,6 +44,9 @@ struct round {
     int64_t read_deadline_ms, publish_deadline_ms;
     uint64_t in_doubt_untold; /* not yet published as InDoubtPublishes */
     struct round_summary summary;
+    struct counted *counted;         /* NULL: no ledger */
+    struct round_message **gathered; /* for it */
+    size_t gathered_count, gathered_capacity;
     /* of the round_add under way */
     struct round_message *messages;
     size_t message_count;
@@ -93,6 +97,20 @@ enum status round_new(struct round **out, const struct round_options *options, s
     client.stop = options->stop_publish;
     if (st == ST_OK)
         st = aws_client_new(&r->publisher, &client, err);
+    if (st == ST_OK && options->ledger != NULL) {
+        struct counted_options counted = {.settings = options->settings,
+                                          .session = options->ledger,
+                                          .aws = options->aws,
+                                          .pools = r->pools,
+                                          .publisher = r->publisher,
+                                          .readers = options->readers,
+                                          .open = options->open,
+                                          .stop = options->stop,
+                                          .stop_publish = options->stop_publish};
+        st = r->settings->publisher == PUBLISHER_CLOUDWATCH
+                 ? counted_new(&r->counted, &counted, err)
+                 : error_set(err, ST_USAGE, "LEDGER needs PUBLISHER=cloudwatch");
+    }
     if (st != ST_OK) {
         round_free(r);
         return st;
@@ -126,6 +144,8 @@ void round_free(struct round *r)
     clear_groups(r);
     free(r->locked.groups);
     free_counters(r);
+    counted_free(r->counted);
+    free(r->gathered);
     for (size_t i = 0; i < r->pool_count; i++)
         aws_pool_free(r->pools[i]);
     aws_client_free(r->publisher);
@@ -140,6 +160,10 @@ void round_set_deadlines(struct round *r, int64_t read_ms, int64_t publish_ms)
     for (size_t i = 0; i < r->pool_count; i++)
         aws_pool_set_deadline(r->pools[i], read_ms);
     aws_client_set_deadline(r->publisher, publish_ms);
+    if (r->counted != NULL)
+        counted_set_deadlines(r->counted, read_ms, publish_ms);
+    if (r->options.ledger != NULL && r->options.ledger->pool != NULL)
+        aws_pool_set_deadline(r->options.ledger->pool, publish_ms);
 }
 
 void round_forget_connections(struct round *r)
@@ -147,6 +171,18 @@ void round_forget_connections(struct round *r)
     for (size_t i = 0; i < r->pool_count; i++)
         aws_pool_forget_connections(r->pools[i]);
     http_forget_connections(aws_client_http(r->publisher));
+    if (r->options.ledger != NULL && r->options.ledger->pool != NULL)
+        aws_pool_forget_connections(r->options.ledger->pool);
+}
+
+struct counted *round_counted(struct round *r)
+{
+    return r->counted;
+}
+
+struct aws_pool *round_pool(struct round *r, struct view bucket)
+{
+    return r->pools[settings_aws_role(r->options.aws, bucket)];
 }
 
 struct aws_client *round_client(struct round *r)
@@ -380,8 +416,41 @@ static void *reader_main(void *context)
 
 /* ---- reading many ---- */
 
+static bool gather(struct round *r, struct round_message *messages, size_t n)
+{
+    if (r->gathered_count + n > r->gathered_capacity) {
+        size_t wanted = (r->gathered_count + n) * 2;
+        struct round_message **grown = realloc(r->gathered, wanted * sizeof(*grown));
+        if (grown == NULL)
+            return false;
+        r->gathered = grown;
+        r->gathered_capacity = wanted;
+    }
+    for (size_t i = 0; i < n; i++)
+        r->gathered[r->gathered_count++] = &messages[i];
+    return true;
+}
+
+/* With a ledger all is done at the end of the round; what does not fit in memory comes back. */
+static void add_counted(struct round *r, struct round_message *messages, size_t n)
+{
+    bool ok = gather(r, messages, n);
+    r->summary.messages += n;
+    for (size_t i = 0; i < n; i++) {
+        messages[i].err.text[0] = '\0';
+        messages[i].retry_after_ms = 0;
+        messages[i].status =
+            ok ? ST_OK : fail(&messages[i], ST_NO_MEMORY, VIEW_EMPTY, "out of memory");
+        r->summary.back += !ok;
+    }
+}
+
 void round_add(struct round *r, struct round_message *messages, size_t n)
 {
+    if (r->counted != NULL) {
+        add_counted(r, messages, n);
+        return;
+    }
     int64_t began = now_ms(r);
     size_t wanted = r->options.readers < n ? r->options.readers : n;
     for (size_t i = 0; i < n; i++) {
@@ -556,28 +625,43 @@ static void log_dropped(const struct batch_dropped *d)
                   log_cstr("last", last));
 }
 
-static void log_round(const struct round_summary *s)
+static void log_round(const struct round_summary *s, const char *delivery)
 {
     const struct tally *t = &s->tally;
     if (s->series_folded > 0)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
-    LOG_EVENT(
-        LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
-        log_u64("objects", t->objects.counted),
-        log_u64("objects_skipped", tally_objects_skipped(t)),
-        log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-        log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
-        log_u64("tokens", (uint64_t)s->tokens), log_u64("invocations", (uint64_t)s->invocations),
-        log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
-        log_u64("InDoubtPublishes", s->published.in_doubt),
-        log_u64("ms_read", (uint64_t)s->ms_read), log_u64("ms_publish", (uint64_t)s->ms_publish),
-        log_cstr("delivery", "at-least-once"));
+    LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
+              log_u64("objects", t->objects.counted), log_u64("duplicates", t->objects.duplicate),
+              log_u64("objects_skipped", tally_objects_skipped(t)),
+              log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
+              log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
+              log_u64("tokens", (uint64_t)s->tokens),
+              log_u64("invocations", (uint64_t)s->invocations),
+              log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
+              log_u64("InDoubtPublishes", s->published.in_doubt),
+              log_u64("ms_read", (uint64_t)s->ms_read),
+              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery));
+}
+
+static void publish_counted(struct round *r)
+{
+    int64_t began = now_ms(r);
+    counted_messages(r->counted, r->gathered, r->gathered_count, &r->summary);
+    r->gathered_count = 0;
+    r->summary.ms_publish = now_ms(r) - began - r->summary.ms_read;
 }
 
 void round_publish(struct round *r, struct round_summary *summary)
 {
+    if (r->counted != NULL) {
+        publish_counted(r);
+        log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+        *summary = r->summary;
+        r->summary = (struct round_summary){0};
+        return;
+    }
     struct error err = {0};
     struct batch_kept *kept = NULL;
     int64_t began = now_ms(r);
@@ -601,7 +685,7 @@ void round_publish(struct round *r, struct round_summary *summary)
     free_counters(r);
     r->ordered = r->order_broken = false;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary);
+    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
     *summary = r->summary;
     r->summary = (struct round_summary){0};
 }
@@ -638,7 +722,7 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
     }
     r->summary.partial = partial && st != ST_OK;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary);
+    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
     *summary = r->summary;
     round_free(r);
     return st;

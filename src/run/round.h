@@ -8,7 +8,8 @@
  * single message with more data than a request takes is spread over several.)
  *
  * Without a ledger delivery is at least once: a message that comes back after its request was in
- * doubt may count twice.
+ * doubt may count twice.  With one every object counts exactly once, on its own (counted.h), and
+ * all is done in round_publish.
  */
 #ifndef RUN_ROUND_H
 #define RUN_ROUND_H
@@ -25,7 +26,8 @@ struct round_message {
 
     /* Set by round_add and round_publish.  ST_OK: done.  Anything else: it has to come back. */
     enum status status;
-    struct error err; /* why */
+    struct error err;       /* why */
+    int64_t retry_after_ms; /* when coming back makes sense; 0: nothing known */
 };
 
 struct round_summary {
@@ -44,6 +46,11 @@ struct round_summary {
 /* a + b, for totals over rounds. */
 void round_summary_add(struct round_summary *into, const struct round_summary *from);
 
+struct aws_pool;
+struct byte_stream;
+struct counted_object;
+struct ledger_session;
+
 struct round_options {
     struct run_settings *settings; /* outlives the round */
     const struct settings_aws *aws;
@@ -51,7 +58,11 @@ struct round_options {
     struct aws_stop stop;       /* no new message is begun once asked */
     struct aws_stop stop_calls; /* calls for objects under way end too */
     struct aws_stop stop_publish;
-    int emf_fd; /* where PUBLISHER=emf writes */
+    int emf_fd;                    /* where PUBLISHER=emf writes */
+    struct ledger_session *ledger; /* NULL: at least once */
+    /* With a ledger: how to open what is in no bucket (counted.h); may be NULL. */
+    enum status (*open)(const struct counted_object *object, struct byte_stream **stream,
+                        struct error *err);
 };
 
 enum { ROUND_MAX_READERS = 16 };
@@ -70,6 +81,12 @@ void round_forget_connections(struct round *r);
 
 /* The client requests to CloudWatch go through, for other calls between rounds. */
 struct aws_client *round_client(struct round *r);
+
+/* The clients that read this bucket, by ROLE_ARN.  None is taken between rounds. */
+struct aws_pool *round_pool(struct round *r, struct view bucket);
+
+/* What counts by way of the ledger, for recovery and commands; NULL without one. */
+struct counted *round_counted(struct round *r);
 
 /*
  * Read and count messages, several at a time.  They must stay where they are until round_publish

@@ -10,6 +10,10 @@
 
 #include "base/log.h"
 #include "publish/openmetrics.h"
+#include "run/config.h"
+#include "run/counted.h"
+#include "run/kill_point.h"
+#include "run/sweep.h"
 #include "run/worker_http.h"
 
 enum {
@@ -22,8 +26,13 @@ enum {
     /* A message that failed comes back after this, doubled each time. */
     AGAIN_S = 10,
     MAX_AGAIN_S = 300,
+    MAX_VISIBILITY_S = 3600, /* of a message whose batch is in doubt until then */
     MAX_BACKOFF_MS = 60 * 1000,
     DELETE_ATTEMPTS = 4,
+    RECOVER_EVERY_MS = 60 * 1000, /* batches that others left unfinished, or in doubt */
+    RECOVER_MAX = 256,
+    SWEEP_GRACE_S = 15 * 60, /* younger objects are left to the queue */
+    PRUNE_EVERY_MS = 24 * 3600 * 1000,
     HEALTHY_MS = 120 * 1000, /* a queue that could not be polled for longer is not healthy */
 };
 
@@ -118,6 +127,9 @@ struct worker {
     const struct worker_options *options;
     struct lane *lanes;
     int64_t began_ms;
+    struct ledger_session *ledger;             /* NULL: none */
+    uint64_t sweep_interval_s;                 /* 0: never */
+    int64_t recovered_ms, pruned_ms, swept_ms; /* of the first lane's thread */
 };
 
 static bool is_stopping(void)
@@ -294,6 +306,9 @@ static uint32_t delay_of(const struct lane *l, size_t i)
     if (l->messages[i].status == ST_CANCELLED)
         return 0; /* not its fault: somebody else may have it at once */
     uint64_t times = l->receive_counts[i] > 1 ? l->receive_counts[i] - 1 : 0;
+    int64_t wanted_s = (l->messages[i].retry_after_ms + 999) / 1000;
+    if (wanted_s > 0)
+        return wanted_s < MAX_VISIBILITY_S ? (uint32_t)wanted_s : MAX_VISIBILITY_S;
     uint32_t delay = times < 5 ? (uint32_t)AGAIN_S << times : MAX_AGAIN_S;
     return delay < MAX_AGAIN_S ? delay : MAX_AGAIN_S;
 }
@@ -360,7 +375,9 @@ static void end_round(struct lane *l)
     struct round_summary summary;
     round_publish(l->round, &summary);
     let_go(l);
+    kill_point("delete", false);
     delete_done(l);
+    kill_point("delete", true);
     give_back(l);
     for (size_t i = 0; i < l->answer_count; i++)
         sqs_messages_free(l->answers[i]);
@@ -394,6 +411,74 @@ static void learn_visibility(struct lane *l)
     sqs_attributes_clear(&attributes);
 }
 
+/* ---- the ledger ---- */
+
+static enum status recover(struct worker *w, bool first, struct error *err)
+{
+    struct ledger_recovery recovery;
+    int64_t now = steady_ms();
+    uint64_t removed = 0;
+    struct counted *counted = round_counted(w->lanes[0].round);
+    if (first || now - w->pruned_ms >= PRUNE_EVERY_MS) {
+        struct aws_clock clock = aws_clock_system();
+        w->pruned_ms = now;
+        enum status st = ledger_session_prune(w->ledger, clock.wall_ms(clock.ctx), &removed);
+        if (st != ST_OK)
+            LOG_EVENT(LOG_WARN, "ledger cannot be pruned", log_cstr("status", status_name(st)));
+        else if (removed > 0)
+            LOG_EVENT(LOG_INFO, "ledger pruned", log_u64("records", removed));
+    }
+    w->recovered_ms = now;
+    return counted_recover(counted, first, RECOVER_MAX, &recovery, err);
+}
+
+/* The interval before last is looked at too: one sweep that fails is not missed. */
+static void sweep(struct worker *w)
+{
+    struct aws_clock clock = aws_clock_system();
+    struct sweep_result result;
+    struct error err = {0};
+    struct sweep_options o = {.round = w->lanes[0].round,
+                              .session = w->ledger,
+                              .buckets = w->options->settings->buckets,
+                              .has_since = true,
+                              .now = {.seconds = clock.wall_ms(clock.ctx) / 1000},
+                              .grace_s = SWEEP_GRACE_S,
+                              .stop = {stop_now, NULL}};
+    o.since.seconds = o.now.seconds - 3 * (int64_t)w->sweep_interval_s - SWEEP_GRACE_S;
+    w->swept_ms = steady_ms();
+    enum status st = sweep_run(&o, &result, &err);
+    if (st != ST_OK && st != ST_CANCELLED)
+        LOG_EVENT(LOG_ERROR, "sweep ended early", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
+    struct lane *l = &w->lanes[0];
+    pthread_mutex_lock(&l->locked.mutex);
+    round_summary_add(&l->locked.totals.rounds, &result.summary);
+    pthread_mutex_unlock(&l->locked.mutex);
+}
+
+static void recover_now_and_then(struct lane *l)
+{
+    struct worker *w = l->worker;
+    struct error err = {0};
+    if (w->ledger == NULL || l != w->lanes)
+        return;
+    if (w->sweep_interval_s > 0 &&
+        (w->swept_ms == 0 || steady_ms() - w->swept_ms >= (int64_t)w->sweep_interval_s * 1000))
+        sweep(w);
+    if (steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
+        return;
+    if (recover(w, false, &err) != ST_OK)
+        LOG_EVENT(LOG_WARN, "unfinished batches stay", log_cstr("reason", err.text));
+}
+
+static enum status open_ledger(struct worker *w, struct error *err)
+{
+    struct ledger_session_options options = {.aws = w->options->aws, .stop = {stop_all, NULL}};
+    enum status st = config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
+    return st == ST_OK ? ledger_session_open(&w->ledger, &options, err) : st;
+}
+
 static void *lane_main(void *context)
 {
     struct lane *l = context;
@@ -405,6 +490,7 @@ static void *lane_main(void *context)
     while (!is_stopping()) {
         if (o->queue_count == 1)
             settings_resolve_profiles(o->settings, l->receiver, &l->region, 1);
+        recover_now_and_then(l);
         enum status st = fill(l);
         bool empty = l->count == 0;
         if (!empty)
@@ -462,7 +548,8 @@ static enum status lane_init(struct lane *l, struct worker *w, const struct sqs_
                                   .stop = {stop_now, NULL},
                                   .stop_calls = {stop_reading, NULL},
                                   .stop_publish = {stop_publishing, NULL},
-                                  .emf_fd = STDOUT_FILENO};
+                                  .emf_fd = STDOUT_FILENO,
+                                  .ledger = w->ledger};
     if (st == ST_OK)
         st = round_new(&l->round, &round, err);
     return st;
@@ -681,6 +768,8 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         totals->deleted += l->locked.totals.deleted;
         totals->delete_failures += l->locked.totals.delete_failures;
         totals->receive_failures += l->locked.totals.receive_failures;
+        if (w->ledger != NULL)
+            receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
         if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
             st = error_set(err, ST_RETRY, "queue %s could not be drained", l->queue.name);
@@ -698,6 +787,9 @@ enum status worker_run(const struct worker_options *options, struct worker_total
     catch_signals();
     w.lanes = calloc(options->queue_count, sizeof(*w.lanes));
     enum status st = w.lanes == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    if (st == ST_OK)
+        st = open_ledger(&w, err);
+    totals->delivery = ledger_session_delivery(w.ledger);
     /* Several queues share the profiles: they are resolved before the threads start. */
     for (size_t i = 0; i < options->queue_count && st == ST_OK; i++)
         st = lane_init(&w.lanes[i], &w, &options->queues[i], err);
@@ -708,6 +800,8 @@ enum status worker_run(const struct worker_options *options, struct worker_total
         settings_resolve_profiles(options->settings, w.lanes[0].receiver, regions,
                                   options->queue_count);
     }
+    if (st == ST_OK && w.ledger != NULL)
+        st = recover(&w, true, err);
     struct worker_http_source source = {health, metrics, &w};
     if (st == ST_OK && options->listen != NULL)
         st = worker_http_start(&server, options->listen, &source, err);
@@ -716,6 +810,7 @@ enum status worker_run(const struct worker_options *options, struct worker_total
     worker_http_stop(server);
     for (size_t i = 0; i < options->queue_count && w.lanes != NULL; i++)
         lane_clear(&w.lanes[i]);
+    ledger_session_close(w.ledger);
     free(w.lanes);
     totals->signal = (int)stop_signal;
     return st;

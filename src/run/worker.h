@@ -10,6 +10,7 @@
 #define RUN_WORKER_H
 
 #include "aws/sqs.h"
+#include "ledger/receipt.h"
 #include "run/round.h"
 
 enum {
@@ -33,10 +34,16 @@ struct worker_options {
 struct worker_totals {
     struct round_summary rounds;
     uint64_t round_count, deleted, delete_failures, receive_failures;
+    const char *delivery;   /* "exactly-once" with a ledger */
+    struct receipt receipt; /* of all queues; empty without a ledger */
     int signal; /* that asked to stop; 0: none did */
 };
 
 /*
+ * With LEDGER everything counts exactly once (ledger_session.h), and what an earlier process left
+ * unfinished is finished first.  With SWEEP_INTERVAL (seconds, 0: never) it also compares the
+ * listing of its buckets with the ledger, at the start and then so often (sweep.h).
+ *
  * SIGTERM and SIGINT end it in order, a second one at once.  ST_OK: asked to stop, or (once) all
  * queues are drained.  ST_RETRY: once, and a queue could not be polled to its end.  ST_USAGE:
  * `listen`, or nothing can be made of the configuration; *err says why.

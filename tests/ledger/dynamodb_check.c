@@ -286,7 +286,7 @@ static bool count_all(struct ledger *l)
         done = true;
         for (unsigned i = 0; i < OBJECTS; i++)
             done = done && (run.objects[i].state == OBJECT_COUNTED ||
-                            run.objects[i].state == OBJECT_DUPLICATE);
+                            run.objects[i].state == OBJECT_COUNTED_BEFORE);
         now_ms += 6 * 60 * 1000;
     }
     ledger_driver_free(d);

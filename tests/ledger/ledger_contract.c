@@ -83,7 +83,7 @@ static void check_claims(struct ledger *l)
     }
     /* Only objects of OBJECT_CLAIM, each with its own answer. */
     struct protocol_object many[3] = {{.id = contract_id(1), .state = OBJECT_CLAIM},
-                                      {.id = contract_id(3), .state = OBJECT_DUPLICATE},
+                                      {.id = contract_id(3), .state = OBJECT_COUNTED_BEFORE},
                                       {.id = contract_id(4), .state = OBJECT_CLAIM}};
     struct protocol_claim claims[3] = {{.result = CLAIM_ABSENT}, {.result = CLAIM_ABSENT}};
     struct ledger_nonce batch = contract_nonce(11);

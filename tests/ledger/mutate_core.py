@@ -96,7 +96,7 @@ MUTANTS = [
      '    if (all_final || run->skipped)\n'),
     ('duplicate when prepared',
      '            o->state = OBJECT_PENDING;',
-     '            o->state = OBJECT_DUPLICATE;'),
+     '            o->state = OBJECT_COUNTED_BEFORE;'),
     ('lease for ever',
      '    if (left_ms <= 0 ||',
      '    if (0 ||'),

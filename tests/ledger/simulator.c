@@ -839,11 +839,11 @@ static void worker_finish(struct worker *w)
         switch (o->state) {
         case OBJECT_COUNTED:
         case OBJECT_HELD: gone = true; break;
-        case OBJECT_DUPLICATE:
+        case OBJECT_COUNTED_BEFORE:
             total.duplicates++;
             gone = true;
             break;
-        case OBJECT_FAILED:
+        case OBJECT_UNREAD:
             if (so->corrupt && m->receives > 3)
                 so->quarantined = true;
             gone = so->quarantined || W.now >= so->deleted_ms;

@@ -195,7 +195,7 @@ static void test_claim_meets_owner(void **state)
         {BATCH_ABORTED, false, false, EFFECT_CLAIM, OBJECT_CLAIM},
         {BATCH_PREPARED, true, true, EFFECT_END, OBJECT_PENDING},
         {BATCH_PREPARED, false, false, EFFECT_CLAIM, OBJECT_CLAIM},
-        {BATCH_DONE, true, false, EFFECT_END, OBJECT_DUPLICATE},
+        {BATCH_DONE, true, false, EFFECT_END, OBJECT_COUNTED_BEFORE},
         {BATCH_DONE, false, false, EFFECT_CLAIM, OBJECT_CLAIM},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -218,7 +218,7 @@ static void test_claim_meets_owner(void **state)
         if (rows[i].effect == EFFECT_ABORT) {
             assert_int_equal(answer(EVENT_CONFLICT), EFFECT_LOAD); /* prepared meanwhile? look */
             assert_int_equal(step(loaded(BATCH_DONE, PART_ACKED)), EFFECT_END);
-            assert_int_equal(run.objects[0].state, OBJECT_DUPLICATE);
+            assert_int_equal(run.objects[0].state, OBJECT_COUNTED_BEFORE);
         }
     }
 }
@@ -259,7 +259,7 @@ static void test_unreadable_object_releases_claims(void **state)
     assert_int_equal(step(ev), EFFECT_ABORT);
     assert_true(ledger_nonce_eq(&fx.batch_id, &run.batch.id));
     assert_int_equal(answer(EVENT_OK), EFFECT_END);
-    assert_int_equal(run.objects[0].state, OBJECT_FAILED);
+    assert_int_equal(run.objects[0].state, OBJECT_UNREAD);
 }
 
 static void test_prepare_conflict(void **state)
@@ -651,8 +651,8 @@ static void test_silence_from_any_step_on(void **state)
             assert_true(steps < 100);
             assert_true(sends <= 1);
             if (!recovering && run.objects[0].state != OBJECT_COUNTED) {
-                assert_int_not_equal(run.objects[0].state, OBJECT_DUPLICATE);
-                assert_true(run.retry_after_ms > 0 || run.objects[0].state == OBJECT_FAILED);
+                assert_int_not_equal(run.objects[0].state, OBJECT_COUNTED_BEFORE);
+                assert_true(run.retry_after_ms > 0 || run.objects[0].state == OBJECT_UNREAD);
             }
         }
 }

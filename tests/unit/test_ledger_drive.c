@@ -337,7 +337,7 @@ static struct ledger_driver *driver(struct ledger *l)
 static bool all_final(void)
 {
     for (unsigned i = 0; i < OBJECTS; i++)
-        if (run.objects[i].state != OBJECT_COUNTED && run.objects[i].state != OBJECT_DUPLICATE)
+        if (run.objects[i].state != OBJECT_COUNTED && run.objects[i].state != OBJECT_COUNTED_BEFORE)
             return false;
     return true;
 }
@@ -374,7 +374,7 @@ static void test_counts_once(void **state)
     assert_int_equal(run.tally.requests_accepted, 2);
     assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
     for (unsigned i = 0; i < OBJECTS; i++)
-        assert_int_equal(run.objects[i].state, OBJECT_DUPLICATE);
+        assert_int_equal(run.objects[i].state, OBJECT_COUNTED_BEFORE);
     assert_each_applied(2); /* one datum in each of two parts */
     assert_int_equal(world.reads, 1);
     ledger_driver_free(d);
@@ -508,7 +508,7 @@ static void test_unreadable_objects_are_given_back(void **state)
     struct ledger_driver *d = driver(memory);
     assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
     for (unsigned i = 0; i < OBJECTS; i++)
-        assert_int_equal(run.objects[i].state, OBJECT_FAILED);
+        assert_int_equal(run.objects[i].state, OBJECT_UNREAD);
     world.unreadable = false;
     bring_to_an_end(memory); /* no lease to wait for: the claims were let go */
     assert_each_applied(2);

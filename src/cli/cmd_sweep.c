@@ -1,0 +1,158 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json_write.h"
+#include "base/log.h"
+#include "cli/cmd_ledger.h"
+#include "cli/upkeep.h"
+#include "objects/source_s3.h"
+#include "run/config.h"
+#include "run/interval.h"
+#include "run/sweep.h"
+
+enum { GRACE_S = 15 * 60, MAX_TEXT = 16 << 20 };
+
+static const struct command this_command = {
+    .name = "sweep",
+    .synopsis = "[s3://BUCKET[/PREFIX]] [OPTIONS]",
+    .summary =
+        "Compare the listing of the bucket(s) with the ledger, and count what was never counted:\n"
+        "events that were lost, or never sent.  Unfinished batches are finished first.",
+    .details =
+        "Without an argument the buckets of S3_BUCKET_NAME are listed.  Objects younger than\n"
+        "--grace (default 15m) are left to the queue.  A SQLite ledger belongs to one process at "
+        "a\n"
+        "time: stop its worker first.  The Lambda function does the same on the event\n"
+        "  {\"command\":\"sweep\",\"since\":\"3h\"}\n"
+        "\n"
+        "Permissions beside the worker's: s3:ListBucket.\n"
+        "\n"
+        "Exit status: 0 nothing is missing, or all of it is counted now; 1 something is missing;\n"
+        "2 wrong usage or configuration.\n",
+};
+
+struct choice {
+    struct upkeep u;
+    const char *since, *grace;
+    bool dry_run;
+    struct buf missing; /* names, as text or JSON */
+    size_t named;
+};
+
+static void name_object(void *ctx, const struct counted_object *o)
+{
+    struct choice *c = ctx;
+    if (c->u.json) {
+        buf_add_cstr(&c->missing, c->named > 0 ? ",{\"bucket\":" : "{\"bucket\":");
+        json_add_string(&c->missing, o->bucket);
+        buf_add_cstr(&c->missing, ",\"key\":");
+        json_add_string(&c->missing, o->key);
+        if (!c->dry_run) {
+            buf_add_cstr(&c->missing, ",\"reason\":");
+            json_add_string(&c->missing, view_of(o->err.text));
+        }
+        buf_add_char(&c->missing, '}');
+    } else {
+        buf_add_cstr(&c->missing, "missing  ");
+        json_add_string(&c->missing, o->key);
+        if (!c->dry_run)
+            buf_printf(&c->missing, "  %s", o->err.text);
+        buf_add_char(&c->missing, '\n');
+    }
+    c->named++;
+}
+
+static void write_result(struct choice *c, const struct sweep_result *r, struct buf *out)
+{
+    if (c->u.json) {
+        sweep_add_json(out, r);
+        out->len--; /* the brace comes behind the names */
+        buf_add_cstr(out, ",\"objects\":[");
+        buf_add_view(out, buf_view(&c->missing));
+        buf_add_cstr(out, "]}\n");
+        return;
+    }
+    buf_add_view(out, buf_view(&c->missing));
+    buf_printf(out,
+               "listed       %llu\nskipped      %llu\nyoung        %llu\ncounted      %llu\n"
+               "unfinished   %llu\nquarantined  %llu\nmissing      %llu\ncounted now  %llu\n"
+               "failed       %llu\n",
+               (unsigned long long)r->listed, (unsigned long long)r->skipped,
+               (unsigned long long)r->young, (unsigned long long)r->done,
+               (unsigned long long)r->open, (unsigned long long)r->quarantined,
+               (unsigned long long)r->missing, (unsigned long long)r->counted,
+               (unsigned long long)r->failed);
+}
+
+static enum status settle(struct choice *c, char *const *words, int count, struct sweep_options *o,
+                          struct error *err)
+{
+    static const char form[] = "is neither a time nor a span such as 3h, 2d";
+    struct instant grace;
+    o->now.seconds = (int64_t)time(NULL);
+    o->grace_s = GRACE_S;
+    o->dry_run = c->dry_run;
+    o->has_since = c->since != NULL;
+    if (c->since != NULL && time_parse(view_of(c->since), o->now, &o->since) != ST_OK)
+        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
+    if (c->grace != NULL && time_parse(view_of(c->grace), o->now, &grace) != ST_OK)
+        return error_set(err, ST_USAGE, "--grace \"%.80s\" is no span such as 15m", c->grace);
+    if (c->grace != NULL)
+        o->grace_s = o->now.seconds - grace.seconds;
+    if (count > 1)
+        return error_set(err, ST_USAGE, "\"%.80s\": sweep takes one s3://BUCKET[/PREFIX]",
+                         words[1]);
+    if (count == 1)
+        return source_s3_parse(view_of(words[0]), &o->buckets, &o->prefix, err);
+    o->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
+    if (o->buckets.len == 0)
+        return error_set(err, ST_USAGE, "neither S3_BUCKET_NAME nor s3://BUCKET says what to list");
+    return ST_OK;
+}
+
+int cmd_sweep(int argc, char **argv)
+{
+    static struct choice c;
+    struct sweep_options o = {.stop = {upkeep_stopped, NULL}, .on_object = name_object, .ctx = &c};
+    struct sweep_result r;
+    struct error err = {0};
+    struct option_spec specs[UPKEEP_OPTION_COUNT + 3] = {
+        {"since", "TIME", "only objects that can hold records since then (3h, 14d)", &c.since,
+         NULL},
+        {"grace", "SPAN", "leave younger objects to the queue (default 15m)", &c.grace, NULL},
+        {"dry-run", NULL, "only say what is missing", NULL, &c.dry_run},
+    };
+    enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
+    int count;
+    upkeep_options_table(&c.u, specs + 3);
+    enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
+    if (st == ST_END) {
+        options_help(&this_command, specs, SPEC_COUNT);
+        return EXIT_DONE;
+    }
+    buf_init(&c.missing, MAX_TEXT);
+    if (st == ST_OK)
+        st = upkeep_apply(&c.u, &err);
+    if (st == ST_OK)
+        st = settle(&c, argv, count, &o, &err);
+    if (st == ST_OK)
+        st = upkeep_open(&c.u, UPKEEP_COUNT, &err);
+    int status = EXIT_DONE;
+    if (st == ST_OK) {
+        struct buf out;
+        buf_init(&out, 2 * MAX_TEXT);
+        upkeep_catch_signals();
+        o.round = c.u.round;
+        o.session = c.u.session;
+        st = sweep_run(&o, &r, &err);
+        write_result(&c, &r, &out);
+        status = upkeep_print("sweep", &out, sweep_is_off(&r) ? EXIT_FOUND_FAULTS : EXIT_DONE);
+        buf_clear(&out);
+    }
+    if (st != ST_OK)
+        status = upkeep_failed("sweep", st, &err);
+    upkeep_close(&c.u);
+    buf_clear(&c.missing);
+    return status;
+}

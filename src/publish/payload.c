@@ -1,0 +1,172 @@
+#include "publish/payload.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "base/json_write.h"
+
+enum {
+    MAX_TEXT = 4 * BATCH_MAX_BYTES,
+    PIECE = 64 * 1024,
+};
+
+#define HEAD "bedrock-metrics/payload/1"
+
+/* ---- zlib ---- */
+
+static void set_input(z_stream *z, struct view in)
+{
+    union {
+        const char *text;
+        Bytef *z; /* zlib's next_in is not const, though it only reads */
+    } input = {.text = in.ptr};
+    z->next_in = input.z;
+    z->avail_in = (uInt)in.len;
+}
+
+static enum status compress_text(struct view in, struct buf *out)
+{
+    z_stream z = {0};
+    if (in.len > MAX_TEXT)
+        return ST_TOO_BIG;
+    if (deflateInit(&z, Z_DEFAULT_COMPRESSION) != Z_OK)
+        return ST_NO_MEMORY;
+    set_input(&z, in);
+    int done = Z_OK;
+    char piece[8192];
+    while (done == Z_OK) {
+        z.next_out = (Bytef *)piece;
+        z.avail_out = sizeof(piece);
+        done = deflate(&z, Z_FINISH);
+        buf_add(out, piece, sizeof(piece) - z.avail_out);
+    }
+    deflateEnd(&z);
+    return done == Z_STREAM_END ? buf_status(out) : ST_NO_MEMORY;
+}
+
+static enum status inflate_text(struct view in, struct buf *out)
+{
+    z_stream z = {0};
+    if (in.len > MAX_TEXT)
+        return ST_BAD_ITEM;
+    int done = inflateInit(&z);
+    if (done != Z_OK)
+        return ST_NO_MEMORY;
+    set_input(&z, in);
+    while (done == Z_OK) {
+        char *room = buf_reserve(out, PIECE);
+        if (room == NULL)
+            break;
+        z.next_out = (Bytef *)room;
+        z.avail_out = PIECE;
+        done = inflate(&z, Z_NO_FLUSH);
+        out->len += PIECE - z.avail_out;
+    }
+    bool whole = done == Z_STREAM_END && z.avail_in == 0;
+    inflateEnd(&z);
+    if (buf_status(out) != ST_OK)
+        return buf_status(out);
+    return whole ? ST_OK : done == Z_MEM_ERROR ? ST_NO_MEMORY : ST_BAD_ITEM;
+}
+
+/* ---- encoding ---- */
+
+enum status payload_encode(const struct batch *batch, size_t first, size_t count,
+                           struct view name_space, struct view region, struct buf *out)
+{
+    struct buf text;
+    buf_init(&text, MAX_TEXT);
+    buf_printf(&text, HEAD "\t%.*s\t%.*s\n", (int)name_space.len, name_space.ptr, (int)region.len,
+               region.len > 0 ? region.ptr : "");
+    for (size_t i = first; i < first + count; i++) {
+        buf_add_u64(&text, batch_tokens(batch, i, 1));
+        buf_add_char(&text, '\t');
+        buf_add_view(&text, batch_datum(batch, i)); /* compact JSON holds no raw line break */
+        buf_add_char(&text, '\n');
+    }
+    enum status st = buf_status(&text);
+    buf_reset(out);
+    if (st == ST_OK)
+        st = compress_text(buf_view(&text), out);
+    buf_clear(&text);
+    return st;
+}
+
+/* ---- decoding ---- */
+
+static enum status read_head(struct view line, struct payload *p)
+{
+    struct view name;
+    if (!view_split(&line, '\t', &name) || !view_eq(name, VIEW_LIT(HEAD)) ||
+        !view_split(&line, '\t', &p->name_space) || !view_split(&line, '\t', &p->region) ||
+        line.ptr != NULL)
+        return ST_BAD_ITEM;
+    return ST_OK;
+}
+
+static enum status read_lines(struct payload *p)
+{
+    struct view rest = buf_view(&p->text), line;
+    size_t lines = 0;
+    for (size_t i = 0; i < rest.len; i++)
+        lines += rest.ptr[i] == '\n';
+    if (lines == 0 || rest.ptr[rest.len - 1] != '\n')
+        return ST_BAD_ITEM;
+    p->data = calloc(lines, sizeof(*p->data));
+    p->tokens = calloc(lines, sizeof(*p->tokens));
+    if (p->data == NULL || p->tokens == NULL)
+        return ST_NO_MEMORY;
+    (void)view_split(&rest, '\n', &line);
+    enum status st = read_head(line, p);
+    while (st == ST_OK && p->count < lines - 1) {
+        struct view number;
+        (void)view_split(&rest, '\n', &line);
+        if (!view_split(&line, '\t', &number) || line.len == 0)
+            return ST_BAD_ITEM;
+        st = view_parse_u64(number, UINT64_MAX, &p->tokens[p->count]);
+        p->data[p->count++] = line;
+    }
+    return st;
+}
+
+enum status payload_decode(struct view bytes, struct payload *out)
+{
+    *out = (struct payload){0};
+    buf_init(&out->text, MAX_TEXT + PIECE);
+    enum status st = inflate_text(bytes, &out->text);
+    return st == ST_OK ? read_lines(out) : st;
+}
+
+void payload_clear(struct payload *p)
+{
+    free(p->data);
+    free(p->tokens);
+    buf_clear(&p->text);
+    *p = (struct payload){0};
+}
+
+uint64_t payload_tokens(const struct payload *p, size_t first, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = first; i < p->count && i - first < count; i++)
+        sum += p->tokens[i];
+    return sum;
+}
+
+enum status payload_write(const struct payload *p, size_t first, size_t count, struct view marker,
+                          struct buf *out)
+{
+    if (first > p->count || count > p->count - first)
+        return ST_BAD_ITEM;
+    buf_reset(out);
+    buf_add_cstr(out, "{\"Namespace\":");
+    json_add_string(out, p->name_space);
+    buf_add_cstr(out, ",\"MetricData\":[");
+    for (size_t i = first; i < first + count; i++) {
+        buf_add_view(out, p->data[i]);
+        buf_add_char(out, ',');
+    }
+    buf_add_view(out, marker);
+    buf_add_cstr(out, "]}");
+    return buf_status(out);
+}

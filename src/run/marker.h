@@ -1,0 +1,31 @@
+/*
+ * marker.h: the marker datum of a request, and what reading it back says.
+ *
+ * Metric PublishMarker, dimension Slot, at marker.minute, worth 4^digit: the base 4 digits of the
+ * slot's sum in that minute say how often each request was applied (protocol_core.h).
+ */
+#ifndef RUN_MARKER_H
+#define RUN_MARKER_H
+
+#include "aws/aws_call.h"
+#include "base/buf.h"
+#include "ledger/protocol_core.h"
+
+/* Append the datum as JSON. */
+void marker_add_datum(struct buf *out, const struct ledger_marker *marker);
+
+struct marker_reading {
+    int64_t server_ms; /* Date of the answer; 0: none */
+    unsigned applied, control_applied;
+};
+
+/*
+ * Ask CloudWatch for both markers (control->minute may be 0).  ST_RETRY also when an answer is not
+ * complete; others as cloudwatch_get_data.
+ */
+NODISCARD enum status marker_read(struct aws_client *client, struct view region,
+                                  struct view name_space, const struct ledger_marker *marker,
+                                  const struct ledger_marker *control, struct marker_reading *out,
+                                  struct error *err);
+
+#endif

@@ -1,0 +1,180 @@
+#include "run/sweep.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "objects/source_s3.h"
+
+enum {
+    GATHERED = 512, /* keys looked up at a time */
+    RECOVER_MAX = 256,
+};
+
+struct sweep {
+    const struct sweep_options *o;
+    struct counted *counted;
+    struct sweep_result *r;
+    struct buf keys; /* of the gathered */
+    size_t offsets[GATHERED];
+    struct counted_object objects[GATHERED];
+    struct ledger_id ids[GATHERED];
+    enum ledger_progress progress[GATHERED];
+    size_t n;
+};
+
+/* The objects that nobody counted move to the front; their number. */
+static size_t keep_missing(struct sweep *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        switch (s->progress[i]) {
+        case LEDGER_DONE: s->r->done++; continue;
+        case LEDGER_PREPARED: s->r->open++; continue;
+        case LEDGER_QUARANTINED: s->r->quarantined++; continue;
+        case LEDGER_CLAIMED:
+        case LEDGER_ABSENT: s->objects[kept++] = s->objects[i];
+        }
+    }
+    return kept;
+}
+
+static void tell(const struct sweep *s, const struct counted_object *o)
+{
+    if (s->o->on_object != NULL)
+        s->o->on_object(s->o->ctx, o);
+}
+
+static enum status flush(struct sweep *s, struct error *err)
+{
+    if (s->n == 0)
+        return ST_OK;
+    for (size_t i = 0; i < s->n; i++) {
+        size_t end = i + 1 < s->n ? s->offsets[i + 1] : s->keys.len;
+        s->objects[i].key = view_make(s->keys.ptr + s->offsets[i], end - s->offsets[i]);
+        enum status st = counted_id(s->counted, &s->objects[i]);
+        if (st != ST_OK)
+            return error_set(err, st, "out of memory");
+        s->ids[i] = s->objects[i].id;
+    }
+    enum status st = ledger_lookup(s->o->session->ledger, s->ids, s->n, s->progress);
+    if (st != ST_OK)
+        return error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+    size_t missing = keep_missing(s);
+    s->r->missing += missing;
+    if (!s->o->dry_run && missing > 0)
+        counted_objects(s->counted, s->objects, missing, &s->r->summary);
+    for (size_t i = 0; i < missing; i++) {
+        const struct counted_object *o = &s->objects[i];
+        if (!s->o->dry_run && o->status == ST_OK) {
+            s->r->counted++;
+            continue;
+        }
+        s->r->failed += !s->o->dry_run;
+        tell(s, o);
+    }
+    s->n = 0;
+    buf_reset(&s->keys);
+    return aws_stop_asked(&s->o->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
+}
+
+static enum status take(struct sweep *s, struct view bucket, const struct s3_entry *entry,
+                        struct error *err)
+{
+    s->r->listed++;
+    if (object_key_skip(entry->key) != OBJECT_READ || view_ends(entry->key, VIEW_LIT("/"))) {
+        s->r->skipped++;
+        return ST_OK;
+    }
+    if (s->o->now.seconds - entry->modified_s < s->o->grace_s) {
+        s->r->young++;
+        return ST_OK;
+    }
+    s->objects[s->n] = (struct counted_object){.bucket = bucket};
+    s->offsets[s->n++] = s->keys.len;
+    buf_add_view(&s->keys, entry->key);
+    if (buf_status(&s->keys) != ST_OK)
+        return error_set(err, buf_status(&s->keys), "out of memory");
+    return s->n == GATHERED ? flush(s, err) : ST_OK;
+}
+
+/* Keys below no hour folder are all listed: of those the time of writing says what is old. */
+static bool is_old(const struct sweep *s, const struct s3_entry *entry)
+{
+    int64_t hour;
+    return s->o->has_since && entry->modified_s < s->o->since.seconds &&
+           !s3_key_hour(entry->key, &hour);
+}
+
+static enum status sweep_bucket(struct sweep *s, struct view bucket, struct error *err)
+{
+    struct s3_walk_options options = {.bucket = bucket,
+                                      .prefix = s->o->prefix,
+                                      .has_since = s->o->has_since,
+                                      .since = s->o->since};
+    struct s3_walk *walk = NULL;
+    struct s3_entry entry;
+    struct aws_pool *pool = round_pool(s->o->round, bucket);
+    struct aws_client *lister = NULL;
+    enum status st = aws_pool_take(pool, &lister, err);
+    if (st != ST_OK)
+        return st;
+    st = s3_walk_open(&walk, lister, &options, err);
+    while (st == ST_OK) {
+        st = s3_walk_next(walk, &entry, err);
+        if (st == ST_OK && !is_old(s, &entry))
+            st = take(s, bucket, &entry, err);
+    }
+    s3_walk_close(walk);
+    aws_pool_give(pool, lister);
+    return st == ST_END ? flush(s, err) : st;
+}
+
+enum status sweep_run(const struct sweep_options *options, struct sweep_result *out,
+                      struct error *err)
+{
+    struct sweep *s = calloc(1, sizeof(*s));
+    *out = (struct sweep_result){0};
+    if (s == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    s->o = options;
+    s->r = out;
+    s->counted = round_counted(options->round);
+    buf_init(&s->keys, GATHERED * LEDGER_NAME_BYTES_MAX);
+    enum status st = ST_OK;
+    if (!options->dry_run)
+        st = counted_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
+    struct view rest = options->buckets, bucket;
+    while (st == ST_OK && view_split(&rest, ',', &bucket)) {
+        bucket = view_trim(bucket);
+        st = sweep_bucket(s, bucket, err);
+    }
+    out->incomplete = st != ST_OK;
+    LOG_EVENT(LOG_INFO, "sweep", log_u64("listed", out->listed), log_u64("done", out->done),
+              log_u64("open", out->open), log_u64("quarantined", out->quarantined),
+              log_u64("young", out->young), log_u64("missing", out->missing),
+              log_u64("SweepRecovered", out->counted), log_u64("failed", out->failed),
+              log_u64("tokens", (uint64_t)out->summary.tokens));
+    buf_clear(&s->keys);
+    free(s);
+    return st;
+}
+
+bool sweep_is_off(const struct sweep_result *r)
+{
+    return r->incomplete || r->missing > r->counted;
+}
+
+void sweep_add_json(struct buf *out, const struct sweep_result *r)
+{
+    buf_printf(out,
+               "{\"schema\":\"bedrock-metrics/sweep/1\",\"listed\":%llu,\"skipped\":%llu,"
+               "\"young\":%llu,\"done\":%llu,\"open\":%llu,\"quarantined\":%llu,"
+               "\"missing\":%llu,\"counted\":%llu,\"failed\":%llu,\"tokens\":%llu,"
+               "\"recovered_batches\":%llu,\"complete\":%s}",
+               (unsigned long long)r->listed, (unsigned long long)r->skipped,
+               (unsigned long long)r->young, (unsigned long long)r->done,
+               (unsigned long long)r->open, (unsigned long long)r->quarantined,
+               (unsigned long long)r->missing, (unsigned long long)r->counted,
+               (unsigned long long)r->failed, (unsigned long long)(uint64_t)r->summary.tokens,
+               (unsigned long long)r->recovery.done, r->incomplete ? "false" : "true");
+}

@@ -1,0 +1,49 @@
+/*
+ * sweep.h: the listing against the ledger, so that nothing depends on the queue: finds objects that
+ * were never counted, and counts them.
+ */
+#ifndef RUN_SWEEP_H
+#define RUN_SWEEP_H
+
+#include "base/rfc3339.h"
+#include "run/counted.h"
+
+struct sweep_options {
+    struct round *round; /* one that counts by way of a ledger */
+    struct ledger_session *session;
+    struct view buckets; /* comma separated */
+    struct view prefix;
+    bool has_since;
+    struct instant since, now; /* objects that can hold records at or after `since` */
+    int64_t grace_s;           /* younger objects are left to the queue */
+    bool dry_run;              /* only say what is missing */
+    struct aws_stop stop;
+    /* Told of each object that is missing (dry run) or could not be counted.  May be NULL. */
+    void (*on_object)(void *ctx, const struct counted_object *object);
+    void *ctx;
+};
+
+struct sweep_result {
+    uint64_t listed, skipped, young;
+    uint64_t done, open, quarantined; /* as the ledger has it: open is prepared, or just claimed */
+    uint64_t missing;                 /* never counted */
+    uint64_t counted, failed;         /* of the missing; with dry_run both 0 */
+    struct round_summary summary;
+    struct ledger_recovery recovery;
+    bool incomplete; /* ended early: stop, deadline, a listing that failed */
+};
+
+/*
+ * ST_OK: all was listed, and looked at; whether something is off is in *out.  ST_CANCELLED: asked
+ * to stop; else as s3_list_next and the ledger, *err says where.  *out is what was done until then.
+ */
+NODISCARD enum status sweep_run(const struct sweep_options *options, struct sweep_result *out,
+                                struct error *err);
+
+/* Something is off: missing and not counted now, or the sweep did not come to its end. */
+bool sweep_is_off(const struct sweep_result *r);
+
+/* As JSON, "bedrock-metrics/sweep/1". */
+void sweep_add_json(struct buf *out, const struct sweep_result *r);
+
+#endif

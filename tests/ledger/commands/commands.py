@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""commands.py: sweep, resolve, verify, quarantine and redrive of the real program, and the policies
+for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N passed, N failed."""
+import json
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline"))
+sys.dont_write_bytecode = True
+
+from lib import BUCKET, Cloud, check, equal, log_key, record, s3_event   # noqa: E402
+from moto_harness import MotoHarness, ensure_venv                        # noqa: E402
+
+METRICS = ("Invocations,InputTokenCount,OutputTokenCount,CacheReadInputTokenCount,"
+           "CacheWriteInputTokenCount,TotalTokenCount")
+
+
+class World(Cloud):
+    def __enter__(self):
+        super().__enter__()
+        self.folder = tempfile.mkdtemp(prefix="bedrock-ledger-")
+        self.settings = {"LEDGER": self.folder + "/ledger", "METRICS": METRICS,
+                         "BEDROCK_METRICS_TEST_FENCE_MS": 1000,
+                         "BEDROCK_METRICS_TEST_LEASE_MS": 200}
+        return self
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def do(self, status, *words, **env):
+        run = self.run(*words, **dict(self.settings, **env))
+        equal(run.returncode, status, "exit status of " + " ".join(words) + "\n" +
+              run.stdout[-1500:] + run.stderr[-1500:])
+        if "json" in words and status != 2:
+            return json.loads(run.stdout)
+        return run.stdout + run.stderr
+
+    def exact(self):
+        return {k: v for k, v in self.sums().items() if v}
+
+    def put_some(self, n, name="o", sent=True):
+        keys = [self.put("%s%d" % (name, i), [record(10 * i + j) for j in range(3)])
+                for i in range(n)]
+        if sent:
+            self.send(*keys)
+        return keys
+
+
+def test_sweep_finds_what_the_queue_lost():
+    with World(visibility=1) as w:
+        w.put_some(2)
+        w.put_some(4, "lost", sent=False)
+        w.do(0, "worker", "--once")
+        # The counterpart's objects are all of one day.
+        young = w.do(0, "sweep", "--grace", "4000d", "--output", "json")
+        equal((young["young"], young["missing"]), (6, 0))
+        dry = w.do(1, "sweep", "--grace", "0m", "--dry-run", "--output", "json")
+        equal((dry["listed"], dry["done"], dry["missing"], dry["counted"]), (6, 2, 4, 0))
+        equal(len(dry["objects"]), 4)
+        swept = w.do(0, "sweep", "s3://" + BUCKET, "--since", "3h", "--grace", "0m",
+                     "--output", "json")
+        equal((swept["missing"], swept["counted"], swept["failed"]), (4, 4, 0))
+        equal(w.exact(), w.expected())
+        again = w.do(0, "sweep", "--grace", "0m", "--output", "json")
+        equal((again["done"], again["missing"]), (6, 0))
+        equal(w.exact(), w.expected())
+        w.do(2, "sweep", "--since", "yesterday")
+        w.do(2, "sweep", LEDGER=None)
+
+
+def test_worker_sweeps_by_itself():
+    with World(visibility=1) as w:
+        w.put_some(3, "lost", sent=False)
+        log = w.do(0, "worker", "--once", SWEEP_INTERVAL="3600")
+        check("SweepRecovered=3" in log, log)
+        equal(w.exact(), w.expected())
+
+
+def test_quarantine_and_release():
+    with World(visibility=1) as w:
+        bad = w.put("bad", [], content=b"\x1f\x8b\x08\x00garbage", count=False)
+        w.put_some(1)
+        w.send(bad)
+        w.do(1, "worker", "--once")
+        listed = w.do(1, "quarantine", "list", "--output", "json")["objects"]
+        equal([(o["key"], o["reason"]) for o in listed], [(bad, "corrupt")])
+        w.do(0, "quarantine", "show", listed[0]["id"])
+        equal(w.do(0, "sweep", "--grace", "0m", "--output", "json")["quarantined"], 1)
+        w.put("bad", [record(7)])
+        w.do(0, "quarantine", "release", listed[0]["id"])
+        w.do(1, "quarantine", "release", listed[0]["id"])
+        w.do(2, "quarantine", "release", "xyz")
+        equal(w.do(0, "sweep", "--grace", "0m", "--output", "json")["counted"], 1)
+        w.do(0, "quarantine", "list")
+        equal(w.exact(), w.expected())
+
+
+def test_resolve_waits_for_the_fence():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
+        w.do(1, "worker", "--once", BEDROCK_METRICS_TEST_FENCE_MS=60000)
+        first = w.do(1, "resolve", "--output", "json", BEDROCK_METRICS_TEST_FENCE_MS=60000)
+        equal((first["open"], first["in_doubt"]),
+              (1, {"requests": 1, "tokens": w.expected()["TotalTokenCount"]}))
+        check(first["retry_after_seconds"] > 0)
+        equal(w.exact(), {})
+        time.sleep(2.1)
+        for _ in range(4):
+            run = w.run("resolve", "--output", "json", **w.settings)
+            if run.returncode == 0:
+                break
+            time.sleep(1)
+        equal(w.exact(), w.expected())
+        w.do(0, "resolve")
+
+
+def test_verify():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.do(0, "worker", "--once")
+        good = w.do(0, "verify", "--until", "0m", "--output", "json")
+        check(good["points"] > 0 and good["differences"] == [], good)
+        w.cloudwatch.control({"faults": [{"kind": "swallow", "op": "PutMetricData"}]})
+        lost = w.put_some(2, "swallowed")
+        w.do(0, "worker", "--once")
+        bad = w.do(1, "verify", "--until", "0m", "--output", "json")
+        check(bad["missing"] > 0 and bad["over"] == 0, bad)
+        series = [d for d in bad["differences"]
+                  if d["series"]["MetricName"] == "Invocations"
+                  and len(d["series"]["Dimensions"]) == 1]
+        equal(sum(d["ledger"] - d["cloudwatch"] for d in series), 6)
+        # Without the ledger they are added once more: as they should have been the first time.
+        w.send(*lost)
+        w.do(0, "worker", "--once", LEDGER=None)
+        w.do(0, "verify", "--until", "0m")
+        w.send(*lost)
+        w.do(0, "worker", "--once", LEDGER=None)
+        over = w.do(1, "verify", "--until", "0m", "--output", "json")
+        check(over["over"] > 0 and over["missing"] == 0, over)
+
+
+def test_policies_deviate_by_what_they_say():
+    for policy, fault, sign in (("resend", "lost", 1), ("drop", "not_applied", -1),
+                                ("resend", "not_applied", 0), ("drop", "lost", 0)):
+        with World(visibility=1) as w:
+            w.put_some(3)
+            w.cloudwatch.control({"faults": [{"kind": fault, "op": "PutMetricData"}]})
+            for _ in range(6):
+                run = w.run("worker", "--once", **dict(w.settings, LEDGER_POLICY=policy))
+                if run.returncode == 0:
+                    break
+                time.sleep(1)
+            delivery = {"resend": "at-least-once", "drop": "at-most-once"}[policy]
+            check("delivery=" + delivery in run.stderr, run.stderr)
+            told = w.do(0, "resolve", "--output", "json")
+            what = told["resent" if policy == "resend" else "dropped"]
+            equal(what, {"requests": 1, "tokens": w.expected()["TotalTokenCount"]}, policy)
+            equal(w.exact().get("TotalTokenCount", 0),
+                  w.expected()["TotalTokenCount"] * (1 + sign), policy + " " + fault)
+
+
+def test_hold_keeps_it_for_a_person():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
+        for _ in range(4):
+            run = w.run("worker", "--once", **dict(w.settings, LEDGER_POLICY="hold"))
+            if run.returncode == 0:
+                break
+            time.sleep(1)
+        equal(run.returncode, 0, run.stderr)
+        w.do(1, "resolve", LEDGER_POLICY="hold")
+        for _ in range(6):
+            if w.run("resolve", "--policy", "resolve", **w.settings).returncode == 0:
+                break
+            time.sleep(1)
+        equal(w.exact(), w.expected())
+
+
+def test_identity_path_counts_replicas_once():
+    with World(visibility=1) as w:
+        w.settings.update(LEDGER_IDENTITY="path", S3_BUCKET_NAME=BUCKET + ",replica-bucket")
+        key = w.put("a", [record(3)])
+        w.stub.put(key, w.stub.objects[BUCKET][key][0], bucket="replica-bucket")
+        w.stub.send(s3_event(key))
+        w.stub.send(s3_event(key, bucket="replica-bucket"))
+        w.do(0, "worker", "--once")
+        equal(w.exact(), w.expected())
+
+
+def test_wrong_settings_are_named():
+    with World() as w:
+        for name, value in (("LEDGER_POLICY", "guess"), ("LEDGER_IDENTITY", "x"),
+                            ("LEDGER_TTL_DAYS", "3"), ("PUBLISHER", "emf")):
+            text = w.do(2, "worker", "--once", **{name: value})
+            check(name in text, text)
+
+
+def test_another_namespace_is_refused_while_batches_are_open():
+    with World(visibility=1) as w:
+        w.put_some(1)
+        w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
+        w.do(1, "worker", "--once", BEDROCK_METRICS_TEST_FENCE_MS=60000)
+        text = w.do(2, "worker", "--once", CLOUDWATCH_NAMESPACE="Other")
+        check("Custom/BedrockMetrics" in text, text)
+
+
+def dynamodb(aws, name):
+    aws.call_json("dynamodb", "DynamoDB_20120810.CreateTable", {
+        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]})
+    return {"LEDGER": "dynamodb://" + name, "AWS_ENDPOINT_URL_DYNAMODB": aws.url}
+
+
+def test_lambda_sweep_and_dynamodb():
+    with MotoHarness(verify=False) as aws, World(visibility=1) as w:
+        w.settings.update(dynamodb(aws, "swept"))
+        w.put_some(2)
+        w.put_some(3, "lost", sent=False)
+        w.do(0, "worker", "--once")
+        runtime, log = w.invoke({"command": "sweep", "since": "3h", "grace": "0m"},
+                                {"command": "sweep", "since": "3h"}, {"command": "sweep",
+                                                                      "since": "x"}, **w.settings)
+        answer = json.loads(runtime.results[0]["body"])
+        equal((answer["done"], answer["missing"], answer["counted"]), (2, 3, 3))
+        equal([r["kind"] for r in runtime.results], ["response", "response", "error"])
+        equal(w.exact(), w.expected())
+        w.do(0, "verify", "--until", "0m")
+        w.do(0, "resolve")
+        # A file cannot be shared by instances.
+        run = w.run("lambda", LEDGER=w.folder + "/x", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
+        check(run.returncode in (1, 2) and "dynamodb://" in run.stderr, run.stderr)
+        # A table that is not there: nothing is published, messages stay.
+        before = w.exact()
+        w.put("other", [record(1)], count=False)
+        w.send(log_key("other"))
+        w.do(1, "worker", "--once", LEDGER="dynamodb://nowhere")
+        equal(w.exact(), before)
+
+
+def test_aggregate_by_way_of_the_ledger():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.do(0, "worker", "--once")
+        late = w.put_some(2, "late", sent=False)
+        files = Path(w.folder) / "logs"
+        files.mkdir()
+        (files / "local.json").write_text("".join(json.dumps(record(n)) + "\n" for n in range(4)))
+        local = [record(n) for n in range(4)]
+        words = ("aggregate", "s3://" + BUCKET, str(files), "--output", "json", "--ledger",
+                 w.settings["LEDGER"])
+        seen = w.do(0, *words)
+        equal((seen["objects"]["counted"], seen["objects"]["duplicate"]), (3, 3))
+        equal(seen["totals"]["Invocations"], 10)
+        once = w.expected()
+        run = w.run(*words, "--publish", **w.settings)
+        equal(run.returncode, 0, run.stderr)
+        equal(json.loads(run.stdout)["totals"]["Invocations"], 10)
+        check(" digest=sha256sum:" in run.stderr and "objects=3" in run.stderr, run.stderr)
+        w.records += local
+        equal(w.exact(), w.expected(), once)
+        # Again: nothing is left; the queue's late events are duplicates.
+        equal(w.do(0, *words, "--publish")["objects"]["duplicate"], 6)
+        w.send(*late)
+        w.do(0, "worker", "--once")
+        equal(w.exact(), w.expected())
+        # LEDGER holds for --publish without the option too.
+        w.do(0, "aggregate", "s3://" + BUCKET, "--publish")
+        equal(w.exact(), w.expected())
+        w.do(2, *words, "--publish", "--since", "1h")
+
+
+def test_redrive():
+    with MotoHarness(verify=False) as aws, World() as w:
+        urls = aws.create_pipeline("redrive-bucket", "redrive", visibility=1)
+        for i in range(23):
+            aws.send(urls["dead_letter_url"], "message %d" % i)
+        before = aws.queue_depth(urls["queue_url"])
+        env = {"AWS_ENDPOINT_URL": aws.url, "SQS_QUEUE_URL": urls["queue_url"]}
+        dry = w.do(1, "redrive", "--dry-run", "--output", "json", **env)
+        equal(dry["queues"][0]["messages"], 23)
+        moved = w.do(0, "redrive", "--output", "json", **env)
+        equal((moved["queues"][0]["messages"], moved["queues"][0]["outcome"]), (23, "moved"))
+        equal(aws.queue_depth(urls["dead_letter_url"]), 0)
+        equal(aws.queue_depth(urls["queue_url"]) - before, 23)
+        w.do(0, "redrive", **env)
+
+
+def main():
+    ensure_venv()
+    names = sys.argv[1:]
+    failed = passed = 0
+    for name, test in sorted(globals().items()):
+        if not name.startswith("test_") or (names and not any(n in name for n in names)):
+            continue
+        try:
+            test()
+            passed += 1
+        except Exception:  # noqa: BLE001 - whatever it is, the test failed
+            failed += 1
+            print("FAIL %s\n%s" % (name, traceback.format_exc()[-3000:]), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
