@@ -36,7 +36,7 @@ struct worker_totals {
     uint64_t round_count, deleted, delete_failures, receive_failures;
     const char *delivery;   /* "exactly-once" with a ledger */
     struct receipt receipt; /* of all queues; empty without a ledger */
-    int signal; /* that asked to stop; 0: none did */
+    int signal;             /* that asked to stop; 0: none did */
 };
 
 /*
