@@ -113,7 +113,7 @@ static enum status move_all(struct redrive *r, const struct sqs_queue *from,
     enum status st = ST_OK;
     *moved = 0;
     while (st == ST_OK && *moved < MAX_MESSAGES) {
-        size_t some;
+        size_t some = 0;
         st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, "asked to stop")
                                   : move_some(r, from, to, &some, err);
         if (st == ST_OK && some == 0)
