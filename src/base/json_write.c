@@ -61,6 +61,10 @@ void json_add_string_html(struct buf *out, struct view text)
 
 void json_add_u128(struct buf *out, u128 value)
 {
+    if (value <= UINT64_MAX) {
+        buf_add_u64(out, (uint64_t)value);
+        return;
+    }
     char digits[40];
     size_t n = sizeof(digits);
     do {

@@ -44,7 +44,10 @@ static void add_metrics(struct buf *out, const struct report *report, const u128
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         if ((report->metrics & METRIC_BIT(m)) == 0)
             continue;
-        buf_printf(out, "%s\"%s\":", first ? "" : ",", metric_name((enum metric)m));
+        /* Not with printf: there may be millions of these. */
+        buf_add_cstr(out, first ? "\"" : ",\"");
+        buf_add_cstr(out, metric_name((enum metric)m));
+        buf_add_cstr(out, "\":");
         report_add_value(out, (enum metric)m, sum[m]);
         first = false;
     }
@@ -87,7 +90,9 @@ static void add_row(struct buf *out, const struct report *report, const struct a
     if (report_has_time(report)) {
         char stamp[RFC3339_BYTES];
         rfc3339_format(row->time, stamp);
-        buf_printf(out, "\"time\":\"%s\"", stamp);
+        buf_add_cstr(out, "\"time\":\"");
+        buf_add_cstr(out, stamp);
+        buf_add_char(out, '"');
         first = false;
     }
     for (size_t i = 0; i < set->count; i++) {
