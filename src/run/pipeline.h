@@ -1,9 +1,9 @@
 /*
  * pipeline.h: all objects of some sources through a bounded pool of workers.
  *
- * Workers share nothing but the list of work, which is bounded: the listing waits for them.  A
- * worker without work scans for one that is busy with a large object, so that inflating and
- * scanning overlap.  With one job everything runs in the calling thread.
+ * Workers share nothing but the list of work, which is bounded: when it is full, the listing thread
+ * counts an object itself.  A worker without work scans for one that is busy with a large object,
+ * so that inflating and scanning overlap.  With one job everything runs in the calling thread.
  */
 #ifndef RUN_PIPELINE_H
 #define RUN_PIPELINE_H

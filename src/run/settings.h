@@ -1,7 +1,7 @@
 /*
  * settings.h: what worker and Lambda function do, from the environment (run/config.h).
  *
- * Names, defaults and ranges are in docs/deployment.md.  Every unusable value is an error that
+ * Names and defaults are in the README.  Every unusable value is an error that
  * quotes it, before any work.
  */
 #ifndef RUN_SETTINGS_H

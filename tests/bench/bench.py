@@ -86,6 +86,17 @@ def main():
     _, _, peak = run(ours(big, 2), two)
     print("\nOne line of %.1f GB, two jobs: peak RSS %.0f MiB   goal <= 64" % (
         big.stat().st_size / 1e9, peak))
+    many = pathlib.Path(args.dir) / "many-rows.json"
+    rows = 300000
+    if not many.exists():
+        with open(many, "w", encoding="ascii") as out:
+            for i in range(rows):
+                out.write('{"schemaType":"ModelInvocationLog","timestamp":"2026-11-01T00:00:00Z",'
+                          '"region":"us-east-1","modelId":"amazon.nova-lite-v1:0","identity":{"arn":'
+                          '"arn:aws:iam::123456789012:role/application-%06d"}}\n' % i)
+    _, _, peak = run(ours(many, 2) + ["--by", "Principal"], two)
+    print("%d rows, two jobs: peak RSS %.0f MiB, %.2f kB a row" % (
+        rows, peak, peak * 1048.576 / rows))
 
 
 if __name__ == "__main__":
