@@ -102,7 +102,8 @@ $(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
 
-$(BUILD)/ledger-sim: $(BUILD)/src/ledger/protocol_core.o $(BUILD)/tests/ledger/simulator.o
+PROTOCOL := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/ledger/protocol_*.c)))
+$(BUILD)/ledger-sim: $(PROTOCOL) $(BUILD)/tests/ledger/simulator.o
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^
 
