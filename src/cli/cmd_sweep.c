@@ -36,6 +36,7 @@ struct choice {
     struct upkeep u;
     const char *since, *grace;
     bool dry_run;
+    struct receipt_file receipt;
     struct buf missing; /* names, as text or JSON */
     size_t named;
 };
@@ -117,15 +118,16 @@ int cmd_sweep(int argc, char **argv)
     struct sweep_options o = {.stop = {upkeep_stopped, NULL}, .on_object = name_object, .ctx = &c};
     struct sweep_result r;
     struct error err = {0};
-    struct option_spec specs[UPKEEP_OPTION_COUNT + 3] = {
+    struct option_spec specs[UPKEEP_OPTION_COUNT + 4] = {
         {"since", "TIME", "only objects that can hold records since then (3h, 14d)", &c.since,
          NULL},
         {"grace", "SPAN", "leave younger objects to the queue (default 15m)", &c.grace, NULL},
         {"dry-run", NULL, "only say what is missing", NULL, &c.dry_run},
+        receipt_file_option(&c.receipt),
     };
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;
-    upkeep_options_table(&c.u, specs + 3);
+    upkeep_options_table(&c.u, specs + 4);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -136,6 +138,8 @@ int cmd_sweep(int argc, char **argv)
         st = upkeep_apply(&c.u, &err);
     if (st == ST_OK)
         st = settle(&c, argv, count, &o, &err);
+    if (st == ST_OK)
+        st = receipt_file_open(&c.receipt, true, &err);
     if (st == ST_OK)
         st = upkeep_open(&c.u, UPKEEP_COUNT, &err);
     int status = EXIT_DONE;
@@ -149,9 +153,12 @@ int cmd_sweep(int argc, char **argv)
         write_result(&c, &r, &out);
         status = upkeep_print("sweep", &out, sweep_is_off(&r) ? EXIT_FOUND_FAULTS : EXIT_DONE);
         buf_clear(&out);
+        if (!upkeep_receipt(&c.u, "sweep", &c.receipt))
+            status = EXIT_FOUND_FAULTS;
     }
     if (st != ST_OK)
         status = upkeep_failed("sweep", st, &err);
+    receipt_file_abandon(&c.receipt);
     upkeep_close(&c.u);
     buf_clear(&c.missing);
     return status;

@@ -94,6 +94,14 @@ void upkeep_close(struct upkeep *u)
     settings_clear(&u->settings);
 }
 
+bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_file *file)
+{
+    struct run_receipt_about about = {.command = command,
+                                      .delivery = ledger_session_delivery(u->session),
+                                      .metrics = u->settings.metrics};
+    return receipt_file_write(file, counted_receipt(round_counted(u->round)), &about);
+}
+
 int upkeep_failed(const char *command, enum status st, const struct error *err)
 {
     if (st == ST_USAGE)

@@ -3,6 +3,7 @@
 #define CLI_UPKEEP_H
 
 #include "cli/options.h"
+#include "cli/receipt_file.h"
 #include "run/counted.h"
 
 struct upkeep {
@@ -41,6 +42,9 @@ NODISCARD enum status upkeep_policy(const char *policy, struct error *err);
 /* SIGINT and SIGTERM end the work in order. */
 void upkeep_catch_signals(void);
 bool upkeep_stopped(void *context);
+
+/* The receipt of what the round counted, where one is wanted.  false after a failure, logged. */
+bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_file *file);
 
 /* The exit status of a failure, which is printed. */
 int upkeep_failed(const char *command, enum status st, const struct error *err);

@@ -23,6 +23,7 @@ struct ledger_driver {
     uint16_t payload_index;
     bool have_payload, own_data;
     struct ledger_nonce open[OPEN_LIST_MAX];
+    struct ledger_recovered recovered;
 };
 
 static const char *const EFFECT_NAMES[] = {
@@ -284,11 +285,33 @@ static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t
     sum->violations += t->violations;
 }
 
+/* The members of the batch that a recovery has just finished; its record was loaded for it. */
+static enum status note_recovered(struct ledger_driver *d)
+{
+    struct receipt objects = d->recovered.objects;
+    for (uint16_t i = 0; i < d->record.batch.n_members; i++) {
+        enum status st = receipt_add(&objects, &d->record.members[i]);
+        if (st != ST_OK)
+            return st;
+    }
+    d->recovered.objects = objects;
+    d->recovered.batches++;
+    return ST_OK;
+}
+
 static enum status recover_one(struct ledger_driver *d, const struct ledger_nonce *batch)
 {
     protocol_run_init(&d->recovery, &d->config, NULL, 0, d->clock_error_ms);
     struct protocol_event ev = {.kind = EVENT_RECOVER, .batch_id = *batch};
-    return drive(d, &d->recovery, &ev);
+    enum status st = drive(d, &d->recovery, &ev);
+    return st == ST_OK && d->recovery.finished ? note_recovered(d) : st;
+}
+
+struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d)
+{
+    struct ledger_recovered taken = d->recovered;
+    d->recovered = (struct ledger_recovered){0};
+    return taken;
 }
 
 /* Finish the batches that hold up objects of this run. */

@@ -10,6 +10,7 @@
 #define LEDGER_LEDGER_DRIVE_H
 
 #include "ledger/ledger.h"
+#include "ledger/receipt.h"
 
 /* What reading a run's objects came to.  The arrays are the driver's, the host fills them. */
 struct ledger_batch_data {
@@ -88,6 +89,15 @@ struct ledger_recovery {
     struct protocol_tally tally;
     int64_t retry_after_ms; /* 0: nothing left that waiting would help */
 };
+
+/* What a driver finished of batches it did not prepare in the same call. */
+struct ledger_recovered {
+    uint64_t batches;
+    struct receipt objects; /* their members */
+};
+
+/* What was recovered since this was asked last. */
+struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d);
 
 /* Finish open batches, at most max: at start, in a sweep, and as the command `resolve`. */
 NODISCARD enum status ledger_drive_recover(struct ledger_driver *d, size_t max,

@@ -115,6 +115,7 @@ static void on_done(struct protocol_run *run, const struct protocol_event *ev,
 {
     if (ev->kind == EVENT_OK) {
         run->batch.state = BATCH_DONE;
+        run->finished = true;
         core_end_run(run, fx);
     } else if (core_try_again(run)) {
         core_effect(run, fx, PHASE_DONE, EFFECT_DONE);

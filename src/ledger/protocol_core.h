@@ -250,6 +250,7 @@ struct protocol_run {
     struct ledger_batch batch; /* own, or the one being recovered */
     struct protocol_tally tally;
     int64_t retry_after_ms; /* at the end: when it makes sense to come back; 0: nothing to do */
+    bool finished;          /* at the end: it was this run that brought the batch to BATCH_DONE */
 
     /* Below: of the core only. */
     uint8_t phase;

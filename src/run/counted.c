@@ -79,7 +79,7 @@ struct view counted_buckets(const struct counted *c)
     return c->options.settings->buckets;
 }
 
-const struct receipt *counted_receipt(const struct counted *c)
+const struct run_receipt *counted_receipt(const struct counted *c)
 {
     return &c->receipt;
 }
@@ -105,7 +105,7 @@ static uint16_t choose(struct counted *c, struct counted_object **sorted, size_t
 }
 
 /* Objects named again have the outcome of the first. */
-static void settle_repeated(struct counted_object **sorted, size_t n, struct round_summary *summary)
+static void settle_repeated(struct counted_object **sorted, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         if (!ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id))
@@ -115,8 +115,15 @@ static void settle_repeated(struct counted_object **sorted, size_t n, struct rou
         sorted[i]->err = sorted[i - 1]->err;
         sorted[i]->outcome = OBJECT_COUNTED_BEFORE;
         sorted[i]->settled = true;
-        summary->tally.objects.duplicate++;
     }
+}
+
+static void note_recovered(struct counted *c, struct ledger_driver *driver)
+{
+    struct ledger_recovered r = ledger_driver_take_recovered(driver);
+    receipt_merge(&c->receipt.digest, &r.objects);
+    c->receipt.recovered_batches += r.batches;
+    c->receipt.recovered_objects += r.objects.objects;
 }
 
 void counted_objects(struct counted *c, struct counted_object *objects, size_t n,
@@ -125,10 +132,12 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     struct counted_object **sorted = calloc(n + 1, sizeof(struct counted_object *));
     uint16_t chosen = 0;
     summary->tally.objects.found += n;
+    c->receipt.tally.objects.found += n;
     c->ms_read = 0;
     c->data_limit = DATA_LIMIT;
     for (size_t i = 0; i < n; i++) {
         objects[i].settled = objects[i].read = false;
+        objects[i].outcome = OBJECT_RETRY;
         counted_back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED, 0,
                      sorted == NULL ? "out of memory" : "no time left");
         if (sorted != NULL)
@@ -136,6 +145,7 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     }
     if (sorted == NULL) {
         summary->tally.objects.failed += n;
+        c->receipt.tally.objects.failed += n;
         return;
     }
     qsort(sorted, n, sizeof(struct counted_object *), by_id);
@@ -148,15 +158,13 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
                       log_cstr("status", status_name(st)));
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->settled = counted_settle(
-                c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st, summary);
+                c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st);
         counted_add_run(c, summary);
     }
-    for (size_t i = 0; i < n; i++) {
-        bool first = i == 0 || !ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id);
-        if (!sorted[i]->settled && first)
-            summary->tally.objects.failed++;
-    }
-    settle_repeated(sorted, n, summary);
+    settle_repeated(sorted, n);
+    for (size_t i = 0; i < n; i++)
+        counted_note(c, sorted[i], summary);
+    note_recovered(c, c->driver);
     summary->ms_read += c->ms_read;
     free(sorted);
 }
@@ -217,6 +225,7 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
             return error_set(err, ST_NO_MEMORY, "out of memory");
     }
     enum status st = ledger_drive_recover(driver, max, out);
+    note_recovered(c, driver);
     if (driver != c->driver)
         ledger_driver_free(driver);
     const struct protocol_tally *t = &out->tally;

@@ -9,10 +9,10 @@
 #define RUN_COUNTED_H
 
 #include "ledger/ledger_drive.h"
-#include "ledger/receipt.h"
 #include "objects/byte_stream.h"
 #include "run/ledger_session.h"
 #include "run/round.h"
+#include "run/run_receipt.h"
 
 struct counted_object {
     struct view bucket, key; /* bucket empty: a local file */
@@ -75,7 +75,7 @@ struct view counted_buckets(const struct counted *c);
 NODISCARD enum status counted_recover(struct counted *c, bool first, size_t max,
                                       struct ledger_recovery *out, struct error *err);
 
-/* What was counted since it was made: for receipts. */
-const struct receipt *counted_receipt(const struct counted *c);
+/* What was counted since it was made. */
+const struct run_receipt *counted_receipt(const struct counted *c);
 
 #endif

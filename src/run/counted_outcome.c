@@ -29,15 +29,13 @@ void counted_back(struct counted_object *o, enum status st, int64_t after_ms, co
 }
 
 /* An object this run could not read.  false: it is for a later run of this round. */
-static bool settle_unread(struct counted *c, struct counted_object *o,
-                          struct round_summary *summary)
+static bool settle_unread(struct counted *c, struct counted_object *o)
 {
     if (o->deferred)
         return false;
     if (o->status == ST_MISSING) {
         LOG_EVENT(LOG_WARN, "object missing", log_view("bucket", o->bucket),
                   log_view("object", o->key));
-        summary->tally.objects.skipped[OBJECT_MISSING]++;
         o->status = ST_OK;
         return true;
     }
@@ -47,30 +45,19 @@ static bool settle_unread(struct counted *c, struct counted_object *o,
         (void)error_set(&o->err, o->status, "%s", status_name(o->status));
     if (o->status == ST_BAD_ITEM || o->status == ST_TOO_BIG)
         quarantine(c, o);
-    summary->tally.objects.failed++;
     return true;
 }
 
 bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_object_state state,
-                    enum status st, struct round_summary *summary)
+                    enum status st)
 {
-    struct tally *t = &summary->tally;
     int64_t after = c->run.retry_after_ms > 0 ? c->run.retry_after_ms : RETRY_MS;
     o->outcome = state;
     switch (state) {
     case OBJECT_COUNTED:
     case OBJECT_HELD:
-        o->status = ST_OK;
-        o->tally.objects.counted = 1;
-        tally_add(t, &o->tally);
-        if (state == OBJECT_COUNTED && receipt_add(&c->receipt, &o->id) != ST_OK)
-            LOG_MESSAGE(LOG_WARN, "receipt is not complete: out of memory");
-        return true;
-    case OBJECT_COUNTED_BEFORE:
-        o->status = ST_OK;
-        t->objects.duplicate++;
-        return true;
-    case OBJECT_UNREAD: return settle_unread(c, o, summary);
+    case OBJECT_COUNTED_BEFORE: o->status = ST_OK; return true;
+    case OBJECT_UNREAD: return settle_unread(c, o);
     case OBJECT_PENDING: counted_back(o, ST_RETRY, after, "its batch is not finished"); break;
     case OBJECT_BUSY: counted_back(o, ST_RETRY, after, "another worker has it"); break;
     default:
@@ -81,8 +68,33 @@ bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_o
         else
             counted_back(o, ST_RETRY, after, "the ledger was not reached");
     }
-    t->objects.failed++;
     return true;
+}
+
+void counted_note(struct counted *c, struct counted_object *o, struct round_summary *summary)
+{
+    struct run_receipt *r = &c->receipt;
+    struct tally one = {0};
+    if (o->outcome == OBJECT_COUNTED || o->outcome == OBJECT_HELD) {
+        one = o->tally;
+        one.objects.counted = 1;
+    } else if (o->outcome == OBJECT_COUNTED_BEFORE) {
+        one.objects.duplicate = 1;
+    } else if (o->outcome == OBJECT_UNREAD && o->status == ST_OK) {
+        one.objects.skipped[OBJECT_MISSING] = 1;
+    } else {
+        one.objects.failed = 1;
+    }
+    tally_add(&summary->tally, &one);
+    if (o->outcome == OBJECT_HELD) {
+        r->held++;
+        return;
+    }
+    tally_add(&r->tally, &one);
+    if (o->outcome != OBJECT_COUNTED)
+        return;
+    if (receipt_add(&r->digest, &o->id) != ST_OK || receipt_add(&summary->digest, &o->id) != ST_OK)
+        LOG_MESSAGE(LOG_WARN, "receipt is not complete: out of memory");
 }
 
 static void log_in_doubt(struct counted *c)
@@ -129,9 +141,11 @@ void counted_add_run(struct counted *c, struct round_summary *s)
         s->dropped.any = s->dropped.any || c->dropped.any;
         c->in_doubt_untold -= c->in_doubt_told;
     }
+    for (size_t i = 0; i < METRIC_COUNT && counted > 0; i++)
+        c->receipt.sums[i] += c->sums[i];
     if (counted > 0)
-        s->invocations +=
-            c->invocations - c->dropped.old_invocations - c->dropped.future_invocations;
+        s->invocations += c->sums[METRIC_INVOCATIONS] - c->dropped.old_invocations -
+                          c->dropped.future_invocations;
     c->in_doubt_untold += run->tally.requests_in_doubt;
     log_in_doubt(c);
 }

@@ -24,7 +24,7 @@ struct counted {
     struct aws_clock clock;
     struct ledger_driver *driver;
     struct protocol_run run;
-    struct receipt receipt;
+    struct run_receipt receipt;
     int64_t read_deadline_ms, publish_deadline_ms;
     uint64_t in_doubt_untold; /* not yet published as InDoubtPublishes */
     uint64_t data_limit;
@@ -36,7 +36,7 @@ struct counted {
     struct batch_dropped dropped;
     uint64_t series_folded;
     uint64_t in_doubt_told;
-    u128 invocations;
+    u128 sums[METRIC_COUNT];
     int64_t ms_read;
     struct reader readers[ROUND_MAX_READERS];
     struct {
@@ -70,7 +70,10 @@ struct ledger_host counted_host(struct counted *c);
 
 void counted_back(struct counted_object *o, enum status st, int64_t after_ms, const char *why);
 bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_object_state state,
-                    enum status st, struct round_summary *summary);
+                    enum status st);
+
+/* Add a settled object to the sums of the round and to the receipt. */
+void counted_note(struct counted *c, struct counted_object *o, struct round_summary *summary);
 void counted_add_run(struct counted *c, struct round_summary *s);
 
 #endif

@@ -225,7 +225,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     struct counter_options options = settings_counter(c->options.settings);
     c->dropped = (struct batch_dropped){0};
     c->series_folded = c->in_doubt_told = 0;
-    c->invocations = 0;
+    memset(c->sums, 0, sizeof(c->sums));
     c->locked.next = 0;
     c->locked.count = 0;
     c->locked.data_bound = 0;
@@ -237,9 +237,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
         st = c->locked.broken ? ST_NO_MEMORY : encode(c, out);
         if (st == ST_TOO_BIG)
             defer_all(c);
-        u128 sums[METRIC_COUNT];
-        aggregate_totals(c->locked.sums, sums);
-        c->invocations = sums[METRIC_INVOCATIONS];
+        aggregate_totals(c->locked.sums, c->sums);
     }
     for (uint16_t i = 0; i < run->n_objects; i++) {
         struct counted_object *o = c->chosen[i];

@@ -632,17 +632,25 @@ static void log_round(const struct round_summary *s, const char *delivery)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
+    char digest[RECEIPT_TEXT_BYTES] = "";
+    if (s->digest.objects > 0)
+        receipt_format(&s->digest, digest);
     LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
               log_u64("objects", t->objects.counted), log_u64("duplicates", t->objects.duplicate),
               log_u64("objects_skipped", tally_objects_skipped(t)),
               log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-              log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
-              log_u64("tokens", (uint64_t)s->tokens),
+              log_u64("records_skipped", tally_records_skipped(t)),
+              log_u64("malformed", t->records.skipped[RECORD_MALFORMED]),
+              log_u64("not_invocation_log", t->records.skipped[RECORD_NOT_LOG]),
+              log_u64("invalid", t->records.skipped[RECORD_INVALID]),
+              log_u64("out_of_range", t->records.skipped[RECORD_OUT_OF_RANGE]),
+              log_u64("bytes", t->bytes_read), log_u64("tokens", (uint64_t)s->tokens),
               log_u64("invocations", (uint64_t)s->invocations),
               log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
               log_u64("InDoubtPublishes", s->published.in_doubt),
               log_u64("ms_read", (uint64_t)s->ms_read),
-              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery));
+              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery),
+              log_cstr("receipt", digest));
 }
 
 static void publish_counted(struct round *r)
@@ -752,4 +760,5 @@ void round_summary_add(struct round_summary *into, const struct round_summary *f
     into->dropped.future_invocations += from->dropped.future_invocations;
     into->ms_read += from->ms_read;
     into->ms_publish += from->ms_publish;
+    receipt_merge(&into->digest, &from->digest);
 }

@@ -15,6 +15,7 @@
 #define RUN_ROUND_H
 
 #include "events/event_body.h"
+#include "ledger/receipt.h"
 #include "publish/publish_cloudwatch.h"
 #include "run/settings.h"
 
@@ -41,6 +42,7 @@ struct round_summary {
     uint64_t series_folded;
     struct batch_dropped dropped;
     int64_t ms_read, ms_publish;
+    struct receipt digest; /* of the objects counted by way of the ledger */
 };
 
 /* a + b, for totals over rounds. */

@@ -769,7 +769,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         totals->delete_failures += l->locked.totals.delete_failures;
         totals->receive_failures += l->locked.totals.receive_failures;
         if (w->ledger != NULL)
-            receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
+            run_receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
         if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
             st = error_set(err, ST_RETRY, "queue %s could not be drained", l->queue.name);

@@ -2,9 +2,7 @@
 """commands.py: sweep, resolve, verify, quarantine and redrive of the real program, and the policies
 for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N passed, N failed."""
 import json
-import shutil
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -12,44 +10,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline"))
 sys.dont_write_bytecode = True
 
-from lib import BUCKET, Cloud, check, equal, log_key, record, s3_event   # noqa: E402
-from moto_harness import MotoHarness, ensure_venv                        # noqa: E402
-
-METRICS = ("Invocations,InputTokenCount,OutputTokenCount,CacheReadInputTokenCount,"
-           "CacheWriteInputTokenCount,TotalTokenCount")
-
-
-class World(Cloud):
-    def __enter__(self):
-        super().__enter__()
-        self.folder = tempfile.mkdtemp(prefix="bedrock-ledger-")
-        self.settings = {"LEDGER": self.folder + "/ledger", "METRICS": METRICS,
-                         "BEDROCK_METRICS_TEST_FENCE_MS": 1000,
-                         "BEDROCK_METRICS_TEST_LEASE_MS": 200}
-        return self
-
-    def __exit__(self, *exc):
-        super().__exit__(*exc)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def do(self, status, *words, **env):
-        run = self.run(*words, **dict(self.settings, **env))
-        equal(run.returncode, status, "exit status of " + " ".join(words) + "\n" +
-              run.stdout[-1500:] + run.stderr[-1500:])
-        if "json" in words and status != 2:
-            return json.loads(run.stdout)
-        return run.stdout + run.stderr
-
-    def exact(self):
-        return {k: v for k, v in self.sums().items() if v}
-
-    def put_some(self, n, name="o", sent=True):
-        keys = [self.put("%s%d" % (name, i), [record(10 * i + j) for j in range(3)])
-                for i in range(n)]
-        if sent:
-            self.send(*keys)
-        return keys
-
+from world import World                                            # noqa: E402
+from lib import BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
+from moto_harness import MotoHarness, ensure_venv                  # noqa: E402
+import receipts                                                    # noqa: E402
 
 def test_sweep_finds_what_the_queue_lost():
     with World(visibility=1) as w:
@@ -297,7 +261,8 @@ def main():
     ensure_venv()
     names = sys.argv[1:]
     failed = passed = 0
-    for name, test in sorted(globals().items()):
+    tests = {**globals(), **vars(receipts)}
+    for name, test in sorted(tests.items()):
         if not name.startswith("test_") or (names and not any(n in name for n in names)):
             continue
         try:
