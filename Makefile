@@ -115,7 +115,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 
--include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
+-include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) \
+         $(LEDGER_CONTRACT:.o=.d) $(BUILD)/tests/ledger/simulator.d
 .SECONDARY:
 
 include tools/lambda.mk

@@ -3,7 +3,7 @@
  *
  *   o#<object>      b: owning batch, t: claim time; z, zb, zk, zr: quarantine time, names, reason
  *   b#<batch>       s: state, t: time, m: number of members, p: list of {n: nonce, v: the part}
- *   m#<batch>       d: member ids, written before b#
+ *   m#<batch>       d: member ids, e: tags of their contents, written before b#
  *   p#<batch>#<i>   d: payload, written before b#
  *   k#<minute>      n: markers handed out
  *   q#<0-f>         <batch>: time it was put on the list of open batches (16 items share the load)
@@ -98,6 +98,13 @@ enum status dynamodb_read_members(const json_t *item, struct ledger_record *out)
     if (text == NULL || !item_decode(text, out->members, sizeof out->members, &n) ||
         n != out->batch.n_members * sizeof out->members[0])
         return ST_BAD_ITEM;
+    uint8_t tags[PROTOCOL_OBJECTS_MAX * TAG_BYTES];
+    bool has = item_get_b(item, "e", tags, out->batch.n_members * TAG_BYTES);
+    for (uint16_t i = 0; i < out->batch.n_members; i++) {
+        out->tags[i] = 0;
+        for (size_t j = 0; has && j < TAG_BYTES; j++)
+            out->tags[i] = out->tags[i] << 8 | tags[i * TAG_BYTES + j];
+    }
     return ST_OK;
 }
 
@@ -119,9 +126,8 @@ enum status dynamodb_read_batch(const json_t *item, const struct ledger_nonce *i
         return ST_BAD_ITEM;
     b->n_members = (uint16_t)members;
     for (size_t i = 0; i < json_array_size(list); i++) {
-        uint8_t bytes[PART_BYTES];
         const json_t *part = json_object_get(json_array_get(list, i), "M");
-        if (!item_get_b(part, "v", bytes, sizeof bytes) || !item_unpack_part(bytes, &b->parts[i]))
+        if (!item_get_part(part, &b->parts[i]))
             return ST_BAD_ITEM;
         b->n_parts++;
     }
@@ -182,6 +188,23 @@ static enum status dynamodb_abort(struct ledger *ledger, const struct ledger_non
     return st;
 }
 
+static enum status put_members(struct ledger_dynamodb *l, const struct ledger_record *record)
+{
+    const struct ledger_batch *b = &record->batch;
+    uint8_t tags[PROTOCOL_OBJECTS_MAX * TAG_BYTES];
+    char pk[PK_BYTES];
+    item_pk_batch('m', &b->id, pk);
+    for (size_t i = 0; i < (size_t)b->n_members * TAG_BYTES; i++)
+        tags[i] = (uint8_t)(record->tags[i / TAG_BYTES] >> 8 * (TAG_BYTES - 1 - i % TAG_BYTES));
+    return put_item(
+        l,
+        json_pack("{s:o, s:o, s:o, s:o}", "pk", item_value_s(pk), "d",
+                  item_value_b(record->members, b->n_members * sizeof record->members[0]), "e",
+                  item_value_b(tags, (size_t)b->n_members * TAG_BYTES), "expires",
+                  item_value_n(table_expiry_s(l, 14))),
+        false, NULL);
+}
+
 static enum status put_bytes(struct ledger_dynamodb *l, const char *pk, const void *bytes, size_t n)
 {
     return put_item(l,
@@ -206,10 +229,8 @@ static enum status dynamodb_prepare(struct ledger *ledger, const struct ledger_r
         item_pk_payload(&b->id, i, pk);
         st = put_bytes(l, pk, payloads[i].ptr, payloads[i].len);
     }
-    if (st == ST_OK && b->n_members > 0) {
-        item_pk_batch('m', &b->id, pk);
-        st = put_bytes(l, pk, record->members, b->n_members * sizeof record->members[0]);
-    }
+    if (st == ST_OK && b->n_members > 0)
+        st = put_members(l, record);
     if (st == ST_OK)
         st = dynamodb_open_entry(l, &b->id, true, b->prepared_ms);
     if (st != ST_OK)

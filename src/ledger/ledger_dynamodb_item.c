@@ -263,7 +263,7 @@ static struct ledger_marker take_marker(const uint8_t **at)
 static void pack_part(const struct ledger_part *p, uint8_t out[PART_BYTES])
 {
     memset(out, 0, PART_BYTES);
-    uint8_t *at = put(out, 1, 1);
+    uint8_t *at = put(out, 2, 1);
     at = put(at, p->state, 1);
     at = put(at, p->payload, 2);
     at = put(at, p->first, 4);
@@ -275,13 +275,21 @@ static void pack_part(const struct ledger_part *p, uint8_t out[PART_BYTES])
     at = put_marker(at + sizeof p->nonce.bytes, &p->marker);
     at = put(at, (uint64_t)p->date_ms, 8);
     at = put_marker(at, &p->control);
-    put(at, (uint64_t)p->control_ms, 8);
+    at = put(at, (uint64_t)p->control_ms, 8);
+    at = put(at, p->resolved_applied, 2);
+    put(at, p->resolved_absent, 2);
 }
 
-bool item_unpack_part(const uint8_t in[PART_BYTES], struct ledger_part *p)
+bool item_get_part(const json_t *m, struct ledger_part *p)
 {
-    const uint8_t *at = in;
-    if (take(&at, 1) != 1)
+    uint8_t bytes[PART_BYTES];
+    const uint8_t *at = bytes;
+    const char *text = item_text_b(m, "v");
+    size_t n;
+    if (text == NULL || !item_decode(text, bytes, sizeof bytes, &n) || n == 0)
+        return false;
+    uint64_t version = take(&at, 1);
+    if (n != (version == 1 ? PART_BYTES_1 : PART_BYTES) || version < 1 || version > 2)
         return false;
     p->state = (uint8_t)take(&at, 1);
     p->payload = (uint16_t)take(&at, 2);
@@ -296,6 +304,8 @@ bool item_unpack_part(const uint8_t in[PART_BYTES], struct ledger_part *p)
     p->date_ms = (int64_t)take(&at, 8);
     p->control = take_marker(&at);
     p->control_ms = (int64_t)take(&at, 8);
+    p->resolved_applied = version == 1 ? 0 : (uint16_t)take(&at, 2);
+    p->resolved_absent = version == 1 ? 0 : (uint16_t)take(&at, 2);
     return p->state <= PART_REJECTED;
 }
 

@@ -11,7 +11,9 @@
 
 enum {
     PK_BYTES = 80,
-    PART_BYTES = 82,
+    PART_BYTES = 86,
+    PART_BYTES_1 = 82, /* of the layout's first version */
+    TAG_BYTES = 8,
     LISTS = 16,
     GET_MAX = 100,   /* keys of a BatchGetItem */
     ROUNDS_MAX = 10, /* of one with unprocessed keys */
@@ -73,7 +75,9 @@ NODISCARD enum status table_get(struct ledger_dynamodb *l, const char *pk, json_
 /* Items of up to GET_MAX keys, by their pk: *items is an object, the caller's.  Takes keys over. */
 NODISCARD enum status table_get_many(struct ledger_dynamodb *l, json_t *keys, json_t **items);
 int64_t table_expiry_s(struct ledger_dynamodb *l, int64_t extra_days);
-bool item_unpack_part(const uint8_t in[PART_BYTES], struct ledger_part *p);
+
+/* The part in an "M" of the list `p`; false when it is damaged. */
+bool item_get_part(const json_t *m, struct ledger_part *p);
 
 /* {"M": {"n": nonce, "v": part}}: the nonce apart, for conditions. */
 json_t *item_value_part(const struct ledger_part *p);
@@ -91,7 +95,7 @@ NODISCARD enum status dynamodb_list_open(struct ledger *ledger, int64_t before_m
 NODISCARD enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms,
                                             int64_t until_ms, ledger_batch_fn *fn, void *ctx);
 NODISCARD enum status dynamodb_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
-                                      enum ledger_progress *out);
+                                      enum ledger_progress *out, uint64_t *tags);
 NODISCARD enum status dynamodb_quarantine_add(struct ledger *ledger,
                                               const struct ledger_quarantined *e);
 NODISCARD enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *fn,

@@ -149,7 +149,8 @@ enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms, int64_
 
 /* Whether `batch` has `id` as a member, and its state; items holds its b# and m#. */
 static enum ledger_progress progress_of(const json_t *items, const struct ledger_nonce *batch,
-                                        const struct ledger_id *id, struct ledger_record *scratch)
+                                        const struct ledger_id *id, struct ledger_record *scratch,
+                                        uint64_t *tag)
 {
     char pk[PK_BYTES];
     item_pk_batch('b', batch, pk);
@@ -160,14 +161,17 @@ static enum ledger_progress progress_of(const json_t *items, const struct ledger
         dynamodb_read_members(m, scratch) != ST_OK)
         return LEDGER_CLAIMED;
     for (uint16_t i = 0; i < scratch->batch.n_members; i++)
-        if (ledger_id_eq(&scratch->members[i], id))
+        if (ledger_id_eq(&scratch->members[i], id)) {
+            *tag = scratch->tags[i];
             return scratch->batch.state == BATCH_DONE ? LEDGER_DONE : LEDGER_PREPARED;
+        }
     return LEDGER_CLAIMED;
 }
 
 /* Up to GET_MAX / 2 objects: their records, then the batches these name. */
 static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id *ids, size_t n,
-                               enum ledger_progress *out, struct ledger_record *scratch)
+                               enum ledger_progress *out, uint64_t *tags,
+                               struct ledger_record *scratch)
 {
     json_t *keys = json_array(), *owners = json_object(), *objects = NULL, *batches = NULL;
     char pk[PK_BYTES];
@@ -203,9 +207,12 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         item_pk('o', ids[i].bytes, sizeof ids[i].bytes, pk);
         const json_t *item = json_object_get(objects, pk);
+        uint64_t tag = 0;
         out[i] = LEDGER_ABSENT;
         if (item_get_b(item, "b", owner.bytes, sizeof owner.bytes))
-            out[i] = progress_of(batches, &owner, &ids[i], scratch);
+            out[i] = progress_of(batches, &owner, &ids[i], scratch, &tag);
+        if (tags != NULL)
+            tags[i] = tag;
         if (out[i] < LEDGER_PREPARED && json_object_get(item, "z") != NULL)
             out[i] = LEDGER_QUARANTINED;
     }
@@ -216,13 +223,14 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
 }
 
 enum status dynamodb_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
-                            enum ledger_progress *out)
+                            enum ledger_progress *out, uint64_t *tags)
 {
     struct ledger_record *scratch = malloc(sizeof *scratch);
     enum status st = scratch == NULL ? ST_NO_MEMORY : ST_OK;
     for (size_t at = 0; at < n && st == ST_OK; at += GET_MAX / 2) {
         size_t some = n - at < GET_MAX / 2 ? n - at : GET_MAX / 2;
-        st = lookup_some(table_of(ledger), ids + at, some, out + at, scratch);
+        st = lookup_some(table_of(ledger), ids + at, some, out + at,
+                         tags == NULL ? NULL : tags + at, scratch);
     }
     free(scratch);
     return st;

@@ -31,6 +31,32 @@ enum status ledger_id_of(enum ledger_identity identity, struct view bucket, stru
     return ok ? ST_OK : ST_NO_MEMORY;
 }
 
+/* SHA-256 gives this half with probability 2^-128. */
+static const uint8_t DOUBTS[16] = "in doubt, batch";
+
+void ledger_id_of_doubts(const struct ledger_nonce *batch, struct ledger_id *out)
+{
+    memcpy(out->bytes, DOUBTS, sizeof DOUBTS);
+    memcpy(out->bytes + sizeof DOUBTS, batch->bytes, sizeof batch->bytes);
+}
+
+bool ledger_id_is_doubts(const struct ledger_id *id)
+{
+    return memcmp(id->bytes, DOUBTS, sizeof DOUBTS) == 0;
+}
+
+uint64_t ledger_tag_of(struct view etag)
+{
+    uint8_t hash[32];
+    uint64_t tag = 0;
+    if (etag.len >= 2 && etag.ptr[0] == '"' && etag.ptr[etag.len - 1] == '"')
+        etag = view_make(etag.ptr + 1, etag.len - 2);
+    if (etag.len == 0 || EVP_Digest(etag.ptr, etag.len, hash, NULL, EVP_sha256(), NULL) != 1)
+        return 0;
+    memcpy(&tag, hash, sizeof tag);
+    return tag == 0 ? 1 : tag;
+}
+
 enum status ledger_identity_parse(struct view name, enum ledger_identity *out)
 {
     if (view_eq_cstr(name, "key"))

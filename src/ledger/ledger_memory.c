@@ -283,7 +283,8 @@ static struct quarantine_row *find_quarantined(struct ledger_memory *l, const st
     return NULL;
 }
 
-static enum ledger_progress lookup_one(struct ledger_memory *l, const struct ledger_id *id)
+static enum ledger_progress lookup_one(struct ledger_memory *l, const struct ledger_id *id,
+                                       uint64_t *tag)
 {
     enum ledger_progress at = LEDGER_ABSENT;
     const struct object_row *o = find_object(l, id);
@@ -291,18 +292,24 @@ static enum ledger_progress lookup_one(struct ledger_memory *l, const struct led
         at = LEDGER_CLAIMED;
         const struct batch_row *row = find_batch(l, &o->owner);
         for (uint16_t i = 0; row != NULL && i < row->record.batch.n_members; i++)
-            if (ledger_id_eq(&row->record.members[i], id))
+            if (ledger_id_eq(&row->record.members[i], id)) {
+                *tag = row->record.tags[i];
                 return row->record.batch.state == BATCH_DONE ? LEDGER_DONE : LEDGER_PREPARED;
+            }
     }
     return find_quarantined(l, id) == NULL ? at : LEDGER_QUARANTINED;
 }
 
 static enum status memory_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
-                                 enum ledger_progress *out)
+                                 enum ledger_progress *out, uint64_t *tags)
 {
     struct ledger_memory *l = lock(ledger);
-    for (size_t i = 0; i < n; i++)
-        out[i] = lookup_one(l, &ids[i]);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t tag = 0;
+        out[i] = lookup_one(l, &ids[i], &tag);
+        if (tags != NULL)
+            tags[i] = tag;
+    }
     return unlock(l, ST_OK);
 }
 

@@ -63,6 +63,7 @@ static enum status load_members(struct ledger_sqlite *l, struct ledger_record *o
     while ((st = file_step_row(l, s)) == ST_OK) {
         if (out->batch.n_members == PROTOCOL_OBJECTS_MAX)
             return ST_BAD_ITEM;
+        out->tags[out->batch.n_members] = (uint64_t)sqlite3_column_int64(s, 1);
         struct ledger_id *id = &out->members[out->batch.n_members++];
         st = file_column_bytes(s, 0, id->bytes, sizeof id->bytes);
         if (st != ST_OK)
@@ -164,6 +165,7 @@ static enum status sqlite_prepare(struct ledger *ledger, const struct ledger_rec
         sqlite3_stmt *s = file_statement(l, SQL_MEMBER_INSERT);
         file_bind_nonce(s, 1, &b->id);
         file_bind_id(s, 2, &record->members[i]);
+        sqlite3_bind_int64(s, 3, (sqlite3_int64)record->tags[i]);
         st = file_step_done(l, s);
     }
     for (uint16_t i = 0; i < b->n_parts && st == ST_OK; i++) {
@@ -216,7 +218,7 @@ static enum status sqlite_journal(struct ledger *ledger, const struct protocol_e
     if (st == ST_OK) {
         sqlite3_stmt *s = file_statement(l, SQL_PART_UPDATE);
         file_bind_part(s, &j->batch_id, j->index, &j->part);
-        file_bind_nonce(s, 19, &j->expected);
+        file_bind_nonce(s, 21, &j->expected);
         st = file_step_done(l, s);
         if (st == ST_OK && !file_changed(l))
             st = ST_CONFLICT;

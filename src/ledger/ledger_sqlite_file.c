@@ -5,7 +5,7 @@
 
 #define PART_COLUMNS                                                                               \
     "state, payload, first, count, tokens, attempt, resent, nonce, minute, slot, digit, date_ms,"  \
-    " control_minute, control_slot, control_digit, control_ms"
+    " control_minute, control_slot, control_digit, control_ms, resolved_applied, resolved_absent"
 
 static const char *const SQL_TEXT[SQL_N] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -26,17 +26,17 @@ static const char *const SQL_TEXT[SQL_N] = {
                        " ORDER BY time_ms LIMIT ?2",
     [SQL_BATCH_RANGE] = "SELECT id, state, time_ms FROM batch WHERE state >= 2 AND time_ms >= ?1"
                         " AND time_ms < ?2",
-    [SQL_MEMBER_INSERT] = "INSERT INTO member (batch, object) VALUES (?1, ?2)",
-    [SQL_MEMBER_LIST] = "SELECT object FROM member WHERE batch = ?1",
-    [SQL_MEMBER_HAS] = "SELECT 1 FROM member WHERE batch = ?1 AND object = ?2",
+    [SQL_MEMBER_INSERT] = "INSERT INTO member (batch, object, tag) VALUES (?1, ?2, ?3)",
+    [SQL_MEMBER_LIST] = "SELECT object, tag FROM member WHERE batch = ?1",
+    [SQL_MEMBER_HAS] = "SELECT tag FROM member WHERE batch = ?1 AND object = ?2",
     [SQL_PART_INSERT] = "INSERT INTO part (batch, i, " PART_COLUMNS ") VALUES"
                         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-                        " ?17, ?18)",
+                        " ?17, ?18, ?19, ?20)",
     [SQL_PART_LIST] = "SELECT " PART_COLUMNS " FROM part WHERE batch = ?1 ORDER BY i",
     [SQL_PART_COUNT] = "SELECT count(*) FROM part WHERE batch = ?1",
     [SQL_PART_UPDATE] = "UPDATE part SET (" PART_COLUMNS ") = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                        " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-                        " WHERE batch = ?1 AND i = ?2 AND nonce = ?19",
+                        " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+                        " WHERE batch = ?1 AND i = ?2 AND nonce = ?21",
     [SQL_PART_ALL] = "SELECT state, tokens, resent FROM part",
     [SQL_PAYLOAD_INSERT] = "INSERT INTO payload (batch, i, body) VALUES (?1, ?2, ?3)",
     [SQL_PAYLOAD_GET] = "SELECT body FROM payload WHERE batch = ?1 AND i = ?2",
@@ -218,6 +218,8 @@ void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t 
     sqlite3_bind_int64(s, 14, p->date_ms);
     bind_marker(s, 15, &p->control);
     sqlite3_bind_int64(s, 18, p->control_ms);
+    sqlite3_bind_int(s, 19, p->resolved_applied);
+    sqlite3_bind_int(s, 20, p->resolved_absent);
 }
 
 static struct ledger_marker column_marker(sqlite3_stmt *s, int at)
@@ -239,7 +241,9 @@ enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p)
                               .marker = column_marker(s, 8),
                               .date_ms = sqlite3_column_int64(s, 11),
                               .control = column_marker(s, 12),
-                              .control_ms = sqlite3_column_int64(s, 15)};
+                              .control_ms = sqlite3_column_int64(s, 15),
+                              .resolved_applied = (uint16_t)sqlite3_column_int(s, 16),
+                              .resolved_absent = (uint16_t)sqlite3_column_int(s, 17)};
     if (p->state > PART_REJECTED)
         return ST_BAD_ITEM;
     return file_column_bytes(s, 7, p->nonce.bytes, sizeof p->nonce.bytes);

@@ -18,7 +18,7 @@
 
 enum {
     APPLICATION_ID = 0x424d4c47, /* "BMLG" */
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
     BUSY_MS = 5000, /* only readers of the same file can be in the way, for a checkpoint */
     PATH_BYTES = 4096,
 };
@@ -29,7 +29,8 @@ static const char SCHEMA[] =
     "CREATE TABLE batch (id BLOB PRIMARY KEY, state INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
     " done_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE INDEX batch_open ON batch (time_ms) WHERE state = 2;"
-    "CREATE TABLE member (batch BLOB NOT NULL, object BLOB NOT NULL, PRIMARY KEY (batch, object))"
+    "CREATE TABLE member (batch BLOB NOT NULL, object BLOB NOT NULL,"
+    " tag INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (batch, object))"
     " WITHOUT ROWID;"
     "CREATE TABLE part (batch BLOB NOT NULL, i INTEGER NOT NULL, state INTEGER NOT NULL,"
     " payload INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,"
@@ -37,7 +38,8 @@ static const char SCHEMA[] =
     " nonce BLOB NOT NULL, minute INTEGER NOT NULL, slot INTEGER NOT NULL,"
     " digit INTEGER NOT NULL, date_ms INTEGER NOT NULL, control_minute INTEGER NOT NULL,"
     " control_slot INTEGER NOT NULL, control_digit INTEGER NOT NULL,"
-    " control_ms INTEGER NOT NULL, PRIMARY KEY (batch, i)) WITHOUT ROWID;"
+    " control_ms INTEGER NOT NULL, resolved_applied INTEGER NOT NULL DEFAULT 0,"
+    " resolved_absent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (batch, i)) WITHOUT ROWID;"
     "CREATE TABLE payload (batch BLOB NOT NULL, i INTEGER NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY (batch, i));"
     "CREATE TABLE marker (minute INTEGER PRIMARY KEY, n INTEGER NOT NULL);"
@@ -162,6 +164,22 @@ static enum status ask(struct ledger_sqlite *l, const char *sql, int64_t *number
     return st;
 }
 
+/* Version 1 knew neither what became of requests in doubt nor tags of contents. */
+static const char FROM_1[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE part ADD COLUMN resolved_applied INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE part ADD COLUMN resolved_absent INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE member ADD COLUMN tag INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 2; COMMIT";
+
+static enum status upgrade(struct ledger_sqlite *l, struct error *err)
+{
+    if (l->read_only)
+        return error_set(err, ST_BAD_ITEM,
+                         "Is of an earlier version: a worker, or `resolve`, brings it up to date.");
+    return execute(l, FROM_1, err);
+}
+
 /* Nothing in the file is run or trusted before this has passed. */
 static enum status check_content(struct ledger_sqlite *l, struct error *err)
 {
@@ -188,12 +206,14 @@ static enum status check_content(struct ledger_sqlite *l, struct error *err)
     }
     if (id != APPLICATION_ID)
         return error_set(err, ST_BAD_ITEM, "Is a SQLite file of something else.");
-    if (version != SCHEMA_VERSION)
+    if (version != SCHEMA_VERSION && version != 1)
         return error_set(err, ST_BAD_ITEM, "Has schema version %" PRId64 ", this program knows %d.",
                          version, SCHEMA_VERSION);
     st = ask(l, "PRAGMA quick_check(1)", &tables, &ok, err);
     if (st == ST_OK && !ok)
         st = error_set(err, ST_BAD_ITEM, "Is damaged.");
+    if (st == ST_OK && version == 1)
+        st = upgrade(l, err);
     return st;
 }
 

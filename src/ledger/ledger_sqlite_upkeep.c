@@ -57,10 +57,25 @@ static enum status has_row(struct ledger_sqlite *l, sqlite3_stmt *s, bool *has)
     return st;
 }
 
+/* Whether this batch has the object as a member, and with which tag. */
+static enum status find_member(struct ledger_sqlite *l, const struct ledger_nonce *batch,
+                               const struct ledger_id *id, bool *has, uint64_t *tag)
+{
+    sqlite3_stmt *s = file_statement(l, SQL_MEMBER_HAS);
+    file_bind_nonce(s, 1, batch);
+    file_bind_id(s, 2, id);
+    enum status st = file_step_row(l, s);
+    *has = st == ST_OK;
+    if (*has)
+        *tag = (uint64_t)sqlite3_column_int64(s, 0);
+    return st == ST_MISSING ? ST_OK : st;
+}
+
 static enum status lookup_one(struct ledger_sqlite *l, const struct ledger_id *id,
-                              enum ledger_progress *out)
+                              enum ledger_progress *out, uint64_t *tag)
 {
     bool has;
+    *tag = 0;
     sqlite3_stmt *s = file_statement(l, SQL_OBJECT_GET);
     file_bind_id(s, 1, id);
     enum status st = file_step_row(l, s);
@@ -71,10 +86,7 @@ static enum status lookup_one(struct ledger_sqlite *l, const struct ledger_id *i
         if (st != ST_OK)
             return st;
         *out = LEDGER_CLAIMED;
-        s = file_statement(l, SQL_MEMBER_HAS);
-        file_bind_nonce(s, 1, &owner);
-        file_bind_id(s, 2, id);
-        st = has_row(l, s, &has);
+        st = find_member(l, &owner, id, &has, tag);
         if (st == ST_OK && has) {
             s = file_statement(l, SQL_BATCH_GET);
             file_bind_nonce(s, 1, &owner);
@@ -96,12 +108,16 @@ static enum status lookup_one(struct ledger_sqlite *l, const struct ledger_id *i
 }
 
 enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
-                          enum ledger_progress *out)
+                          enum ledger_progress *out, uint64_t *tags)
 {
     struct ledger_sqlite *l = file_of(ledger);
     enum status st = file_begin(l, false);
-    for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = lookup_one(l, &ids[i], &out[i]);
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        uint64_t tag;
+        st = lookup_one(l, &ids[i], &out[i], &tag);
+        if (tags != NULL)
+            tags[i] = tag;
+    }
     return file_finish(l, st);
 }
 

@@ -58,11 +58,14 @@ void core_on_claims(struct protocol_run *run, const struct protocol_event *ev)
     }
 }
 
-static bool is_member(const struct protocol_event *ev, const struct ledger_id *id)
+static bool is_member(const struct protocol_event *ev, const struct ledger_id *id, uint64_t *tag)
 {
-    for (uint16_t i = 0; i < ev->batch->n_members; i++)
-        if (ledger_id_eq(&ev->members[i], id))
-            return true;
+    for (uint16_t i = 0; i < ev->batch->n_members; i++) {
+        if (!ledger_id_eq(&ev->members[i], id))
+            continue;
+        *tag = ev->tags == NULL ? 0 : ev->tags[i];
+        return true;
+    }
     return false;
 }
 
@@ -74,6 +77,7 @@ bool core_on_look(struct protocol_run *run, const struct protocol_event *ev)
         state = (enum ledger_batch_state)ev->batch->state;
     for (uint16_t i = 0; i < run->n_objects; i++) {
         struct protocol_object *o = &run->objects[i];
+        uint64_t tag = 0;
         if (o->state != OBJECT_LOOK || !ledger_nonce_eq(&o->owner, &run->looked_at))
             continue;
         if (ev->kind != EVENT_BATCH) {
@@ -83,10 +87,11 @@ bool core_on_look(struct protocol_run *run, const struct protocol_event *ev)
                 abort_it = true;
             else
                 o->state = OBJECT_BUSY;
-        } else if (state == BATCH_ABORTED || !is_member(ev, &o->id)) {
+        } else if (state == BATCH_ABORTED || !is_member(ev, &o->id, &tag)) {
             o->state = OBJECT_CLAIM;
         } else if (state == BATCH_DONE) {
             o->state = OBJECT_COUNTED_BEFORE;
+            o->changed = o->tag != 0 && tag != 0 && o->tag != tag;
         } else {
             o->state = OBJECT_PENDING;
             if (core_lease_lapsed(run, ev->batch->prepared_ms))

@@ -110,6 +110,44 @@ void core_give_up(struct protocol_run *run, struct protocol_effect *fx)
     core_end_run(run, fx);
 }
 
+bool ledger_batch_doubts(const struct ledger_batch *b, struct ledger_doubts *out)
+{
+    *out = (struct ledger_doubts){0};
+    for (uint16_t i = 0; i < b->n_parts; i++) {
+        const struct ledger_part *p = &b->parts[i];
+        out->applied += p->resolved_applied;
+        out->absent += p->resolved_absent;
+        out->resent += p->resent;
+        out->resent_tokens += p->resent * p->tokens;
+        if (p->state == PART_DROPPED) {
+            out->dropped++;
+            out->dropped_tokens += p->tokens;
+        }
+    }
+    return out->applied > 0 || out->absent > 0 || out->resent > 0 || out->dropped > 0;
+}
+
+void core_all_final(struct protocol_run *run, struct protocol_effect *fx)
+{
+    struct ledger_doubts doubts;
+    if (!run->told && ledger_batch_doubts(&run->batch, &doubts))
+        core_effect(run, fx, PHASE_TELL, EFFECT_TELL);
+    else
+        core_effect(run, fx, PHASE_DONE, EFFECT_DONE);
+}
+
+static void on_tell(struct protocol_run *run, const struct protocol_event *ev,
+                    struct protocol_effect *fx)
+{
+    if (ev->kind == EVENT_OK) {
+        run->told = true;
+        run->tries = 0;
+        core_all_final(run, fx);
+    } else {
+        core_give_up(run, fx); /* the batch stays on the list of open ones */
+    }
+}
+
 static void on_done(struct protocol_run *run, const struct protocol_event *ev,
                     struct protocol_effect *fx)
 {
@@ -186,6 +224,7 @@ void protocol_step(struct protocol_run *run, const struct protocol_event *ev,
         core_skip_part(run, RETRY_READ_MS);
         core_next_part(run, fx);
         return;
+    case PHASE_TELL: on_tell(run, ev, fx); return;
     case PHASE_DONE: on_done(run, ev, fx); return;
     case PHASE_RELEASE:
     case PHASE_END: core_end_run(run, fx); return;

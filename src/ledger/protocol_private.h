@@ -28,6 +28,7 @@ enum phase {
     PHASE_CONTROL_MARKER,
     PHASE_CONTROL_JOURNAL,
     PHASE_CONTROL_SEND,
+    PHASE_TELL,
     PHASE_DONE,
     PHASE_RELEASE,
     PHASE_END,
@@ -73,6 +74,9 @@ void core_release(struct protocol_run *run, struct protocol_effect *fx);
 /* One more ledger call without success; false when it is enough for now. */
 bool core_try_again(struct protocol_run *run);
 void core_give_up(struct protocol_run *run, struct protocol_effect *fx);
+
+/* Every request of the batch has its outcome: what was in doubt is told, then it is done. */
+void core_all_final(struct protocol_run *run, struct protocol_effect *fx);
 
 /* ---- protocol_claim.c ---- */
 

@@ -51,7 +51,10 @@ void core_journal_result(struct protocol_run *run, const struct protocol_event *
     run->next_split = false;
     switch ((enum result)run->result) {
     case RESULT_ACCEPTED:
-    case RESULT_APPLIED: next->state = PART_ACKED; break;
+    case RESULT_APPLIED:
+        next->state = PART_ACKED;
+        next->resolved_applied = run->result == RESULT_APPLIED;
+        break;
     case RESULT_DROP: next->state = PART_DROPPED; break;
     case RESULT_INVALID:
         if (next->count < 2 || run->batch.n_parts >= PROTOCOL_PARTS_MAX) {
@@ -74,6 +77,8 @@ void core_journal_result(struct protocol_run *run, const struct protocol_event *
     case RESULT_REFUSED:
     case RESULT_ABSENT:
         next->resent += run->result == RESULT_RESEND;
+        if (run->result == RESULT_ABSENT && next->resolved_absent < UINT16_MAX)
+            next->resolved_absent++;
         next->state = PART_PLANNED;
         next->attempt++;
         break;
@@ -120,7 +125,7 @@ void core_next_part(struct protocol_run *run, struct protocol_effect *fx)
         }
     }
     if (all_final)
-        core_effect(run, fx, PHASE_DONE, EFFECT_DONE);
+        core_all_final(run, fx);
     else
         core_end_run(run, fx);
 }
