@@ -78,12 +78,12 @@ static void write_result(struct choice *c, const struct sweep_result *r, struct 
     buf_printf(out,
                "listed       %llu\nskipped      %llu\nyoung        %llu\ncounted      %llu\n"
                "unfinished   %llu\nquarantined  %llu\nmissing      %llu\ncounted now  %llu\n"
-               "failed       %llu\n",
+               "failed       %llu\nchanged      %llu\n",
                (unsigned long long)r->listed, (unsigned long long)r->skipped,
                (unsigned long long)r->young, (unsigned long long)r->done,
                (unsigned long long)r->open, (unsigned long long)r->quarantined,
                (unsigned long long)r->missing, (unsigned long long)r->counted,
-               (unsigned long long)r->failed);
+               (unsigned long long)r->failed, (unsigned long long)r->changed);
 }
 
 static enum status settle(struct choice *c, char *const *words, int count, struct sweep_options *o,

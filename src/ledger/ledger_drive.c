@@ -339,8 +339,8 @@ static enum status note_recovered(struct ledger_driver *d)
 {
     struct receipt objects = d->recovered.objects;
     for (uint16_t i = 0; i < d->record.batch.n_members; i++) {
-        if (ledger_id_is_doubts(&d->record.members[i]))
-            return ST_OK;
+        if (ledger_id_is_note(&d->record.members[i]))
+            continue;
         enum status st = receipt_add(&objects, &d->record.members[i]);
         if (st != ST_OK)
             return st;
@@ -411,6 +411,19 @@ enum status ledger_drive_count_tagged(struct ledger_driver *d, const struct ledg
     return st;
 }
 
+/* A batch that could not be finished.  What a worker is just about to send is not in doubt. */
+static void note_open(struct ledger_driver *d, struct ledger_recovery *out)
+{
+    const struct ledger_batch *b = &d->recovery.batch;
+    if (b->state != BATCH_PREPARED)
+        return;
+    if (out->open++ == 0 || b->prepared_ms < out->oldest_ms)
+        out->oldest_ms = b->prepared_ms;
+    int64_t now_ms = d->host.now_ms(d->host.ctx) + d->clock_error_ms;
+    for (uint16_t i = 0; i < b->n_parts && now_ms - b->prepared_ms >= d->config.lease_ms; i++)
+        out->in_doubt += b->parts[i].state == PART_SENDING;
+}
+
 enum status ledger_drive_recover(struct ledger_driver *d, size_t max, struct ledger_recovery *out)
 {
     *out = (struct ledger_recovery){0};
@@ -421,6 +434,7 @@ enum status ledger_drive_recover(struct ledger_driver *d, size_t max, struct led
         st = recover_one(d, &d->open[i]);
         tally_add(&out->tally, &d->recovery.tally);
         out->done += d->recovery.batch.state == BATCH_DONE;
+        note_open(d, out);
         int64_t after_ms = d->recovery.retry_after_ms;
         if (d->recovery.batch.state == BATCH_PREPARED && after_ms > 0 &&
             (out->retry_after_ms == 0 || after_ms < out->retry_after_ms))

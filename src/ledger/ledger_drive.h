@@ -94,6 +94,9 @@ struct ledger_recovery {
     size_t done;  /* of them finished now */
     struct protocol_tally tally;
     int64_t retry_after_ms; /* 0: nothing left that waiting would help */
+    size_t open;            /* batches that stay open */
+    unsigned in_doubt;      /* their requests in doubt, where the lease has lapsed */
+    int64_t oldest_ms;      /* when the oldest of them was prepared */
 };
 
 /*

@@ -8,6 +8,7 @@
 
 enum {
     RECOVER_LIST = 256,
+    NOTES_MAX = 64,
 };
 
 int64_t counted_now_ms(const struct counted *c)
@@ -99,6 +100,7 @@ static uint16_t choose(struct counted *c, struct counted_object **sorted, size_t
         if (sorted[i]->settled || (i > 0 && ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id)))
             continue;
         c->ids[chosen] = sorted[i]->id;
+        c->tags[chosen] = sorted[i]->tag;
         c->chosen[chosen++] = sorted[i];
     }
     return chosen;
@@ -136,7 +138,7 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     c->ms_read = 0;
     c->data_limit = DATA_LIMIT;
     for (size_t i = 0; i < n; i++) {
-        objects[i].settled = objects[i].read = false;
+        objects[i].settled = objects[i].read = objects[i].changed = objects[i].note = false;
         objects[i].outcome = OBJECT_RETRY;
         counted_back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED, 0,
                      sorted == NULL ? "out of memory" : "no time left");
@@ -152,10 +154,12 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     while (!counted_is_late(c) && (chosen = choose(c, sorted, n)) > 0) {
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->read = c->chosen[i]->deferred = false;
-        enum status st = ledger_drive_count(c->driver, c->ids, chosen, &c->run);
+        enum status st = ledger_drive_count_tagged(c->driver, c->ids, c->tags, chosen, &c->run);
         if (st != ST_OK)
             LOG_EVENT(LOG_ERROR, "the ledger cannot be worked with, nothing is published",
                       log_cstr("status", status_name(st)));
+        for (uint16_t i = 0; i < chosen; i++)
+            c->chosen[i]->changed = c->run.objects[i].changed;
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->settled = counted_settle(
                 c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st);
@@ -164,9 +168,76 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     settle_repeated(sorted, n);
     for (size_t i = 0; i < n; i++)
         counted_note(c, sorted[i], summary);
+    size_t changed = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (sorted[i]->changed)
+            sorted[changed++] = sorted[i];
+    }
+    counted_changed(c, sorted, changed, summary);
     note_recovered(c, c->driver);
     summary->ms_read += c->ms_read;
     free(sorted);
+}
+
+/* ---- objects that changed ---- */
+
+static void count_notes(struct counted *c, struct counted_object *notes, uint16_t n,
+                        struct round_summary *summary)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        c->ids[i] = notes[i].id;
+        c->chosen[i] = &notes[i];
+    }
+    /* One that could not be counted now is met again with the next event or sweep. */
+    enum status st = ledger_drive_count(c->driver, c->ids, n, &c->run);
+    if (st != ST_OK)
+        LOG_EVENT(LOG_ERROR, "the ledger cannot be worked with, nothing is published",
+                  log_cstr("status", status_name(st)));
+    counted_add_run(c, summary);
+}
+
+void counted_changed(struct counted *c, struct counted_object **objects, size_t n,
+                     struct round_summary *summary)
+{
+    struct counted_object *notes = n == 0 ? NULL : calloc(NOTES_MAX, sizeof(*notes));
+    uint16_t count = 0;
+    for (size_t i = 0; i < n && notes != NULL && !counted_is_late(c); i++) {
+        struct counted_object *o = objects[i];
+        uint64_t counted_tag = 0, tag = counted_look(c, o);
+        enum ledger_progress progress;
+        /* An event may be older than what was counted; only what is there now tells. */
+        enum status st =
+            ledger_lookup_tags(c->options.session->ledger, &o->id, 1, &progress, &counted_tag);
+        o->changed = st == ST_OK && tag != 0 && counted_tag != 0 && tag != counted_tag;
+        if (!o->changed)
+            continue;
+        LOG_EVENT(LOG_WARN, "object changed after it was counted, not counted again",
+                  log_view("object", o->key));
+        c->receipt.changed++;
+        notes[count] = (struct counted_object){.bucket = o->bucket, .key = o->key, .note = true};
+        st = ledger_id_of_change(&o->id, tag, &notes[count].id);
+        bool again = st != ST_OK;
+        for (uint16_t j = 0; j < count; j++)
+            again = again || ledger_id_eq(&notes[j].id, &notes[count].id);
+        count = (uint16_t)(count + !again);
+        if (count == NOTES_MAX) {
+            count_notes(c, notes, count, summary);
+            count = 0;
+        }
+    }
+    if (count > 0)
+        count_notes(c, notes, count, summary);
+    free(notes);
+}
+
+void counted_set_sweeping(struct counted *c, bool sweeping)
+{
+    c->sweeping = sweeping;
+}
+
+bool counted_has_tags(const struct counted *c)
+{
+    return c->options.session->identity == IDENTITY_KEY;
 }
 
 /* ---- recovery ---- */
@@ -226,6 +297,8 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
     }
     enum status st = ledger_drive_recover(driver, max, out);
     note_recovered(c, driver);
+    if (st == ST_OK)
+        counted_tell_open(c, out);
     if (driver != c->driver)
         ledger_driver_free(driver);
     const struct protocol_tally *t = &out->tally;

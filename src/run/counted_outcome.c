@@ -80,6 +80,7 @@ void counted_note(struct counted *c, struct counted_object *o, struct round_summ
         one.objects.counted = 1;
     } else if (o->outcome == OBJECT_COUNTED_BEFORE) {
         one.objects.duplicate = 1;
+        c->duplicates_untold++;
     } else if (o->outcome == OBJECT_UNREAD && o->status == ST_OK) {
         one.objects.skipped[OBJECT_MISSING] = 1;
     } else {
@@ -139,13 +140,12 @@ void counted_add_run(struct counted *c, struct round_summary *s)
         if (c->dropped.any && (!s->dropped.any || c->dropped.last_time > s->dropped.last_time))
             s->dropped.last_time = c->dropped.last_time;
         s->dropped.any = s->dropped.any || c->dropped.any;
-        c->in_doubt_untold -= c->in_doubt_told;
+        c->duplicates_untold -= c->duplicates_told;
     }
     for (size_t i = 0; i < METRIC_COUNT && counted > 0; i++)
         c->receipt.sums[i] += c->sums[i];
     if (counted > 0)
         s->invocations += c->sums[METRIC_INVOCATIONS] - c->dropped.old_invocations -
                           c->dropped.future_invocations;
-    c->in_doubt_untold += run->tally.requests_in_doubt;
     log_in_doubt(c);
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "publish/payload.h"
 #include "run/counted.h"
 
 enum {
@@ -26,16 +27,17 @@ struct counted {
     struct protocol_run run;
     struct run_receipt receipt;
     int64_t read_deadline_ms, publish_deadline_ms;
-    uint64_t in_doubt_untold; /* not yet published as InDoubtPublishes */
+    int64_t duplicates_untold, duplicates_told; /* DuplicatesSuppressed: to be told; in the batch */
+    bool sweeping, open_told;
     uint64_t data_limit;
     struct cloudwatch_put *put; /* signed, not sent */
     /* of the run under way */
     struct ledger_id ids[PROTOCOL_OBJECTS_MAX];
+    uint64_t tags[PROTOCOL_OBJECTS_MAX];
     struct counted_object *chosen[PROTOCOL_OBJECTS_MAX];
     struct buf payloads[LEDGER_PAYLOADS_MAX];
     struct batch_dropped dropped;
     uint64_t series_folded;
-    uint64_t in_doubt_told;
     u128 sums[METRIC_COUNT];
     int64_t ms_read;
     struct reader readers[ROUND_MAX_READERS];
@@ -59,6 +61,24 @@ bool counted_is_over(const struct counted *c);
 
 NODISCARD enum status counted_host_read(void *ctx, const struct protocol_run *run,
                                         struct ledger_batch_data *out);
+
+/* Payloads of sums and counters. */
+NODISCARD enum status counted_encode(struct counted *c, struct aggregate *sums,
+                                     const struct batch_counter *counters, size_t counter_count,
+                                     struct ledger_batch_data *out);
+
+/* The tag of the content that is there now; 0: it cannot be told. */
+uint64_t counted_look(struct counted *c, const struct counted_object *o);
+
+/* ---- counted_tell.c ---- */
+
+/* The sums of the run that was read, with what else there is to tell. */
+NODISCARD enum status counted_encode_run(struct counted *c, struct ledger_batch_data *out);
+NODISCARD enum status counted_host_tell(void *ctx, const struct ledger_doubts *doubts,
+                                        struct ledger_batch_data *out);
+
+/* Publish InDoubtOpen and OldestOpenBatchAge, where there is something to say. */
+void counted_tell_open(struct counted *c, const struct ledger_recovery *r);
 
 /* ---- counted_send.c ---- */
 

@@ -20,6 +20,23 @@ static enum status open_object(struct counted *c, const struct counted_object *o
     return s3_stream_open(c->options.pools[role], &get, stream, err);
 }
 
+static uint64_t tag_of(const struct counted *c, const struct counted_object *o,
+                       const struct byte_stream *stream)
+{
+    return o->source == NULL && counted_has_tags(c) ? ledger_tag_of(s3_stream_etag(stream)) : 0;
+}
+
+uint64_t counted_look(struct counted *c, const struct counted_object *o)
+{
+    struct byte_stream *stream = NULL;
+    struct error err = {0};
+    uint64_t tag = 0;
+    if (open_object(c, o, &stream, &err) == ST_OK)
+        tag = tag_of(c, o, stream);
+    byte_stream_close(stream);
+    return tag;
+}
+
 static enum status renew(struct reader *reader)
 {
     if (reader->counter != NULL && ++reader->used < RENEW_AFTER)
@@ -81,6 +98,7 @@ static enum status read_object(struct reader *reader, struct counted_object *o)
         return error_set(&o->err, st, "out of memory");
     struct aggregate *agg = object_counter_aggregate(reader->counter);
     st = open_object(c, o, &stream, &o->err);
+    o->read_tag = st == ST_OK ? tag_of(c, o, stream) : 0;
     if (st == ST_OK)
         st = object_counter_run(reader->counter, o->key, stream, &o->tally, &o->err);
     byte_stream_close(stream);
@@ -112,7 +130,7 @@ static void *reader_main(void *context)
         o->err.text[0] = '\0';
         o->tally = (struct tally){0};
         o->deferred = false;
-        o->status = read_object(reader, o);
+        o->status = o->note ? ST_OK : read_object(reader, o);
         o->read = o->status == ST_OK;
     }
 }
@@ -176,27 +194,28 @@ static enum status add_payloads(struct counted *c, const struct batch *batch, si
     return ST_OK;
 }
 
-static enum status encode(struct counted *c, struct ledger_batch_data *out)
+enum status counted_encode(struct counted *c, struct aggregate *sums,
+                           const struct batch_counter *counters, size_t counter_count,
+                           struct ledger_batch_data *out)
 {
     const struct run_settings *s = c->options.settings;
     struct batch_options options = {.name_space = s->name_space,
                                     .metrics = s->metrics,
                                     .storage_resolution = s->resolution_s < 60 ? 1 : 60,
                                     .now_s = aws_client_now_s(c->options.publisher),
-                                    .in_doubt = c->in_doubt_untold,
+                                    .counters = counters,
+                                    .counter_count = counter_count,
                                     .max_data = BATCH_MAX_DATA - 1,
                                     .max_bytes = BATCH_MAX_BYTES - MARKER_BYTES};
     struct batch *batch = NULL;
-    enum status st = aggregate_fold(c->locked.sums, (size_t)s->max_series, &c->series_folded);
+    enum status st = aggregate_fold(sums, (size_t)s->max_series, &c->series_folded);
     if (st == ST_OK)
-        st = batch_new(&batch, c->locked.sums, &options, &c->dropped);
+        st = batch_new(&batch, sums, &options, &c->dropped);
     for (size_t i = 0; st == ST_OK && i < batch_request_count(batch); i++) {
         size_t first, count;
         batch_request(batch, i, &first, &count);
         st = add_payloads(c, batch, first, count, out);
     }
-    if (st == ST_OK && batch_data_count(batch) > 0)
-        c->in_doubt_told = c->in_doubt_untold;
     batch_free(batch);
     return st;
 }
@@ -224,7 +243,8 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     int64_t began = counted_now_ms(c);
     struct counter_options options = settings_counter(c->options.settings);
     c->dropped = (struct batch_dropped){0};
-    c->series_folded = c->in_doubt_told = 0;
+    c->series_folded = 0;
+    c->duplicates_told = 0;
     memset(c->sums, 0, sizeof(c->sums));
     c->locked.next = 0;
     c->locked.count = 0;
@@ -234,7 +254,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     enum status st = c->locked.sums == NULL ? ST_NO_MEMORY : ST_OK;
     if (st == ST_OK) {
         read_all(c, run->n_objects);
-        st = c->locked.broken ? ST_NO_MEMORY : encode(c, out);
+        st = c->locked.broken ? ST_NO_MEMORY : counted_encode_run(c, out);
         if (st == ST_TOO_BIG)
             defer_all(c);
         aggregate_totals(c->locked.sums, c->sums);
@@ -244,6 +264,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
         if (run->objects[i].state != OBJECT_MINE)
             continue;
         out->kept[i] = st == ST_OK && o->read;
+        out->tags[i] = o->read_tag;
         if (st != ST_OK && o->read)
             o->status = error_set(&o->err, st, "%s", status_name(st));
     }

@@ -196,6 +196,7 @@ struct ledger_host counted_host(struct counted *c)
                                 .wait_ms = host_wait_ms,
                                 .stop = host_stop,
                                 .read = counted_host_read,
+                                .tell = counted_host_tell,
                                 .sign = host_sign,
                                 .send = host_send,
                                 .release = host_release,

@@ -19,8 +19,27 @@ struct sweep {
     struct counted_object objects[GATHERED];
     struct ledger_id ids[GATHERED];
     enum ledger_progress progress[GATHERED];
+    uint64_t tags[GATHERED]; /* under which they were counted */
+    struct counted_object *changed[GATHERED];
     size_t n;
 };
+
+/* Those that were counted with other content than is listed now. */
+static void look_for_changes(struct sweep *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        struct counted_object *o = &s->objects[i];
+        o->changed =
+            s->progress[i] == LEDGER_DONE && o->tag != 0 && s->tags[i] != 0 && o->tag != s->tags[i];
+        if (o->changed)
+            s->changed[n++] = o;
+    }
+    if (!s->o->dry_run)
+        counted_changed(s->counted, s->changed, n, &s->r->summary);
+    for (size_t i = 0; i < n; i++)
+        s->r->changed += s->changed[i]->changed;
+}
 
 /* The objects that nobody counted move to the front; their number. */
 static size_t keep_missing(struct sweep *s)
@@ -56,13 +75,17 @@ static enum status flush(struct sweep *s, struct error *err)
             return error_set(err, st, "out of memory");
         s->ids[i] = s->objects[i].id;
     }
-    enum status st = ledger_lookup(s->o->session->ledger, s->ids, s->n, s->progress);
+    enum status st = ledger_lookup_tags(s->o->session->ledger, s->ids, s->n, s->progress, s->tags);
     if (st != ST_OK)
         return error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+    look_for_changes(s);
     size_t missing = keep_missing(s);
     s->r->missing += missing;
-    if (!s->o->dry_run && missing > 0)
+    if (!s->o->dry_run && missing > 0) {
+        counted_set_sweeping(s->counted, true);
         counted_objects(s->counted, s->objects, missing, &s->r->summary);
+        counted_set_sweeping(s->counted, false);
+    }
     for (size_t i = 0; i < missing; i++) {
         const struct counted_object *o = &s->objects[i];
         if (!s->o->dry_run && o->status == ST_OK) {
@@ -89,7 +112,8 @@ static enum status take(struct sweep *s, struct view bucket, const struct s3_ent
         s->r->young++;
         return ST_OK;
     }
-    s->objects[s->n] = (struct counted_object){.bucket = bucket};
+    s->objects[s->n] = (struct counted_object){
+        .bucket = bucket, .tag = counted_has_tags(s->counted) ? ledger_tag_of(entry->etag) : 0};
     s->offsets[s->n++] = s->keys.len;
     buf_add_view(&s->keys, entry->key);
     if (buf_status(&s->keys) != ST_OK)
@@ -153,7 +177,7 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
               log_u64("open", out->open), log_u64("quarantined", out->quarantined),
               log_u64("young", out->young), log_u64("missing", out->missing),
               log_u64("SweepRecovered", out->counted), log_u64("failed", out->failed),
-              log_u64("tokens", (uint64_t)out->summary.tokens));
+              log_u64("changed", out->changed), log_u64("tokens", (uint64_t)out->summary.tokens));
     buf_clear(&s->keys);
     free(s);
     return st;
@@ -170,11 +194,12 @@ void sweep_add_json(struct buf *out, const struct sweep_result *r)
                "{\"schema\":\"bedrock-metrics/sweep/1\",\"listed\":%llu,\"skipped\":%llu,"
                "\"young\":%llu,\"done\":%llu,\"open\":%llu,\"quarantined\":%llu,"
                "\"missing\":%llu,\"counted\":%llu,\"failed\":%llu,\"tokens\":%llu,"
-               "\"recovered_batches\":%llu,\"complete\":%s}",
+               "\"changed\":%llu,\"recovered_batches\":%llu,\"complete\":%s}",
                (unsigned long long)r->listed, (unsigned long long)r->skipped,
                (unsigned long long)r->young, (unsigned long long)r->done,
                (unsigned long long)r->open, (unsigned long long)r->quarantined,
                (unsigned long long)r->missing, (unsigned long long)r->counted,
                (unsigned long long)r->failed, (unsigned long long)(uint64_t)r->summary.tokens,
-               (unsigned long long)r->recovery.done, r->incomplete ? "false" : "true");
+               (unsigned long long)r->changed, (unsigned long long)r->recovery.done,
+               r->incomplete ? "false" : "true");
 }

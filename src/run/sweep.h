@@ -28,6 +28,7 @@ struct sweep_result {
     uint64_t done, open, quarantined; /* as the ledger has it: open is prepared, or just claimed */
     uint64_t missing;                 /* never counted */
     uint64_t counted, failed;         /* of the missing; with dry_run both 0 */
+    uint64_t changed;                 /* of the done: with other content now; not counted again */
     struct round_summary summary;
     struct ledger_recovery recovery;
     bool incomplete; /* ended early: stop, deadline, a listing that failed */

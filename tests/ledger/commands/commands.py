@@ -14,6 +14,7 @@ from world import World                                            # noqa: E402
 from lib import BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
 from moto_harness import MotoHarness, ensure_venv                  # noqa: E402
 import receipts                                                    # noqa: E402
+import tellings                                                    # noqa: E402
 
 def test_sweep_finds_what_the_queue_lost():
     with World(visibility=1) as w:
@@ -261,7 +262,7 @@ def main():
     ensure_venv()
     names = sys.argv[1:]
     failed = passed = 0
-    tests = {**globals(), **vars(receipts)}
+    tests = {**globals(), **vars(receipts), **vars(tellings)}
     for name, test in sorted(tests.items()):
         if not name.startswith("test_") or (names and not any(n in name for n in names)):
             continue
