@@ -5,6 +5,7 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "cli/cmd_ledger.h"
+#include "cli/sweep_enqueue.h"
 #include "cli/upkeep.h"
 #include "objects/source_s3.h"
 #include "run/config.h"
@@ -26,16 +27,22 @@ static const struct command this_command = {
         "time: stop its worker first.  The Lambda function does the same on the event\n"
         "  {\"command\":\"sweep\",\"since\":\"3h\"}\n"
         "\n"
-        "Permissions beside the worker's: s3:ListBucket.\n"
+        "--enqueue sends what is missing through the queue instead, and only looks into the "
+        "ledger:\n"
+        "it works beside a running worker, and the function or the workers do the counting.\n"
         "\n"
-        "Exit status: 0 nothing is missing, or all of it is counted now; 1 something is missing;\n"
-        "2 wrong usage or configuration.\n",
+        "Permissions beside the worker's: s3:ListBucket; with --enqueue only that,\n"
+        "sqs:SendMessage and reading the ledger.\n"
+        "\n"
+        "Exit status: 0 nothing is missing, or all of it is counted or sent now; 1 something is\n"
+        "missing; 2 wrong usage or configuration.\n",
 };
 
 struct choice {
     struct upkeep u;
-    const char *since, *grace;
-    bool dry_run;
+    const char *since, *grace, *queue;
+    bool dry_run, enqueue;
+    struct sweep_enqueue *sender;
     struct receipt_file receipt;
     struct buf missing; /* names, as text or JSON */
     size_t named;
@@ -77,13 +84,15 @@ static void write_result(struct choice *c, const struct sweep_result *r, struct 
     buf_add_view(out, buf_view(&c->missing));
     buf_printf(out,
                "listed       %llu\nskipped      %llu\nyoung        %llu\ncounted      %llu\n"
-               "unfinished   %llu\nquarantined  %llu\nmissing      %llu\ncounted now  %llu\n"
+               "unfinished   %llu\nquarantined  %llu\nmissing      %llu\nsent         %llu\n"
+               "counted now  %llu\n"
                "failed       %llu\nchanged      %llu\n",
                (unsigned long long)r->listed, (unsigned long long)r->skipped,
                (unsigned long long)r->young, (unsigned long long)r->done,
                (unsigned long long)r->open, (unsigned long long)r->quarantined,
-               (unsigned long long)r->missing, (unsigned long long)r->counted,
-               (unsigned long long)r->failed, (unsigned long long)r->changed);
+               (unsigned long long)r->missing, (unsigned long long)r->enqueued,
+               (unsigned long long)r->counted, (unsigned long long)r->failed,
+               (unsigned long long)r->changed);
 }
 
 static enum status settle(struct choice *c, char *const *words, int count, struct sweep_options *o,
@@ -95,6 +104,10 @@ static enum status settle(struct choice *c, char *const *words, int count, struc
     o->grace_s = GRACE_S;
     o->dry_run = c->dry_run;
     o->has_since = c->since != NULL;
+    if (c->enqueue && c->receipt.path != NULL)
+        return error_set(err, ST_USAGE, "--receipt says what was counted: not with --enqueue");
+    if (c->queue != NULL && !c->enqueue)
+        return error_set(err, ST_USAGE, "--queue goes with --enqueue only");
     if (c->since != NULL && time_parse(view_of(c->since), o->now, &o->since) != ST_OK)
         return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
     if (c->grace != NULL && time_parse(view_of(c->grace), o->now, &grace) != ST_OK)
@@ -118,16 +131,19 @@ int cmd_sweep(int argc, char **argv)
     struct sweep_options o = {.stop = {upkeep_stopped, NULL}, .on_object = name_object, .ctx = &c};
     struct sweep_result r;
     struct error err = {0};
-    struct option_spec specs[UPKEEP_OPTION_COUNT + 4] = {
+    struct option_spec specs[UPKEEP_OPTION_COUNT + 6] = {
         {"since", "TIME", "only objects that can hold records since then (3h, 14d)", &c.since,
          NULL},
         {"grace", "SPAN", "leave younger objects to the queue (default 15m)", &c.grace, NULL},
         {"dry-run", NULL, "only say what is missing", NULL, &c.dry_run},
+        {"enqueue", NULL, "send what is missing through the queue, do not count it\nhere", NULL,
+         &c.enqueue},
+        {"queue", "URL", "with --enqueue: the queue (default: SQS_QUEUE_URL)", &c.queue, NULL},
         receipt_file_option(&c.receipt),
     };
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;
-    upkeep_options_table(&c.u, specs + 4);
+    upkeep_options_table(&c.u, specs + 6);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -141,7 +157,9 @@ int cmd_sweep(int argc, char **argv)
     if (st == ST_OK)
         st = receipt_file_open(&c.receipt, true, &err);
     if (st == ST_OK)
-        st = upkeep_open(&c.u, UPKEEP_COUNT, &err);
+        st = upkeep_open(&c.u, c.enqueue ? UPKEEP_LOOK : UPKEEP_COUNT, &err);
+    if (st == ST_OK && c.enqueue)
+        st = sweep_enqueue_open(&c.sender, c.queue, &c.u.aws, o.stop, &err);
     int status = EXIT_DONE;
     if (st == ST_OK) {
         struct buf out;
@@ -149,16 +167,22 @@ int cmd_sweep(int argc, char **argv)
         upkeep_catch_signals();
         o.round = c.u.round;
         o.session = c.u.session;
+        o.pool = sweep_enqueue_pool;
+        o.send = sweep_enqueue_send;
+        o.send_ctx = c.sender;
+        o.progress = upkeep_progress(&c.u, "objects");
         st = sweep_run(&o, &r, &err);
+        progress_free(o.progress);
         write_result(&c, &r, &out);
         status = upkeep_print("sweep", &out, sweep_is_off(&r) ? EXIT_FOUND_FAULTS : EXIT_DONE);
         buf_clear(&out);
-        if (!upkeep_receipt(&c.u, "sweep", &c.receipt))
+        if (!c.enqueue && !upkeep_receipt(&c.u, "sweep", &c.receipt))
             status = EXIT_FOUND_FAULTS;
     }
     if (st != ST_OK)
         status = upkeep_failed("sweep", st, &err);
     receipt_file_abandon(&c.receipt);
+    sweep_enqueue_close(c.sender);
     upkeep_close(&c.u);
     buf_clear(&c.missing);
     return status;

@@ -30,6 +30,9 @@ struct choice {
     const char *since, *until;
     struct buf differences;
     size_t named;
+    struct progress *progress;
+    const char *step; /* what the progress is of */
+    uint64_t done;
 };
 
 static void name_difference(void *ctx, const struct verify_difference *d)
@@ -48,6 +51,22 @@ static void name_difference(void *ctx, const struct verify_difference *d)
     else
         buf_printf(&c->differences, "%s  ledger %.17g  cloudwatch %.17g  %.*s\n", time, d->expected,
                    d->found, (int)d->series.len, d->series.ptr);
+}
+
+static void show_step(void *ctx, const char *what, uint64_t done, uint64_t all)
+{
+    struct choice *c = ctx;
+    if (c->step == NULL || strcmp(c->step, what) != 0) {
+        progress_free(c->progress);
+        c->progress = upkeep_progress(&c->u, what);
+        c->step = what;
+        c->done = 0;
+    }
+    if (c->progress == NULL)
+        return;
+    progress_expect(c->progress, 0, all, true);
+    for (; c->done < done; c->done++)
+        progress_add_object(c->progress);
 }
 
 static enum status settle(struct choice *c, struct verify_options *o, struct error *err)
@@ -95,8 +114,10 @@ static void write_result(struct choice *c, const struct verify_result *r, struct
 int cmd_verify(int argc, char **argv)
 {
     static struct choice c;
-    struct verify_options o = {
-        .stop = {upkeep_stopped, NULL}, .on_difference = name_difference, .ctx = &c};
+    struct verify_options o = {.stop = {upkeep_stopped, NULL},
+                               .on_difference = name_difference,
+                               .on_step = show_step,
+                               .ctx = &c};
     struct verify_result r;
     struct error err = {0};
     struct option_spec specs[UPKEEP_OPTION_COUNT + 2] = {
@@ -140,6 +161,7 @@ int cmd_verify(int argc, char **argv)
         o.region = c.u.settings.cloudwatch_region;
         o.name_space = c.u.settings.name_space;
         st = verify_run(&o, &r, &err);
+        progress_free(c.progress);
         if (st == ST_OK) {
             write_result(&c, &r, &out);
             status = upkeep_print("verify", &out,

@@ -94,6 +94,11 @@ void upkeep_close(struct upkeep *u)
     settings_clear(&u->settings);
 }
 
+struct progress *upkeep_progress(const struct upkeep *u, const char *what)
+{
+    return u->common.quiet || !isatty(STDERR_FILENO) ? NULL : progress_new_items(what);
+}
+
 bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_file *file)
 {
     struct run_receipt_about about = {.command = command,

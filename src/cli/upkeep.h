@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/receipt_file.h"
 #include "run/counted.h"
+#include "run/progress.h"
 
 struct upkeep {
     /* options */
@@ -38,6 +39,9 @@ void upkeep_close(struct upkeep *u);
 
 /* Put --policy in place of LEDGER_POLICY; NULL does nothing. */
 NODISCARD enum status upkeep_policy(const char *policy, struct error *err);
+
+/* A line of progress on a terminal, else NULL; see progress_new_items. */
+struct progress *upkeep_progress(const struct upkeep *u, const char *what);
 
 /* SIGINT and SIGTERM end the work in order. */
 void upkeep_catch_signals(void);

@@ -11,7 +11,11 @@
 
 struct progress;
 
-struct progress *progress_new(void);           /* NULL: no memory */
+struct progress *progress_new(void); /* NULL: no memory */
+
+/* The same for what has no size: things done, called `what` ("batches"); progress_add_object counts
+ * them, the bytes of progress_expect do not matter. */
+struct progress *progress_new_items(const char *what);
 void progress_free(struct progress *progress); /* clears the line */
 
 /* How much there is in all, as it becomes known; final says that it will not grow. */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "objects/source_s3.h"
+#include "run/progress.h"
 
 enum {
     GATHERED = 512, /* keys looked up at a time */
@@ -12,7 +13,8 @@ enum {
 
 struct sweep {
     const struct sweep_options *o;
-    struct counted *counted;
+    struct counted *counted; /* NULL: nothing is counted here */
+    enum ledger_identity identity;
     struct sweep_result *r;
     struct buf keys; /* of the gathered */
     size_t offsets[GATHERED];
@@ -35,7 +37,7 @@ static void look_for_changes(struct sweep *s)
         if (o->changed)
             s->changed[n++] = o;
     }
-    if (!s->o->dry_run)
+    if (!s->o->dry_run && s->counted != NULL)
         counted_changed(s->counted, s->changed, n, &s->r->summary);
     for (size_t i = 0; i < n; i++)
         s->r->changed += s->changed[i]->changed;
@@ -70,7 +72,8 @@ static enum status flush(struct sweep *s, struct error *err)
     for (size_t i = 0; i < s->n; i++) {
         size_t end = i + 1 < s->n ? s->offsets[i + 1] : s->keys.len;
         s->objects[i].key = view_make(s->keys.ptr + s->offsets[i], end - s->offsets[i]);
-        enum status st = counted_id(s->counted, &s->objects[i]);
+        enum status st =
+            ledger_id_of(s->identity, s->objects[i].bucket, s->objects[i].key, &s->objects[i].id);
         if (st != ST_OK)
             return error_set(err, st, "out of memory");
         s->ids[i] = s->objects[i].id;
@@ -81,7 +84,13 @@ static enum status flush(struct sweep *s, struct error *err)
     look_for_changes(s);
     size_t missing = keep_missing(s);
     s->r->missing += missing;
-    if (!s->o->dry_run && missing > 0) {
+    if (!s->o->dry_run && missing > 0 && s->counted == NULL) {
+        st = s->o->send(s->o->send_ctx, s->objects, missing, err);
+        if (st != ST_OK)
+            return st;
+        s->r->enqueued += missing;
+        missing = 0; /* nothing more to say of them */
+    } else if (!s->o->dry_run && missing > 0) {
         counted_set_sweeping(s->counted, true);
         counted_objects(s->counted, s->objects, missing, &s->r->summary);
         counted_set_sweeping(s->counted, false);
@@ -95,6 +104,8 @@ static enum status flush(struct sweep *s, struct error *err)
         s->r->failed += !s->o->dry_run;
         tell(s, o);
     }
+    for (size_t i = 0; i < s->n; i++)
+        progress_add_object(s->o->progress);
     s->n = 0;
     buf_reset(&s->keys);
     return aws_stop_asked(&s->o->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
@@ -106,14 +117,16 @@ static enum status take(struct sweep *s, struct view bucket, const struct s3_ent
     s->r->listed++;
     if (object_key_skip(entry->key) != OBJECT_READ || view_ends(entry->key, VIEW_LIT("/"))) {
         s->r->skipped++;
+        progress_add_object(s->o->progress);
         return ST_OK;
     }
     if (s->o->now.seconds - entry->modified_s < s->o->grace_s) {
         s->r->young++;
+        progress_add_object(s->o->progress);
         return ST_OK;
     }
     s->objects[s->n] = (struct counted_object){
-        .bucket = bucket, .tag = counted_has_tags(s->counted) ? ledger_tag_of(entry->etag) : 0};
+        .bucket = bucket, .tag = s->identity == IDENTITY_KEY ? ledger_tag_of(entry->etag) : 0};
     s->offsets[s->n++] = s->keys.len;
     buf_add_view(&s->keys, entry->key);
     if (buf_status(&s->keys) != ST_OK)
@@ -137,7 +150,8 @@ static enum status sweep_bucket(struct sweep *s, struct view bucket, struct erro
                                       .since = s->o->since};
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
-    struct aws_pool *pool = round_pool(s->o->round, bucket);
+    struct aws_pool *pool =
+        s->counted != NULL ? round_pool(s->o->round, bucket) : s->o->pool(s->o->send_ctx, bucket);
     struct aws_client *lister = NULL;
     enum status st = aws_pool_take(pool, &lister, err);
     if (st != ST_OK)
@@ -162,10 +176,11 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
         return error_set(err, ST_NO_MEMORY, "out of memory");
     s->o = options;
     s->r = out;
-    s->counted = round_counted(options->round);
+    s->counted = options->round == NULL ? NULL : round_counted(options->round);
+    s->identity = options->session->identity;
     buf_init(&s->keys, GATHERED * LEDGER_NAME_BYTES_MAX);
     enum status st = ST_OK;
-    if (!options->dry_run)
+    if (!options->dry_run && s->counted != NULL)
         st = counted_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
     struct view rest = options->buckets, bucket;
     while (st == ST_OK && view_split(&rest, ',', &bucket)) {
@@ -176,8 +191,9 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
     LOG_EVENT(LOG_INFO, "sweep", log_u64("listed", out->listed), log_u64("done", out->done),
               log_u64("open", out->open), log_u64("quarantined", out->quarantined),
               log_u64("young", out->young), log_u64("missing", out->missing),
-              log_u64("SweepRecovered", out->counted), log_u64("failed", out->failed),
-              log_u64("changed", out->changed), log_u64("tokens", (uint64_t)out->summary.tokens));
+              log_u64("enqueued", out->enqueued), log_u64("SweepRecovered", out->counted),
+              log_u64("failed", out->failed), log_u64("changed", out->changed),
+              log_u64("tokens", (uint64_t)out->summary.tokens));
     buf_clear(&s->keys);
     free(s);
     return st;
@@ -185,21 +201,22 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
 
 bool sweep_is_off(const struct sweep_result *r)
 {
-    return r->incomplete || r->missing > r->counted;
+    return r->incomplete || r->missing > r->counted + r->enqueued;
 }
 
 void sweep_add_json(struct buf *out, const struct sweep_result *r)
 {
-    buf_printf(out,
-               "{\"schema\":\"bedrock-metrics/sweep/1\",\"listed\":%llu,\"skipped\":%llu,"
-               "\"young\":%llu,\"done\":%llu,\"open\":%llu,\"quarantined\":%llu,"
-               "\"missing\":%llu,\"counted\":%llu,\"failed\":%llu,\"tokens\":%llu,"
-               "\"changed\":%llu,\"recovered_batches\":%llu,\"complete\":%s}",
-               (unsigned long long)r->listed, (unsigned long long)r->skipped,
-               (unsigned long long)r->young, (unsigned long long)r->done,
-               (unsigned long long)r->open, (unsigned long long)r->quarantined,
-               (unsigned long long)r->missing, (unsigned long long)r->counted,
-               (unsigned long long)r->failed, (unsigned long long)(uint64_t)r->summary.tokens,
-               (unsigned long long)r->changed, (unsigned long long)r->recovery.done,
-               r->incomplete ? "false" : "true");
+    buf_printf(
+        out,
+        "{\"schema\":\"bedrock-metrics/sweep/1\",\"listed\":%llu,\"skipped\":%llu,"
+        "\"young\":%llu,\"done\":%llu,\"open\":%llu,\"quarantined\":%llu,"
+        "\"missing\":%llu,\"enqueued\":%llu,\"counted\":%llu,\"failed\":%llu,\"tokens\":%llu,"
+        "\"changed\":%llu,\"recovered_batches\":%llu,\"complete\":%s}",
+        (unsigned long long)r->listed, (unsigned long long)r->skipped, (unsigned long long)r->young,
+        (unsigned long long)r->done, (unsigned long long)r->open,
+        (unsigned long long)r->quarantined, (unsigned long long)r->missing,
+        (unsigned long long)r->enqueued, (unsigned long long)r->counted,
+        (unsigned long long)r->failed, (unsigned long long)(uint64_t)r->summary.tokens,
+        (unsigned long long)r->changed, (unsigned long long)r->recovery.done,
+        r->incomplete ? "false" : "true");
 }

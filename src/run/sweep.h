@@ -9,7 +9,7 @@
 #include "run/counted.h"
 
 struct sweep_options {
-    struct round *round; /* one that counts by way of a ledger */
+    struct round *round; /* one that counts by way of a ledger; NULL: pool and send are given */
     struct ledger_session *session;
     struct view buckets; /* comma separated */
     struct view prefix;
@@ -18,6 +18,13 @@ struct sweep_options {
     int64_t grace_s;           /* younger objects are left to the queue */
     bool dry_run;              /* only say what is missing */
     struct aws_stop stop;
+    struct progress *progress; /* may be NULL */
+    /* Without a round, of the sweep that only sends: the clients that list a bucket, and where
+     * what is missing goes (not in a dry run).  A failure ends the sweep. */
+    struct aws_pool *(*pool)(void *ctx, struct view bucket);
+    enum status (*send)(void *ctx, const struct counted_object *objects, size_t n,
+                        struct error *err);
+    void *send_ctx;
     /* Told of each object that is missing (dry run) or could not be counted.  May be NULL. */
     void (*on_object)(void *ctx, const struct counted_object *object);
     void *ctx;
@@ -27,6 +34,7 @@ struct sweep_result {
     uint64_t listed, skipped, young;
     uint64_t done, open, quarantined; /* as the ledger has it: open is prepared, or just claimed */
     uint64_t missing;                 /* never counted */
+    uint64_t enqueued;                /* ... and handed to options->send */
     uint64_t counted, failed;         /* of the missing; with dry_run both 0 */
     uint64_t changed;                 /* of the done: with other content now; not counted again */
     struct round_summary summary;

@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """commands.py: sweep, resolve, verify, quarantine and redrive of the real program, and the policies
 for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N passed, N failed."""
+import fcntl
 import json
+import os
+import pty
+import re
+import subprocess
 import sys
 import time
 import traceback
@@ -11,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline
 sys.dont_write_bytecode = True
 
 from world import World                                            # noqa: E402
-from lib import BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
+from lib import BINARY, BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
 from moto_harness import MotoHarness, ensure_venv                  # noqa: E402
 import receipts                                                    # noqa: E402
 import tellings                                                    # noqa: E402
@@ -36,6 +41,33 @@ def test_sweep_finds_what_the_queue_lost():
         equal(w.exact(), w.expected())
         w.do(2, "sweep", "--since", "yesterday")
         w.do(2, "sweep", LEDGER=None)
+
+
+def test_sweep_sends_what_is_missing_through_the_queue():
+    with World(visibility=1) as w:
+        w.put_some(1)
+        w.put_some(23, "lost", sent=False)
+        w.do(0, "worker", "--once")
+        before = w.exact()
+        # The ledger is only looked into: its owner may have it open.
+        with open(w.settings["LEDGER"] + "-lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            w.do(1, "sweep", "--grace", "0m")
+            dry = w.do(1, "sweep", "--grace", "0m", "--enqueue", "--dry-run", "--output", "json")
+            equal((dry["missing"], dry["enqueued"]), (23, 0))
+            sent = w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json",
+                        CLOUDWATCH_NAMESPACE=None)
+        equal((sent["missing"], sent["enqueued"], sent["counted"]), (23, 23, 0))
+        equal(w.exact(), before)
+        w.do(0, "sweep", "--grace", "0m", "--enqueue")  # twice does no harm
+        w.do(0, "worker", "--once")
+        equal(w.exact(), w.expected())
+        equal(w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json")["missing"], 0)
+        w.do(2, "sweep", "--queue", w.queue_url)
+        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=None)
+        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=w.queue_url + "," + w.queue_url)
+        w.do(2, "sweep", "--enqueue", "--receipt", w.folder + "/r")
+        w.do(1, "sweep", "--grace", "0m", "--enqueue", LEDGER=w.folder + "/none")
 
 
 def test_worker_sweeps_by_itself():
@@ -176,6 +208,41 @@ def test_another_namespace_is_refused_while_batches_are_open():
         check("Custom/BedrockMetrics" in text, text)
 
 
+def on_terminal(w, *words, **env):
+    """What a command writes on standard error when that is a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BINARY, *words], env=w.env(**dict(w.settings, **env)),
+                               stdout=subprocess.DEVNULL, stderr=slave, cwd="/")
+    os.close(slave)
+    text = b""
+    try:
+        while piece := os.read(master, 65536):
+            text += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    process.wait(timeout=60)
+    return text.decode()
+
+
+def test_progress_on_a_terminal():
+    with World(visibility=1) as w:
+        w.put_some(12)
+        w.do(0, "worker", "--once", BATCH_SIZE=1)
+        w.do(0, "worker", "--once")
+        w.put_some(3, "lost", sent=False)
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
+        text = on_terminal(w, "verify", "--until", "0m")
+        check(re.search(r"\r\x1b\[K\d+/\d+ series  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
+              repr(text))
+        check(text.endswith("\r\x1b[K"), "the line stays", repr(text))
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
+        equal(on_terminal(w, "verify", "--until", "0m", "--quiet"), "", "quiet")
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "PutMetricData", "seconds": 0.4}]})
+        text = on_terminal(w, "sweep", "--grace", "0m", "--log-level", "WARN")
+        check(re.search(r"\r\x1b\[K\d+ objects  [0-9.]+/s\r\x1b\[K", text), repr(text))
+
+
 def dynamodb(aws, name):
     aws.call_json("dynamodb", "DynamoDB_20120810.CreateTable", {
         "TableName": name, "BillingMode": "PAY_PER_REQUEST",
@@ -251,6 +318,8 @@ def test_redrive():
         env = {"AWS_ENDPOINT_URL": aws.url, "SQS_QUEUE_URL": urls["queue_url"]}
         dry = w.do(1, "redrive", "--dry-run", "--output", "json", **env)
         equal(dry["queues"][0]["messages"], 23)
+        text = on_terminal(w, "redrive", "--output", "json", "--dry-run", **env)
+        equal(text, "")  # nothing to wait for
         moved = w.do(0, "redrive", "--output", "json", **env)
         equal((moved["queues"][0]["messages"], moved["queues"][0]["outcome"]), (23, "moved"))
         equal(aws.queue_depth(urls["dead_letter_url"]), 0)
