@@ -104,6 +104,7 @@ struct ledger_ops {
     enum status (*lookup)(struct ledger *l, const struct ledger_id *ids, size_t n,
                           enum ledger_progress *out, uint64_t *tags);
     enum status (*marker)(struct ledger *l, int64_t minute, struct ledger_marker *out);
+    enum status (*markers_used)(struct ledger *l, int64_t minute, uint32_t *n);
     enum status (*quarantine_add)(struct ledger *l, const struct ledger_quarantined *entry);
     enum status (*quarantine_list)(struct ledger *l, ledger_quarantine_fn *fn, void *ctx);
     enum status (*quarantine_release)(struct ledger *l, const struct ledger_id *id);
@@ -218,6 +219,13 @@ NODISCARD static inline enum status ledger_marker_next(struct ledger *l, int64_t
                                                        struct ledger_marker *out)
 {
     return l->ops->marker(l, minute, out);
+}
+
+/* How many numbers of this minute were handed out: slot * LEDGER_MARKER_DIGITS + digit is below. */
+NODISCARD static inline enum status ledger_markers_used(struct ledger *l, int64_t minute,
+                                                        uint32_t *n)
+{
+    return l->ops->markers_used(l, minute, n);
 }
 
 /* Texts are copied and cut to their limits.  An entry that is there already is replaced. */

@@ -419,6 +419,7 @@ static const struct ledger_ops DYNAMODB_OPS = {
     .list_batches = dynamodb_list_batches,
     .lookup = dynamodb_lookup,
     .marker = dynamodb_marker,
+    .markers_used = dynamodb_markers_used,
     .quarantine_add = dynamodb_quarantine_add,
     .quarantine_list = dynamodb_quarantine_list,
     .quarantine_release = dynamodb_quarantine_release,

@@ -96,6 +96,7 @@ NODISCARD enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_
                                             int64_t until_ms, ledger_batch_fn *fn, void *ctx);
 NODISCARD enum status dynamodb_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
                                       enum ledger_progress *out, uint64_t *tags);
+NODISCARD enum status dynamodb_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n);
 NODISCARD enum status dynamodb_quarantine_add(struct ledger *ledger,
                                               const struct ledger_quarantined *e);
 NODISCARD enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *fn,

@@ -1,6 +1,8 @@
 /* What counting does without: lists, lookup, quarantine, statistics. */
 #include "ledger/ledger_dynamodb_private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -234,6 +236,20 @@ enum status dynamodb_lookup(struct ledger *ledger, const struct ledger_id *ids, 
     }
     free(scratch);
     return st;
+}
+
+enum status dynamodb_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n)
+{
+    char pk[PK_BYTES];
+    json_t *item = NULL;
+    int64_t used = 0;
+    snprintf(pk, sizeof pk, "k#%" PRId64, minute);
+    enum status st = table_get(table_of(ledger), pk, &item);
+    if (st == ST_OK && (!item_get_n(item, "n", &used) || used < 0 || used > UINT32_MAX))
+        st = ST_BAD_ITEM;
+    json_decref(item);
+    *n = (uint32_t)used;
+    return st == ST_MISSING ? ST_OK : st;
 }
 
 /* ---- quarantine ---- */

@@ -335,6 +335,17 @@ static enum status memory_marker(struct ledger *ledger, int64_t minute, struct l
     return unlock(l, ST_OK);
 }
 
+static enum status memory_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n)
+{
+    struct ledger_memory *l = lock(ledger);
+    const struct marker_row *rows = l->locked.markers.rows;
+    *n = 0;
+    for (size_t i = 0; i < l->locked.markers.n; i++)
+        if (rows[i].minute == minute)
+            *n = rows[i].n;
+    return unlock(l, ST_OK);
+}
+
 static enum status memory_quarantine_add(struct ledger *ledger,
                                          const struct ledger_quarantined *entry)
 {
@@ -442,6 +453,7 @@ static const struct ledger_ops MEMORY_OPS = {
     .list_batches = memory_list_batches,
     .lookup = memory_lookup,
     .marker = memory_marker,
+    .markers_used = memory_markers_used,
     .quarantine_add = memory_quarantine_add,
     .quarantine_list = memory_quarantine_list,
     .quarantine_release = memory_quarantine_release,

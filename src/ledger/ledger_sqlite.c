@@ -302,6 +302,7 @@ static const struct ledger_ops SQLITE_OPS = {
     .list_batches = sqlite_list_batches,
     .lookup = sqlite_lookup,
     .marker = sqlite_marker,
+    .markers_used = sqlite_markers_used,
     .quarantine_add = sqlite_quarantine_add,
     .quarantine_list = sqlite_quarantine_list,
     .quarantine_release = sqlite_quarantine_release,

@@ -117,6 +117,7 @@ NODISCARD enum status sqlite_list_batches(struct ledger *ledger, int64_t from_ms
                                           ledger_batch_fn *fn, void *ctx);
 NODISCARD enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
                                     enum ledger_progress *out, uint64_t *tags);
+NODISCARD enum status sqlite_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n);
 NODISCARD enum status sqlite_quarantine_add(struct ledger *ledger,
                                             const struct ledger_quarantined *entry);
 NODISCARD enum status sqlite_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *fn,

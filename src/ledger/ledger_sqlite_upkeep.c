@@ -121,6 +121,21 @@ enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, si
     return file_finish(l, st);
 }
 
+enum status sqlite_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n)
+{
+    struct ledger_sqlite *l = file_of(ledger);
+    enum status st = file_begin(l, false);
+    *n = 0;
+    if (st == ST_OK) {
+        sqlite3_stmt *s = file_statement(l, SQL_MARKER_GET);
+        sqlite3_bind_int64(s, 1, minute);
+        st = file_step_row(l, s);
+        if (st == ST_OK)
+            *n = (uint32_t)sqlite3_column_int64(s, 0) + 1; /* the row has the last one */
+    }
+    return file_finish(l, st == ST_MISSING ? ST_OK : st);
+}
+
 /* ---- quarantine ---- */
 
 enum status sqlite_quarantine_add(struct ledger *ledger, const struct ledger_quarantined *entry)

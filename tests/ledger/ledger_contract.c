@@ -281,6 +281,11 @@ static void check_markers(struct ledger *l)
         assert_int_equal(ledger_marker_next(l, 101, &other), ST_OK);
         assert_true(repeated || other.slot * 26 + other.digit == number);
     }
+    uint32_t used;
+    assert_int_equal(ledger_markers_used(l, 100, &used), ST_OK);
+    assert_int_equal(used, last + 1);
+    assert_int_equal(ledger_markers_used(l, 99, &used), ST_OK);
+    assert_int_equal(used, 0);
 }
 
 struct seen {

@@ -142,6 +142,73 @@ def test_verify():
         check(over["over"] > 0 and over["missing"] == 0, over)
 
 
+def soon():
+    """The minute that runs, included."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
+
+
+def markers(w, status, **env):
+    return w.do(status, "verify", "--markers", "--until", soon(), "--output", "json", **env)
+
+
+def test_verify_markers():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.do(0, "worker", "--once")
+        good = markers(w, 0)
+        equal((good["accepted"], good["found"], good["open"], good["others"]), (1, 1, 0, 0))
+        # Accepted, and nothing of it is there.
+        w.cloudwatch.control({"faults": [{"kind": "swallow", "op": "PutMetricData"}]})
+        w.put_some(2, "swallowed")
+        w.do(0, "worker", "--once")
+        bad = markers(w, 1)
+        equal((bad["accepted"], bad["found"], bad["missing"]), (2, 1, 1))
+        equal([(d["fault"], d["applied"], d["part"]) for d in bad["differences"]],
+              [("missing", 0, 0)])
+        equal(len(bad["differences"][0]["batch"]), 32)
+        text = w.do(1, "verify", "--markers", "--until", soon())
+        check("missing" in text and bad["differences"][0]["batch"] in text, text)
+        equal(bad["repeated"] + bad["unknown"], 0)
+
+
+def test_verify_markers_of_requests_in_doubt():
+    for policy, fault in (("resend", "lost"), ("resolve", "not_applied")):
+        with World(visibility=1) as w:
+            w.put_some(3)
+            w.cloudwatch.control({"faults": [{"kind": fault, "op": "PutMetricData"}]})
+            env = {"LEDGER_POLICY": policy}
+            w.run("worker", "--once",
+                  **dict(w.settings, BEDROCK_METRICS_TEST_FENCE_MS=60000, **env))
+            if policy == "resolve":
+                first = markers(w, 0)
+                equal((first["open"], first["accepted"]), (1, 0))
+                time.sleep(1.1)
+            for _ in range(6):
+                run = w.run("resolve", **dict(w.settings, **env))
+                if run.returncode == 0:
+                    break
+                time.sleep(1)
+            equal(run.returncode, 0, run.stderr)
+            # Its request, and the one that tells of the doubt.  There, too: the first attempt where
+            # it was resent, and where it was resolved the control that proves it absent.
+            last = markers(w, 0)
+            equal((last["accepted"], last["found"], last["others"], last["open"]), (2, 2, 1, 0),
+                  policy)
+
+
+def test_verify_markers_of_two_ledgers_in_one_namespace():
+    with World(visibility=1) as w:
+        w.put_some(1)
+        w.do(0, "worker", "--once")
+        for i in range(3):
+            w.put_some(1, "other%d" % i)
+            w.do(0, "worker", "--once", LEDGER=w.folder + "/other")
+        seen = markers(w, 1)
+        equal((seen["missing"], seen["repeated"] + seen["unknown"]), (0, 3), seen)
+        check(seen["unknown"] >= 2, seen)
+        check(all(d["batch"] is None for d in seen["differences"] if d["fault"] == "unknown"), seen)
+
+
 def test_policies_deviate_by_what_they_say():
     for policy, fault, sign in (("resend", "lost", 1), ("drop", "not_applied", -1),
                                 ("resend", "not_applied", 0), ("drop", "lost", 0)):
