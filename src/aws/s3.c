@@ -5,6 +5,7 @@
 #include "aws/aws_client.h"
 #include "aws/uri.h"
 #include "aws/xml_scan.h"
+#include "base/array.h"
 #include "base/rfc3339.h"
 
 enum {
@@ -499,14 +500,8 @@ static void add_parameter(struct buf *query, const char *name, const struct buf 
 
 static enum status add_item(struct s3_list *l, const struct list_item *item)
 {
-    if (l->n == l->cap) {
-        size_t cap = l->cap == 0 ? 256 : l->cap * 2;
-        struct list_item *grown = realloc(l->items, cap * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        l->items = grown;
-        l->cap = cap;
-    }
+    if (!array_room(&l->items, l->n, &l->cap, 256, sizeof(*l->items)))
+        return ST_NO_MEMORY;
     l->items[l->n++] = *item;
     return ST_OK;
 }
