@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "aggregate/interner.h"
+#include "aws/aws_config.h"
 #include "aws/cloudwatch.h"
 #include "base/array.h"
 #include "records/model_id.h"
@@ -44,7 +45,7 @@ struct reconcile {
     size_t called_count, called_capacity;
     struct reconcile_point *points;
     size_t count, capacity;
-    u128 other_accounts;
+    u128 other_accounts, other_regions;
 };
 
 /* Where the dimensions of reconcile_set() stand in a row. */
@@ -149,11 +150,14 @@ static enum status add_logs(struct reconcile *r, const struct aggregate *logs, s
         struct aggregate_row row;
         aggregate_rows_get(rows, i, &row);
         struct view account = row.value[AT_ACCOUNT];
-        if (view_eq(account, r->o->account) || view_eq(account, VIEW_LIT("unknown")))
-            st = add_row(r, &row, err);
+        u128 records = row.sum[METRIC_INVOCATIONS] + row.sum[METRIC_CLIENT_ERRORS] +
+                       row.sum[METRIC_SERVER_ERRORS] + row.sum[METRIC_THROTTLES];
+        if (!view_eq(account, r->o->account) && !view_eq(account, VIEW_LIT("unknown")))
+            r->other_accounts += records;
+        else if (!aws_region_valid(row.value[AT_REGION])) /* it becomes part of a host's name */
+            r->other_regions += records;
         else
-            r->other_accounts += row.sum[METRIC_INVOCATIONS] + row.sum[METRIC_CLIENT_ERRORS] +
-                                 row.sum[METRIC_SERVER_ERRORS] + row.sum[METRIC_THROTTLES];
+            st = add_row(r, &row, err);
     }
     aggregate_rows_free(rows);
     join_called(r);
@@ -451,6 +455,11 @@ struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t regio
         add_to(&t.sum, p);
     }
     return t;
+}
+
+u128 reconcile_other_regions(const struct reconcile *r)
+{
+    return r->other_regions;
 }
 
 u128 reconcile_other_accounts(const struct reconcile *r)
