@@ -5,24 +5,13 @@
 #include "objects/source_s3.h"
 #include "run/config.h"
 
-static char *copy_text(struct view v)
-{
-    char *copy = malloc(v.len + 1);
-    if (copy == NULL)
-        return NULL;
-    if (v.len > 0)
-        memcpy(copy, v.ptr, v.len);
-    copy[v.len] = '\0';
-    return copy;
-}
-
 enum status object_name_split(struct view shown, struct view *bucket, struct view *key, char **path)
 {
     *path = NULL;
     *bucket = VIEW_LIT("");
     if (view_starts(shown, VIEW_LIT("s3://")))
         return source_s3_parse(shown, bucket, key, NULL);
-    char *text = copy_text(shown);
+    char *text = view_dup(shown);
     if (text == NULL)
         return ST_NO_MEMORY;
     *path = strcmp(text, "-") == 0 ? NULL : realpath(text, NULL);

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 #include "aws/cloudwatch.h"
+#include "base/array.h"
 #include "run/marker.h"
 
 enum {
     SLOTS_A_CALL = 4,     /* of 14 days of minutes each: within the points of a call */
     BEFORE_S = 2 * 86400, /* batches may be sent so long after they were prepared */
+    FIRST_ROOM = 256,
     MAX_MARKERS = 4 * 1000 * 1000,
 };
 
@@ -46,28 +48,14 @@ static void tell(const struct audit *a, const char *what, uint64_t done, uint64_
 
 /* ---- what the ledger says ---- */
 
-static bool grow(void **list, size_t *capacity, size_t size)
-{
-    size_t wanted = *capacity == 0 ? 256 : *capacity * 2;
-    void *grown = reallocarray(*list, wanted, size);
-    if (grown == NULL)
-        return false;
-    *list = grown;
-    *capacity = wanted;
-    return true;
-}
-
 static bool note_batch(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
                        int64_t prepared_ms)
 {
     struct audit *a = ctx;
-    void *list = a->batches;
     (void)state;
     (void)prepared_ms;
-    if (a->batch_count == a->batch_capacity) {
-        a->no_memory = !grow(&list, &a->batch_capacity, sizeof(*a->batches));
-        a->batches = list;
-    }
+    a->no_memory = !array_room(&a->batches, a->batch_count, &a->batch_capacity, FIRST_ROOM,
+                               sizeof(*a->batches));
     if (!a->no_memory)
         a->batches[a->batch_count++] = *id;
     return !a->no_memory;
@@ -77,18 +65,14 @@ static enum status note_part(struct audit *a, const struct ledger_nonce *batch, 
                              const struct ledger_part *p)
 {
     const struct ledger_marker *m = &p->marker;
-    void *list = a->known;
     bool open = p->state == PART_SENDING || p->state == PART_DROPPED;
     if (m->minute == 0 || m->minute * 60 < a->o->since_s || m->minute * 60 >= a->o->until_s ||
         (p->state != PART_ACKED && !open))
         return ST_OK;
-    if (a->count == a->capacity) {
-        if (a->count >= MAX_MARKERS)
-            return ST_TOO_BIG;
-        if (!grow(&list, &a->capacity, sizeof(*a->known)))
-            return ST_NO_MEMORY;
-        a->known = list;
-    }
+    if (a->count >= MAX_MARKERS)
+        return ST_TOO_BIG;
+    if (!array_room(&a->known, a->count, &a->capacity, FIRST_ROOM, sizeof(*a->known)))
+        return ST_NO_MEMORY;
     a->known[a->count++] = (struct known){
         .marker = *m, .batch = *batch, .part = number, .accepted = p->state == PART_ACKED};
     a->r->accepted += p->state == PART_ACKED;
