@@ -86,8 +86,7 @@ static enum status release(struct upkeep *u, char *const *words, int count, int 
     if (u->json)
         buf_add_cstr(&out, "{\"schema\":\"bedrock-metrics/release/1\",\"objects\":[");
     struct progress *progress = upkeep_progress(u, "objects");
-    if (progress != NULL)
-        progress_expect(progress, 0, (uint64_t)count, true);
+    progress_expect(progress, 0, (uint64_t)count, true);
     for (int i = 0; i < count && st == ST_OK; i++) {
         struct ledger_id id;
         if (ledger_id_parse(view_of(words[i]), &id) != ST_OK) {

@@ -116,8 +116,7 @@ static enum status move_all(struct redrive *r, const struct sqs_queue *from,
     struct progress *progress = upkeep_progress(&r->u, "messages");
     enum status st = ST_OK;
     *moved = 0;
-    if (progress != NULL)
-        progress_expect(progress, 0, about, true);
+    progress_expect(progress, 0, about, true);
     while (st == ST_OK && *moved < MAX_MESSAGES) {
         size_t some = 0;
         st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, "asked to stop")

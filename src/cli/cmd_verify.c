@@ -98,8 +98,6 @@ static void show_step(void *ctx, const char *what, uint64_t done, uint64_t all)
         c->step = what;
         c->done = 0;
     }
-    if (c->progress == NULL)
-        return;
     progress_expect(c->progress, 0, all, true);
     for (; c->done < done; c->done++)
         progress_add_object(c->progress);

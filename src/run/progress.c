@@ -68,6 +68,8 @@ void progress_free(struct progress *p)
 
 void progress_expect(struct progress *p, uint64_t bytes, uint64_t objects, bool final)
 {
+    if (p == NULL)
+        return;
     p->expected_bytes = bytes;
     p->expected_objects = objects;
     p->expected_final = final;

@@ -141,6 +141,33 @@ def test_receipt_of_who_finishes_a_batch():
         equal(second["digest"], {"objects": 3, "sum": by_key(*keys)})
 
 
+def test_receipt_of_what_is_held():
+    with World(visibility=1) as w:
+        keys = w.put_some(3)
+        w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
+        first = None
+        for _ in range(4):
+            run = w.run("worker", "--once", "--receipt", w.folder + "/r",
+                        **dict(w.settings, LEDGER_POLICY="hold"))
+            with open(w.folder + "/r", encoding="utf-8") as f:
+                first = json.load(f)
+            if run.returncode == 0:
+                break
+            time.sleep(1)
+        equal((run.returncode, first["digest"]["objects"]), (0, 0), run.stderr)
+        equal(first["held"] + first["objects"]["duplicate"], 3)
+        for _ in range(6):
+            run = w.run("resolve", "--policy", "resolve", "--receipt", w.folder + "/r",
+                        **w.settings)
+            with open(w.folder + "/r", encoding="utf-8") as f:
+                last = json.load(f)
+            if run.returncode == 0:
+                break
+            time.sleep(1)
+        equal(last["digest"], {"objects": 3, "sum": by_key(*keys)})
+        equal(last["recovered"], {"batches": 1, "objects": 3})
+
+
 def test_receipt_of_aggregate_by_way_of_the_ledger():
     with World(visibility=1) as w:
         before = w.put_some(2)

@@ -33,7 +33,8 @@ FENCE_MS, LEASE_MS = 1500, 400
 POINTS = ["claim:1", "read:1", "prepare:1", "marker:1", "sign:1", "journal:1", "send:1",
           "journal:2", "done:1"]
 LATER = ["marker:2", "sign:3", "journal:3", "send:2", "journal:4", "send:4"]
-RESOLVE = ["read-markers:1", "marker:1", "journal:1", "send-control:1", "read-markers:2", "send:1"]
+RESOLVE = ["read-markers:1", "marker:1", "journal:1", "send-control:1", "read-markers:2", "send:1",
+           "tell:1"]
 ROUNDS = 25
 
 
@@ -183,6 +184,9 @@ def in_recovery(mode, point, applied):
         killed, _ = world.run(BEDROCK_METRICS_KILL_POINT=point)
         check(killed, "the program did not come to", point, world.log[-1500:])
         world.finish()
+        if "tell" in point:  # whoever told it, it is told once
+            name = "InDoubtResolved" + ("Applied" if applied else "Absent")
+            equal(world.cloud.sums(()).get(name), 1, name)
 
 
 def at_moment(mode, seconds):
@@ -237,7 +241,8 @@ def cases(everything):
                 add("%s large %s" % (mode, point), at_point, mode, point, True)
         for point in [w + "-" + p for p in RESOLVE for w in ("before", "after")]:
             for applied in (True, False):
-                if applied and point.split("-", 1)[1] not in ("read-markers:1", "journal:1"):
+                if applied and point.split("-", 1)[1] not in (
+                        "read-markers:1", "journal:1", "tell:1"):
                     continue  # it is found at once: nothing else is done
                 if everything or (mode == "sqlite" and not applied):
                     add("%s resolving %s %s" % (mode, "applied" if applied else "absent", point),
