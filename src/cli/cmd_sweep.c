@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,6 +126,40 @@ static enum status settle(struct choice *c, char *const *words, int count, struc
     return ST_OK;
 }
 
+/* Ahead of the sweep, how much there is: for the time left. */
+struct ahead {
+    const struct sweep_options *options;
+    struct progress *progress;
+    atomic_bool stop;
+    pthread_t thread;
+    bool started;
+};
+
+static void *measure_main(void *context)
+{
+    struct ahead *a = context;
+    struct error err = {0};
+    uint64_t keys;
+    if (sweep_measure(a->options, &a->stop, &keys, &err) == ST_OK)
+        progress_expect(a->progress, 0, keys, true);
+    return NULL;
+}
+
+static void begin_progress(struct ahead *a, const struct upkeep *u, struct sweep_options *o)
+{
+    a->options = o;
+    a->progress = o->progress = upkeep_progress(u, "objects");
+    a->started = a->progress != NULL && pthread_create(&a->thread, NULL, measure_main, a) == 0;
+}
+
+static void end_progress(struct ahead *a)
+{
+    atomic_store(&a->stop, true);
+    if (a->started)
+        pthread_join(a->thread, NULL);
+    progress_free(a->progress);
+}
+
 int cmd_sweep(int argc, char **argv)
 {
     static struct choice c;
@@ -170,9 +205,10 @@ int cmd_sweep(int argc, char **argv)
         o.pool = sweep_enqueue_pool;
         o.send = sweep_enqueue_send;
         o.send_ctx = c.sender;
-        o.progress = upkeep_progress(&c.u, "objects");
+        static struct ahead ahead;
+        begin_progress(&ahead, &c.u, &o);
         st = sweep_run(&o, &r, &err);
-        progress_free(o.progress);
+        end_progress(&ahead);
         write_result(&c, &r, &out);
         status = upkeep_print("sweep", &out, sweep_is_off(&r) ? EXIT_FOUND_FAULTS : EXIT_DONE);
         buf_clear(&out);

@@ -111,9 +111,10 @@ static enum status flush(struct sweep *s, struct error *err)
     return aws_stop_asked(&s->o->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
 }
 
-static enum status take(struct sweep *s, struct view bucket, const struct s3_entry *entry,
+static enum status take(void *ctx, struct view bucket, const struct s3_entry *entry,
                         struct error *err)
 {
+    struct sweep *s = ctx;
     s->r->listed++;
     if (object_key_skip(entry->key) != OBJECT_READ || view_ends(entry->key, VIEW_LIT("/"))) {
         s->r->skipped++;
@@ -134,24 +135,27 @@ static enum status take(struct sweep *s, struct view bucket, const struct s3_ent
     return s->n == GATHERED ? flush(s, err) : ST_OK;
 }
 
+/* ---- listing ---- */
+
 /* Keys below no hour folder are all listed: of those the time of writing says what is old. */
-static bool is_old(const struct sweep *s, const struct s3_entry *entry)
+static bool is_old(const struct sweep_options *o, const struct s3_entry *entry)
 {
     int64_t hour;
-    return s->o->has_since && entry->modified_s < s->o->since.seconds &&
-           !s3_key_hour(entry->key, &hour);
+    return o->has_since && entry->modified_s < o->since.seconds && !s3_key_hour(entry->key, &hour);
 }
 
-static enum status sweep_bucket(struct sweep *s, struct view bucket, struct error *err)
+typedef enum status key_fn(void *ctx, struct view bucket, const struct s3_entry *entry,
+                           struct error *err);
+
+static enum status each_key_of(const struct sweep_options *o, struct view bucket, key_fn *fn,
+                               void *ctx, struct error *err)
 {
-    struct s3_walk_options options = {.bucket = bucket,
-                                      .prefix = s->o->prefix,
-                                      .has_since = s->o->has_since,
-                                      .since = s->o->since};
+    struct s3_walk_options options = {
+        .bucket = bucket, .prefix = o->prefix, .has_since = o->has_since, .since = o->since};
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
     struct aws_pool *pool =
-        s->counted != NULL ? round_pool(s->o->round, bucket) : s->o->pool(s->o->send_ctx, bucket);
+        o->round != NULL ? round_pool(o->round, bucket) : o->pool(o->send_ctx, bucket);
     struct aws_client *lister = NULL;
     enum status st = aws_pool_take(pool, &lister, err);
     if (st != ST_OK)
@@ -159,12 +163,45 @@ static enum status sweep_bucket(struct sweep *s, struct view bucket, struct erro
     st = s3_walk_open(&walk, lister, &options, err);
     while (st == ST_OK) {
         st = s3_walk_next(walk, &entry, err);
-        if (st == ST_OK && !is_old(s, &entry))
-            st = take(s, bucket, &entry, err);
+        if (st == ST_OK && !is_old(o, &entry))
+            st = fn(ctx, bucket, &entry, err);
     }
     s3_walk_close(walk);
     aws_pool_give(pool, lister);
-    return st == ST_END ? flush(s, err) : st;
+    return st == ST_END ? ST_OK : st;
+}
+
+static enum status each_key(const struct sweep_options *o, key_fn *fn, void *ctx, struct error *err)
+{
+    struct view rest = o->buckets, bucket;
+    enum status st = ST_OK;
+    while (st == ST_OK && view_split(&rest, ',', &bucket))
+        st = each_key_of(o, view_trim(bucket), fn, ctx, err);
+    return st;
+}
+
+struct measure {
+    uint64_t keys;
+    const atomic_bool *stop;
+};
+
+static enum status measure_key(void *ctx, struct view bucket, const struct s3_entry *entry,
+                               struct error *err)
+{
+    struct measure *m = ctx;
+    (void)bucket;
+    (void)entry;
+    m->keys++;
+    return atomic_load(m->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
+}
+
+enum status sweep_measure(const struct sweep_options *options, const atomic_bool *stop,
+                          uint64_t *keys, struct error *err)
+{
+    struct measure m = {.stop = stop};
+    enum status st = each_key(options, measure_key, &m, err);
+    *keys = m.keys;
+    return st;
 }
 
 enum status sweep_run(const struct sweep_options *options, struct sweep_result *out,
@@ -182,11 +219,10 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
     enum status st = ST_OK;
     if (!options->dry_run && s->counted != NULL)
         st = counted_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
-    struct view rest = options->buckets, bucket;
-    while (st == ST_OK && view_split(&rest, ',', &bucket)) {
-        bucket = view_trim(bucket);
-        st = sweep_bucket(s, bucket, err);
-    }
+    if (st == ST_OK)
+        st = each_key(options, take, s, err);
+    if (st == ST_OK)
+        st = flush(s, err);
     out->incomplete = st != ST_OK;
     LOG_EVENT(LOG_INFO, "sweep", log_u64("listed", out->listed), log_u64("done", out->done),
               log_u64("open", out->open), log_u64("quarantined", out->quarantined),

@@ -5,6 +5,8 @@
 #ifndef RUN_SWEEP_H
 #define RUN_SWEEP_H
 
+#include <stdatomic.h>
+
 #include "base/rfc3339.h"
 #include "run/counted.h"
 
@@ -48,6 +50,13 @@ struct sweep_result {
  */
 NODISCARD enum status sweep_run(const struct sweep_options *options, struct sweep_result *out,
                                 struct error *err);
+
+/*
+ * How many keys a sweep would list: for its progress, while it runs, in another thread.
+ * ST_CANCELLED once *stop; else as s3_list_next.
+ */
+NODISCARD enum status sweep_measure(const struct sweep_options *options, const atomic_bool *stop,
+                                    uint64_t *keys, struct error *err);
 
 /* Something is off: missing and not counted now, or the sweep did not come to its end. */
 bool sweep_is_off(const struct sweep_result *r);

@@ -307,7 +307,8 @@ def test_progress_on_a_terminal():
         equal(on_terminal(w, "verify", "--until", "0m", "--quiet"), "", "quiet")
         w.cloudwatch.control({"faults": [{"kind": "delay", "op": "PutMetricData", "seconds": 0.4}]})
         text = on_terminal(w, "sweep", "--grace", "0m", "--log-level", "WARN")
-        check(re.search(r"\r\x1b\[K\d+ objects  [0-9.]+/s\r\x1b\[K", text), repr(text))
+        check(re.search(r"\r\x1b\[K\d+/15 objects  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
+              repr(text))
 
 
 def dynamodb(aws, name):
