@@ -201,6 +201,8 @@ void counted_changed(struct counted *c, struct counted_object **objects, size_t 
 {
     struct counted_object *notes = n == 0 ? NULL : calloc(NOTES_MAX, sizeof(*notes));
     uint16_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        objects[i]->changed = false; /* until it is looked at */
     for (size_t i = 0; i < n && notes != NULL && !counted_is_late(c); i++) {
         struct counted_object *o = objects[i];
         uint64_t counted_tag = 0, tag = counted_look(c, o);
