@@ -445,7 +445,17 @@ def check_dashboard():
                              search.replace("\\", ""))
             assert found, search
             assert found.group(1) in sets and found.group(2) in METRICS, search
-    assert "${" not in json.dumps(shown)
+    # What is left of ${...} is CloudWatch's own.
+    left = set(re.findall(r"\$\{[^}]*\}", json.dumps(shown)))
+    assert left == {"${PROP('Dim.InferenceProfileType')}", "${PROP('Dim.ModelId')}"}, left
+    # And it is what the program prints, where that is built.
+    program = ROOT / "build/release/bedrock-metrics"
+    if not program.exists():
+        raise Skip("no build/release/bedrock-metrics to compare with")
+    printed = run(program, "dashboard", "--region", "us-east-1", "--queue", "EventQueue.QueueName",
+                  "--dlq", "DeadLetterQueue.QueueName", "--function", "AggregatorLambdaFunction")
+    names = json.dumps(shown).replace("<", "").replace(">", "")
+    assert json.loads(printed) == json.loads(names), "tools/dashboard.py puts it right"
 
 
 # --- scripts, unit, container ---------------------------------------------------------------------
