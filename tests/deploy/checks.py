@@ -255,7 +255,8 @@ def check_permissions_are_the_least():
                                  action), action
         if statement["Resource"] == "*":
             assert actions(statement) in (["cloudwatch:PutMetricData"],
-                                          ["cloudwatch:GetMetricData"])
+                                          ["cloudwatch:GetMetricData"],
+                                          ["bedrock:ListInferenceProfiles"])
     publish = every["PublishMetrics"]["Condition"]
     assert publish == {"StringEquals": {"cloudwatch:namespace": "Custom/BedrockMetrics"}}
     assert every["ReadLogs"]["Resource"] == (
@@ -263,13 +264,11 @@ def check_permissions_are_the_least():
         "/BedrockModelInvocationLogs/*")
     assert every["DecryptLogs"]["Condition"] == {
         "StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
-    assert every["ResolveApplicationProfiles"]["Resource"] == (
-        "arn:aws:bedrock:*:123456789012:application-inference-profile/*")
 
 
 def check_permissions_follow_the_parameters():
     always = {"WriteOwnLog", "TakeMessages", "ReadLogs", "TellMissingFromForbidden"}
-    ledger = {"KeepLedger", "ReadMarkers", "SweepSendsMessages"}
+    ledger = {"KeepLedger", "ReadMarkers"}
     for parameters, wanted in (
             ({}, always | {"PublishMetrics"}),
             ({"Publisher": "emf"}, always),
@@ -279,6 +278,104 @@ def check_permissions_follow_the_parameters():
             ({"ResolveInferenceProfiles": "true"},
              always | {"PublishMetrics", "ResolveApplicationProfiles"})):
         assert set(statements(**parameters)) == wanted, parameters
+
+
+# Every action that is allowed is taken away once, and what fails then is looked at: see
+# permissions.py.  The names in the policies are those of a stack; these are the counterparts'.
+NAMES_OF_THE_STACK = {
+    "<EventQueue.Arn>": "arn:aws:sqs:us-east-1:123456789012:bedrock-logs",
+    "<LedgerTable.Arn>": "arn:aws:dynamodb:us-east-1:123456789012:table/ledger",
+}
+NAMES_OF_THE_WORKER = {
+    "bedrock-metrics-aggregator-events": "bedrock-logs", "bedrock-logs-ACCOUNT-*": "bedrock-logs",
+    "ACCOUNT": "123456789012",
+}
+
+
+def permissions_module():
+    program = ROOT / "build/release/bedrock-metrics"
+    if not program.exists():
+        raise Skip("no build/release/bedrock-metrics to run")
+    os.environ["BUILD"] = str(program.parent)
+    for folder in ("tests/pipeline", "tests/fake_aws"):
+        sys.path.insert(0, str(ROOT / folder))
+    import permissions
+    return permissions
+
+
+def fresh_table():
+    """Host and port of a DynamoDB with an empty ledger."""
+    Moto.start()
+    table = source()["Resources"]["LedgerTable"]["Properties"]
+    Moto.client("dynamodb").create_table(
+        TableName="ledger", **{key: table[key] for key in (
+            "AttributeDefinitions", "KeySchema", "BillingMode")})
+    return Moto.url.split("//")[1]
+
+
+def check_permissions_are_each_needed_by_the_function():
+    permissions = permissions_module()
+    every, problems = set(), []
+    for name, (scenario, parameters) in permissions.FUNCTION_SCENARIOS.items():
+        granted = permissions.statements_of(
+            list(statements(LogBucketName="bedrock-logs", **parameters).values()),
+            NAMES_OF_THE_STACK)
+        table = fresh_table if "Ledger" in parameters else lambda: None
+        every |= permissions.actions_of(granted)
+        # What the plain scenario has shown is not shown again with each option.
+        shown = set() if name == "counts" else permissions.actions_of(
+            statements(LogBucketName="bedrock-logs").values())
+        problems += permissions.judge("the function that " + name, scenario, granted, table,
+                                      permissions.LAMBDA_ITSELF | shown)
+    assert not problems, "\n".join(problems)
+    assert permissions.LAMBDA_ITSELF <= every, permissions.LAMBDA_ITSELF - every
+
+
+def check_permissions_are_each_needed_by_the_worker():
+    permissions = permissions_module()
+    policy = json.loads((ROOT / "deploy/worker-policy.json").read_text())["Statement"]
+    problems = permissions.judge("the worker", permissions.worker_counts, permissions.statements_of(
+        policy, NAMES_OF_THE_WORKER), lambda: None)
+    assert not problems, "\n".join(problems)
+
+
+def check_permissions_too_many_or_too_few_are_seen():
+    """The judgement itself: an action nobody needs, one that is missing, a wrong resource."""
+    permissions = permissions_module()
+    good = permissions.statements_of(json.loads(
+        (ROOT / "deploy/worker-policy.json").read_text())["Statement"], NAMES_OF_THE_WORKER)
+    for change, said in (
+            (lambda p: p + [dict(p[1], Action="s3:GetObjectTagging")], "s3:GetObjectTagging"),
+            (lambda p: p + [dict(p[0], Action="sqs:SendMessage")], "sqs:SendMessage"),
+            (lambda p: permissions.without(p, "s3:GetObject"), "needs ['s3:GetObject']"),
+            (lambda p: [dict(s, Resource="arn:aws:s3:::other/*")
+                        if s["Action"] == "s3:GetObject" else s for s in p], "s3:GetObject"),
+            (lambda p: json.loads(json.dumps(p).replace("Custom/BedrockMetrics", "Other")),
+             "cloudwatch:PutMetricData")):
+        problems = permissions.judge("the worker", permissions.worker_counts, change(good),
+                                     lambda: None, permissions.actions_of(good))
+        assert any(said in problem for problem in problems), (said, problems)
+
+
+def check_permissions_are_alike_in_every_template():
+    """What was proven for one template holds for all that give the role the same statements."""
+    for parameters in ({}, {"Ledger": "true", "ResolveInferenceProfiles": "true", "KmsKeyArn":
+                            "arn:aws:kms:us-east-1:123456789012:key/1", "Publisher": "emf"}):
+        wanted = list(statements(**parameters).values())
+        for way, name in (("sam", "sam.json"), ("cdk", "cdk.json"), (
+                "serverless", "serverless-out/cloudformation-template-update-stack.json")):
+            if way in WITHOUT:
+                continue
+            template = templates.load(WORK / name)
+            given = {key: value for key, value in parameters.items()
+                     if key in template["Parameters"]}
+            resources, _ = templates.resolve(template, **given)
+            role = resources["FunctionRole"]["Properties"]
+            found = [entry for policy in role["Policies"]
+                     for entry in policy["PolicyDocument"]["Statement"]]
+            plain = [dict(entry, Action=actions(entry)) for entry in wanted]
+            found = [dict(entry, Action=actions(entry)) for entry in found]
+            assert found == plain and "ManagedPolicyArns" not in role, (way, parameters)
 
 
 def check_actions_exist():
