@@ -1,8 +1,12 @@
-"""Every widget of the default dashboard shows something that the worker really publishes."""
+"""What dashboard and plan say of the default is what the worker really publishes: every widget shows
+something, and every metric that will be paid for is counted."""
+import collections
 import json
+import os
 import re
+import tempfile
 
-from lib import Cloud, NAMESPACE, check, equal, record
+from lib import Cloud, NAMESPACE, check, equal, log_object, record
 
 SEARCH = re.compile(r"""SEARCH\('\{"([^"]*)",([A-Za-z,]+)\} MetricName="(\w+)"'""")
 
@@ -42,3 +46,28 @@ def test_widgets_show_what_is_published():
             equal(asked - published, set(), "asked for and not published")
             equal({name for _, _, name in published} - {name for _, _, name in asked}, set(),
                   "published and on no widget")
+
+
+def test_plan_counts_what_is_published():
+    for metrics in (None, "Invocations,EstimatedCost", "TotalTokenCount"):
+        env = {"METRICS": metrics, "METRIC_DIMENSIONS": "InferenceProfileType;SourceRegion,ModelId"}
+        with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+            records = [record(n) for n in (1, 4, 15)]
+            records += [record(5, model="us.nobody.has-a-price-v1:0"),
+                        record(6, errorCode="ThrottlingException", region="eu-west-1"),
+                        record(7, model="amazon.nova-lite-v1:0", region="eu-west-1")]
+            cloud.send(cloud.put("o", records))
+            run = cloud.run("worker", "--once", **env)
+            equal(run.returncode, 0, run.stderr)
+            published = collections.Counter(
+                (tuple(sorted(dimensions)), metric)
+                for space, metric, dimensions, _, _ in cloud.cloudwatch.data())
+            path = os.path.join(folder, "o.json.gz")
+            with open(path, "wb") as out:
+                out.write(log_object(records))
+            run = cloud.run("plan", path, "--output", "json", **env)
+            equal(run.returncode, 0, run.stderr)
+            planned = {(tuple(sorted(part["dimensions"])), metric): count["series"]
+                       for part in json.loads(run.stdout)["sets"]
+                       for metric, count in part["metricsByName"].items() if count["series"]}
+            equal(planned, dict(published), "METRICS=%s: planned and published" % metrics)
