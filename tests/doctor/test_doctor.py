@@ -38,6 +38,16 @@ def function(state):
     return state["functions"][fake.FUNCTION]
 
 
+def use_ledger(s, env, value="dynamodb://ledger", here=True, there=True):
+    """LEDGER here and in the function, and the receives that it needs."""
+    if here:
+        env["LEDGER"] = value
+    if there:
+        function(s)["Environment"]["Variables"]["LEDGER"] = value
+    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
+                                            "maxReceiveCount": 20})
+
+
 # ---- no finding ----
 
 @case()
@@ -54,14 +64,14 @@ def healthy_with_a_worker(s, env):
 def healthy_with_a_key_prefix(s, env):
     s["logging"][fake.REGION]["s3Config"]["keyPrefix"] = "bedrock/raw"
     s["buckets"][fake.BUCKET]["objects"] = {fake.log_key(600, prefix="bedrock/raw/"): 600}
+    s["policies"][fake.BUCKET] = s["policies"][fake.BUCKET].replace("/AWSLogs", "/bedrock/raw/AWSLogs")
     s["notification"][fake.BUCKET] = fake.queue_entry(prefix="bedrock/raw/AWSLogs/")
 
 
 @case()
 def healthy_with_ledger_table(s, env):
-    env["LEDGER"] = "dynamodb://ledger"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": "20"})
+    use_ledger(s, env)
+    queue(s)["RedrivePolicy"] = queue(s)["RedrivePolicy"].replace("20", '"20"')
 
 
 @case()
@@ -71,6 +81,10 @@ def healthy_in_two_regions(s, env):
     env["S3_BUCKET_NAME"] += ", logs-eu"
     eu_arn = arn + "-eu"
     s["logging"]["eu-west-1"] = {"s3Config": {"bucketName": "logs-eu"}}
+    s["policies"]["logs-eu"] = fake.policy(fake.bedrock_statement(
+        Resource="arn:aws:s3:::logs-eu/AWSLogs/*", Condition={"StringEquals": {
+            "aws:SourceAccount": fake.ACCOUNT}}))
+    s["log_groups"]["/aws/lambda/" + fake.FUNCTION + "-eu"] = 7
     s["buckets"]["logs-eu"] = {"region": "eu-west-1",
                                "objects": {fake.log_key(700, region="eu-west-1"): 700}}
     s["notification"]["logs-eu"] = fake.queue_entry(target=eu_arn)
@@ -266,6 +280,7 @@ def queue_variable_misspelt(s, env):
 def bucket_in_another_region(s, env):
     s["buckets"][fake.BUCKET]["region"] = "us-west-2"
     s["logging"]["us-west-2"] = s["logging"][fake.REGION]
+    s["policies"][fake.BUCKET] = s["policies"][fake.BUCKET].replace("us-east-1", "us-west-2")
 
 
 @case("BM-D32")
@@ -315,6 +330,7 @@ def notification_of_copies_only(s, env):
 @case("BM-D42")
 def notification_prefix_without_the_key_prefix(s, env):
     s["logging"][fake.REGION]["s3Config"]["keyPrefix"] = "team"
+    s["policies"][fake.BUCKET] = s["policies"][fake.BUCKET].replace("/AWSLogs", "/team/AWSLogs")
     s["buckets"][fake.BUCKET]["objects"] = {fake.log_key(600, prefix="team/"): 600}
 
 
@@ -457,7 +473,8 @@ def one_receive_only(s, env):
 
 @case("BM-D61")
 def five_receives_with_the_ledger(s, env):
-    env["LEDGER"] = "dynamodb://ledger"
+    use_ledger(s, env)
+    queue(s)["RedrivePolicy"] = queue(s)["RedrivePolicy"].replace("20", "5")
 
 
 @case("BM-D61")
@@ -542,10 +559,8 @@ def visibility_below_six_time_outs(s, env):
 
 @case("BM-D80")
 def visibility_too_short_for_the_ledger(s, env):
-    env["LEDGER"] = "dynamodb://ledger"
+    use_ledger(s, env)
     queue(s)["VisibilityTimeout"] = "900"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
 
 
 @case("BM-D80")
@@ -555,7 +570,7 @@ def visibility_for_a_long_function(s, env):
 
 @case("BM-D81")
 def visibility_below_1300(s, env):
-    queue(s)["VisibilityTimeout"] = "720"
+    queue(s)["VisibilityTimeout"] = "740"
 
 
 @case("BM-D82", skipped={"metrics": "BM-D82"})
@@ -597,39 +612,29 @@ def metrics_stopped_a_day_ago(s, env):
 
 @case("BM-D94")
 def ledger_table_is_gone(s, env):
-    env["LEDGER"] = "dynamodb://ledgers"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
+    use_ledger(s, env, "dynamodb://ledgers")
 
 
 @case("BM-D94")
 def the_functions_ledger_table_is_gone(s, env):
-    function(s)["Environment"]["Variables"]["LEDGER"] = "dynamodb://ledgers"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
+    use_ledger(s, env, "dynamodb://ledgers", here=False)
 
 
 @case("BM-D95")
 def ledger_table_of_something_else(s, env):
-    env["LEDGER"] = "dynamodb://ledger"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
+    use_ledger(s, env)
     s["tables"]["ledger"]["KeySchema"][0]["AttributeName"] = "id"
 
 
 @case("BM-D96")
 def ledger_table_being_deleted(s, env):
-    env["LEDGER"] = "dynamodb://ledger"
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
+    use_ledger(s, env)
     s["tables"]["ledger"]["TableStatus"] = "DELETING"
 
 
 @case("BM-D97")
 def ledger_file_without_its_folder(s, env):
-    env["LEDGER"] = os.path.join(env["HOME"], "none", "ledger.sqlite")
-    queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                            "maxReceiveCount": 20})
+    use_ledger(s, env, os.path.join(env["HOME"], "none", "ledger.sqlite"))
 
 
 # ---- permissions: never a fault ----
@@ -638,20 +643,239 @@ def permission(action, step):
     @case(skipped={step: action})
     def denied(s, env):
         s["denied"] = {action}
-        env["LEDGER"] = "dynamodb://ledger"
-        queue(s)["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": fake.DEAD_ARN,
-                                                "maxReceiveCount": 20})
+        use_ledger(s, env)
+        env["ROLE_ARN"] = fake.ROLE
+        s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
         queue(s)["ApproximateNumberOfMessages"] = "1"
     CASES[-1] = ("denied " + action,) + CASES[-1][1:]
 
 
-for pair in (("bedrock:GetModelInvocationLoggingConfiguration", "logging"),
-             ("s3:ListBucket", "objects"), ("s3:GetBucketNotification", "notification"),
-             ("sqs:GetQueueAttributes", "queue"), ("lambda:ListEventSourceMappings", "mapping"),
-             ("lambda:GetFunctionConfiguration", "function"),
-             ("cloudwatch:ListMetrics", "metrics"), ("cloudwatch:GetMetricData", "metrics"),
-             ("dynamodb:DescribeTable", "ledger")):
+DENIED = (("bedrock:GetModelInvocationLoggingConfiguration", "logging"),
+          ("s3:ListBucket", "objects"), ("s3:GetBucketNotification", "notification"),
+          ("sqs:GetQueueAttributes", "queue"), ("lambda:ListEventSourceMappings", "mapping"),
+          ("lambda:GetFunctionConfiguration", "function"),
+          ("cloudwatch:ListMetrics", "metrics"), ("cloudwatch:GetMetricData", "metrics"),
+          ("dynamodb:DescribeTable", "ledger"), ("s3:GetBucketPolicy", "bucket-policy"),
+          ("s3:GetEncryptionConfiguration", "key"), ("kms:DescribeKey", "key"),
+          ("kms:GetKeyPolicy", "key"), ("cloudwatch:DescribeAlarms", "alarms"),
+          ("lambda:GetFunctionConcurrency", "concurrency"),
+          ("logs:DescribeLogGroups", "log-group"),
+          ("events:ListRuleNamesByTarget", "schedule"))
+for pair in DENIED:
     permission(*pair)
+
+
+# ---- roles, bucket policy, key ----
+
+@case()
+def roles_that_can_be_taken(s, env):
+    env["ROLE_ARN"] = "%s, other-logs=%s" % (fake.ROLE, fake.ROLE)
+
+
+@case("BM-D14")
+def role_that_does_not_trust_us(s, env):
+    s["identity"] = "arn:aws:sts::123456789012:assumed-role/counter/i-1"
+    env["ROLE_ARN"] = fake.BUCKET + "=" + fake.ROLE + "-old"
+
+
+@case("BM-D04", skipped={"metrics": "BM-D04"})
+def role_that_is_a_user(s, env):
+    env["ROLE_ARN"] = "arn:aws:iam::210987654321:user/x"
+
+
+@case("BM-D34")
+def no_bucket_policy(s, env):
+    s["policies"] = {}
+
+
+@case("BM-D34")
+def bucket_policy_for_another_account(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(
+        Condition={"StringEquals": {"aws:SourceAccount": "210987654321"}}))
+
+
+@case("BM-D34")
+def bucket_policy_for_another_region(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(Condition={
+        "ArnLike": {"aws:SourceArn": "arn:aws:bedrock:eu-west-1:123456789012:*"}}))
+
+
+@case("BM-D34")
+def bucket_policy_without_the_key_prefix(s, env):
+    s["logging"][fake.REGION]["s3Config"]["keyPrefix"] = "team"
+    s["notification"][fake.BUCKET] = fake.queue_entry(prefix="team/AWSLogs/")
+    s["buckets"][fake.BUCKET]["objects"] = {fake.log_key(600, prefix="team/"): 600}
+
+
+@case("BM-D34")
+def bucket_policy_for_reading_only(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(Action="s3:GetObject"))
+
+
+@case("BM-D35")
+def bucket_policy_keeps_services_out(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(), {
+        "Sid": "NoServices", "Effect": "Deny", "Principal": "*", "Action": "s3:Put*",
+        "Resource": "*", "Condition": {"Bool": {"aws:PrincipalIsAWSService": "true"}}})
+
+
+@case("BM-D36")
+def bucket_policy_open_to_all_accounts(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(Condition=None))
+
+
+@case()
+def bucket_policy_with_a_narrower_source(s, env):
+    s["policies"][fake.BUCKET] = fake.policy(fake.bedrock_statement(Condition={
+        "ArnLike": {"aws:SourceArn": "arn:aws:bedrock:us-east-1:123456789012:model-invocation-*"}}))
+
+
+@case(args=["--skip", "logging"], skipped={"bucket-policy": "no logging configuration",
+                                           "key": "no logging configuration"})
+def bucket_with_replicas(s, env):
+    s["policies"] = {}
+
+
+@case()
+def logs_encrypted_with_a_key(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+
+
+@case(skipped={"key": "aws/s3"})
+def logs_encrypted_with_the_key_of_s3(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", None)}
+
+
+@case("BM-D37")
+def key_without_bedrock(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms:dsse", fake.KEY)}
+    s["keys"][fake.KEY]["policy"] = fake.policy(fake.KEY_STATEMENTS[0])
+
+
+@case("BM-D37")
+def key_for_bedrock_of_another_account(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+    s["keys"][fake.KEY]["policy"] = fake.policy(fake.KEY_STATEMENTS[0], dict(
+        fake.KEY_STATEMENTS[1], Condition={"StringEquals": {"aws:SourceAccount": "1"}}))
+
+
+@case("BM-D38")
+def key_is_disabled(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+    s["keys"][fake.KEY]["KeyState"] = "Disabled"
+
+
+@case("BM-D38")
+def key_is_being_deleted(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+    s["keys"][fake.KEY]["KeyState"] = "PendingDeletion"
+
+
+@case("BM-D38")
+def key_is_gone(s, env):
+    s["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+    s["keys"] = {}
+
+
+# ---- alarms, concurrency, log, schedule ----
+
+@case("BM-D65")
+def no_alarm_at_all(s, env):
+    s["alarms"] = []
+
+
+@case("BM-D65")
+def alarm_on_another_queue(s, env):
+    s["alarms"] = [fake.alarm(Dimensions=[{"Name": "QueueName", "Value": fake.QUEUE}])]
+
+
+@case("BM-D66")
+def alarm_without_a_receiver(s, env):
+    s["alarms"] = [fake.alarm(AlarmActions=[])]
+
+
+@case("BM-D66")
+def alarm_with_its_actions_off(s, env):
+    s["alarms"] = [fake.alarm(ActionsEnabled=False)]
+
+
+@case()
+def alarm_on_an_expression(s, env):
+    s["alarms"] = [fake.alarm(Namespace=None, MetricName=None, Dimensions=None, Metrics=[
+        {"Id": "e", "Expression": "m*1"},
+        {"Id": "m", "MetricStat": {"Period": 60, "Stat": "Maximum", "Metric": {
+            key: value for key, value in fake.alarm().items()
+            if key in ("Namespace", "MetricName", "Dimensions")}}}])]
+
+
+@case("BM-D67")
+def concurrency_above_what_is_reserved(s, env):
+    s["concurrency"] = {fake.FUNCTION: 5}
+
+
+@case("BM-D67")
+def concurrency_without_a_maximum(s, env):
+    s["concurrency"] = {fake.FUNCTION: 10}
+    del s["mappings"][0]["ScalingConfig"]
+
+
+@case("BM-D68", skipped={"metrics": "BM-D68"})
+def function_switched_off(s, env):
+    s["concurrency"] = {fake.FUNCTION: 0}
+
+
+@case()
+def concurrency_as_shipped(s, env):
+    s["concurrency"] = {fake.FUNCTION: 10}
+
+
+@case("BM-D79")
+def function_without_the_ledger_that_is_set_here(s, env):
+    use_ledger(s, env, there=False)
+
+
+@case("BM-D79")
+def function_with_another_ledger(s, env):
+    use_ledger(s, env, "dynamodb://older", here=False)
+    use_ledger(s, env, there=False)
+
+
+@case("BM-D80")
+def visibility_without_the_batch_window(s, env):
+    s["mappings"][0]["MaximumBatchingWindowInSeconds"] = 300
+    queue(s)["VisibilityTimeout"] = "1000"
+
+
+@case("BM-D83")
+def log_kept_for_ever(s, env):
+    s["log_groups"] = {"/aws/lambda/" + fake.FUNCTION: None,
+                       "/aws/lambda/" + fake.FUNCTION + "-other": 30}
+
+
+@case("BM-D83")
+def log_group_of_ones_own_kept_for_ever(s, env):
+    function(s)["LoggingConfig"] = {"LogGroup": "/mine"}
+    s["log_groups"]["/mine"] = None
+
+
+@case()
+def log_group_not_there_yet(s, env):
+    s["log_groups"] = {}
+
+
+@case("BM-D84")
+def nothing_starts_the_sweep(s, env):
+    use_ledger(s, env)
+    s["rules"] = []
+
+
+@case("BM-D94")
+def ledger_table_in_another_region_than_the_function(s, env):
+    """The function looks in its own Region, wherever doctor is run."""
+    env["AWS_REGION"] = "us-west-2"
+    env["CLOUDWATCH_REGION"] = fake.REGION
+    use_ledger(s, env)
+    s["tables"] = {}
 
 
 # ---- several at once, and options ----
@@ -834,7 +1058,8 @@ def check_odd_answers(binary):
     """Whatever a service answers: no crash, no control bytes, an honest exit status."""
     problems = []
     with tempfile.TemporaryDirectory() as home:
-        for service in ("s3", "sqs", "bedrock", "lambda", "monitoring", "dynamodb", "sts"):
+        for service in ("s3", "sqs", "bedrock", "lambda", "monitoring", "dynamodb", "sts", "kms",
+                        "logs", "events"):
             for body in ODD:
                 STUB.reset()
                 setattr(STUB, "on_" + service,
@@ -865,6 +1090,34 @@ def check_documents(binary):
     planted = {c for _, expected, _, _ in CASES for c in expected}
     if {c for c, _ in codes} != planted:
         problems.append("without a case: %s" % sorted({c for c, _ in codes} - planted))
+    return problems
+
+
+def check_permissions(binary):
+    """The permissions of docs/doctor.md are those that a walk through everything uses, each with its
+    steps; and each was denied once above."""
+    docs = open(os.path.join(ROOT, "docs/doctor.md")).read()
+    table = docs.split("## Permissions")[1].split("\n## ")[0]
+    written = {}
+    for line in re.findall(r"^\| (`.*?) \| (.*?) \|$", table, re.M):
+        for action in re.findall(r"`(\w+:\w+)`", line[0]):
+            written[action] = set(line[1].split(", "))
+    with tempfile.TemporaryDirectory() as home:
+        STUB.reset()
+        env = environment(home)
+        use_ledger(STUB.state, env)
+        env["ROLE_ARN"] = fake.ROLE
+        STUB.state["encryption"] = {fake.BUCKET: ("aws:kms", fake.KEY)}
+        queue(STUB.state)["ApproximateNumberOfMessages"] = "1"
+        run(binary, env, ["--canary", "--wait", "20"])
+        problems = ["permissions: %s are used, docs/doctor.md has %s" % pair
+                    for pair in [(sorted(set(STUB.calls) - set(written)),
+                                  sorted(set(written) - set(STUB.calls)))] if any(pair)]
+    for action, steps in DENIED:
+        if not {steps} <= written.get(action, set()):
+            problems.append("docs/doctor.md: %s is needed by %s" % (action, steps))
+    if set(written) - {action for action, _ in DENIED} != {"s3:PutObject", "sts:AssumeRole"}:
+        problems.append("not denied once: %s" % (set(written) - {a for a, _ in DENIED}))
     return problems
 
 
@@ -914,6 +1167,7 @@ def main():
              for name, codes, options, plant in CASES]
     tests += [("odd answers", lambda: check_odd_answers(binary)),
               ("documents", lambda: check_documents(binary)),
+              ("permissions", lambda: check_permissions(binary)),
               ("usage", lambda: check_usage(binary)),
               ("options in place of variables",
                lambda: check_options_in_place_of_variables(binary))]
