@@ -296,6 +296,13 @@ def check_text(checks):
                  "folds nothing", "x $0.30 a month", "one round a minute",
                  f"InferenceProfileType,ModelId: {plan['sets'][1]['series']} series"):
         checks.holds("text: says", part in out, part)
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../../docs/monitoring.md"), encoding="utf-8") as source:
+        example = source.read().split("it says, with the middle left out:")[1].split("```")[1]
+    said = out.splitlines()
+    for line in example.strip().splitlines():
+        checks.holds("docs/monitoring.md: the example is what is said", line in ["...", *said],
+                     line)
     checks.holds("the balance is on standard error", "objects:" in err, err[:100])
     checks.expect("--quiet", checks.call("plan", "logs", "--quiet")[2], "")
     _, out, _ = checks.call("plan", "logs", "--max-series", "5")
