@@ -134,11 +134,12 @@ static const struct doctor_code_info codes[DOCTOR_CODES] = {
     [CODE_FUNCTION_LEDGER] = {"BM-D79", WARNING,
                               "the same LEDGER here and in the function; a namespace has one "
                               "ledger"},
-    [CODE_VISIBILITY] = {"BM-D80", FAULT,
-                         "a visibility time-out of at least 6 times the function's time-out and the "
-                         "mapping's batch window, with "
-                         "the ledger at least 1300 s: else messages come back while they are being "
-                         "counted"},
+    [CODE_VISIBILITY] =
+        {"BM-D80", FAULT,
+         "a visibility time-out of at least 6 times the function's time-out and the "
+         "mapping's batch window, with "
+         "the ledger at least 1300 s: else messages come back while they are being "
+         "counted"},
     [CODE_VISIBILITY_SHORT] = {"BM-D81", WARNING,
                                "a visibility time-out of at least 1300 s: only then is a publish "
                                "with an unknown outcome settled before its messages come back"},

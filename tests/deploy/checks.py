@@ -228,6 +228,41 @@ def check_drift_would_be_seen():
             assert templates.differences(plain, other), "%s %s is not noticed" % (change, how)
 
 
+def check_drift_of_each_way_would_be_seen():
+    """What somebody might change in one way alone: more permissions, more or other resources."""
+    found = alike()
+
+    def role(template):
+        return template["Resources"]["FunctionRole"]["Properties"]
+
+    def statement(template):
+        return role(template)["Policies"][0]["PolicyDocument"]["Statement"]
+    plants = {
+        "a wider action": lambda t: statement(t)[0].update(Action="logs:*"),
+        "one action more": lambda t: statement(t)[1]["Action"].append("sqs:SendMessage"),
+        "one statement more": lambda t: statement(t).append(
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}),
+        "a managed policy": lambda t: role(t).update(ManagedPolicyArns=["arn:aws:iam::aws:policy/X"]),
+        "anybody may take the role": lambda t: role(t)["AssumeRolePolicyDocument"]["Statement"][0]
+                                     .update(Principal="*"),
+        "a resource more": lambda t: t["Resources"].update(Another={"Type": "AWS::SNS::Topic"}),
+        "no condition on the queue": lambda t: t["Resources"]["EventQueuePolicy"]["Properties"][
+            "PolicyDocument"]["Statement"][0].pop("Condition"),
+        "another bucket policy": lambda t: t["Resources"]["LogBucketPolicy"]["Properties"][
+            "PolicyDocument"]["Statement"].pop(),
+        "another widget": lambda t: t["Resources"]["Dashboard"]["Properties"]["DashboardBody"][
+            "Fn::Sub"]["widgets"].pop(),
+        "no retention": lambda t: t["Resources"]["LogGroup"]["Properties"].pop("RetentionInDays"),
+    }
+    for way, template in found.items():
+        assert not templates.differences(found["plain"], template), way
+        for name, plant in plants.items():
+            other = json.loads(json.dumps(template))
+            plant(other)
+            assert templates.differences(found["plain"], other), "%s in %s is not noticed" % (name,
+                                                                                             way)
+
+
 # --- permissions ----------------------------------------------------------------------------------
 
 def statements(**parameters):
