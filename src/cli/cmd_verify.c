@@ -23,7 +23,7 @@ static const struct command this_command = {
         "--markers looks at single requests instead: each carries one marker, and the time is\n"
         "that of sending.  `missing`: accepted, and not there; `repeated`: applied more than "
         "once;\n"
-        "`unknown`: never handed out by this ledger, so another one publishes into the "
+        "`unknown`: never handed out by this ledger, so another file publishes into the "
         "namespace.\n"
         "\n"
         "Permissions: cloudwatch:GetMetricData; of a DynamoDB ledger also dynamodb:Scan.\n"

@@ -200,12 +200,15 @@ static enum status compare_result(struct audit *a, const json_t *result, struct 
 
 static enum status compare_slots(struct audit *a, unsigned first, unsigned n, struct error *err)
 {
+    const struct marker_place place = {.region = a->o->region,
+                                       .name_space = a->o->name_space,
+                                       .scope = view_of(a->o->session->marker_scope)};
     json_t *queries = json_array(), *results = NULL, *result;
     enum status st = queries == NULL ? ST_NO_MEMORY : ST_OK;
     for (unsigned i = first; i < first + n && st == ST_OK; i++) {
         char id[16];
         snprintf(id, sizeof(id), "s%u", i);
-        if (json_array_append_new(queries, marker_query(id, a->o->name_space, (uint16_t)i)) != 0)
+        if (json_array_append_new(queries, marker_query(id, &place, (uint16_t)i)) != 0)
             st = ST_NO_MEMORY;
     }
     json_t *request = json_pack("{s:O, s:I, s:I}", "MetricDataQueries", queries, "StartTime",

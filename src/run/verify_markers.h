@@ -3,9 +3,10 @@
  *
  * Each request carries one marker, so this tells for single requests what verify.h tells for sums:
  * one that was accepted and is not there, one that was applied more than once, one that this ledger
- * never handed out (another ledger publishes into the namespace).  What it cannot tell: a marker of
- * an earlier attempt of a request, or of a control, may be there or not; a request applied four
- * times looks like the next one applied once; slots far beyond those the ledger used are not asked.
+ * never handed out (another file publishes into the namespace; tables have slots of their own).
+ * What it cannot tell: a marker of an earlier attempt of a request, or of a control, may be there
+ * or not; a request applied four times looks like the next one applied once; slots far beyond those
+ * the ledger used are not asked.
  */
 #ifndef RUN_VERIFY_MARKERS_H
 #define RUN_VERIFY_MARKERS_H
