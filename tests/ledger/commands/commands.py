@@ -333,6 +333,12 @@ def test_lambda_sweep_and_dynamodb():
         equal([r["kind"] for r in runtime.results], ["response", "response", "error"])
         equal(w.exact(), w.expected())
         w.do(0, "verify", "--until", "0m")
+        seen = markers(w, 0)
+        check(seen["accepted"] > 0 and seen["found"] == seen["accepted"], seen)
+        # A second table in the same namespace has markers of its own.
+        other = dynamodb(aws, "second")
+        w.do(1, "sweep", "--grace", "0m", "--dry-run", **other)
+        equal(markers(w, 0, **other)["accepted"], 0)
         w.do(0, "resolve")
         # A file cannot be shared by instances.
         run = w.run("lambda", LEDGER=w.folder + "/x", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
