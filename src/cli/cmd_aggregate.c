@@ -440,18 +440,10 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     aggregate_free(counted);
     if (st != ST_OK) {
         out_file_abandon(&out);
-        fprintf(stderr, "bedrock-metrics aggregate: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
+        return run_failed("aggregate", &err);
     }
     int status = finish(c, &tally, elsewhere);
     return published ? status : EXIT_FOUND_FAULTS;
-}
-
-static int out_of_memory(void)
-{
-    fputs("bedrock-metrics aggregate: out of memory\n", stderr);
-    return EXIT_FOUND_FAULTS;
 }
 
 int cmd_aggregate(int argc, char **argv)
@@ -528,10 +520,8 @@ int cmd_aggregate(int argc, char **argv)
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources, count == 1 ? argv[0] : "");
-    else if (st == ST_NO_MEMORY)
-        status = out_of_memory();
     else
-        status = usage_error("aggregate", err.text);
+        status = start_failed("aggregate", st, &err);
     sources_close(&sources);
     upkeep_close(&s.ledger);
     publish_beside_free(s.beside);

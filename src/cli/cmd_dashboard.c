@@ -191,9 +191,7 @@ static int run(const struct choice *c, const struct plan *p)
     buf_clear(&body);
     if (st == ST_OK)
         return EXIT_DONE;
-    fprintf(stderr, "bedrock-metrics dashboard: %s\n",
-            err.text[0] != '\0' ? err.text : "out of memory");
-    return EXIT_FOUND_FAULTS;
+    return run_failed("dashboard", &err);
 }
 
 int cmd_dashboard(int argc, char **argv)

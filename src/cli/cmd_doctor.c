@@ -110,7 +110,7 @@ static int print(const struct findings *f, bool json)
               fflush(stdout) == 0;
     buf_clear(&out);
     if (!ok)
-        fprintf(stderr, "bedrock-metrics doctor: the result could not be written\n");
+        (void)run_failed("doctor", &(struct error){.text = "the result could not be written"});
     return ok && f->number[DOCTOR_FAULT] == 0 ? EXIT_DONE : EXIT_FOUND_FAULTS;
 }
 
@@ -143,8 +143,8 @@ int cmd_doctor(int argc, char **argv)
     st = doctor_run(&options, &findings);
     int code = print(&findings, json);
     if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics doctor: out of memory, findings are incomplete\n");
-        code = EXIT_FOUND_FAULTS;
+        code =
+            run_failed("doctor", &(struct error){.text = "out of memory, findings are incomplete"});
     }
     findings_clear(&findings);
     return code;

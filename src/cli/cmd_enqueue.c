@@ -522,7 +522,7 @@ int cmd_enqueue(int argc, char **argv)
             st = run(e, &err);
         status = finish(e, st, &err);
     } else {
-        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("enqueue", err.text);
+        status = start_failed("enqueue", st, &err);
     }
     enqueue_free(e);
     return status;

@@ -291,11 +291,8 @@ static int run(const struct choice *c, const struct settings *s, const struct so
     }
     plan_series_clear(&series);
     aggregate_free(aggregate);
-    if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics plan: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
-    }
+    if (st != ST_OK)
+        return run_failed("plan", &err);
     if (!c->common.quiet)
         balance_print(&tally, stderr);
     return tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;

@@ -319,11 +319,8 @@ static int run(const struct choice *c, struct settings *s)
         balance_print(&f.tally, stderr);
     aggregate_free(f.aggregate);
     free(f.source);
-    if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics report: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
-    }
+    if (st != ST_OK)
+        return run_failed("report", &err);
     /* A store's failed objects were named when they failed. */
     return c->store == NULL && f.tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
@@ -368,9 +365,7 @@ int cmd_report(int argc, char **argv)
                                   : "--store FILE and SOURCE are given, take one");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
-    int status = st == ST_OK          ? run(&c, &s)
-                 : st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS
-                                      : usage_error("report", err.text);
+    int status = st == ST_OK ? run(&c, &s) : start_failed("report", st, &err);
     counting_clear(&s.counting);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/codes.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "run/config.h"
@@ -103,10 +104,23 @@ void options_help(const struct command *command, const struct option_spec *specs
 
 int usage_error(const char *command, const char *text)
 {
-    fprintf(stderr, "bedrock-metrics%s%s: %s\n", command[0] != '\0' ? " " : "", command, text);
+    fprintf(stderr, "bedrock-metrics%s%s: %s (%s)\n", command[0] != '\0' ? " " : "", command, text,
+            code_of_usage(view_of(text)));
     fprintf(stderr, "Try \"bedrock-metrics%s%s --help\".\n", command[0] != '\0' ? " " : "",
             command);
     return EXIT_USAGE;
+}
+
+int run_failed(const char *command, const struct error *err)
+{
+    const char *text = err->text[0] != '\0' ? err->text : "out of memory";
+    fprintf(stderr, "bedrock-metrics %s: %s (%s)\n", command, text, code_of_usage(view_of(text)));
+    return EXIT_FOUND_FAULTS;
+}
+
+int start_failed(const char *command, enum status st, const struct error *err)
+{
+    return st == ST_NO_MEMORY ? run_failed(command, err) : usage_error(command, err->text);
 }
 
 void common_options_table(struct common_options *common, struct option_spec *specs)
