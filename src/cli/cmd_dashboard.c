@@ -234,5 +234,5 @@ int cmd_dashboard(int argc, char **argv)
         st = error_set(&err, ST_USAGE, "\"%.80s\" is not expected here", argv[0]);
     if (st == ST_OK)
         st = settle(&c, &p, &err);
-    return st == ST_OK ? run(&c, &p) : usage_error("dashboard", err.text);
+    return st == ST_OK ? run(&c, &p) : start_failed("dashboard", st, &err);
 }

@@ -138,7 +138,7 @@ int cmd_doctor(int argc, char **argv)
     if (st == ST_OK)
         st = common_options_apply(&w.common, &err);
     if (st != ST_OK)
-        return usage_error("doctor", err.text);
+        return start_failed("doctor", st, &err);
     findings_init(&findings);
     st = doctor_run(&options, &findings);
     int code = print(&findings, json);

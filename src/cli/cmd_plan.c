@@ -354,10 +354,8 @@ int cmd_plan(int argc, char **argv)
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources);
-    else if (st == ST_NO_MEMORY)
-        status = EXIT_FOUND_FAULTS;
     else
-        status = usage_error("plan", err.text);
+        status = start_failed("plan", st, &err);
     sources_close(&sources);
     counting_clear(&s.counting);
     return status;

@@ -28,8 +28,9 @@ static enum status unknown_option(const struct option_spec *specs, size_t count,
     for (; n < count && n < MAX_OPTIONS; n++)
         names[n] = specs[n].name;
     const char *near = suggest_name(name, names, n);
-    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s%s", word,
-                     near != NULL ? ", did you mean --" : "", near != NULL ? near : "");
+    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s%s%s", word,
+                     near != NULL ? ", did you mean --" : "", near != NULL ? near : "",
+                     near != NULL ? "?" : "");
 }
 
 enum status options_parse(const struct option_spec *specs, size_t spec_count, int argc, char **argv,
@@ -102,10 +103,15 @@ void options_help(const struct command *command, const struct option_spec *specs
         printf("\n%s", command->details);
 }
 
-int usage_error(const char *command, const char *text)
+static void complain(const char *command, const char *text)
 {
     fprintf(stderr, "bedrock-metrics%s%s: %s (%s)\n", command[0] != '\0' ? " " : "", command, text,
             code_of_usage(view_of(text)));
+}
+
+int usage_error(const char *command, const char *text)
+{
+    complain(command, text);
     fprintf(stderr, "Try \"bedrock-metrics%s%s --help\".\n", command[0] != '\0' ? " " : "",
             command);
     return EXIT_USAGE;
@@ -114,7 +120,7 @@ int usage_error(const char *command, const char *text)
 int run_failed(const char *command, const struct error *err)
 {
     const char *text = err->text[0] != '\0' ? err->text : "out of memory";
-    fprintf(stderr, "bedrock-metrics %s: %s (%s)\n", command, text, code_of_usage(view_of(text)));
+    complain(command, text);
     return EXIT_FOUND_FAULTS;
 }
 
