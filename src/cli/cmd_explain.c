@@ -140,15 +140,22 @@ static enum status choose(const char *word, char code[CODE_BYTES], const char **
     return error_set(err, ST_USAGE, "\"%.80s\" is no code, and no message that has one", word);
 }
 
+static bool is_title(size_t at, const char *code)
+{
+    struct code_text row;
+    for (size_t i = 0; i < at && code_at(i, &row); i++) {
+        if (strcmp(row.code, code) == 0)
+            return false;
+    }
+    return true;
+}
+
 static void list_all(void)
 {
-    const char *before = "";
     struct code_text row;
-    /* Rows of a code may stand apart; it is listed where its title stands. */
     for (size_t i = 0; code_at(i, &row); i++) {
-        if (title_of(row.code) == row.text && strcmp(row.code, before) != 0)
+        if (is_title(i, row.code))
             printf("%s\t%s\n", row.code, row.text);
-        before = row.code;
     }
     for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
         const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
