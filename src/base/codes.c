@@ -226,6 +226,7 @@ static const struct {
     {"BM-U108", PHRASE, "leave out --by"},
     {"BM-U108", PHRASE, "a page has them all"},
     {"BM-U108", PHRASE, "belongs to --canary"},
+    {"BM-U108", PHRASE, "does not take the option"},
     {"BM-U109", PHRASE, "a page does not belong on a terminal"},
 
     /* U3: settings that are missing */
@@ -264,6 +265,7 @@ static const struct {
     {"BM-U204", PHRASE, "is no date-time"},
     {"BM-U204", PHRASE, "is neither a time nor a span"},
     {"BM-U204", PHRASE, "is no span"},
+    {"BM-U204", PHRASE, "is no date such as"},
     {"BM-U204", PHRASE, "must be a whole minute"},
     {"BM-U204", PHRASE, "digits behind the second"},
     {"BM-U205", PHRASE, "before --until"},
@@ -466,6 +468,7 @@ static const struct {
     {"BM-U203", PHRASE, " names"},
     {"BM-U203", PHRASE, " rows"},
     {"BM-A305", PHRASE, "answered "},
+    {"BM-U299", PHRASE, " cannot be "},
     {"BM-O120", PHRASE, "folder cannot be read"},
     {"BM-O120", PHRASE, "folder is nested too deeply"},
 };
