@@ -81,8 +81,8 @@ def check_explain(run, prices, own, path):
         for model, region, day, counts in asked:
             expected = which.price(model, "", region, day, counts)
             code, x = run.json("explain", model, "--region", region, "--day", day,
-                               "--input", str(counts[0]), "--cache-read", str(counts[1]),
-                               "--cache-write", str(counts[2]), "--output-tokens", str(counts[3]),
+                               "--input-tokens", str(counts[0]), "--cache-read-tokens", str(counts[1]),
+                               "--cache-write-tokens", str(counts[2]), "--output-tokens", str(counts[3]),
                                *arguments)
             row = x.get("row", {})
             got = (row.get("model", "-"), row.get("scope", "-"), row.get("from", "-"),

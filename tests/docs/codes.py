@@ -169,7 +169,7 @@ def reasons_of_program():
             if first is None:
                 continue
             for text in re.findall(LITERAL, first.group(2)):
-                frame = text.endswith("%s") or text.startswith("%s at ")
+                frame = re.search(r"%[.*\d]*s$", text) or text.startswith("%s at ")
                 if not frame and len(re.sub(r"%\S*|\W", "", text)) >= 4:
                     yield path, sample(text), "ST_USAGE" in first.group(1)
 
