@@ -405,7 +405,7 @@ static void arrays_grow(void **state)
 static void text_is_copied(void **state)
 {
     (void)state;
-    char *copy = view_dup(TEXT("a\0b"));
+    char *copy = view_dup(VIEW_LIT("a\0b"));
     assert_memory_equal(copy, "a\0b", 4);
     free(copy);
     copy = view_dup(VIEW_EMPTY);
