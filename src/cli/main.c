@@ -73,11 +73,9 @@ static int run_command(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     }
-    const char *near = suggest_name(view_of(argv[1]), names, COMMAND_COUNT);
+    struct suggestion near = suggest_end(view_of(argv[1]), "", names, COMMAND_COUNT);
     char text[256];
-    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s%s%s", argv[1],
-                   near != NULL ? ", did you mean " : "", near != NULL ? near : "",
-                   near != NULL ? "?" : "");
+    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s", argv[1], near.text);
     return usage_error("", text);
 }
 

@@ -29,10 +29,8 @@ static enum status unknown_option(const struct option_spec *specs, size_t count,
     size_t n = 0;
     for (; n < count && n < MAX_OPTIONS; n++)
         names[n] = specs[n].name;
-    const char *near = suggest_name(name, names, n);
-    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s%s%s", word,
-                     near != NULL ? ", did you mean --" : "", near != NULL ? near : "",
-                     near != NULL ? "?" : "");
+    struct suggestion near = suggest_end(name, "--", names, n);
+    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s", word, near.text);
 }
 
 enum status options_parse(const struct option_spec *specs, size_t spec_count, int argc, char **argv,

@@ -144,7 +144,7 @@ static void chosen_metrics(void **state)
         {"InputTokenCount , OutputTokenCount", ST_OK,
          METRIC_BIT(METRIC_INPUT) | METRIC_BIT(METRIC_OUTPUT), ""},
         {"InputTokens", ST_USAGE, 0,
-         "unknown metric \"InputTokens\", did you mean InputTokenCount"},
+         "unknown metric \"InputTokens\"; did you mean InputTokenCount?"},
         {"Invocations,", ST_USAGE, 0, "unknown metric \"\""},
         {"qqqq", ST_USAGE, 0, "unknown metric \"qqqq\""},
     };
