@@ -90,7 +90,7 @@ def test_start_without_memory():
                     silent.append("%s, allocation %d: %d" % (words[0], n, done.returncode))
                 if n > total:
                     break
-        equal(silent, [], "\n".join(silent))
+        equal(silent[:10], [], "%d commands end silently" % len(silent))
         check(runs > 200, "runs", runs)
 
 
