@@ -485,7 +485,7 @@ static size_t behind_quotes(struct view text, size_t at)
 static bool holds(struct view text, struct view phrase)
 {
     for (size_t at = 0; at + phrase.len <= text.len;) {
-        if (memcmp(text.ptr + at, phrase.ptr, phrase.len) == 0)
+        if (text.ptr[at] == phrase.ptr[0] && memcmp(text.ptr + at, phrase.ptr, phrase.len) == 0)
             return true;
         at = text.ptr[at] == '"' ? behind_quotes(text, at) : at + 1;
     }
