@@ -183,7 +183,7 @@ int cmd_worker(int argc, char **argv)
                 status = EXIT_FOUND_FAULTS;
         }
     } else {
-        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("worker", err.text);
+        status = start_failed("worker", st, &err);
     }
     receipt_file_abandon(&c.receipt);
     settings_aws_close(&aws);
