@@ -147,8 +147,6 @@ static enum status choose_rows(const struct choice *c, struct settings *s, struc
                             &s->keys, &s->sets[0], err);
     if (st != ST_OK)
         return st;
-    if (c->store != NULL && s->keys.metadata_count + s->keys.tag_count > 0)
-        return error_set(err, ST_USAGE, "--by: Metadata and Tag are not kept in the store");
     if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE,
                          "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
@@ -200,7 +198,7 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         .since = s->since.seconds,
         .until = s->until.seconds,
     };
-    enum status st = usage_open(c->store, STORE_READ, &usage, err);
+    enum status st = usage_open(c->store, STORE_READ, VIEW_EMPTY, &usage, err);
     if (st == ST_OK)
         st = s->output == OUTPUT_HTML ? page_query_ask(usage, &page, &answer, &step, err)
                                       : usage_ask(usage, &query, &answer, err);

@@ -77,8 +77,6 @@ static enum status take_arguments(const struct usage_arguments *ask, struct dime
         view_of(ask->by != NULL ? ask->by : "InferenceProfileType,ModelId"), &keys, set, &detail);
     if (st != ST_OK)
         return error_set(err, st, "by: %s", detail.text);
-    if (keys.metadata_count + keys.tag_count > 0)
-        return error_set(err, ST_USAGE, "by: Metadata and Tag are not kept in the store");
     if (interval_parse(view_of(interval), &query->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE, "interval: known are 1m, 5m, 1h, 1d, all");
     st = take_time("since", ask->since, &query->has_since, &query->since, err);
