@@ -199,6 +199,8 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         .until = s->until.seconds,
     };
     enum status st = usage_open(c->store, STORE_READ, VIEW_EMPTY, &usage, err);
+    if (st == ST_OK && !s->has_since && !s->has_until)
+        page.first_step = page_query_last_step(usage);
     if (st == ST_OK)
         st = s->output == OUTPUT_HTML ? page_query_ask(usage, &page, &answer, &step, err)
                                       : usage_ask(usage, &query, &answer, err);

@@ -301,6 +301,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     enum status st = page_query_ask(a->options.usage, &query, &answer, &a->page_step, err);
     if (st != ST_OK)
         return st;
+    page_query_keep_step(a->options.usage, a->page_step);
     *version = answer.version;
     struct page_document *document = calloc(1, sizeof(*document));
     buf_init(&text, PAGE_CEILING);
@@ -412,6 +413,7 @@ struct answers *answers_new(const struct answers_options *options)
     if (a == NULL)
         return NULL;
     a->options = *options;
+    a->page_step = page_query_last_step(options->usage);
     pthread_mutex_init(&a->page_mutex, NULL);
     pthread_cond_init(&a->page_changed, NULL);
     if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))

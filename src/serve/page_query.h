@@ -16,6 +16,10 @@ NODISCARD enum status page_query_ask(struct usage *usage, const struct page_quer
                                      struct usage_answer *answer, unsigned *step,
                                      struct error *err);
 
+/* The step of the last page of the whole store, for first_step; kept in the store. */
+unsigned page_query_last_step(struct usage *usage);
+void page_query_keep_step(struct usage *usage, unsigned step);
+
 /* What was folded on the way, for the page. */
 void page_query_folds(const struct usage_answer *answer, struct page *page);
 

@@ -215,6 +215,26 @@ uint64_t usage_version(const struct usage *u)
     return u->version;
 }
 
+uint64_t usage_number(struct usage *u, const char *name)
+{
+    int64_t number = 0;
+    pthread_mutex_lock(&u->store_mutex);
+    enum status st = store_get_number(u->store, name, &number, NULL);
+    pthread_mutex_unlock(&u->store_mutex);
+    return st == ST_OK ? (uint64_t)number : 0;
+}
+
+void usage_keep_number(struct usage *u, const char *name, uint64_t number)
+{
+    if (u->lock_fd < 0 || usage_number(u, name) == number)
+        return;
+    pthread_mutex_lock(&u->store_mutex);
+    /* It is a help for the next start: no harm where it cannot be written. */
+    if (store_set_number(u->store, name, (int64_t)number, NULL) != ST_OK)
+        number = 0;
+    pthread_mutex_unlock(&u->store_mutex);
+}
+
 enum status usage_find(struct usage *u, struct view key, struct store_object *out,
                        struct error *err)
 {

@@ -42,6 +42,10 @@ struct view usage_keys(const struct usage *usage);
 const struct dimension_set *usage_dimensions(const struct usage *usage,
                                              const struct dimension_keys **keys);
 
+/* A small number the store keeps for the caller under a name; 0: none yet, or no answer. */
+uint64_t usage_number(struct usage *usage, const char *name);
+void usage_keep_number(struct usage *usage, const char *name, uint64_t number);
+
 /* As store_find and store_touch. */
 NODISCARD enum status usage_find(struct usage *usage, struct view key, struct store_object *out,
                                  struct error *err);
