@@ -319,6 +319,8 @@ static int run(const struct choice *c, struct settings *s)
         balance_print(&f.tally, stderr);
     aggregate_free(f.aggregate);
     free(f.source);
+    if (st == ST_USAGE)
+        return usage_error("report", err.text);
     if (st != ST_OK) {
         fprintf(stderr, "bedrock-metrics report: %s\n",
                 err.text[0] != '\0' ? err.text : "out of memory");
