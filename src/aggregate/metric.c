@@ -17,6 +17,8 @@ static const struct {
     [METRIC_COST] = {"EstimatedCost", "None"},
     [METRIC_UNPRICED] = {"UnpricedTokens", "Count"},
     [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count"},
+    [METRIC_DISALLOWED_TOKENS] = {"DisallowedRegionTokenCount", "Count"},
+    [METRIC_DISALLOWED_INVOCATIONS] = {"DisallowedRegionInvocations", "Count"},
 };
 
 const char *metric_name(enum metric metric)

@@ -212,6 +212,10 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         (void)snprintf(s->counting.prices_as_of, sizeof(s->counting.prices_as_of), "%.31s",
                        usage_prices(usage));
         f->source = strdup(usage_folder(usage));
+        u128 sums[METRIC_COUNT];
+        aggregate_totals(f->aggregate, sums);
+        if (sums[METRIC_DISALLOWED_TOKENS] > 0 || sums[METRIC_DISALLOWED_INVOCATIONS] > 0)
+            s->counting.metrics |= METRIC_SET_GUARD;
     }
     usage_close(usage);
     return st;
@@ -335,7 +339,7 @@ int cmd_report(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 11] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 12] = {
         {"store", "FILE", "take the figures from the store of \"serve\"", &c.store, NULL},
         {"output", "FORMAT", "html (default), table, json or csv", &c.output, NULL},
         {"out", "FILE", "write the result to FILE, whole or not at all", &c.out, NULL},
@@ -348,6 +352,10 @@ int cmd_report(int argc, char **argv)
         {"interval", "1m|5m|1h|1d|all",
          "table, json, csv: a row for each span of time (default\nall)", &c.interval, NULL},
         {"top", "N", "table, json, csv: keep the N largest, the others as Other", &c.top, NULL},
+        {"allow-inference-regions", "REGION,...",
+         "SOURCE: count what ran in other Regions as\n"
+         "DisallowedRegionTokenCount and say so on the page",
+         &c.counting.allowed, NULL},
         {"jobs", "N", "SOURCE: objects read at a time (default: processors)", &c.counting.jobs,
          NULL},
         {"profiles", "FILE", "SOURCE: what application inference profiles stand for",
@@ -355,7 +363,7 @@ int cmd_report(int argc, char **argv)
         {"prices", "FILE", "SOURCE: list prices over the built-in ones", &c.counting.prices, NULL},
     };
     int count;
-    common_options_table(&c.common, specs + 11);
+    common_options_table(&c.common, specs + 12);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {

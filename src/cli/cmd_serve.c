@@ -304,7 +304,7 @@ int cmd_serve(int argc, char **argv)
     struct choice c = {0};
     struct serve s = {.choice = &c};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 9] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 10] = {
         {"listen", "ADDRESS:PORT",
          "where to listen (default 127.0.0.1:8377; port 0 is any\n"
          "free one).  Only this machine can reach 127.0.0.1",
@@ -324,6 +324,10 @@ int cmd_serve(int argc, char **argv)
          "the same for tags of application inference profiles\n"
          "(see --profiles): Tag:KEY",
          &c.tag, NULL},
+        {"allow-inference-regions", "REGION,...",
+         "count what runs in other Regions as\n"
+         "DisallowedRegionTokenCount and say so on the page",
+         &c.counting.allowed, NULL},
         {"once", NULL, "count what is there, then end; no page", NULL, &c.once},
         {"jobs", "N", "objects read at a time (default: processors)", &c.counting.jobs, NULL},
         {"profiles", "FILE",
@@ -336,7 +340,7 @@ int cmd_serve(int argc, char **argv)
          &c.counting.prices, NULL},
     };
     int count;
-    common_options_table(&c.common, specs + 9);
+    common_options_table(&c.common, specs + 10);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {

@@ -136,6 +136,7 @@ static void add_metrics(struct buf *out, const struct page_table *t, bool has_pr
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         bool is_price = m == METRIC_COST || m == METRIC_UNPRICED || m == METRIC_APPROXIMATE;
         if (m == METRIC_TOTAL || m == METRIC_LATENCY || (is_price && !has_prices) ||
+            (METRIC_SET_GUARD & METRIC_BIT(m)) != 0 ||
             (m != METRIC_COST && m != METRIC_INVOCATIONS && is_zero(t, (enum metric)m)))
             continue;
         buf_printf(out, "%s\"%s\":[", first ? "" : ",\n", metric_name((enum metric)m));
@@ -232,6 +233,24 @@ static void add_folded(struct buf *out, const struct page *page,
     buf_add_cstr(out, "],\n");
 }
 
+/* What ran in Regions that are not allowed; false: nothing. */
+static bool add_guard_note(struct buf *out, const struct aggregate *aggregate)
+{
+    u128 sums[METRIC_COUNT];
+    struct buf text;
+    aggregate_totals(aggregate, sums);
+    if (sums[METRIC_DISALLOWED_TOKENS] == 0 && sums[METRIC_DISALLOWED_INVOCATIONS] == 0)
+        return false;
+    buf_init(&text, 512);
+    json_add_u128(&text, sums[METRIC_DISALLOWED_TOKENS]);
+    buf_add_cstr(&text, " tokens in ");
+    json_add_u128(&text, sums[METRIC_DISALLOWED_INVOCATIONS]);
+    buf_add_cstr(&text, " invocations ran in Regions that are not allowed.");
+    json_add_string_html(out, buf_view(&text));
+    buf_clear(&text);
+    return true;
+}
+
 /* Sentences: the caller's, and what the table of principals has folded beyond the charts. */
 static void add_notes(struct buf *out, const struct page *page,
                       const struct page_table tables[PAGE_SETS], const struct view *names)
@@ -242,6 +261,15 @@ static void add_notes(struct buf *out, const struct page *page,
         json_add_string_html(out, view_of(page->note));
         first = false;
     }
+    struct buf guard;
+    buf_init(&guard, 1024);
+    if (add_guard_note(&guard, page->aggregate)) {
+        if (!first)
+            buf_add_char(out, ',');
+        buf_add_view(out, buf_view(&guard));
+        first = false;
+    }
+    buf_clear(&guard);
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         if (!has_dimension(&tables[0], kind) || !has_dimension(&tables[1], kind) ||
             folded_in(page, &tables[1], kind) <= folded_in(page, &tables[0], kind))

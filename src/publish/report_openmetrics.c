@@ -112,6 +112,8 @@ static void add_family(struct buf *out, enum metric metric)
         [METRIC_COST] = "Estimated cost in USD by list price.",
         [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
         [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
+        [METRIC_DISALLOWED_TOKENS] = "Tokens that ran in a Region that is not allowed.",
+        [METRIC_DISALLOWED_INVOCATIONS] = "Invocations that ran in a Region that is not allowed.",
     };
     struct view name = view_of(metric_name(metric));
     buf_add_cstr(out, "# TYPE bedrock_");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregate/region_guard.h"
 #include "aws/bedrock.h"
 #include "base/log.h"
 #include "events/event_body.h"
@@ -96,6 +97,20 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
     return ST_OK;
 }
 
+/* Whoever names the Regions wants to be told: with METRICS too. */
+static enum status load_guard(struct run_settings *s, struct error *err)
+{
+    const char *list = config_get("ALLOW_INFERENCE_REGIONS", NULL);
+    struct error detail = {0};
+    if (list == NULL)
+        return ST_OK;
+    enum status st = region_guard_new(list, &s->guard, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "ALLOW_INFERENCE_REGIONS: %s", detail.text);
+    s->metrics |= METRIC_SET_GUARD;
+    return ST_OK;
+}
+
 /* ---- files ---- */
 
 static enum status read_whole(const char *path, struct buf *out, struct error *err)
@@ -176,6 +191,8 @@ enum status settings_load_publishing(struct run_settings *s, struct error *err)
     if (st == ST_OK)
         st = load_metrics(s, err);
     if (st == ST_OK)
+        st = load_guard(s, err);
+    if (st == ST_OK)
         st = load_publisher(s, err);
     if (st == ST_OK)
         st = config_get_u64("MAX_SERIES_PER_SET", 500, 1, 1000000, &s->max_series, err);
@@ -205,6 +222,8 @@ void settings_clear(struct run_settings *s)
 {
     profiles_free(s->profiles);
     prices_free(s->prices);
+    region_guard_free(s->guard);
+    s->guard = NULL;
     s->profiles = NULL;
     s->prices = NULL;
 }
@@ -264,7 +283,8 @@ struct counter_options settings_counter(const struct run_settings *s)
                       .interval_seconds = (int64_t)s->resolution_s,
                       .statistics = true,
                       .profiles = s->profiles,
-                      .prices = s->prices},
+                      .prices = s->prices,
+                      .guard = s->guard},
         .latency = s->latency,
         .max_object_bytes = s->max_object_bytes,
         .log_skips = log_level_now() <= LOG_WARN,

@@ -14,6 +14,7 @@
 
 struct profiles;
 struct prices;
+struct region_guard;
 
 enum { SETTINGS_MAX_SETS = DIMENSION_SETS_MAX, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
 
@@ -35,6 +36,7 @@ struct run_settings {
     struct view cloudwatch_region; /* empty: the configured one */
     enum settings_publisher publisher;
     bool resolve_profiles;
+    struct region_guard *guard; /* ALLOW_INFERENCE_REGIONS; NULL: every Region may serve */
     struct profiles *profiles;  /* NULL: none */
     struct prices *prices;      /* NULL: no cost, or not opened yet */
     bool prices_later;          /* the built-in list is wanted */

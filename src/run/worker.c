@@ -631,7 +631,9 @@ static uint64_t value_of(const struct counters *c, size_t column)
     case 18: return r->series_folded;
     case 19: return c->t.receive_failures;
     case 20: return c->t.delete_failures;
-    default: return r->partial;
+    case 21: return r->partial;
+    case 22: return (uint64_t)r->elsewhere_tokens;
+    default: return (uint64_t)r->elsewhere_invocations;
     }
 }
 
@@ -700,6 +702,8 @@ static void metrics(void *context, struct buf *out)
         {"receive_failures", "Times a queue could not be polled."},
         {"delete_failures", "Counted messages that could not be deleted."},
         {"partial_publishes", "Messages' data accepted in part before a failure."},
+        {"disallowed_region_tokens", "Tokens that ran outside of ALLOW_INFERENCE_REGIONS."},
+        {"disallowed_region_invocations", "Invocations that ran outside of it."},
     };
     struct worker *w = context;
     size_t n = w->options->queue_count;

@@ -163,6 +163,8 @@ static const char *const help[METRIC_COUNT] = {
     [METRIC_COST] = "Estimated cost in US dollars by list price.",
     [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
     [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
+    [METRIC_DISALLOWED_TOKENS] = "Tokens that ran in a Region that is not allowed.",
+    [METRIC_DISALLOWED_INVOCATIONS] = "Invocations that ran in a Region that is not allowed.",
 };
 
 static void begin_family(struct buf *out, const char *name, const char *text, bool openmetrics)

@@ -4,9 +4,20 @@
 
 /* By bit of the mask.  Append only: stores of earlier versions are read with it. */
 static const enum metric metric_of_bit[] = {
-    METRIC_INVOCATIONS, METRIC_INPUT,         METRIC_OUTPUT,        METRIC_CACHE_READ,
-    METRIC_CACHE_WRITE, METRIC_CLIENT_ERRORS, METRIC_SERVER_ERRORS, METRIC_THROTTLES,
-    METRIC_LATENCY,     METRIC_COST,          METRIC_UNPRICED,      METRIC_APPROXIMATE,
+    METRIC_INVOCATIONS,
+    METRIC_INPUT,
+    METRIC_OUTPUT,
+    METRIC_CACHE_READ,
+    METRIC_CACHE_WRITE,
+    METRIC_CLIENT_ERRORS,
+    METRIC_SERVER_ERRORS,
+    METRIC_THROTTLES,
+    METRIC_LATENCY,
+    METRIC_COST,
+    METRIC_UNPRICED,
+    METRIC_APPROXIMATE,
+    METRIC_DISALLOWED_TOKENS,
+    METRIC_DISALLOWED_INVOCATIONS,
 };
 
 enum { BITS = sizeof(metric_of_bit) / sizeof(metric_of_bit[0]) };

@@ -35,7 +35,7 @@ def cells(data):
     take, take_byte, ended = numbers(data)
     while not ended():
         series, minute, mask = take(), take_byte(), take()
-        yield series, minute, {bit: take() for bit in range(12) if mask >> bit & 1}
+        yield series, minute, {bit: take() for bit in range(14) if mask >> bit & 1}
 
 
 def read_series(base, width=8):

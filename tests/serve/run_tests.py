@@ -531,6 +531,38 @@ class Tests:
                 self.program.aggregate(logs, '--by', 'Metadata:team')
             assert server.ask('/api/usage?by=Tag:x')[0].status == 400
 
+    def routing_guard(self):
+        """What ran in Regions that are not allowed: in rows, /metrics and on the page."""
+        logs, store = self.folder('guard'), self.path('guard.sqlite')
+        lines, tokens = '', 0
+        for i in range(90):
+            line = json.loads(record(n=i, model='us.anthropic.claude-sonnet-4-20250514-v1:0'))
+            line['inferenceRegion'] = ('us-east-1', 'us-west-2', 'eu-central-1')[i % 3]
+            tokens += i if i % 3 == 2 else 0
+            lines += json.dumps(line) + '\n'
+        write_gzip(os.path.join(logs, 'a.gz'), lines)
+        allowed = ['--allow-inference-regions', 'us-east-1,us-west-2']
+        with Server(self.program, logs, store, *allowed) as server:
+            server.wait_for(lambda u: u['objects']['counted'] == 1, 'the file')
+            rows = server.usage('by=InferenceRegion')['rows']
+            found = {row['InferenceRegion']: (row['DisallowedRegionTokenCount'],
+                                              row['DisallowedRegionInvocations']) for row in rows}
+            assert found == {'us-east-1': (0, 0), 'us-west-2': (0, 0),
+                             'eu-central-1': (tokens, 30)}, found
+            assert f'bedrock_disallowed_region_token_count_total{{inference_profile_type=' \
+                in server.get('/metrics').decode()
+            notes = json.loads(server.get('/api/page'))['notes']
+        sentence = f'{tokens} tokens in 30 invocations ran in Regions that are not allowed.'
+        assert sentence in notes, notes
+        found = json.loads(self.program.report(store, '--by', 'InferenceRegion'))
+        assert found['totals']['DisallowedRegionTokenCount'] == tokens
+        out = self.path('guard.html')
+        self.program.run('report', logs, '--quiet', '--out', out, *allowed)
+        with open(out, 'rb') as file:
+            assert sentence in self.embedded(file.read())['notes']
+        self.program.run('report', logs, '--quiet', '--out', out, '--allow-inference-regions', 'a,,b',
+                         status=2)
+
     def usage_errors(self):
         for words in (['serve'], ['serve', self.logs, self.logs], ['serve', '/nonexistent'],
                       ['serve', self.expected], ['serve', self.logs, '--listen', 'example.com:1'],
@@ -633,6 +665,7 @@ def main():
                 ('rollups at any moment equal the chunks', t.rollups_while_files_come),
                 ('a store of an earlier version', t.earlier_store),
                 ('metadata as dimensions of a store', t.keys),
+                ('what ran in Regions that are not allowed', t.routing_guard),
                 ('wrong usage', t.usage_errors),
                 ('kill -9 while scanning', t.kills),
                 ('kill -9 while files come', t.kills_while_files_come)):
