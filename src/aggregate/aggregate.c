@@ -177,15 +177,15 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
     struct view application = class.application                                ? class.profile
                               : class.needs_evidence && class.profile.len == 0 ? text
                                                                                : VIEW_EMPTY;
-    const struct profile *resolved =
-        application.len == 0 ? NULL : profiles_find(agg->profiles, application);
-    if (resolved != NULL && resolved->type != PROFILE_UNKNOWN) {
-        class.type = resolved->type;
-        class.model = resolved->model;
+    struct profile resolved;
+    if (application.len > 0 && profiles_resolve(agg->profiles, text, application, &resolved) &&
+        resolved.type != PROFILE_UNKNOWN) {
+        class.type = resolved.type;
+        class.model = resolved.model;
         class.needs_evidence = false;
-        class.geography = resolved->type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
-        profile_name = resolved->name.len > 0 ? resolved->name : resolved->id;
-        info->application = resolved->id;
+        class.geography = resolved.type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
+        profile_name = resolved.name.len > 0 ? resolved.name : resolved.id;
+        info->application = resolved.id;
     }
     if (class.unknown_geography && agg->on_novelty != NULL)
         agg->on_novelty(NOVELTY_GEOGRAPHY, class.geography);

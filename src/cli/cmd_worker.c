@@ -171,7 +171,7 @@ int cmd_worker(int argc, char **argv)
     } else {
         status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("worker", err.text);
     }
-    settings_aws_close(&aws);
     settings_clear(&s);
+    settings_aws_close(&aws);
     return status;
 }

@@ -95,6 +95,8 @@ enum status round_new(struct round **out, const struct round_options *options, s
         if (r->pools[i] == NULL)
             st = error_set(err, ST_NO_MEMORY, "out of memory");
     }
+    if (st == ST_OK)
+        st = settings_ask_profiles(r->settings, &client, err);
     client.stop = options->stop_publish;
     if (st == ST_OK)
         st = aws_client_new(&r->publisher, &client, err);

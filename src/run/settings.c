@@ -11,6 +11,7 @@
 #include "price/price.h"
 #include "run/config.h"
 #include "run/dimension_sets.h"
+#include "run/profile_asker.h"
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
 
@@ -222,18 +223,31 @@ void settings_clear(struct run_settings *s)
 {
     profiles_free(s->profiles);
     prices_free(s->prices);
+    profile_asker_free(s->asker);
+    s->asker = NULL;
     region_guard_free(s->guard);
     s->guard = NULL;
     s->profiles = NULL;
     s->prices = NULL;
 }
 
-static void list_region(struct profiles *into, struct aws_client *client, struct view region)
+enum status settings_ask_profiles(struct run_settings *s, const struct aws_client_options *options,
+                                  struct error *err)
+{
+    if (!s->resolve_profiles || s->asker != NULL)
+        return ST_OK;
+    return profile_asker_new(options, s->keys.tag_count > 0, &s->asker, err);
+}
+
+static void list_region(struct profiles *into, struct aws_client *client, struct view region,
+                        bool tags)
 {
     struct error err = {0};
     json_t *answer = NULL;
     char *text = NULL;
     enum status st = bedrock_list_inference_profiles(client, region, "APPLICATION", &answer, &err);
+    if (st == ST_OK && tags)
+        profile_asker_add_tags(client, region, answer);
     if (st == ST_OK) {
         text = json_dumps(answer, JSON_COMPACT);
         st = text == NULL ? ST_NO_MEMORY : profiles_add_json(into, view_of(text), &err);
@@ -265,7 +279,11 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
     if (fresh == NULL)
         return;
     for (size_t i = 0; i < region_count; i++)
-        list_region(fresh, client, regions[i]);
+        list_region(fresh, client, regions[i], s->keys.tag_count > 0);
+    if (s->asker != NULL && profiles_set_asker(fresh, profile_asker_ask, s->asker) != ST_OK) {
+        profiles_free(fresh);
+        return;
+    }
     if (profiles_count(fresh) == 0 && s->profiles != NULL) {
         profiles_free(fresh);
         return;
