@@ -65,6 +65,7 @@ struct settings {
 
 /* What is to be written, from wherever. */
 struct figures {
+    struct usage *usage; /* the store, which the names of dimensions are in; NULL: none */
     struct aggregate *aggregate;
     struct tally tally;
     struct usage_answer answer; /* of a store: what was folded */
@@ -217,7 +218,7 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         if (sums[METRIC_DISALLOWED_TOKENS] > 0 || sums[METRIC_DISALLOWED_INVOCATIONS] > 0)
             s->counting.metrics |= METRIC_SET_GUARD;
     }
-    usage_close(usage);
+    f->usage = usage;
     return st;
 }
 
@@ -258,7 +259,8 @@ static enum status write_page(const struct settings *s, const struct figures *f,
         .until = s->has_until ? s->until.seconds : s->now.seconds,
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
     };
-    page_query_folds(&f->answer, &page);
+    if (f->usage != NULL)
+        page_query_folds(f->usage, &f->answer, &page);
     if (page.has_range && page.until < page.since)
         page.has_range = false;
     return page_write_html(&page, out);
@@ -322,6 +324,7 @@ static int run(const struct choice *c, struct settings *s)
     if (st == ST_OK && !c->common.quiet)
         balance_print(&f.tally, stderr);
     aggregate_free(f.aggregate);
+    usage_close(f.usage);
     free(f.source);
     if (st == ST_USAGE)
         return usage_error("report", err.text);

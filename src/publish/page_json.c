@@ -30,6 +30,15 @@ void page_sets(struct dimension_set sets[PAGE_SETS])
         abort(); /* a name above is wrong */
 }
 
+size_t page_dimension(const struct dimension *dimension)
+{
+    switch (dimension->kind) {
+    case DIMENSION_METADATA: return DIMENSION_FIXED_COUNT + dimension->key;
+    case DIMENSION_TAG: return DIMENSION_FIXED_COUNT + DIMENSION_METADATA_KEYS + dimension->key;
+    default: return (size_t)dimension->kind;
+    }
+}
+
 /* ---- dictionary ---- */
 
 static const struct view *dimension_names(const struct page_table tables[PAGE_SETS],
@@ -37,7 +46,7 @@ static const struct view *dimension_names(const struct page_table tables[PAGE_SE
 {
     for (size_t t = 0; t < PAGE_SETS; t++) {
         for (size_t k = 0; k < tables[t].set->count; k++)
-            names[tables[t].set->dimension[k].kind] = tables[t].set->dimension[k].name;
+            names[page_dimension(&tables[t].set->dimension[k])] = tables[t].set->dimension[k].name;
     }
     return names;
 }
@@ -46,7 +55,7 @@ static void mark_used(const struct page_table *t, struct page_values *values)
 {
     for (uint32_t s = 0; s < t->series_count; s++) {
         for (size_t k = 0; k < t->set->count; k++)
-            values[t->set->dimension[k].kind]
+            values[page_dimension(&t->set->dimension[k])]
                 .value[t->series[(size_t)s * t->set->count + k]]
                 .number = 0;
     }
@@ -89,7 +98,7 @@ static void add_series(struct buf *out, const struct page_table *t,
             uint32_t value = t->series[(size_t)s * t->set->count + k];
             if (s > 0)
                 buf_add_char(out, ',');
-            buf_add_u64(out, values[t->set->dimension[k].kind].value[value].number);
+            buf_add_u64(out, values[page_dimension(&t->set->dimension[k])].value[value].number);
         }
         buf_add_char(out, ']');
     }
@@ -208,7 +217,7 @@ static uint32_t kept_in(const struct page *page, const struct page_table *table,
 static bool has_dimension(const struct page_table *table, size_t kind)
 {
     for (size_t k = 0; k < table->set->count; k++) {
-        if ((size_t)table->set->dimension[k].kind == kind)
+        if (page_dimension(&table->set->dimension[k]) == kind)
             return true;
     }
     return false;

@@ -320,7 +320,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
             .prices_as_of = a->options.prices_as_of,
             .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
         };
-        page_query_folds(&answer, &page);
+        page_query_folds(a->options.usage, &answer, &page);
         st = page_add_json(&text, &page);
     }
     aggregate_free(answer.aggregate);

@@ -17,11 +17,23 @@ static const struct {
 /* Principals are shown by the day. */
 static const int64_t intervals[PAGE_SETS] = {PAGE_INTERVAL, 86400};
 
+/* The keys of the store, at the end of each set. */
+static void add_keys(const struct usage *usage, struct dimension_set sets[PAGE_SETS])
+{
+    const struct dimension_keys *keys;
+    const struct dimension_set *all = usage_dimensions(usage, &keys);
+    for (size_t i = DIMENSION_FIXED_COUNT; i < all->count; i++) {
+        for (size_t s = 0; s < PAGE_SETS && i - DIMENSION_FIXED_COUNT < PAGE_KEYS; s++)
+            sets[s].dimension[sets[s].count++] = all->dimension[i];
+    }
+}
+
 static enum status ask_step(struct usage *usage, const struct page_query *query, unsigned step,
                             struct usage_answer *answer, struct error *err)
 {
     struct dimension_set sets[PAGE_SETS];
     page_sets(sets);
+    add_keys(usage, sets);
     struct usage_query q = {
         .sets = sets,
         .set_count = PAGE_SETS,
@@ -41,6 +53,7 @@ static enum status ask_step(struct usage *usage, const struct page_query *query,
                 [DIMENSION_SOURCE_REGION] = steps[step].regions,
                 [DIMENSION_INFERENCE_REGION] = steps[step].regions,
             },
+        .keep_keys = steps[step].models,
     };
     return usage_ask(usage, &q, answer, err);
 }
@@ -98,8 +111,11 @@ void page_query_keep_step(struct usage *usage, unsigned step)
     usage_keep_number(usage, step_name, step);
 }
 
-void page_query_folds(const struct usage_answer *answer, struct page *page)
+void page_query_folds(const struct usage *usage, const struct usage_answer *answer,
+                      struct page *page)
 {
-    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
-        page->folded_before[kind] = answer->fold[kind].folded;
+    const struct dimension_keys *keys;
+    const struct dimension_set *all = usage_dimensions(usage, &keys);
+    for (size_t i = 0; i < all->count; i++)
+        page->folded_before[page_dimension(&all->dimension[i])] = answer->fold[i].folded;
 }

@@ -530,6 +530,28 @@ class Tests:
             assert server.get('/api/usage?by=Metadata:team') == \
                 self.program.aggregate(logs, '--by', 'Metadata:team')
             assert server.ask('/api/usage?by=Tag:x')[0].status == 400
+            data = json.loads(server.get('/api/page'))
+        self.check_keys(data, logs)
+        out = self.path('keys.html')
+        self.program.run('report', '--store', store, '--quiet', '--out', out)
+        with open(out, 'rb') as file:
+            self.check_keys(self.embedded(file.read()), logs)
+
+    def check_keys(self, data, logs):
+        """The keys of the store are dimensions of both tables of the page."""
+        self.check_dataset(data, logs)
+        wanted = {row['Metadata:team']: row['Invocations'] for row in json.loads(
+            self.program.aggregate(logs, '--by', 'Metadata:team'))['rows']}
+        for name in ('cube', 'principals'):
+            table = data[name]
+            assert table['dimensions'][-2:] == ['Metadata:team', 'Metadata:cost']
+            at, found = 0, {}
+            for value, rows in zip(table['series'][-2], table['rows']):
+                team = data['dictionary']['Metadata:team'][value]
+                found[team] = found.get(team, 0) + sum(
+                    table['metrics']['Invocations'][at:at + rows])
+                at += rows
+            assert found == wanted, (name, found, wanted)
 
     def routing_guard(self):
         """What ran in Regions that are not allowed: in rows, /metrics and on the page."""
