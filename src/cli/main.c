@@ -9,6 +9,7 @@
 #include "cli/cmd_ledger.h"
 #include "cli/cmd_plan.h"
 #include "cli/cmd_prices.h"
+#include "cli/cmd_reconcile.h"
 #include "cli/cmd_worker.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -27,6 +28,7 @@ static const struct {
     {"sweep", "count what the ledger says was never counted", cmd_sweep},
     {"resolve", "finish what is open or in doubt in the ledger", cmd_resolve},
     {"verify", "compare the ledger with CloudWatch", cmd_verify},
+    {"reconcile", "compare the logs with Bedrock's own metrics", cmd_reconcile},
     {"quarantine", "objects that could not be counted: list, show, release", cmd_quarantine},
     {"redrive", "move the dead-letter queue back to its queue", cmd_redrive},
     {"doctor", "check the whole pipeline, name each fault and its mend", cmd_doctor},
