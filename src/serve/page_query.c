@@ -4,7 +4,7 @@
  * Far more rows than a page may have need not be gathered to be folded afterwards.  Each step keeps
  * fewer values; the last one cannot exceed the limit by much for any store, and has none.
  */
-enum { MAX_ROWS = 200000, STEPS = 11 };
+enum { MAX_ROWS = 120000, STEPS = 11 };
 
 static const struct {
     uint32_t principals, accounts, models, operations, regions;

@@ -7,9 +7,9 @@
 enum {
     RUN_BYTES = 64 << 20, /* of chunks taken at once */
     CELLS_CEILING = 1000000000,
-    BUSY_CHUNKS = 4096, /* a tail up to this, or to these bytes, takes some milliseconds to read */
-    BUSY_BYTES = 4 << 20,
-    BUSY_PART = 4, /* of all chunks that may be tail while many come */
+    BUSY_CHUNKS = 4096, /* a tail up to this, or to these bytes, takes a moment to read */
+    BUSY_BYTES = 16 << 20,
+    BUSY_PART = 2, /* of all chunks that may be tail while many come */
     IDLE_CHUNKS = 64,
     IDLE_BYTES = 64 << 10,
     TIME_PART = 5, /* of the time that runs may take when idle */
