@@ -39,7 +39,7 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *queue, *bucket, *listen, *batch, *flush;
+    const char *queue, *bucket, *listen, *batch, *flush, *allowed;
     bool once;
     struct common_options common;
 };
@@ -113,6 +113,7 @@ static enum status settle(const struct choice *c, struct run_settings *s, struct
     set_variable("S3_BUCKET_NAME", c->bucket);
     set_variable("BATCH_SIZE", c->batch);
     set_variable("FLUSH_INTERVAL", c->flush);
+    set_variable("ALLOW_INFERENCE_REGIONS", c->allowed);
     st = settings_load(s, err);
     if (st == ST_OK)
         st = settings_open_prices(s, err);
@@ -130,7 +131,11 @@ int cmd_worker(int argc, char **argv)
     struct settings_aws aws = {0};
     struct choice c = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 6] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 7] = {
+        {"allow-inference-regions", "REGION,...",
+         "publish what runs in other Regions as\n"
+         "DisallowedRegionTokenCount (default ALLOW_INFERENCE_REGIONS)",
+         &c.allowed, NULL},
         {"once", NULL, "end when the queues are empty", NULL, &c.once},
         {"queue", "URL,...", "instead of SQS_QUEUE_URL", &c.queue, NULL},
         {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", &c.bucket, NULL},
@@ -142,7 +147,7 @@ int cmd_worker(int argc, char **argv)
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;
     size_t queue_count = 0;
-    common_options_table(&c.common, specs + 6);
+    common_options_table(&c.common, specs + 7);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -166,7 +171,7 @@ int cmd_worker(int argc, char **argv)
     } else {
         status = start_failed("worker", st, &err);
     }
-    settings_aws_close(&aws);
     settings_clear(&s);
+    settings_aws_close(&aws);
     return status;
 }

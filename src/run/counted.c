@@ -49,6 +49,7 @@ struct counted {
     uint64_t series_folded;
     uint64_t in_doubt_told;
     u128 invocations;
+    struct round_summary elsewhere; /* only that part */
     int64_t ms_read;
     struct reader readers[ROUND_MAX_READERS];
     struct {
@@ -292,6 +293,7 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
     c->dropped = (struct batch_dropped){0};
     c->series_folded = c->in_doubt_told = 0;
     c->invocations = 0;
+    c->elsewhere = (struct round_summary){0};
     c->locked.next = 0;
     c->locked.count = 0;
     c->locked.data_bound = 0;
@@ -306,6 +308,7 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
         u128 sums[METRIC_COUNT];
         aggregate_totals(c->locked.sums, sums);
         c->invocations = sums[METRIC_INVOCATIONS];
+        round_summary_add_elsewhere(&c->elsewhere, sums);
     }
     for (uint16_t i = 0; i < run->n_objects; i++) {
         struct counted_object *o = c->chosen[i];
@@ -709,9 +712,11 @@ static void add_run(struct counted *c, struct round_summary *s)
         s->dropped.any = s->dropped.any || c->dropped.any;
         c->in_doubt_untold -= c->in_doubt_told;
     }
-    if (counted > 0)
+    if (counted > 0) {
         s->invocations +=
             c->invocations - c->dropped.old_invocations - c->dropped.future_invocations;
+        round_summary_add(s, &c->elsewhere);
+    }
     c->in_doubt_untold += run->tally.requests_in_doubt;
     log_in_doubt(c);
 }
