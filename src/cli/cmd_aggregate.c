@@ -163,7 +163,7 @@ static enum status choose_guard(const struct choice *c, struct settings *s, stru
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
 {
     struct counter_options *counter = &s->pipeline.counter;
-    struct counting_choice counting = {c->jobs, c->profiles, c->prices};
+    struct counting_choice counting = {c->jobs, c->profiles, c->prices, NULL};
     enum status st = common_options_apply(&c->common, err);
     if (st == ST_OK)
         st = choose_output(c->output != NULL ? c->output : "table", s, err);

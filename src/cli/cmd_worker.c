@@ -40,7 +40,7 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *queue, *bucket, *listen, *batch, *flush;
+    const char *queue, *bucket, *listen, *batch, *flush, *allowed;
     bool once;
     struct receipt_file receipt;
     struct common_options common;
@@ -120,6 +120,7 @@ static enum status settle(struct choice *c, struct run_settings *s, struct setti
     set_variable("S3_BUCKET_NAME", c->bucket);
     set_variable("BATCH_SIZE", c->batch);
     set_variable("FLUSH_INTERVAL", c->flush);
+    set_variable("ALLOW_INFERENCE_REGIONS", c->allowed);
     st = settings_load(s, err);
     if (st == ST_OK)
         st = settings_open_prices(s, err);
@@ -142,7 +143,11 @@ int cmd_worker(int argc, char **argv)
     struct settings_aws aws = {0};
     struct choice c = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 7] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 8] = {
+        {"allow-inference-regions", "REGION,...",
+         "publish what runs in other Regions as\n"
+         "DisallowedRegionTokenCount (default ALLOW_INFERENCE_REGIONS)",
+         &c.allowed, NULL},
         {"once", NULL, "end when the queues are empty", NULL, &c.once},
         {"queue", "URL,...", "instead of SQS_QUEUE_URL", &c.queue, NULL},
         {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", &c.bucket, NULL},
@@ -155,7 +160,7 @@ int cmd_worker(int argc, char **argv)
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;
     size_t queue_count = 0;
-    common_options_table(&c.common, specs + 7);
+    common_options_table(&c.common, specs + 8);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -186,7 +191,7 @@ int cmd_worker(int argc, char **argv)
         status = start_failed("worker", st, &err);
     }
     receipt_file_abandon(&c.receipt);
-    settings_aws_close(&aws);
     settings_clear(&s);
+    settings_aws_close(&aws);
     return status;
 }

@@ -90,8 +90,8 @@ void upkeep_close(struct upkeep *u)
 {
     round_free(u->round);
     ledger_session_close(u->session);
-    settings_aws_close(&u->aws);
     settings_clear(&u->settings);
+    settings_aws_close(&u->aws);
 }
 
 struct progress *upkeep_progress(const struct upkeep *u, const char *what)

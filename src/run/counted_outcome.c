@@ -145,6 +145,8 @@ void counted_add_run(struct counted *c, struct round_summary *s)
     for (size_t i = 0; i < METRIC_COUNT && counted > 0; i++)
         c->receipt.sums[i] += c->sums[i];
     if (counted > 0)
+        round_summary_add(s, &c->elsewhere);
+    if (counted > 0)
         s->invocations += c->sums[METRIC_INVOCATIONS] - c->dropped.old_invocations -
                           c->dropped.future_invocations;
     log_in_doubt(c);

@@ -39,6 +39,7 @@ struct counted {
     struct batch_dropped dropped;
     uint64_t series_folded;
     u128 sums[METRIC_COUNT];
+    struct round_summary elsewhere; /* only that part */
     int64_t ms_read;
     struct reader readers[ROUND_MAX_READERS];
     struct {

@@ -246,6 +246,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     c->series_folded = 0;
     c->duplicates_told = 0;
     memset(c->sums, 0, sizeof(c->sums));
+    c->elsewhere = (struct round_summary){0};
     c->locked.next = 0;
     c->locked.count = 0;
     c->locked.data_bound = 0;
@@ -258,6 +259,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
         if (st == ST_TOO_BIG)
             defer_all(c);
         aggregate_totals(c->locked.sums, c->sums);
+        round_summary_add_elsewhere(&c->elsewhere, c->sums);
     }
     for (uint16_t i = 0; i < run->n_objects; i++) {
         struct counted_object *o = c->chosen[i];

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "aggregate/region_guard.h"
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
@@ -95,6 +96,8 @@ enum status round_new(struct round **out, const struct round_options *options, s
         if (r->pools[i] == NULL)
             st = error_set(err, ST_NO_MEMORY, "out of memory");
     }
+    if (st == ST_OK)
+        st = settings_ask_profiles(r->settings, &client, err);
     client.stop = options->stop_publish;
     if (st == ST_OK)
         st = aws_client_new(&r->publisher, &client, err);
@@ -543,6 +546,7 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
         aggregate_totals(g->sums, sums);
         r->summary.tokens += sums[METRIC_TOTAL];
         r->summary.invocations += sums[METRIC_INVOCATIONS];
+        round_summary_add_elsewhere(&r->summary, sums);
         return;
     }
     if (st == ST_IN_DOUBT)
@@ -609,9 +613,25 @@ static void log_dropped(const struct batch_dropped *d)
                   log_cstr("last", last));
 }
 
-static void log_round(const struct round_summary *s, const char *delivery)
+static void log_elsewhere(const struct round_summary *s, struct region_guard *guard)
+{
+    struct buf regions;
+    buf_init(&regions, 4096);
+    region_guard_take_seen(guard, &regions);
+    if (s->elsewhere_tokens > 0 || s->elsewhere_invocations > 0)
+        LOG_EVENT(LOG_WARN, "ran in Regions that are not allowed",
+                  log_view("regions", buf_view(&regions)),
+                  log_u64("tokens", (uint64_t)s->elsewhere_tokens),
+                  log_u64("invocations", (uint64_t)s->elsewhere_invocations));
+    buf_clear(&regions);
+}
+
+static void log_round(const struct round_summary *s, const struct round_options *options)
 {
     const struct tally *t = &s->tally;
+    const char *delivery = ledger_session_delivery(options->ledger);
+    if (options->settings->guard != NULL)
+        log_elsewhere(s, options->settings->guard);
     if (s->series_folded > 0)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
@@ -649,7 +669,7 @@ void round_publish(struct round *r, struct round_summary *summary)
 {
     if (r->counted != NULL) {
         publish_counted(r);
-        log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+        log_round(&r->summary, &r->options);
         *summary = r->summary;
         r->summary = (struct round_summary){0};
         return;
@@ -677,7 +697,7 @@ void round_publish(struct round *r, struct round_summary *summary)
     free_counters(r);
     r->ordered = r->order_broken = false;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+    log_round(&r->summary, &r->options);
     *summary = r->summary;
     r->summary = (struct round_summary){0};
 }
@@ -708,16 +728,23 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
             sums[METRIC_TOTAL] - r->summary.dropped.old_tokens - r->summary.dropped.future_tokens;
         r->summary.invocations = sums[METRIC_INVOCATIONS] - r->summary.dropped.old_invocations -
                                  r->summary.dropped.future_invocations;
+        round_summary_add_elsewhere(&r->summary, sums);
     } else if (st == ST_IN_DOUBT) {
         LOG_EVENT(LOG_ERROR, "publish in doubt: publishing again may count twice",
                   log_cstr("metric", "InDoubtPublishes"), log_cstr("reason", err->text));
     }
     r->summary.partial = partial && st != ST_OK;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+    log_round(&r->summary, &r->options);
     *summary = r->summary;
     round_free(r);
     return st;
+}
+
+void round_summary_add_elsewhere(struct round_summary *into, const u128 sum[METRIC_COUNT])
+{
+    into->elsewhere_tokens += sum[METRIC_DISALLOWED_TOKENS];
+    into->elsewhere_invocations += sum[METRIC_DISALLOWED_INVOCATIONS];
 }
 
 void round_summary_add(struct round_summary *into, const struct round_summary *from)
@@ -729,6 +756,8 @@ void round_summary_add(struct round_summary *into, const struct round_summary *f
     tally_add(&into->tally, &from->tally);
     into->tokens += from->tokens;
     into->invocations += from->invocations;
+    into->elsewhere_tokens += from->elsewhere_tokens;
+    into->elsewhere_invocations += from->elsewhere_invocations;
     into->published.requests += from->published.requests;
     into->published.data += from->published.data;
     into->published.in_doubt += from->published.in_doubt;
