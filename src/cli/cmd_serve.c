@@ -229,8 +229,7 @@ static int run(struct serve *s)
         stop(s);
         if (st == ST_USAGE || st == ST_CONFLICT)
             return usage_error("serve", err.text);
-        fprintf(stderr, "bedrock-metrics serve: %s\n", err.text);
-        return EXIT_FOUND_FAULTS;
+        return run_failed("serve", &err);
     }
     say_where(s);
     do {
@@ -238,9 +237,7 @@ static int run(struct serve *s)
     } while (number == SIGUSR1 && !s->finished);
     int code = 128 + number;
     if (number == SIGUSR1) {
-        code = s->result == ST_OK ? finish_once(s) : EXIT_FOUND_FAULTS;
-        if (s->result != ST_OK)
-            fprintf(stderr, "bedrock-metrics serve: %s\n", s->err.text);
+        code = s->result == ST_OK ? finish_once(s) : run_failed("serve", &s->err);
     }
     stop(s);
     return code;
@@ -260,7 +257,9 @@ static enum status add_keys(struct buf *out, const char *option, const char *kin
         buf_add_cstr(out, kind);
         buf_add_view(out, key);
     }
-    return buf_status(out) == ST_OK ? ST_OK : error_set(err, ST_USAGE, "--%s is too long", option);
+    return buf_status(out) == ST_OK
+               ? ST_OK
+               : error_set(err, ST_USAGE, "--%s: the keys are too long", option);
 }
 
 static enum status settle_keys(const struct choice *c, struct serve *s, struct error *err)
@@ -275,7 +274,7 @@ static enum status settle_keys(const struct choice *c, struct serve *s, struct e
         return st;
     st = dimension_set_parse(buf_view(&s->keys), &keys, &set, err);
     if (st == ST_OK && set.count > MAX_KEYS)
-        st = error_set(err, ST_USAGE, "more than %d keys", MAX_KEYS);
+        st = error_set(err, ST_USAGE, "more than %d keys for one store", MAX_KEYS);
     return st;
 }
 
@@ -353,9 +352,7 @@ int cmd_serve(int argc, char **argv)
         s.folder = argv[0];
         st = settle(&c, &s, &err);
     }
-    int status = st == ST_OK          ? run(&s)
-                 : st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS
-                                      : usage_error("serve", err.text);
+    int status = st == ST_OK ? run(&s) : start_failed("serve", st, &err);
     counting_clear(&s.counting);
     free(s.real_folder);
     free(s.store_path);

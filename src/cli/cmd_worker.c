@@ -169,7 +169,7 @@ int cmd_worker(int argc, char **argv)
         st = worker_run(&options, &totals, &err);
         status = finish(&c, &totals, st, &err);
     } else {
-        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("worker", err.text);
+        status = start_failed("worker", st, &err);
     }
     settings_clear(&s);
     settings_aws_close(&aws);

@@ -193,7 +193,7 @@ static enum status status_of(struct ledger_sqlite *l, int rc)
     default: break;
     }
     LOG_EVENT(LOG_ERROR, "ledger closed after a fault of its file",
-              log_cstr("reason", sqlite3_errstr(rc)), log_u64("code", (uint64_t)rc));
+              log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
     close_file(l);
     return ST_IO;
 }
