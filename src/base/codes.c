@@ -321,7 +321,6 @@ static const struct {
     {"BM-U222", PHRASE, "is not possible here"},
     {"BM-U222", PHRASE, "is no table's name"},
     {"BM-U222", PHRASE, "instances of a function cannot share"},
-    {"BM-U222", PHRASE, "is no table's name"},
     {"BM-U222", PHRASE, "LEDGER needs PUBLISHER=cloudwatch"},
     {"BM-U222", PHRASE, "Records must be kept for at least"},
     {"BM-U222", PHRASE, "commands are not taken here"},
