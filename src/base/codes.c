@@ -295,7 +295,6 @@ static const struct {
     {"BM-U210", PHRASE, "is not kept in the store"},
     {"BM-U211", PHRASE, "are the same label in OpenMetrics"},
     {"BM-U212", PHRASE, "cannot be published: CloudWatch takes names"},
-    {"BM-U212", PHRASE, "cannot stand in a template"},
     {"BM-U213", PHRASE, "names below AWS/ are not ours"},
     {"BM-U213", PHRASE, "is not 1 to 255 of letters"},
     {"BM-U214", PHRASE, "is no Region"},
