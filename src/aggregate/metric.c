@@ -3,20 +3,30 @@
 static const struct {
     const char *name;
     const char *unit;
+    const char *help;
 } metrics[METRIC_COUNT] = {
-    [METRIC_INVOCATIONS] = {"Invocations", "Count"},
-    [METRIC_INPUT] = {"InputTokenCount", "Count"},
-    [METRIC_OUTPUT] = {"OutputTokenCount", "Count"},
-    [METRIC_CACHE_READ] = {"CacheReadInputTokenCount", "Count"},
-    [METRIC_CACHE_WRITE] = {"CacheWriteInputTokenCount", "Count"},
-    [METRIC_TOTAL] = {"TotalTokenCount", "Count"},
-    [METRIC_CLIENT_ERRORS] = {"InvocationClientErrors", "Count"},
-    [METRIC_SERVER_ERRORS] = {"InvocationServerErrors", "Count"},
-    [METRIC_THROTTLES] = {"InvocationThrottles", "Count"},
-    [METRIC_LATENCY] = {"InvocationLatency", "Milliseconds"},
-    [METRIC_COST] = {"EstimatedCost", "None"},
-    [METRIC_UNPRICED] = {"UnpricedTokens", "Count"},
-    [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count"},
+    [METRIC_INVOCATIONS] = {"Invocations", "Count", "Invocations without an error."},
+    [METRIC_INPUT] = {"InputTokenCount", "Count",
+                      "Input tokens, without cached ones where the model counts them apart."},
+    [METRIC_OUTPUT] = {"OutputTokenCount", "Count", "Output tokens."},
+    [METRIC_CACHE_READ] = {"CacheReadInputTokenCount", "Count",
+                           "Input tokens read from the prompt cache."},
+    [METRIC_CACHE_WRITE] = {"CacheWriteInputTokenCount", "Count",
+                            "Input tokens written to the prompt cache."},
+    [METRIC_TOTAL] = {"TotalTokenCount", "Count",
+                      "Input, output, cache read and cache write tokens."},
+    [METRIC_CLIENT_ERRORS] = {"InvocationClientErrors", "Count",
+                              "Invocations that ended with a client error."},
+    [METRIC_SERVER_ERRORS] = {"InvocationServerErrors", "Count",
+                              "Invocations that ended with a server error."},
+    [METRIC_THROTTLES] = {"InvocationThrottles", "Count", "Invocations that were throttled."},
+    [METRIC_LATENCY] = {"InvocationLatency", "Milliseconds",
+                        "Sum of invocation latencies in milliseconds, where the log has them."},
+    [METRIC_COST] = {"EstimatedCost", "None", "Estimated cost in USD by list price."},
+    [METRIC_UNPRICED] = {"UnpricedTokens", "Count",
+                         "Tokens for which the price list has no price."},
+    [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count",
+                            "Tokens priced at a price that is only near the true one."},
 };
 
 const char *metric_name(enum metric metric)
@@ -27,6 +37,11 @@ const char *metric_name(enum metric metric)
 const char *metric_unit(enum metric metric)
 {
     return metrics[metric].unit;
+}
+
+const char *metric_help(enum metric metric)
+{
+    return metrics[metric].help;
 }
 
 enum metric metric_find(struct view name)

@@ -35,6 +35,9 @@ const char *metric_name(enum metric metric);
 /* CloudWatch's unit: "Count", "Milliseconds", "None". */
 const char *metric_unit(enum metric metric);
 
+/* A sentence for OpenMetrics' HELP lines. */
+const char *metric_help(enum metric metric);
+
 /* METRIC_COUNT when there is none of that name. */
 enum metric metric_find(struct view name);
 

@@ -136,17 +136,6 @@ enum status aws_endpoint_check(struct view url, const char *what, struct error *
     return ST_OK;
 }
 
-static char *copy_view(struct view v)
-{
-    char *copy = malloc(v.len + 1);
-    if (copy == NULL)
-        return NULL;
-    if (v.len > 0)
-        memcpy(copy, v.ptr, v.len);
-    copy[v.len] = '\0';
-    return copy;
-}
-
 static struct view profile_get(const struct aws_config *c, const char *key)
 {
     return aws_ini_get(c->ini, aws_config_profile(c), key);
@@ -166,7 +155,7 @@ static enum status load_files(struct aws_config *c, const char *profile, struct 
     const char *asked = profile != NULL ? profile : aws_env_get(c->env, "AWS_PROFILE");
     if (asked == NULL)
         asked = aws_env_get(c->env, "AWS_DEFAULT_PROFILE");
-    c->profile = copy_view(view_of(asked != NULL ? asked : "default"));
+    c->profile = view_dup(view_of(asked != NULL ? asked : "default"));
     if (c->profile == NULL)
         return ST_NO_MEMORY;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -209,7 +198,7 @@ static enum status load_region(struct aws_config *c, struct error *err)
     if (!aws_region_valid(region))
         return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
                          (int)(region.len < 64 ? region.len : 64), region.ptr);
-    c->region = copy_view(region);
+    c->region = view_dup(region);
     return c->region == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
@@ -262,7 +251,7 @@ static enum status load_ca(struct aws_config *c, struct error *err)
     if (v.len == 0)
         v = view_of(aws_env_get(c->env, "SSL_CERT_FILE"));
     if (v.len > 0) {
-        c->ca_file = copy_view(v);
+        c->ca_file = view_dup(v);
         if (c->ca_file == NULL)
             return ST_NO_MEMORY;
         if (access(c->ca_file, R_OK) != 0)
@@ -271,7 +260,7 @@ static enum status load_ca(struct aws_config *c, struct error *err)
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (access(places[i], R_OK) == 0) {
-            c->ca_file = copy_view(view_of(places[i]));
+            c->ca_file = view_dup(view_of(places[i]));
             return c->ca_file == NULL ? ST_NO_MEMORY : ST_OK;
         }
     }
@@ -286,7 +275,7 @@ static enum status load_proxy(struct aws_config *c, const char *lower, const cha
         text = aws_env_get(c->env, upper);
     if (text == NULL)
         return ST_OK;
-    *out = copy_view(view_of(text));
+    *out = view_dup(view_of(text));
     return *out == NULL ? ST_NO_MEMORY : ST_OK;
 }
 

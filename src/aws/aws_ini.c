@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/log.h"
 
 /* Where an entry stands: a profile ([default], [profile x], [x]) or a [services x] section. */
@@ -66,14 +67,8 @@ static enum status add_entry(struct aws_ini *ini, const struct entry *e)
 {
     if (ini->n == AWS_INI_MAX_ENTRIES)
         return ST_TOO_BIG;
-    if (ini->n == ini->cap) {
-        size_t cap = ini->cap == 0 ? 32 : ini->cap * 2;
-        struct entry *grown = realloc(ini->entries, cap * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        ini->entries = grown;
-        ini->cap = cap;
-    }
+    if (!array_room(&ini->entries, ini->n, &ini->cap, 32, sizeof(*ini->entries)))
+        return ST_NO_MEMORY;
     ini->entries[ini->n++] = *e;
     return buf_status(&ini->text);
 }

@@ -30,17 +30,6 @@ void uri_add_encoded_path(struct buf *out, struct view path)
     add_encoded(out, path, '/');
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 enum status uri_decode(struct buf *out, struct view text, bool plus_is_space)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -50,8 +39,8 @@ enum status uri_decode(struct buf *out, struct view text, bool plus_is_space)
         } else if (c == '%') {
             if (text.len - i < 3)
                 return ST_BAD_ITEM;
-            int high = hex_value(text.ptr[i + 1]);
-            int low = hex_value(text.ptr[i + 2]);
+            int high = hex_digit(text.ptr[i + 1]);
+            int low = hex_digit(text.ptr[i + 2]);
             if (high < 0 || low < 0)
                 return ST_BAD_ITEM;
             c = (char)(unsigned char)(high * 16 + low);
@@ -70,7 +59,7 @@ static bool host_char(char c)
 
 static bool ipv6_char(char c)
 {
-    return hex_value(c) >= 0 || c == ':' || c == '.';
+    return hex_digit(c) >= 0 || c == ':' || c == '.';
 }
 
 static bool all_of(struct view v, bool (*is)(char))
@@ -86,8 +75,8 @@ static bool path_valid(struct view path)
     for (size_t i = 0; i < path.len; i++) {
         unsigned char c = (unsigned char)path.ptr[i];
         if (c == '%') {
-            if (path.len - i < 3 || hex_value(path.ptr[i + 1]) < 0 ||
-                hex_value(path.ptr[i + 2]) < 0)
+            if (path.len - i < 3 || hex_digit(path.ptr[i + 1]) < 0 ||
+                hex_digit(path.ptr[i + 2]) < 0)
                 return false;
         } else if (!is_unreserved(c) && (c == 0 || strchr("/:@!$&'()*+,;=", c) == NULL)) {
             return false;

@@ -1,5 +1,7 @@
 #include "base/view.h"
 
+#include <stdlib.h>
+
 int view_compare(struct view a, struct view b)
 {
     size_t n = a.len < b.len ? a.len : b.len;
@@ -97,4 +99,15 @@ enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out)
     }
     *out = value;
     return ST_OK;
+}
+
+char *view_dup(struct view v)
+{
+    char *copy = malloc(v.len + 1);
+    if (copy == NULL)
+        return NULL;
+    if (v.len > 0)
+        memcpy(copy, v.ptr, v.len);
+    copy[v.len] = '\0';
+    return copy;
 }

@@ -85,4 +85,19 @@ bool view_eq_nocase(struct view a, struct view b);
 /* Decimal digits only, within 0..max; ST_BAD_ITEM leaves *out untouched. */
 NODISCARD enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out);
 
+/* A copy that ends with NUL, freed by the caller; NULL: no memory. */
+char *view_dup(struct view v);
+
+/* 0..15, or -1 for what is no hexadecimal digit. */
+static inline int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "aws/aws_config.h"
 #include "aws/sts.h"
 #include "base/log.h"
 #include "cli/counting.h"
@@ -94,8 +95,9 @@ static enum status choose_regions(const struct choice *c, struct settings *s, st
     s->reconcile.regions = s->regions;
     while (c->regions != NULL && view_split(&rest, ',', &region)) {
         region = view_trim(region);
-        if (region.len == 0)
-            return error_set(err, ST_USAGE, "an empty Region in --regions \"%.80s\"", c->regions);
+        if (!aws_region_valid(region))
+            return error_set(err, ST_USAGE, "--regions \"%.80s\": \"%.*s\" is no Region",
+                             c->regions, (int)(region.len < 64 ? region.len : 64), region.ptr);
         if (s->reconcile.region_count == RECONCILE_MAX_REGIONS)
             return error_set(err, ST_USAGE, "--regions: more than %d", RECONCILE_MAX_REGIONS);
         s->regions[s->reconcile.region_count++] = region;
@@ -174,6 +176,9 @@ static int print(const struct settings *s, const struct reconcile *result)
         LOG_EVENT(LOG_INFO, "records of other accounts left out",
                   log_cstr("account", s->identity.account),
                   log_u128("records", reconcile_other_accounts(result)));
+    if (reconcile_other_regions(result) > 0)
+        LOG_EVENT(LOG_WARN, "records of impossible Regions left out",
+                  log_u128("records", reconcile_other_regions(result)));
     int status = upkeep_print("reconcile", &out, report.apart > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE);
     buf_clear(&out);
     return status;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "events/event_body_store.h"
 
 struct event_body_store {
@@ -104,25 +105,13 @@ static bool is_hex(struct view v, size_t max)
     if (v.len > max)
         return false;
     for (size_t i = 0; i < v.len; i++) {
-        char c = v.ptr[i];
-        if (!is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F'))
+        if (hex_digit(v.ptr[i]) < 0)
             return false;
     }
     return true;
 }
 
 /* ---- keys ---- */
-
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /*
  *     AWSLogs/2026/11/my+file%C3%A9.gz
@@ -221,11 +210,9 @@ static enum status add_object(struct event_body *body, struct event_object objec
                                   &object.event_name, &object.region, &object.sequencer};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && st == ST_OK; i++)
         st = event_pool_copy(&body->store->pool, *texts[i], texts[i]);
-    if (st == ST_OK) {
-        void *objects = body->objects;
-        st = event_array_grow(&objects, body->nobjects, &body->store->room, sizeof(object));
-        body->objects = objects;
-    }
+    if (st == ST_OK &&
+        !array_room(&body->objects, body->nobjects, &body->store->room, 8, sizeof(object)))
+        st = ST_NO_MEMORY;
     if (st != ST_OK)
         return error_set(err, st, "out of memory");
     body->objects[body->nobjects++] = object;

@@ -108,18 +108,3 @@ enum status event_pool_copy(struct event_pool *pool, struct view text, struct vi
     *out = view_make(at, text.len);
     return ST_OK;
 }
-
-enum status event_array_grow(void **items, size_t count, size_t *room, size_t item_size)
-{
-    if (count < *room)
-        return ST_OK;
-    size_t more = *room == 0 ? 8 : *room * 2;
-    if (more < *room || more > SIZE_MAX / item_size)
-        return ST_NO_MEMORY;
-    void *grown = realloc(*items, more * item_size);
-    if (grown == NULL)
-        return ST_NO_MEMORY;
-    *items = grown;
-    *room = more;
-    return ST_OK;
-}

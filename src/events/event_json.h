@@ -55,10 +55,4 @@ char *event_pool_take(struct event_pool *pool, size_t n);
 /* Copy `text`; ST_NO_MEMORY when the pool is used up. */
 NODISCARD enum status event_pool_copy(struct event_pool *pool, struct view text, struct view *out);
 
-/*
- * Grow the array *items (of `count` items, room for *room) so that one more fits.
- * ST_NO_MEMORY leaves it as it was.
- */
-NODISCARD enum status event_array_grow(void **items, size_t count, size_t *room, size_t item_size);
-
 #endif

@@ -52,24 +52,13 @@ void ledger_id_format(const struct ledger_id *id, char out[65])
     out[64] = '\0';
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 enum status ledger_id_parse(struct view text, struct ledger_id *out)
 {
     struct ledger_id id;
     if (text.len != 2 * sizeof id.bytes)
         return ST_BAD_ITEM;
     for (size_t i = 0; i < sizeof id.bytes; i++) {
-        int high = digit_of(text.ptr[2 * i]), low = digit_of(text.ptr[2 * i + 1]);
+        int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
         if (high < 0 || low < 0)
             return ST_BAD_ITEM;
         id.bytes[i] = (uint8_t)(high << 4 | low);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "objects/source.h"
 
@@ -124,17 +125,8 @@ static enum status report_failed(struct walk *w, const char *what, int code)
 
 static enum status push_folder(struct walk *w, int fd)
 {
-    if (w->depth == w->capacity) {
-        size_t capacity = w->capacity == 0 ? 16 : w->capacity * 2;
-        struct folder *grown = realloc(w->folders, capacity * sizeof(*grown));
-        if (grown == NULL) {
-            close(fd);
-            return ST_NO_MEMORY;
-        }
-        w->folders = grown;
-        w->capacity = capacity;
-    }
-    DIR *dir = fdopendir(fd);
+    bool room = array_room(&w->folders, w->depth, &w->capacity, 16, sizeof(*w->folders));
+    DIR *dir = room ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         close(fd);
         return ST_NO_MEMORY;

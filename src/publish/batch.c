@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "aggregate/interner.h"
+#include "base/array.h"
 #include "base/json_write.h"
 
 enum {
@@ -37,14 +38,8 @@ static int by_hash(const void *a, const void *b)
 
 static bool kept_add(struct batch_kept *kept, size_t *capacity, uint64_t hash)
 {
-    if (kept->count == *capacity) {
-        size_t wanted = *capacity == 0 ? 1024 : *capacity * 2;
-        uint64_t *grown = realloc(kept->hashes, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        kept->hashes = grown;
-        *capacity = wanted;
-    }
+    if (!array_room(&kept->hashes, kept->count, capacity, 1024, sizeof(*kept->hashes)))
+        return false;
     kept->hashes[kept->count++] = hash;
     return true;
 }
@@ -245,21 +240,6 @@ struct batch {
     size_t max_data, max_bytes;
 };
 
-static bool grow(void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
-    void *old;
-    memcpy(&old, array, sizeof(old));
-    void *grown = realloc(old, wanted * size);
-    if (grown == NULL)
-        return false;
-    memcpy(array, &grown, sizeof(grown));
-    *capacity = wanted;
-    return true;
-}
-
 static size_t begin_of(const struct batch *b, size_t datum)
 {
     return datum == 0 ? 0 : b->ends[datum - 1];
@@ -287,7 +267,8 @@ static enum status place(struct batch *b, size_t first)
             count--;
         if (body_bytes(b, first, count) > b->max_bytes)
             return ST_TOO_BIG;
-        if (!grow(&b->requests, b->request_count, &b->request_capacity, sizeof(*b->requests)))
+        if (!array_room(&b->requests, b->request_count, &b->request_capacity, 64,
+                        sizeof(*b->requests)))
             return ST_NO_MEMORY;
         b->requests[b->request_count++] = (struct range){first, count};
         first += count;
@@ -307,8 +288,8 @@ static enum status add_row(void *context, const struct dimension_set *set,
         struct datum_pieces pieces = {0};
         struct datum_piece piece;
         while (datum_next_piece(&pieces, row, (enum metric)m, &piece)) {
-            if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)) ||
-                !grow(&b->tokens, b->count, &b->token_capacity, sizeof(*b->tokens)))
+            if (!array_room(&b->ends, b->count, &b->capacity, 64, sizeof(*b->ends)) ||
+                !array_room(&b->tokens, b->count, &b->token_capacity, 64, sizeof(*b->tokens)))
                 return ST_NO_MEMORY;
             b->tokens[b->count] =
                 b->count == first && set == b->first_set ? (uint64_t)row->sum[METRIC_TOTAL] : 0;
@@ -325,8 +306,8 @@ static enum status add_in_doubt(struct batch *b)
 {
     if (b->options->in_doubt == 0 || b->count == 0)
         return ST_OK;
-    if (!grow(&b->ends, b->count, &b->capacity, sizeof(*b->ends)) ||
-        !grow(&b->tokens, b->count, &b->token_capacity, sizeof(*b->tokens)))
+    if (!array_room(&b->ends, b->count, &b->capacity, 64, sizeof(*b->ends)) ||
+        !array_room(&b->tokens, b->count, &b->token_capacity, 64, sizeof(*b->tokens)))
         return ST_NO_MEMORY;
     b->tokens[b->count] = 0;
     int64_t minute = b->options->now_s - b->options->now_s % 60;

@@ -98,27 +98,12 @@ static int by_series(const void *a, const void *b, void *context)
 
 static void add_family(struct buf *out, enum metric metric)
 {
-    static const char *const help[METRIC_COUNT] = {
-        [METRIC_INVOCATIONS] = "Invocations without an error.",
-        [METRIC_INPUT] = "Input tokens, without cached ones where the model counts them apart.",
-        [METRIC_OUTPUT] = "Output tokens.",
-        [METRIC_CACHE_READ] = "Input tokens read from the prompt cache.",
-        [METRIC_CACHE_WRITE] = "Input tokens written to the prompt cache.",
-        [METRIC_TOTAL] = "Input, output, cache read and cache write tokens.",
-        [METRIC_CLIENT_ERRORS] = "Invocations that ended with a client error.",
-        [METRIC_SERVER_ERRORS] = "Invocations that ended with a server error.",
-        [METRIC_THROTTLES] = "Invocations that were throttled.",
-        [METRIC_LATENCY] = "Sum of invocation latencies in milliseconds, where the log has them.",
-        [METRIC_COST] = "Estimated cost in USD by list price.",
-        [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
-        [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
-    };
     struct view name = view_of(metric_name(metric));
     buf_add_cstr(out, "# TYPE bedrock_");
     openmetrics_add_name(out, name);
     buf_add_cstr(out, " gauge\n# HELP bedrock_");
     openmetrics_add_name(out, name);
-    buf_printf(out, " %s\n", help[metric]);
+    buf_printf(out, " %s\n", metric_help(metric));
 }
 
 static void add_sample(struct buf *out, const struct report *report, enum metric metric,

@@ -88,14 +88,6 @@ static void add_unicode_escape(struct json_string *js, uint32_t unit)
         add_code(js, unit);
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte behind a backslash; false when no escape begins so. */
 static bool escape_letter(struct json_string *js, uint8_t c)
 {
@@ -119,7 +111,7 @@ static bool escape_byte(struct json_string *js, uint8_t c)
 {
     if (js->escape == 1)
         return escape_letter(js, c);
-    int digit = hex_digit(c);
+    int digit = hex_digit((char)c);
     if (digit < 0)
         return false;
     js->hex = js->hex << 4 | (uint32_t)digit;

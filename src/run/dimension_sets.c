@@ -36,7 +36,7 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
                              shown(text), text.ptr);
         struct dimension_set *set = &out->set[out->count];
         enum status st = dimension_set_parse(part, &out->keys, set, err);
-        for (size_t i = 0; i < set->count && st == ST_OK; i++)
+        for (size_t i = 0; st == ST_OK && i < set->count; i++)
             st = datum_check_dimension(set->dimension[i].name, err);
         if (st != ST_OK)
             return st;

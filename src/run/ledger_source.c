@@ -28,17 +28,6 @@ struct ledger_source {
 
 /* ---- identity ---- */
 
-static char *copy_text(struct view v)
-{
-    char *copy = malloc(v.len + 1);
-    if (copy == NULL)
-        return NULL;
-    if (v.len > 0)
-        memcpy(copy, v.ptr, v.len);
-    copy[v.len] = '\0';
-    return copy;
-}
-
 /* *path is what the views point into when it is a local file; freed by the caller.  ST_MISSING: it
  * has no identity. */
 static enum status name_of(struct view shown, struct view *bucket, struct view *key, char **path)
@@ -47,7 +36,7 @@ static enum status name_of(struct view shown, struct view *bucket, struct view *
     *bucket = VIEW_LIT("");
     if (view_starts(shown, VIEW_LIT("s3://")))
         return source_s3_parse(shown, bucket, key, NULL);
-    char *text = copy_text(shown);
+    char *text = view_dup(shown);
     if (text == NULL)
         return ST_NO_MEMORY;
     *path = strcmp(text, "-") == 0 ? NULL : realpath(text, NULL);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "aggregate/interner.h"
+#include "aws/aws_config.h"
 #include "aws/cloudwatch.h"
+#include "base/array.h"
 #include "records/model_id.h"
 
 enum {
@@ -43,7 +45,7 @@ struct reconcile {
     size_t called_count, called_capacity;
     struct reconcile_point *points;
     size_t count, capacity;
-    u128 other_accounts;
+    u128 other_accounts, other_regions;
 };
 
 /* Where the dimensions of reconcile_set() stand in a row. */
@@ -63,14 +65,8 @@ static enum status name_number(struct reconcile *r, struct view name, uint32_t *
 
 static enum status add_point(struct reconcile *r, const struct reconcile_point *p)
 {
-    if (r->count == r->capacity) {
-        size_t wanted = r->capacity == 0 ? 1024 : r->capacity * 2;
-        struct reconcile_point *grown = realloc(r->points, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        r->points = grown;
-        r->capacity = wanted;
-    }
+    if (!array_room(&r->points, r->count, &r->capacity, 1024, sizeof(*r->points)))
+        return ST_NO_MEMORY;
     r->points[r->count++] = *p;
     return ST_OK;
 }
@@ -98,14 +94,9 @@ static enum status note_called(struct reconcile *r, const struct aggregate_row *
 {
     bool none = view_eq(row->value[AT_PROFILE], VIEW_LIT("none"));
     enum status st = name_number(r, row->value[none ? AT_MODEL : AT_PROFILE], name);
-    if (st == ST_OK && r->called_count == r->called_capacity) {
-        size_t wanted = r->called_capacity == 0 ? 256 : r->called_capacity * 2;
-        struct called *grown = realloc(r->called, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        r->called = grown;
-        r->called_capacity = wanted;
-    }
+    if (st == ST_OK &&
+        !array_room(&r->called, r->called_count, &r->called_capacity, 256, sizeof(*r->called)))
+        st = ST_NO_MEMORY;
     if (st == ST_OK)
         r->called[r->called_count++] = (struct called){region, *name};
     return st;
@@ -159,11 +150,14 @@ static enum status add_logs(struct reconcile *r, const struct aggregate *logs, s
         struct aggregate_row row;
         aggregate_rows_get(rows, i, &row);
         struct view account = row.value[AT_ACCOUNT];
-        if (view_eq(account, r->o->account) || view_eq(account, VIEW_LIT("unknown")))
-            st = add_row(r, &row, err);
+        u128 records = row.sum[METRIC_INVOCATIONS] + row.sum[METRIC_CLIENT_ERRORS] +
+                       row.sum[METRIC_SERVER_ERRORS] + row.sum[METRIC_THROTTLES];
+        if (!view_eq(account, r->o->account) && !view_eq(account, VIEW_LIT("unknown")))
+            r->other_accounts += records;
+        else if (!aws_region_valid(row.value[AT_REGION])) /* it becomes part of a host's name */
+            r->other_regions += records;
         else
-            r->other_accounts += row.sum[METRIC_INVOCATIONS] + row.sum[METRIC_CLIENT_ERRORS] +
-                                 row.sum[METRIC_SERVER_ERRORS] + row.sum[METRIC_THROTTLES];
+            st = add_row(r, &row, err);
     }
     aggregate_rows_free(rows);
     join_called(r);
@@ -184,14 +178,8 @@ struct series_list {
 
 static enum status add_series(struct series_list *l, const struct series *s)
 {
-    if (l->count == l->capacity) {
-        size_t wanted = l->capacity == 0 ? 64 : l->capacity * 2;
-        struct series *grown = realloc(l->list, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        l->list = grown;
-        l->capacity = wanted;
-    }
+    if (!array_room(&l->list, l->count, &l->capacity, 64, sizeof(*l->list)))
+        return ST_NO_MEMORY;
     l->list[l->count++] = *s;
     return ST_OK;
 }
@@ -467,6 +455,11 @@ struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t regio
         add_to(&t.sum, p);
     }
     return t;
+}
+
+u128 reconcile_other_regions(const struct reconcile *r)
+{
+    return r->other_regions;
 }
 
 u128 reconcile_other_accounts(const struct reconcile *r)

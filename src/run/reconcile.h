@@ -82,7 +82,8 @@ bool reconcile_agrees(const struct reconcile *r, const struct reconcile_point *p
 /* The sum of a metric over all hours and models of a Region, which is one of reconcile_at(). */
 struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t region, uint32_t metric);
 
-/* Records of other accounts, which were left out. */
+/* Records that were left out: of other accounts, and of Regions whose name can be none. */
 u128 reconcile_other_accounts(const struct reconcile *r);
+u128 reconcile_other_regions(const struct reconcile *r);
 
 #endif

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "objects/object_key.h"
@@ -194,27 +195,14 @@ struct aws_client *round_client(struct round *r)
 
 static bool group_has_room(struct group *g)
 {
-    if (g->count < g->capacity)
-        return true;
-    size_t wanted = g->capacity == 0 ? 16 : g->capacity * 2;
-    struct round_message **grown = realloc(g->members, wanted * sizeof(*grown));
-    if (grown == NULL)
-        return false;
-    g->members = grown;
-    g->capacity = wanted;
-    return true;
+    return array_room(&g->members, g->count, &g->capacity, 16, sizeof(struct round_message *));
 }
 
 static struct group *new_group(struct round *r)
 {
-    if (r->locked.count == r->locked.capacity) {
-        size_t wanted = r->locked.capacity == 0 ? 8 : r->locked.capacity * 2;
-        struct group *grown = realloc(r->locked.groups, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return NULL;
-        r->locked.groups = grown;
-        r->locked.capacity = wanted;
-    }
+    if (!array_room(&r->locked.groups, r->locked.count, &r->locked.capacity, 8,
+                    sizeof(*r->locked.groups)))
+        return NULL;
     struct counter_options options = settings_counter(r->settings);
     struct group *g = &r->locked.groups[r->locked.count];
     *g = (struct group){.sums = aggregate_new(&options.aggregate)};
@@ -418,16 +406,12 @@ static void *reader_main(void *context)
 
 static bool gather(struct round *r, struct round_message *messages, size_t n)
 {
-    if (r->gathered_count + n > r->gathered_capacity) {
-        size_t wanted = (r->gathered_count + n) * 2;
-        struct round_message **grown = realloc(r->gathered, wanted * sizeof(*grown));
-        if (grown == NULL)
+    for (size_t i = 0; i < n; i++) {
+        if (!array_room(&r->gathered, r->gathered_count, &r->gathered_capacity, 32,
+                        sizeof(struct round_message *)))
             return false;
-        r->gathered = grown;
-        r->gathered_capacity = wanted;
-    }
-    for (size_t i = 0; i < n; i++)
         r->gathered[r->gathered_count++] = &messages[i];
+    }
     return true;
 }
 

@@ -151,22 +151,6 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
 
 /* ---- metrics ---- */
 
-static const char *const help[METRIC_COUNT] = {
-    [METRIC_INVOCATIONS] = "Invocations without an error.",
-    [METRIC_INPUT] = "Input tokens.",
-    [METRIC_OUTPUT] = "Output tokens.",
-    [METRIC_CACHE_READ] = "Input tokens read from the prompt cache.",
-    [METRIC_CACHE_WRITE] = "Input tokens written to the prompt cache.",
-    [METRIC_TOTAL] = "Input, output, cache read and cache write tokens.",
-    [METRIC_CLIENT_ERRORS] = "Invocations that ended with a client error.",
-    [METRIC_SERVER_ERRORS] = "Invocations that ended with a server error.",
-    [METRIC_THROTTLES] = "Invocations that were throttled.",
-    [METRIC_LATENCY] = "Sum of invocation latencies in milliseconds, where the log has them.",
-    [METRIC_COST] = "Estimated cost in US dollars by list price.",
-    [METRIC_UNPRICED] = "Tokens for which the price list has no price.",
-    [METRIC_APPROXIMATE] = "Tokens priced at a price that is only near the true one.",
-};
-
 static void begin_family(struct buf *out, const char *name, const char *text, bool openmetrics)
 {
     const char *suffix = openmetrics ? "" : "_total";
@@ -210,7 +194,7 @@ static void add_families(struct buf *out, const struct aggregate *aggregate,
             out->failed = ST_NO_MEMORY;
             break;
         }
-        begin_family(out, text, help[m], openmetrics);
+        begin_family(out, text, metric_help((enum metric)m), openmetrics);
         add_family(out, rows, aggregate_set(aggregate, 0), (enum metric)m, text);
     }
     buf_clear(&name);

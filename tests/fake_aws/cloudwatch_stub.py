@@ -322,7 +322,7 @@ def iso(seconds):
 
 # ---- the stub ----
 
-class CloudWatchStub:
+class CloudWatchStub(httpbase.Counterpart):
     def __init__(self, port=0, keys=None, read_delay=0.0):
         self.keys = keys              # {access: (secret, token)}: signatures are verified fully
         self.read_delay = read_delay
@@ -341,22 +341,6 @@ class CloudWatchStub:
         self._log = []
 
     # -- for tests in this process --
-
-    def start(self):
-        self.server.start()
-        return self
-
-    def stop(self):
-        self.server.stop()
-
-    __enter__ = start
-
-    def __exit__(self, *exc):
-        self.stop()
-
-    @property
-    def url(self):
-        return self.server.url
 
     @property
     def log(self):

@@ -72,7 +72,7 @@ def check_rule(rule):
     return dict({"skip": 0, "count": 1}, **rule)
 
 
-class FaultProxy:
+class FaultProxy(httpbase.Counterpart):
     def __init__(self, upstream, rules=(), port=0, keys=None, unzip=False, routes=None):
         self.upstream = address(upstream)
         self.routes = {k: address(v) for k, v in (routes or {}).items()}
@@ -82,22 +82,6 @@ class FaultProxy:
         self._rules = [check_rule(r) for r in rules]
         self._log = []
         self._lock = threading.Lock()
-
-    def start(self):
-        self.server.start()
-        return self
-
-    def stop(self):
-        self.server.stop()
-
-    __enter__ = start
-
-    def __exit__(self, *exc):
-        self.stop()
-
-    @property
-    def url(self):
-        return self.server.url
 
     @property
     def log(self):

@@ -342,6 +342,26 @@ class Server:
                 conn.sock.sendall(b"0\r\n\r\n")
 
 
+class Counterpart:
+    """What has a server in self.server: started and stopped with it, or by `with`."""
+
+    def start(self):
+        self.server.start()
+        return self
+
+    def stop(self):
+        self.server.stop()
+
+    __enter__ = start
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    @property
+    def url(self):
+        return self.server.url
+
+
 # ---- errors in the spelling of each AWS protocol ----
 
 _request_number = 0

@@ -29,7 +29,7 @@ DEFAULTS = {"role": "bedrock-metrics", "access": "ASIAFAKE{n}", "secret": "secre
             "fail": 0, "hang": 0, "region": "us-east-1"}
 
 
-class CredentialStub:
+class CredentialStub(httpbase.Counterpart):
     def __init__(self, port=0, container_token="container-token", **settings):
         self.container_token = container_token
         self.settings = dict(DEFAULTS)
@@ -45,22 +45,6 @@ class CredentialStub:
             if name not in DEFAULTS:
                 raise ValueError("unknown setting %r" % name)
             self.settings[name] = value
-
-    def start(self):
-        self.server.start()
-        return self
-
-    def stop(self):
-        self.server.stop()
-
-    __enter__ = start
-
-    def __exit__(self, *exc):
-        self.stop()
-
-    @property
-    def url(self):
-        return self.server.url
 
     def _handle(self, request):
         if request.path == "/control":

@@ -235,7 +235,7 @@ class SqsError(Exception):
         self.code, self.message, self.shape = code, message, shape
 
 
-class SqsS3Stub:
+class SqsS3Stub(httpbase.Counterpart):
     def __init__(self, total=0, records=5, body_bytes=200, bucket="bedrock-logs", port=0,
                  visibility=30, start=None):
         self.bucket = bucket
@@ -246,22 +246,6 @@ class SqsS3Stub:
         self.counts = collections.Counter()
         self._sorted = {}             # bucket -> sorted keys, made when listing
         self._lock = threading.Lock()
-
-    def start(self):
-        self.server.start()
-        return self
-
-    def stop(self):
-        self.server.stop()
-
-    __enter__ = start
-
-    def __exit__(self, *exc):
-        self.stop()
-
-    @property
-    def url(self):
-        return self.server.url
 
     @property
     def queue_url(self):

@@ -185,6 +185,16 @@ def test_other_accounts_are_left_out():
         w.do(1, *RANGE, "--account", "999988887777")
 
 
+def test_a_region_that_is_none_is_never_asked():
+    records = corpus()
+    bad = [record(n, NOW - 5 * HOUR, region=r)
+           for n, r in enumerate(("evil.example/#", "us-east-1@evil", "\x1b[31m", "x y"))]
+    with World(records + bad, native(records)) as w:
+        text = w.do(0, *RANGE, "--tolerance", "0")
+        check("records of impossible Regions left out records=4" in text, text)
+        check("\x1b" not in text and "evil" not in text, text)
+
+
 def test_a_refused_call_is_named():
     records = corpus()
     with World(records, native(records)) as w:

@@ -1,6 +1,7 @@
-/* test_base.c: views, buffers, UTF-8, JSON writing, suggestions. */
+/* test_base.c: views, arrays, buffers, UTF-8, JSON writing, suggestions. */
 #include "unit.h"
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/json_write.h"
 #include "base/suggest.h"
@@ -375,6 +376,55 @@ static void suggestions(void **state)
     assert_null(suggest_name(VIEW_LIT("a"), names, 0));
 }
 
+/* ---- arrays ---- */
+
+static void arrays_grow(void **state)
+{
+    uint32_t *list = NULL;
+    size_t capacity = 0;
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(array_room(&list, i, &capacity, 3, sizeof(*list)));
+        assert_true(capacity > i);
+        list[i] = i;
+    }
+    assert_int_equal(capacity, 3 << 9);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(list[i], i);
+    /* What cannot be had leaves everything as it was. */
+    size_t many = SIZE_MAX / 2 + 1, some = SIZE_MAX / 16;
+    const uint32_t *before = list;
+    assert_false(array_room(&list, many, &many, 3, sizeof(*list)));
+    assert_false(array_room(&list, some, &some, 3, sizeof(*list)));
+    assert_ptr_equal(list, before);
+    assert_int_equal(many, SIZE_MAX / 2 + 1);
+    assert_int_equal(some, SIZE_MAX / 16);
+    free(list);
+}
+
+static void text_is_copied(void **state)
+{
+    (void)state;
+    char *copy = view_dup(VIEW_LIT("a\0b"));
+    assert_memory_equal(copy, "a\0b", 4);
+    free(copy);
+    copy = view_dup(VIEW_EMPTY);
+    assert_string_equal(copy, "");
+    free(copy);
+}
+
+static void hexadecimal_digits(void **state)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    int good = 0;
+    (void)state;
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(hex_digit(digits[i]), i % 16);
+    for (int c = 0; c < 256; c++)
+        good += hex_digit((char)c) >= 0;
+    assert_int_equal(good, 22);
+}
+
 /* ---- status ---- */
 
 static void errors_are_cut(void **state)
@@ -394,13 +444,14 @@ static void errors_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(view_comparisons),  cmocka_unit_test(view_searches),
-        cmocka_unit_test(view_parts),        cmocka_unit_test(view_numbers),
-        cmocka_unit_test(buf_grows),         cmocka_unit_test(buf_ceiling),
-        cmocka_unit_test(utf8_characters),   cmocka_unit_test(utf8_all_scalar_values),
-        cmocka_unit_test(utf8_cuts),         cmocka_unit_test(json_strings),
-        cmocka_unit_test(json_wide_numbers), cmocka_unit_test(suggestions),
-        cmocka_unit_test(errors_are_cut),
+        cmocka_unit_test(view_comparisons),   cmocka_unit_test(view_searches),
+        cmocka_unit_test(view_parts),         cmocka_unit_test(view_numbers),
+        cmocka_unit_test(buf_grows),          cmocka_unit_test(buf_ceiling),
+        cmocka_unit_test(utf8_characters),    cmocka_unit_test(utf8_all_scalar_values),
+        cmocka_unit_test(utf8_cuts),          cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_wide_numbers),  cmocka_unit_test(suggestions),
+        cmocka_unit_test(arrays_grow),        cmocka_unit_test(text_is_copied),
+        cmocka_unit_test(hexadecimal_digits), cmocka_unit_test(errors_are_cut),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -1,9 +1,4 @@
-/*
- * fuzz_text: the text parsers of the AWS layer; the first byte chooses one.
- *
- * clang -fsanitize=fuzzer,address,undefined -std=c17 -D_GNU_SOURCE -Isrc -DBM_VERSION='"f"' \
- *     tests/aws/fuzz_text.c src/aws/[*].c src/base/[*].c -lcurl -lcrypto -ljansson -lz -lpthread
- */
+/* fuzz_aws_text.c: any bytes to the text parsers of the AWS layer; the first byte chooses one. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
