@@ -171,7 +171,8 @@ class World:
         if reading.is_alive():
             process.kill()
             reading.join()
-            raise Failed("the program did not end\n" + self.log[-3000:])
+            raise Failed("the program did not end\n" + self.log[-1500:] + "\n...\n" +
+                         output[1][-6000:])
         if runtime is not None:
             runtime.stop()
         self.last = output[0] + output[1]

@@ -10,6 +10,7 @@
  *   SHIM_JOURNAL file to which every call is appended as struct entry, its path or data behind it
  *   SHIM_AT      the call that is disturbed: the n-th of those that count, from 1
  *   SHIM_COUNTS  "all" (default), or names of calls on the ledger's files: "pwrite,fsync"
+ *   SHIM_MATCH   only calls of send with this text in what is sent count
  *   SHIM_DO      kill  SIGKILL before the call         half  ... when half of it is done
  *                stop  SIGSTOP before the call         eio, enospc  it fails
  *                short half of it is done; the next one that counts fails with ENOSPC
@@ -61,7 +62,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int64_t serial_of[FDS]; /* of the ledger's open files and folder */
 static int64_t serials, seen, at;
 static int journal_fd = -1;
-static char folder[4096], counts[256], what[16];
+static char folder[4096], counts[256], match[64], what[16];
 static size_t folder_length;
 static bool on, short_of;
 
@@ -78,6 +79,7 @@ static void start(void)
     const char *number = getenv("SHIM_AT");
     copy(folder, sizeof(folder), "SHIM_FOLDER");
     copy(counts, sizeof(counts), "SHIM_COUNTS");
+    copy(match, sizeof(match), "SHIM_MATCH");
     copy(what, sizeof(what), "SHIM_DO");
     folder_length = strlen(folder);
     at = number != NULL ? strtoll(number, NULL, 10) : 0;
@@ -98,23 +100,25 @@ static int64_t file_of(int fd)
     return fd >= 0 && fd < FDS ? serial_of[fd] : 0;
 }
 
-static bool is_counted(enum call call, bool ours)
+static bool is_counted(enum call call, bool ours, const void *bytes, size_t size)
 {
+    if (match[0] != '\0')
+        return call == CALL_SEND && memmem(bytes, size, match, strlen(match)) != NULL;
     if (counts[0] == '\0' || strcmp(counts, "all") == 0)
         return true;
     const char *found = strstr(counts, names[call]);
     size_t n = strlen(names[call]);
-    while (found != NULL && !((found == counts || found[-1] == ',') &&
-                              (found[n] == ',' || found[n] == '\0')))
+    while (found != NULL &&
+           !((found == counts || found[-1] == ',') && (found[n] == ',' || found[n] == '\0')))
         found = strstr(found + 1, names[call]);
     return ours && found != NULL;
 }
 
 /* With the mutex held: what becomes of this call.  Returns an errno, or 0: do it; *half. */
-static int disturb(enum call call, bool ours, bool *half)
+static int disturb(enum call call, bool ours, const void *bytes, size_t size, bool *half)
 {
     *half = false;
-    if (!is_counted(call, ours))
+    if (!is_counted(call, ours, bytes, size))
         return 0;
     seen++;
     if (short_of) {
@@ -155,11 +159,11 @@ static void note(enum call call, bool ours, int64_t file, int64_t offset, int64_
 }
 
 /* One call: counted, broken or carried out, and written down. */
-#define AROUND(call, ours, file, offset, bytes, n, type, carried_out)                              \
+#define AROUND(call, ours, file, offset, bytes, size, n, type, carried_out)                        \
     pthread_once(&once, start);                                                                    \
     pthread_mutex_lock(&mutex);                                                                    \
     bool half;                                                                                     \
-    int fault = disturb(call, ours, &half);                                                        \
+    int fault = disturb(call, ours, bytes, size, &half);                                           \
     type result = -1;                                                                              \
     if (fault == 0)                                                                                \
         result = carried_out;                                                                      \
@@ -180,13 +184,13 @@ static ssize_t part_of(size_t n, bool half)
 
 ssize_t write(int fd, const void *bytes, size_t n)
 {
-    AROUND(CALL_WRITE, file_of(fd) != 0, file_of(fd), 0, bytes, result, ssize_t,
+    AROUND(CALL_WRITE, file_of(fd) != 0, file_of(fd), 0, bytes, n, result, ssize_t,
            syscall(SYS_write, fd, bytes, part_of(n, half)));
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t n, off_t offset)
 {
-    AROUND(CALL_PWRITE, file_of(fd) != 0, file_of(fd), offset, bytes, result, ssize_t,
+    AROUND(CALL_PWRITE, file_of(fd) != 0, file_of(fd), offset, bytes, n, result, ssize_t,
            syscall(SYS_pwrite64, fd, bytes, part_of(n, half), offset));
 }
 
@@ -197,7 +201,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t offset)
 
 int fsync(int fd)
 {
-    AROUND(CALL_FSYNC, file_of(fd) != 0, file_of(fd), 0, NULL, 0, int,
+    AROUND(CALL_FSYNC, file_of(fd) != 0, file_of(fd), 0, NULL, 0, 0, int,
            (int)syscall(SYS_fsync, fd));
 }
 
@@ -208,7 +212,7 @@ int fdatasync(int fd)
 
 int ftruncate(int fd, off_t length)
 {
-    AROUND(CALL_FTRUNCATE, file_of(fd) != 0, file_of(fd), length, NULL, 0, int,
+    AROUND(CALL_FTRUNCATE, file_of(fd) != 0, file_of(fd), length, NULL, 0, 0, int,
            (int)syscall(SYS_ftruncate, fd, length));
 }
 
@@ -224,7 +228,7 @@ int unlink(const char *path)
     size_t n = strlen(path);
     pthread_mutex_lock(&mutex);
     bool half;
-    int fault = disturb(CALL_UNLINK, ours, &half);
+    int fault = disturb(CALL_UNLINK, ours, NULL, 0, &half);
     int result = fault == 0 ? (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0) : -1;
     int kept = fault == 0 ? errno : fault;
     note(CALL_UNLINK, ours, 0, 0, result, path, ours ? n : 0);
@@ -235,7 +239,7 @@ int unlink(const char *path)
 
 int rename(const char *from, const char *to)
 {
-    AROUND(CALL_RENAME, in_folder(to), 0, 0, NULL, 0, int,
+    AROUND(CALL_RENAME, in_folder(to), 0, 0, NULL, 0, 0, int,
            (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
@@ -248,7 +252,7 @@ static int open_file(int dir, const char *path, int flags, mode_t mode)
     pthread_mutex_lock(&mutex);
     bool half;
     bool made = (flags & O_CREAT) != 0 && syscall(SYS_faccessat, dir, path, F_OK) != 0;
-    int fault = disturb(CALL_OPEN, ours, &half);
+    int fault = disturb(CALL_OPEN, ours, NULL, 0, &half);
     int fd = fault == 0 ? (int)syscall(SYS_openat, dir, path, flags, mode) : -1;
     int kept = fault == 0 ? errno : fault;
     if (fd >= 0 && fd < FDS)
@@ -304,19 +308,19 @@ int close(int fd)
 
 ssize_t send(int fd, const void *bytes, size_t n, int flags)
 {
-    AROUND(CALL_SEND, false, 0, 0, bytes, 0, ssize_t,
+    AROUND(CALL_SEND, false, 0, 0, bytes, n, 0, ssize_t,
            syscall(SYS_sendto, fd, bytes, part_of(n, half), flags, NULL, 0));
 }
 
 ssize_t sendto(int fd, const void *bytes, size_t n, int flags, const struct sockaddr *to,
                socklen_t to_length)
 {
-    AROUND(CALL_SEND, false, 0, 0, bytes, 0, ssize_t,
+    AROUND(CALL_SEND, false, 0, 0, bytes, n, 0, ssize_t,
            syscall(SYS_sendto, fd, bytes, part_of(n, half), flags, to, to_length));
 }
 
 int connect(int fd, const struct sockaddr *to, socklen_t to_length)
 {
-    AROUND(CALL_CONNECT, false, 0, 0, NULL, 0, int,
+    AROUND(CALL_CONNECT, false, 0, 0, NULL, 0, 0, int,
            (int)syscall(SYS_connect, fd, to, to_length));
 }

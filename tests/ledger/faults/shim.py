@@ -36,11 +36,14 @@ def library():
     return _library[1]
 
 
-def environment(folder, journal=None, at=0, do="kill", counts="all", on=False):
+def environment(folder, journal=None, at=0, do="kill", counts="all", on=False,
+                match=None):
     out = {"LD_PRELOAD": library(), "SHIM_FOLDER": folder, "SHIM_AT": at, "SHIM_DO": do,
            "SHIM_COUNTS": counts}
     if journal:
         out["SHIM_JOURNAL"] = journal
+    if match:
+        out["SHIM_MATCH"] = match
     if on:
         out["SHIM_ON"] = 1
     return out
