@@ -34,6 +34,7 @@ import lib                                                                  # no
 import reader                                                               # noqa: E402
 from fault_proxy import FaultProxy                                          # noqa: E402
 from moto_harness import MotoHarness, ensure_venv                           # noqa: E402
+from sqs_s3_stub import QUEUE                                               # noqa: E402,F401
 from runtime_api import RuntimeApi                                          # noqa: E402
 
 FENCE_MS, LEASE_MS = 1500, 400

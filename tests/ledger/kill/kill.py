@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
-from world import FENCE_MS, MODES, Cases, World, check, parser, run_cases   # noqa: E402
+from world import FENCE_MS, LEASE_MS, MODES, QUEUE, Cases, World, check     # noqa: E402
+from world import parser, run_cases                                         # noqa: E402
 
 POINTS = ["claim:1", "read:1", "prepare:1", "marker:1", "sign:1", "journal:1", "send:1",
           "journal:2", "done:1"]
@@ -74,6 +75,21 @@ def answers(mode, *faults, **env):
 
 LOST = {"kind": "lost", "op": "PutMetricData"}
 NOT_APPLIED = {"kind": "not_applied", "op": "PutMetricData"}
+
+
+def waits(mode):
+    """In doubt: its messages come back when that can be settled, not again and again before."""
+    with World(mode) as world:
+        world.settings["BEDROCK_METRICS_TEST_FENCE_MS"] = 15000
+        killed, _ = world.run(BEDROCK_METRICS_KILL_POINT="before-send:1")
+        check(killed)
+        time.sleep(1.1 + LEASE_MS / 1000)
+        before = world.cloud.stub.queues[QUEUE].stats()["received"]
+        world.run()
+        received = world.cloud.stub.queues[QUEUE].stats()["received"] - before
+        check(len(world.bodies) <= received < 2 * len(world.bodies), "messages were received",
+              received, "times")
+        world.finish()
 
 
 def real_fence(mode, applied):
@@ -140,6 +156,8 @@ def cases(everything):
             add("%s after %d ms" % (mode, n * 20), at_moment, mode, n * 0.02)
         for seed in range(20 if everything else 2):
             add("%s several kills, seed %d" % (mode, seed), many_kills, mode, seed)
+        if mode != "lambda":
+            add(mode + " messages wait while in doubt", waits, mode)
         add(mode + " answers lost", answers, mode, LOST, dict(LOST, skip=1, how="fin"))
         add(mode + " requests lost", answers, mode, NOT_APPLIED, dict(NOT_APPLIED, skip=1))
         add(mode + " lost and not, in turn", answers, mode, LOST, NOT_APPLIED, LOST, NOT_APPLIED)
