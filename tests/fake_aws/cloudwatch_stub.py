@@ -442,6 +442,7 @@ class CloudWatchStub(httpbase.Counterpart):
             self._put(tree, entry, swallow=bool(fault and fault["kind"] == "swallow"))
             value = {}
         elif op == "GetMetricData":
+            entry["metrics"] = len(tree.get("MetricDataQueries") or ())  # what AWS charges for
             value = self._get_metric_data(tree)
         elif op == "GetMetricStatistics":
             value = self._get_metric_statistics(tree)

@@ -110,8 +110,9 @@ class World:
         self.oracle = {by: reader.Aggregate(by, "1m") for by in SETS}
         self.put_objects(self.n_objects)
         half = len(self.keys) // 2
-        self.announce([s3_event(k) for k in self.keys[:half]] + [s3_event(*self.keys[half:]),
-                                                                 s3_event(self.keys[0])])
+        if self.keys:
+            self.announce([s3_event(k) for k in self.keys[:half]] +
+                          [s3_event(*self.keys[half:]), s3_event(self.keys[0])])
         return self
 
     def __exit__(self, *exc):
