@@ -287,6 +287,7 @@ def run_cases(cases, args):
               if not args.names or any(part in n for part in args.names)}
     if args.list:
         print("\n".join(chosen))
+        Table.stop()
         return 0
     failed = 0
     with ThreadPoolExecutor(args.jobs) as pool:

@@ -8,7 +8,10 @@ it recovers.  It is started anew until nothing comes back, and the sums in Cloud
 of tests/oracle/reader.py.  Without --all some n of each way to run; with it every n, and --seeds
 double kills.  The last line is "N passed, N failed".
 """
+import collections
 import random
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +21,11 @@ sys.dont_write_bytecode = True
 
 import shim                                                                # noqa: E402
 from world import FENCE_MS, MODES, Cases, Failed, World, check, parser, run_cases  # noqa: E402
+from lib import BINARY, equal                                              # noqa: E402
+
+SYSCALLS = {"pwrite64": "pwrite", "fsync": "fsync", "fdatasync": "fsync", "ftruncate": "ftruncate",
+            "unlink": "unlink", "unlinkat": "unlink", "sendto": "send", "sendmsg": "send",
+            "connect": "connect"}
 
 
 def disturbed(world, at, do):
@@ -67,8 +75,37 @@ def control():
         raise Failed("a double count was not seen")
 
 
+def strace_agrees():
+    """No call passes the library by: strace(1) counts the same."""
+    with World("sqlite") as world:
+        journal, seen = world.folder + "/journal", world.folder + "/strace"
+        preload = shim.environment(world.folder + "/state", journal)
+        run = subprocess.run(
+            ["strace", "-f", "-qq", "-e", "trace=" + ",".join(SYSCALLS), "-e", "signal=none", "-o",
+             seen, "-E", "LD_PRELOAD=" + preload.pop("LD_PRELOAD"), BINARY, "worker", "--once"],
+            env=world.cloud.env(**world.settings, **preload), capture_output=True, text=True)
+        check(run.returncode == 0, run.stderr[-2000:])
+        world.check_sums("under strace")
+        wanted = collections.Counter(e.call for e in shim.read(journal) if e.call in
+                                     SYSCALLS.values())
+        begun = re.findall(r"^\d+ +(\w+)\(", Path(seen).read_text(), re.MULTILINE)
+        equal(collections.Counter(SYSCALLS[name] for name in begun), wanted, "calls")
+
+
+def can_trace():
+    try:
+        return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"],
+                              capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
 def cases(everything, seeds):
     out = Cases()
+    if can_trace():
+        out.add("control: strace counts the same calls", strace_agrees)
+    else:
+        print("skipped: no strace that may trace")
     out.add("control: without a ledger it is seen to count twice", control)
     for mode in MODES:
         calls = calls_of_a_run(mode)
