@@ -499,7 +499,8 @@ class CloudWatchStub(httpbase.Counterpart):
             entry["op"] = target[len(API):]
         if self.keys is not None:
             fault = sigv4_verify.verify(request.method, request.target, request.headers,
-                                        request.body, self.keys, self.now(), "monitoring")
+                                        request.body, self.keys, self.now(), "monitoring",
+                                        self.max_skew)
         else:
             fault = sigv4_verify.check_presence(request.headers, "monitoring", self.now(),
                                                 self.max_skew)

@@ -135,9 +135,10 @@ def _stamp(seconds):
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
 
 
-def verify(method, target, headers, body, keys, now=None, service=None):
+def verify(method, target, headers, body, keys, now=None, service=None,
+           max_skew=MAX_SKEW_SECONDS):
     """headers: {lower-case name: value}.  None when the request is signed as AWS wants it."""
-    fault = check_presence(headers, service, now)
+    fault = check_presence(headers, service, now, max_skew)
     if fault:
         return fault
     access, date, region, svc = scope_of(headers)
