@@ -1,6 +1,6 @@
 """What the ledger's end-to-end tests share: a cloud, a ledger, the program, and what its sums must be.
 
-    with World("sqlite") as world:                  # or "dynamodb", "lambda"
+    with World("sqlite") as world:                  # or "dynamodb", "lambda", "aggregate"
         world.run(BEDROCK_METRICS_KILL_POINT=...)   # (killed, all done)
         world.finish()                              # again and again; the sums must be exact
 
@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "pipeline"), str(HERE.parent / "oracle")]
 sys.dont_write_bytecode = True
 
-from lib import Cloud, Failed, NAMESPACE, check, equal, log_object, record  # noqa: E402
+from lib import BUCKET, Cloud, Failed, NAMESPACE, check, equal, log_object, record  # noqa: E402
 from lib import s3_event, sqs_payload                                       # noqa: E402
 import lib                                                                  # noqa: E402
 import reader                                                               # noqa: E402
@@ -100,7 +100,7 @@ class World:
         self.settings = {"BEDROCK_METRICS_TEST_FENCE_MS": FENCE_MS,
                          "BEDROCK_METRICS_TEST_LEASE_MS": LEASE_MS,
                          "METRICS": ",".join(METRICS)}
-        if self.mode == "sqlite":
+        if self.mode in ("sqlite", "aggregate"):
             self.settings["LEDGER"] = self.ledger_file
         else:
             self.table = Table.new()
@@ -136,15 +136,17 @@ class World:
     def announce(self, bodies):
         """Messages for the queue; a function gets all of them with every invocation."""
         self.bodies += bodies
-        if self.mode != "lambda":
+        if self.mode in ("sqlite", "dynamodb"):
             for body in bodies:
                 self.cloud.stub.send(body)
 
     # -- the program --
 
-    def start(self, prefix=(), **env):
+    def start(self, **env):
         """The process, and what answers it (lambda)."""
         env = dict(self.settings, **env)
+        if self.mode == "aggregate":
+            return self.cloud.start("aggregate", "--publish", "s3://" + BUCKET, **env), None
         if self.mode != "lambda":
             return self.cloud.start("worker", "--once", **env), None
         runtime = RuntimeApi([{"payload": sqs_payload(self.bodies), "timeout_ms": 20000}]).start()
@@ -240,7 +242,7 @@ class World:
     def finish(self):
         """The same; then all is announced once more, and nothing may be added."""
         self.recover()
-        if self.mode != "lambda":
+        if self.mode in ("sqlite", "dynamodb"):
             for body in self.bodies:
                 self.cloud.stub.send(body)
         self.run()

@@ -107,7 +107,7 @@ def cases(everything, seeds):
     else:
         print("skipped: no strace that may trace")
     out.add("control: without a ledger it is seen to count twice", control)
-    for mode in MODES:
+    for mode in (*MODES, "aggregate"):
         calls = calls_of_a_run(mode)
         sampled = range(1, calls + 1) if everything else range(2, calls + 1, max(calls // 9, 1))
         for at in sampled:

@@ -37,9 +37,9 @@ def files(world):
             if not name.endswith("-shm")}
 
 
-def undisturbed():
+def undisturbed(mode):
     """The calls of a run: all of them, and those on the ledger's files."""
-    with World("sqlite") as world:
+    with World(mode) as world:
         journal = world.folder + "/journal"
         world.run(**shim.environment(state(world), journal))
         world.check_sums("undisturbed")
@@ -47,8 +47,8 @@ def undisturbed():
     return entries, [e for e in entries if e.ours and e.call in FILE_CALLS]
 
 
-def failing(at, do, on, counts=FILE_CALLS):
-    with World("sqlite") as world:
+def failing(mode, at, do, on, counts=FILE_CALLS):
+    with World(mode) as world:
         journal = world.folder + "/journal"
         world.run(**shim.environment(state(world), journal, at=at, do=do, counts=counts, on=on))
         world.never_too_much("on a failing disk")
@@ -77,9 +77,9 @@ def lose_power(world, at, do, chance, lying=False):
     return True
 
 
-def power(calls, seed, at=None):
+def power(mode, calls, seed, at=None):
     chance = random.Random(seed)
-    with World("sqlite") as world:
+    with World(mode) as world:
         check(lose_power(world, at or chance.randint(1, calls * 9 // 10),
                          chance.choice(("kill", "half")), chance), "not killed")
         world.never_too_much("after the loss of power")
@@ -103,32 +103,36 @@ def control(at):
 
 def cases(everything, seeds):
     out = Cases()
-    entries, on_files = undisturbed()
-    sends = [i for i, e in enumerate(entries, 1) if e.call == "send"]
-    last_write = max(i for i, e in enumerate(entries, 1) if e.call == "pwrite" and i < sends[-1])
-    out.add("control: a disk that lies is seen", control, last_write + 1)
-    # One of each call first, then spread over the run.
-    sampled = {on_files.index(e) + 1 for e in {e.call: e for e in on_files}.values()}
-    sampled |= set(range(1, len(on_files) + 1, max(len(on_files) // 12, 1)))
-    for at in range(1, len(on_files) + 1) if everything else sorted(sampled):
-        for i, do in enumerate(FAULTS):
-            for on in (False, True):
-                if everything or (i == at % 3 and on == (at % 2 == 0)):
-                    out.add("failing %d of %d, %s%s" % (at, len(on_files), do,
-                                                       " from then on" if on else ""),
-                            failing, at, do, on)
-    for at in range(1, len(entries) + 1) if everything else ():
-        out.add("power lost at call %d of %d" % (at, len(entries)), power, len(entries), at, at)
-    for seed in range(seeds):
-        out.add("power lost, seed %d" % seed, power, len(entries), 1000 + seed)
+    for mode in ("sqlite", "aggregate"):    # a worker, and the command line
+        entries, on_files = undisturbed(mode)
+        calls = len(entries)
+        sends = [i for i, e in enumerate(entries, 1) if e.call == "send"]
+        if mode == "sqlite":
+            last = max(i for i, e in enumerate(entries, 1) if e.call == "pwrite" and i < sends[-1])
+            out.add("control: a disk that lies is seen", control, last + 1)
+        # One of each call first, then spread over the run.
+        sampled = {on_files.index(e) + 1 for e in {e.call: e for e in on_files}.values()}
+        sampled |= set(range(1, len(on_files) + 1, max(len(on_files) // 12, 1)))
+        for at in range(1, len(on_files) + 1) if everything else sorted(sampled):
+            for i, do in enumerate(FAULTS):
+                for on in (False, True):
+                    if everything or (i == at % 3 and on == (at % 2 == 0)):
+                        out.add("%s failing %d of %d, %s%s" %
+                                (mode, at, len(on_files), do, " from then on" if on else ""),
+                                failing, mode, at, do, on)
+        for at in range(1, calls + 1) if everything else ():
+            out.add("%s power lost at call %d of %d" % (mode, at, calls), power, mode, calls, at,
+                    at)
+        for seed in range(seeds):
+            out.add("%s power lost, seed %d" % (mode, seed), power, mode, calls, 1000 + seed)
     return out
 
 
 def main():
     arguments = parser(__doc__)
-    arguments.add_argument("--seeds", type=int, help="losses of power at random (24; 500)")
+    arguments.add_argument("--seeds", type=int, help="losses of power at random, each way (16; 400)")
     args = arguments.parse_args()
-    seeds = args.seeds if args.seeds is not None else 500 if args.all else 24
+    seeds = args.seeds if args.seeds is not None else 400 if args.all else 16
     return run_cases(cases(args.all, seeds), args)
 
 
