@@ -27,6 +27,7 @@ enum {
     /* A message that failed comes back after this, doubled each time. */
     AGAIN_S = 10,
     MAX_AGAIN_S = 300,
+    SOON_S = 1,
     MAX_VISIBILITY_S = 3600, /* of a message whose batch is in doubt until then */
     MAX_BACKOFF_MS = 60 * 1000,
     DELETE_ATTEMPTS = 4,
@@ -309,7 +310,8 @@ static uint32_t delay_of(const struct lane *l, size_t i)
         return 0; /* not its fault: somebody else may have it at once */
     uint64_t times = l->receive_counts[i] > 1 ? l->receive_counts[i] - 1 : 0;
     int64_t wanted_s = (l->messages[i].retry_after_ms + 999) / 1000;
-    if (wanted_s > 0)
+    /* "Soon" is for once: while a ledger is away every message would be a dead letter before. */
+    if (wanted_s > SOON_S || (wanted_s > 0 && times == 0))
         return wanted_s < MAX_VISIBILITY_S ? (uint32_t)wanted_s : MAX_VISIBILITY_S;
     uint32_t delay = times < 5 ? (uint32_t)AGAIN_S << times : MAX_AGAIN_S;
     return delay < MAX_AGAIN_S ? delay : MAX_AGAIN_S;

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
-from world import FENCE_MS, Cases, World, check, parser, run_cases  # noqa: E402
+from world import FENCE_MS, QUEUE, Cases, World, check, parser, run_cases  # noqa: E402
 
 OUTAGE_S = 4
 FAULTS = {
@@ -69,8 +69,23 @@ def one(mode, kind, at, resolving=False, count=1):
         world.finish()
 
 
+def outage():
+    """The table is away for longer: its messages must not be received again and again."""
+    with World("dynamodb") as world:
+        world.table_proxy.rules = [rule("500", 4, -1)]
+        end = threading.Timer(40, lambda: setattr(world.table_proxy, "rules", []))
+        end.start()
+        world.run(AWS_MAX_ATTEMPTS=1)
+        end.cancel()
+        world.table_proxy.rules = []
+        received = world.cloud.stub.queues[QUEUE].stats()["received"]
+        check(received <= 3 * len(world.bodies), "messages were received", received, "times")
+        world.finish()
+
+
 def cases(everything):
     out = Cases()
+    out.add("dynamodb away: messages come back less and less often", outage)
     for mode in ("dynamodb", "lambda"):
         for resolving in (False, True):
             calls = calls_of_a_run(mode, resolving)
