@@ -319,11 +319,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
             ),
             choose(
               c.resolveProfiles,
-              allow(
-                'ResolveApplicationProfiles',
-                'bedrock:GetInferenceProfile',
-                Fn.sub('arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:application-inference-profile/*'),
-              ),
+              allow('ResolveApplicationProfiles', 'bedrock:ListInferenceProfiles', '*'),
             ),
             choose(
               c.useLedger,
@@ -335,7 +331,6 @@ export class BedrockMetricsAggregatorStack extends Stack {
             ),
             // GetMetricData knows neither resources nor a namespace condition.
             choose(c.useLedger, allow('ReadMarkers', 'cloudwatch:GetMetricData', '*')),
-            choose(c.useLedger, allow('SweepSendsMessages', 'sqs:SendMessage', queue.attrArn)),
           ]),
         },
       ],

@@ -16,8 +16,8 @@ enum metric {
     METRIC_SERVER_ERRORS,
     METRIC_THROTTLES,
     METRIC_LATENCY,     /* milliseconds; only where it is read */
-    METRIC_COST,        /* 1e-12 USD; only with a price list */
-    METRIC_UNPRICED,    /* tokens without a price; only with a price list */
+    METRIC_COST,        /* 1e-12 USD */
+    METRIC_UNPRICED,    /* tokens without a price */
     METRIC_APPROXIMATE, /* tokens priced at a price that is only near the true one */
     METRIC_COUNT,
 };

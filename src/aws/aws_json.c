@@ -40,7 +40,8 @@ enum status aws_json_call(struct aws_client *c, const struct aws_json_call *call
     if (st)
         goto out;
     struct http_header headers[] = {
-        http_header_of("Content-Type", VIEW_LIT("application/x-amz-json-1.0")),
+        http_header_of("Content-Type", call->json_1_1 ? VIEW_LIT("application/x-amz-json-1.1")
+                                                      : VIEW_LIT("application/x-amz-json-1.0")),
         http_header_of("X-Amz-Target", buf_view(&target)),
     };
     struct aws_request req = {.service = call->service,

@@ -11,6 +11,7 @@ struct aws_json_call {
     struct view region;
     struct view endpoint;      /* empty: the service's */
     const char *target_prefix; /* "AmazonSQS", "DynamoDB_20120810" */
+    bool json_1_1;             /* else 1.0 */
     const char *operation;
     uint32_t total_timeout_ms;
     size_t max_body_bytes;

@@ -317,6 +317,13 @@ enum status cloudwatch_get_data(struct aws_client *c, struct view region, const 
                      server_date_s, err);
 }
 
+enum status cloudwatch_describe_alarms(struct aws_client *c, struct view region, const json_t *in,
+                                       json_t **alarms, struct error *err)
+{
+    return all_pages(c, region, "DescribeAlarms", "MetricAlarms", join_metric, in, alarms, NULL,
+                     err);
+}
+
 enum status cloudwatch_list_metrics(struct aws_client *c, struct view region, const json_t *in,
                                     json_t **metrics, struct error *err)
 {

@@ -71,4 +71,9 @@ NODISCARD enum status cloudwatch_list_metrics(struct aws_client *c, struct view 
                                               const json_t *in, json_t **metrics,
                                               struct error *err);
 
+/* DescribeAlarms, all pages: *alarms is the array of MetricAlarms, the caller's. */
+NODISCARD enum status cloudwatch_describe_alarms(struct aws_client *c, struct view region,
+                                                 const json_t *in, json_t **alarms,
+                                                 struct error *err);
+
 #endif

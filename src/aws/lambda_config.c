@@ -86,8 +86,10 @@ enum status lambda_list_mappings(struct aws_client *c, struct view region, struc
     return st;
 }
 
-enum status lambda_get_function(struct aws_client *c, struct view region, struct view function,
-                                json_t **out, struct error *err)
+/* /VERSION/functions/NAME/WHAT */
+static enum status get_of_function(struct aws_client *c, struct view region, const char *operation,
+                                   const char *version, struct view function, const char *what,
+                                   json_t **out, struct error *err)
 {
     struct buf path;
     *out = NULL;
@@ -95,12 +97,26 @@ enum status lambda_get_function(struct aws_client *c, struct view region, struct
     if (function.len == 0 || function.len > MAX_NAME || function.ptr[0] == '.')
         return error_set(err, ST_BAD_ITEM, "not a function");
     buf_init(&path, 8192);
-    buf_add_cstr(&path, "/2015-03-31/functions/");
+    buf_printf(&path, "/%s/functions/", version);
     uri_add_encoded(&path, function);
-    buf_add_cstr(&path, "/configuration");
+    buf_printf(&path, "/%s", what);
     enum status st = buf_status(&path);
     if (!st)
-        st = get(c, region, "GetFunctionConfiguration", buf_view(&path), VIEW_EMPTY, out, err);
+        st = get(c, region, operation, buf_view(&path), VIEW_EMPTY, out, err);
     buf_clear(&path);
     return st;
+}
+
+enum status lambda_get_function(struct aws_client *c, struct view region, struct view function,
+                                json_t **out, struct error *err)
+{
+    return get_of_function(c, region, "GetFunctionConfiguration", "2015-03-31", function,
+                           "configuration", out, err);
+}
+
+enum status lambda_get_concurrency(struct aws_client *c, struct view region, struct view function,
+                                   json_t **out, struct error *err)
+{
+    return get_of_function(c, region, "GetFunctionConcurrency", "2019-09-30", function,
+                           "concurrency", out, err);
 }

@@ -1,8 +1,8 @@
 /*
  * lambda_config.h: what Lambda says of a function and of what feeds it (REST, JSON), for doctor.
  *
- * Facts: Lambda API reference, GetFunctionConfiguration and ListEventSourceMappings, version
- * 2015-03-31.
+ * Facts: Lambda API reference, GetFunctionConfiguration and ListEventSourceMappings (version
+ * 2015-03-31), GetFunctionConcurrency (2019-09-30).
  */
 #ifndef AWS_LAMBDA_CONFIG_H
 #define AWS_LAMBDA_CONFIG_H
@@ -24,5 +24,10 @@ NODISCARD enum status lambda_list_mappings(struct aws_client *c, struct view reg
  * function; ST_BAD_ITEM: not usable as a name (nothing was sent). */
 NODISCARD enum status lambda_get_function(struct aws_client *c, struct view region,
                                           struct view function, json_t **out, struct error *err);
+
+/* GetFunctionConcurrency by name: {"ReservedConcurrentExecutions":n}, or {} where none is reserved.
+ * ST_MISSING, ST_BAD_ITEM as above. */
+NODISCARD enum status lambda_get_concurrency(struct aws_client *c, struct view region,
+                                             struct view function, json_t **out, struct error *err);
 
 #endif

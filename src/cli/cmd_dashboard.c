@@ -34,6 +34,7 @@ static const struct command this_command = {
 
 struct choice {
     const char *name_space, *dimensions, *metrics, *region, *queue, *dlq, *function, *ledger, *out;
+    bool cloudformation;
     struct common_options common;
 };
 
@@ -115,19 +116,44 @@ static const char *region_of(const struct choice *c)
     return region;
 }
 
-static enum status settle(const struct choice *c, struct plan *p, struct error *err)
+/* What template.yaml calls its own: Fn::Sub puts names in their place. */
+static enum status settle_template(const struct choice *c, struct plan *p, struct error *err)
 {
     struct dashboard_options *d = &p->dashboard;
-    enum status st = common_options_apply(&c->common, err);
-    if (st == ST_OK)
-        st = choose_published(c, p, err);
-    if (st != ST_OK)
-        return st;
+    const char *const excluded[] = {c->name_space, c->region,   c->queue,
+                                    c->dlq,        c->function, c->ledger};
+    for (size_t i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++) {
+        if (excluded[i] != NULL)
+            return error_set(err, ST_USAGE,
+                             "\"%.80s\" and --cloudformation: the template names its own",
+                             excluded[i]);
+    }
+    for (size_t s = 0; s < p->sets.count; s++) {
+        const struct dimension_set *set = &p->sets.set[s];
+        for (size_t i = 0; i < set->count; i++) {
+            struct view name = set->dimension[i].name;
+            if (view_find(name, VIEW_LIT("${")) < name.len)
+                return error_set(err, ST_USAGE, "\"%.*s\" cannot stand in a template",
+                                 (int)(name.len < 80 ? name.len : 80), name.ptr);
+        }
+    }
+    d->for_template = true;
+    d->name_space = VIEW_LIT("${CloudWatchNamespace}");
+    d->region = VIEW_LIT("${AWS::Region}");
+    p->queues.list[p->queues.count++].name = VIEW_LIT("${EventQueue.QueueName}");
+    p->letters.list[p->letters.count++].name = VIEW_LIT("${DeadLetterQueue.QueueName}");
+    p->functions.list[p->functions.count++].name = VIEW_LIT("${AggregatorLambdaFunction}");
+    return ST_OK;
+}
+
+static enum status settle_place(const struct choice *c, struct plan *p, struct error *err)
+{
+    struct dashboard_options *d = &p->dashboard;
     const char *name_space = c->name_space;
     if (name_space == NULL)
         name_space = config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics");
     const char *region = region_of(c);
-    st = datum_check_namespace(view_of(name_space), err);
+    enum status st = datum_check_namespace(view_of(name_space), err);
     if (st != ST_OK)
         return st;
     if (region == NULL)
@@ -135,6 +161,8 @@ static enum status settle(const struct choice *c, struct plan *p, struct error *
                          "no Region: give --region, or set CLOUDWATCH_REGION or AWS_REGION");
     if (!aws_region_valid(view_of(region)))
         return error_set(err, ST_USAGE, "\"%.80s\" is no Region", region);
+    d->name_space = view_of(name_space);
+    d->region = view_of(region);
     st = choose_targets("queue", c->queue, &p->queues, err);
     if (st == ST_OK)
         st = choose_targets("dlq", c->dlq, &p->letters, err);
@@ -143,8 +171,17 @@ static enum status settle(const struct choice *c, struct plan *p, struct error *
     if (st == ST_OK)
         st = choose_ledger(c->ledger != NULL ? c->ledger : config_get("LEDGER", NULL), &p->tables,
                            err);
-    d->name_space = view_of(name_space);
-    d->region = view_of(region);
+    return st;
+}
+
+static enum status settle(const struct choice *c, struct plan *p, struct error *err)
+{
+    struct dashboard_options *d = &p->dashboard;
+    enum status st = common_options_apply(&c->common, err);
+    if (st == ST_OK)
+        st = choose_published(c, p, err);
+    if (st == ST_OK)
+        st = (c->cloudformation ? settle_template : settle_place)(c, p, err);
     d->sets = p->sets.set;
     d->set_count = p->sets.count;
     d->queues = (struct dashboard_targets){p->queues.list, p->queues.count};
@@ -201,7 +238,7 @@ int cmd_dashboard(int argc, char **argv)
     struct choice c = {0};
     static struct plan p; /* too large for a stack that may be small */
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 9] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 10] = {
         {"namespace", "NAMESPACE",
          "where the metrics are (default CLOUDWATCH_NAMESPACE,\n"
          "else Custom/BedrockMetrics)",
@@ -222,10 +259,14 @@ int cmd_dashboard(int argc, char **argv)
         {"dlq", "NAME,...", "the dead-letter queue", &c.dlq, NULL},
         {"function", "NAME,...", "the Lambda function: runs, errors, duration", &c.function, NULL},
         {"ledger", "LEDGER", "dynamodb://TABLE (default LEDGER)", &c.ledger, NULL},
+        {"cloudformation", NULL,
+         "the body for Fn::Sub in template.yaml, which puts in\n"
+         "namespace, Region, queues and function",
+         NULL, &c.cloudformation},
         {"out", "FILE", "write the body to FILE, whole or not at all", &c.out, NULL},
     };
     int count;
-    common_options_table(&c.common, specs + 9);
+    common_options_table(&c.common, specs + 10);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {

@@ -30,8 +30,9 @@ static const struct command doctor_command = {
         "\n"
         "Exit status: 0 no fault (there may be warnings), 1 a fault, 2 wrong usage.\n"
         "\n"
-        "Steps for --skip: bucket, logging, objects, queue, notification, queue-policy, mapping,\n"
-        "function, dead-letters, visibility, ledger, backlog, metrics, publishing, canary.\n"
+        "Steps for --skip: roles, bucket, logging, objects, bucket-policy, key, queue,\n"
+        "notification, queue-policy, mapping, function, concurrency, log-group, dead-letters,\n"
+        "alarms, visibility, ledger, schedule, backlog, metrics, publishing, canary.\n"
         "What the codes mean: docs/doctor.md.\n",
 };
 

@@ -73,7 +73,8 @@ static enum status choose_sets(const struct choice *c, struct settings *s, struc
                      c->dimensions != NULL ? "--dimensions" : "METRIC_DIMENSIONS", detail.text);
 }
 
-/* As the function and the worker choose: the cost is published only with a price list. */
+/* As the function and the worker choose: all, the cost too, because there is always a price list.
+ */
 static enum status choose_metrics(const struct choice *c, struct settings *s, struct error *err)
 {
     struct error detail = {0};
@@ -83,9 +84,6 @@ static enum status choose_metrics(const struct choice *c, struct settings *s, st
             dimension_sets_parse_metrics(view_of(c->metrics), &s->count.metrics, &detail);
         if (st != ST_OK)
             return error_set(err, st, "--metrics: %s", detail.text);
-    } else if (config_get("METRICS", NULL) == NULL && c->prices == NULL &&
-               config_get("PRICES_FILE", NULL) == NULL) {
-        s->count.metrics &= ~METRIC_SET_COST;
     }
     /* A latency asked for by name has to be read. */
     s->counting.options.latency = (s->count.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
@@ -312,8 +310,8 @@ int cmd_plan(int argc, char **argv)
          "METRIC_DIMENSIONS, else\n" DIMENSION_SETS_DEFAULT ")",
          &c.dimensions, NULL},
         {"metrics", "NAME,...",
-         "the metrics to publish (default METRICS, else all;\n"
-         "the estimated cost only with a price list)",
+         "the metrics to publish (default METRICS, else all,\n"
+         "the estimated cost included)",
          &c.metrics, NULL},
         {"since", "TIME", "only records at or after TIME", &c.since, NULL},
         {"until", "TIME", "only records before TIME", &c.until, NULL},

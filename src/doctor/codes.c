@@ -21,6 +21,9 @@ static const struct doctor_code_info codes[DOCTOR_CODES] = {
     [CODE_EXPIRED] = {"BM-D11", FAULT, "the credentials are still valid"},
     [CODE_REFUSED] = {"BM-D12", FAULT, "AWS accepts the credentials"},
     [CODE_UNREACHABLE] = {"BM-D13", FAULT, "AWS can be reached from here"},
+    [CODE_ROLE] = {"BM-D14", FAULT,
+                   "the roles of ROLE_ARN can be taken: their trust policy names who reads, and "
+                   "who reads may call sts:AssumeRole"},
 
     /* Bedrock's logging */
     [CODE_LOGGING_OFF] = {"BM-D20", FAULT, "model invocation logging is on in the Region"},
@@ -39,6 +42,18 @@ static const struct doctor_code_info codes[DOCTOR_CODES] = {
          "minutes after a Bedrock call"},
     [CODE_OLD_OBJECTS] = {"BM-D33", WARNING,
                           "log objects of the last 24 hours, if Bedrock is used"},
+    [CODE_BUCKET_POLICY] = {"BM-D34", FAULT,
+                            "the bucket's policy lets bedrock.amazonaws.com write below the logs' "
+                            "folder for this account"},
+    [CODE_BUCKET_POLICY_DENIES] = {"BM-D35", FAULT,
+                                   "no statement of the bucket's policy keeps Bedrock out"},
+    [CODE_BUCKET_POLICY_OPEN] = {"BM-D36", WARNING,
+                                 "a condition on aws:SourceAccount, so that only Bedrock of this "
+                                 "account writes"},
+    [CODE_KEY_POLICY] = {"BM-D37", FAULT,
+                         "the policy of the bucket's KMS key lets bedrock.amazonaws.com call "
+                         "kms:GenerateDataKey"},
+    [CODE_KEY_STATE] = {"BM-D38", FAULT, "the bucket's KMS key exists and is enabled"},
     [CODE_NO_NOTIFICATION] = {"BM-D40", FAULT, "the bucket tells the queue of new objects"},
     [CODE_NOTIFICATION_EVENTS] = {"BM-D41", FAULT,
                                   "the notification to the queue holds s3:ObjectCreated:*"},
@@ -86,6 +101,15 @@ static const struct doctor_code_info codes[DOCTOR_CODES] = {
     [CODE_DEAD_LETTER_RETENTION] = {"BM-D64", WARNING,
                                     "the dead-letter queue keeps messages longer than the queue: "
                                     "their age goes on counting"},
+    [CODE_NO_ALARM] = {"BM-D65", WARNING,
+                       "an alarm on the dead-letter queue: else nobody learns that objects are not "
+                       "counted"},
+    [CODE_SILENT_ALARM] = {"BM-D66", WARNING, "the alarm on the dead-letter queue tells somebody"},
+    [CODE_CONCURRENCY] = {"BM-D67", WARNING,
+                          "the mapping's maximum concurrency is below the function's reserved "
+                          "concurrency: a throttled message has used up a receive"},
+    [CODE_SWITCHED_OFF] = {"BM-D68", FAULT,
+                           "a reserved concurrency above 0: with 0 the function never runs"},
 
     /* function */
     [CODE_NO_MAPPING] = {"BM-D70", FAULT,
@@ -107,16 +131,27 @@ static const struct doctor_code_info codes[DOCTOR_CODES] = {
     [CODE_FUNCTION_NAMESPACE] = {"BM-D78", WARNING,
                                  "the same CLOUDWATCH_NAMESPACE and CLOUDWATCH_REGION here and in "
                                  "the function; the function's are looked at below"},
-    [CODE_VISIBILITY] = {"BM-D80", FAULT,
-                         "a visibility time-out of at least 6 times the function's time-out, with "
-                         "the ledger at least 1300 s: else messages come back while they are being "
-                         "counted"},
+    [CODE_FUNCTION_LEDGER] = {"BM-D79", WARNING,
+                              "the same LEDGER here and in the function; a namespace has one "
+                              "ledger"},
+    [CODE_VISIBILITY] =
+        {"BM-D80", FAULT,
+         "a visibility time-out of at least 6 times the function's time-out and the "
+         "mapping's batch window, with "
+         "the ledger at least 1300 s: else messages come back while they are being "
+         "counted"},
     [CODE_VISIBILITY_SHORT] = {"BM-D81", WARNING,
                                "a visibility time-out of at least 1300 s: only then is a publish "
                                "with an unknown outcome settled before its messages come back"},
     [CODE_BACKLOG] = {"BM-D82", FAULT,
                       "no message waits for more than an hour. Look into the log of the function "
                       "or worker"},
+    [CODE_LOG_FOREVER] = {"BM-D83", WARNING,
+                          "the function's log group has a retention: else it is kept, and paid "
+                          "for, for ever"},
+    [CODE_NO_SCHEDULE] = {"BM-D84", WARNING,
+                          "a schedule that starts the sweep: else an object whose event was lost "
+                          "is never counted"},
 
     /* metrics and ledger */
     [CODE_NO_METRICS] = {"BM-D90", FAULT,

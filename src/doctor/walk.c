@@ -4,15 +4,17 @@
 #include <stdlib.h>
 
 static const char *const steps[] = {
-    "bucket",       "logging", "objects",  "queue",        "notification",
-    "queue-policy", "mapping", "function", "dead-letters", "visibility",
-    "ledger",       "backlog", "metrics",  "publishing",   "canary",
+    "roles",     "bucket",       "logging",      "objects",    "bucket-policy", "key",
+    "queue",     "notification", "queue-policy", "mapping",    "function",      "concurrency",
+    "log-group", "dead-letters", "alarms",       "visibility", "ledger",        "schedule",
+    "backlog",   "metrics",      "publishing",   "canary",
 };
 
 const char *doctor_step_names(void)
 {
-    return "bucket, logging, objects, queue, notification, queue-policy, mapping, function, "
-           "dead-letters, visibility, ledger, backlog, metrics, publishing, canary";
+    return "roles, bucket, logging, objects, bucket-policy, key, queue, notification, "
+           "queue-policy, mapping, function, concurrency, log-group, dead-letters, alarms, "
+           "visibility, ledger, schedule, backlog, metrics, publishing, canary";
 }
 
 bool doctor_step_known(struct view name)
@@ -149,12 +151,15 @@ static void walk_all(struct walk *w)
         nothing_else(w, false);
         return;
     }
+    walk_roles(w);
     if (w->bucket_count == 0)
         findings_not_checked(w->f, "bucket", VIEW_EMPTY, "S3_BUCKET_NAME names none");
     each_bucket(w, walk_bucket_there);
     walk_logging(w);
     w->objects_known = w->bucket_count > 0;
     each_bucket(w, walk_objects);
+    each_bucket(w, walk_bucket_policy);
+    each_bucket(w, walk_key);
     if (w->queue_count == 0)
         findings_not_checked(w->f, "queue", VIEW_EMPTY, "SQS_QUEUE_URL names none");
     each_queue(w, walk_queue_there);
@@ -162,8 +167,10 @@ static void walk_all(struct walk *w)
     each_bucket(w, walk_queue_policy);
     each_queue(w, walk_function);
     each_queue(w, walk_dead_letters);
+    each_queue(w, walk_alarms);
     each_queue(w, walk_visibility);
     walk_ledger(w);
+    each_queue(w, walk_schedule);
     each_queue(w, walk_backlog);
     walk_metrics(w);
     walk_canary(w);

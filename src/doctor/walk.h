@@ -32,6 +32,8 @@ struct walk_queue {
     bool missing; /* certainly not there */
     struct sqs_attributes attributes;
     uint64_t function_timeout_s; /* 0: unknown */
+    uint64_t batch_window_s;     /* of the mapping */
+    char function_arn[256];      /* "" unknown */
 };
 
 struct walk_bucket {
@@ -51,6 +53,7 @@ struct walk {
     struct aws_client *client;
     int64_t now_s;
     char account[13];
+    char identity[512]; /* our ARN */
     struct view region; /* the configured one */
     struct walk_region regions[WALK_MAX];
     size_t region_count;
@@ -100,6 +103,11 @@ void walk_objects(struct walk *w, struct walk_bucket *b);
 void walk_queue_there(struct walk *w, struct walk_queue *q);
 void walk_notification(struct walk *w, struct walk_bucket *b);
 void walk_queue_policy(struct walk *w, struct walk_bucket *b);
+void walk_bucket_policy(struct walk *w, struct walk_bucket *b);
+void walk_key(struct walk *w, struct walk_bucket *b);
+void walk_alarms(struct walk *w, struct walk_queue *q);
+void walk_schedule(struct walk *w, struct walk_queue *q);
+void walk_roles(struct walk *w);
 void walk_dead_letters(struct walk *w, struct walk_queue *q);
 void walk_function(struct walk *w, struct walk_queue *q);
 void walk_visibility(struct walk *w, struct walk_queue *q);

@@ -5,7 +5,7 @@
 #include "aws/aws_json.h"
 #include "aws/lambda_config.h"
 #include "base/json_write.h"
-#include "doctor/walk.h"
+#include "doctor/walk_function.h"
 
 static const char mapping_step[] = "mapping";
 static const char function_step[] = "function";
@@ -204,10 +204,13 @@ static void judge_function(struct walk *w, struct walk_queue *q, struct view nam
     const json_t *timeout = json_object_get(config, "Timeout");
     const json_t *variables = json_object_get(json_object_get(config, "Environment"), "Variables");
     struct view ledger = aws_json_text(variables, "LEDGER");
-    if (w->ledger[0] == '\0' && ledger.len > 0 && ledger.len < sizeof(w->ledger)) {
+    if (view_eq_cstr(ledger, "none"))
+        ledger = VIEW_EMPTY;
+    if (w->ledger[0] == '\0' && ledger.len > 0 && ledger.len < sizeof(w->ledger))
         (void)snprintf(w->ledger, sizeof(w->ledger), "%.*s", (int)ledger.len, ledger.ptr);
+    /* A function looks for its table in its own Region. */
+    if (ledger.len > 0 && view_eq_cstr(ledger, w->ledger))
         w->ledger_region = q->region;
-    }
     if (json_integer_value(timeout) > 0)
         q->function_timeout_s = (uint64_t)json_integer_value(timeout);
     /* Inactive: idle for long; it wakes up with the next message. */
@@ -226,22 +229,34 @@ static void judge_function(struct walk *w, struct walk_queue *q, struct view nam
     }
     if (!judge_buckets(w, q, name, variables, command) || !judge_namespace(w, q, name, variables))
         return;
+    if (w->ledger[0] != '\0' && !view_eq_cstr(ledger, w->ledger)) {
+        findings_add(w->f, CODE_FUNCTION_LEDGER, function_step, name,
+                     VIEW_LIT("export LEDGER as the function has it, or deploy with Ledger=true"),
+                     "LEDGER is %s%.*s in the function, here %s", ledger.len == 0 ? "not set" : "",
+                     (int)ledger.len, ledger.ptr == NULL ? "" : ledger.ptr, w->ledger);
+        return;
+    }
     findings_ok(w->f, function_step, name, "active, time-out %llu s",
                 (unsigned long long)q->function_timeout_s);
 }
 
-static void look_at_function(struct walk *w, struct walk_queue *q, struct view arn,
+static void look_at_function(struct walk *w, struct walk_queue *q, const json_t *mapping,
                              struct buf *command)
 {
+    struct view arn = aws_json_text(mapping, "FunctionArn");
     struct error err = {0};
     struct view name = function_name(arn);
     json_t *config = NULL;
     if (!walk_wants(w, function_step, name))
         return;
+    (void)snprintf(q->function_arn, sizeof(q->function_arn), "%.*s", (int)arn.len,
+                   arn.ptr == NULL ? "" : arn.ptr);
     enum status st = lambda_get_function(w->client, q->region, arn, &config, &err);
-    if (st == ST_OK)
+    if (st == ST_OK) {
         judge_function(w, q, name, config, command);
-    else if (st == ST_MISSING)
+        walk_concurrency(w, q, name, mapping);
+        walk_log_group(w, q, name, config);
+    } else if (st == ST_MISSING)
         findings_add(w->f, CODE_NO_FUNCTION, function_step, name,
                      VIEW_LIT("sam deploy (or another of the four ways of docs/deployment.md)"),
                      "there is no function %.*s", (int)arn.len, arn.ptr);
@@ -285,7 +300,10 @@ void walk_function(struct walk *w, struct walk_queue *q)
         size_t on;
         const json_t *mapping = choose(mappings, &on);
         (void)judge_mapping(w, q, mapping, on, &command);
-        look_at_function(w, q, aws_json_text(mapping, "FunctionArn"), &command);
+        json_int_t window =
+            json_integer_value(json_object_get(mapping, "MaximumBatchingWindowInSeconds"));
+        q->batch_window_s = window > 0 && window <= 300 ? (uint64_t)window : 0;
+        look_at_function(w, q, mapping, &command);
     }
     json_decref(mappings);
     buf_clear(&command);

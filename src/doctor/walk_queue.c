@@ -4,7 +4,7 @@
 
 #include "aws/aws_json.h"
 #include "aws/cloudwatch.h"
-#include "doctor/queue_policy.h"
+#include "doctor/resource_policy.h"
 #include "doctor/walk.h"
 
 enum { DAY_S = 86400, RETENTION_S = 4 * DAY_S, RECEIVES = 5, RECEIVES_LEDGER = 20 };
@@ -153,13 +153,13 @@ static bool rests_on_queue(struct walk *w, const char *step, const struct walk_q
 
 /* ---- policy ---- */
 
-static void policy_command(const struct walk_queue *q, const struct queue_policy_question *question,
+static void policy_command(const struct walk_queue *q, const struct policy_question *question,
                            struct buf *out)
 {
     struct buf policy;
     buf_init(&policy, WALK_TEXT);
     walk_command_start(out, "");
-    if (queue_policy_mended(buf_view(&q->attributes.policy), question, &policy) == ST_OK) {
+    if (resource_policy_mended(buf_view(&q->attributes.policy), question, &policy) == ST_OK) {
         json_t *in = json_pack("{s:s%}", "Policy", policy.ptr, policy.len);
         char *text = in == NULL ? NULL : json_dumps(in, JSON_COMPACT);
         attribute_command(out, q->queue.url, q->region, text == NULL ? "" : text);
@@ -170,8 +170,7 @@ static void policy_command(const struct walk_queue *q, const struct queue_policy
 }
 
 static void judge_policy(struct walk *w, const struct walk_queue *q,
-                         const struct queue_policy_question *question,
-                         const struct queue_policy_result *r)
+                         const struct policy_question *question, const struct policy_result *r)
 {
     static const char step[] = "queue-policy";
     const char *unsure = r->unsure ? " (conditions that are not understood here are left out)" : "";
@@ -182,16 +181,16 @@ static void judge_policy(struct walk *w, const struct walk_queue *q,
     switch (r->answer) {
     case POLICY_ALLOWS:
         findings_ok(w->f, step, queue_name(q), "lets S3 send for %.*s%s",
-                    (int)question->bucket_arn.len, question->bucket_arn.ptr, unsure);
+                    (int)question->source_arn.len, question->source_arn.ptr, unsure);
         break;
     case POLICY_ALLOWS_ALL:
         findings_add(w->f, CODE_POLICY_OPEN, step, queue_name(q), mend,
                      "statement \"%s\" lets S3 send for any bucket of anybody", r->statement);
         break;
-    case POLICY_OTHER_BUCKET:
+    case POLICY_OTHER_SOURCE:
         findings_add(w->f, CODE_POLICY_BUCKET, step, queue_name(q), mend,
                      "statement \"%s\" asks for %s, the bucket is %.*s", r->statement, r->value,
-                     (int)question->bucket_arn.len, question->bucket_arn.ptr);
+                     (int)question->source_arn.len, question->source_arn.ptr);
         break;
     case POLICY_OTHER_ACCOUNT:
         findings_add(w->f, CODE_POLICY_ACCOUNT, step, queue_name(q), mend,
@@ -215,7 +214,7 @@ static void judge_policy(struct walk *w, const struct walk_queue *q,
 void walk_queue_policy(struct walk *w, struct walk_bucket *b)
 {
     static const char step[] = "queue-policy";
-    struct queue_policy_result result;
+    struct policy_result result;
     char bucket_arn[128];
     if (b->queue == NULL) {
         findings_not_checked(w->f, step, b->name, "no queue in the bucket's Region");
@@ -229,10 +228,13 @@ void walk_queue_policy(struct walk *w, struct walk_bucket *b)
         return;
     (void)snprintf(bucket_arn, sizeof(bucket_arn), "arn:%s:s3:::%.*s",
                    aws_region_partition(b->queue->region), (int)b->name.len, b->name.ptr);
-    struct queue_policy_question question = {.queue_arn = view_of(b->queue->arn),
-                                             .bucket_arn = view_of(bucket_arn),
-                                             .account = view_of(w->account)};
-    if (queue_policy_check(buf_view(&b->queue->attributes.policy), &question, &result) == ST_OK)
+    struct policy_question question = {.service = VIEW_LIT("s3.amazonaws.com"),
+                                       .action = VIEW_LIT("sqs:SendMessage"),
+                                       .resource = view_of(b->queue->arn),
+                                       .source_arn = view_of(bucket_arn),
+                                       .account = view_of(w->account),
+                                       .sid = "BucketSendsEvents"};
+    if (resource_policy_check(buf_view(&b->queue->attributes.policy), &question, &result) == ST_OK)
         judge_policy(w, b->queue, &question, &result);
     else
         findings_not_checked(w->f, step, queue_name(b->queue), "out of memory");
@@ -352,7 +354,7 @@ void walk_visibility(struct walk *w, struct walk_queue *q)
     if (!rests_on_queue(w, step, q))
         return;
     uint64_t have = q->attributes.visibility_timeout_s;
-    uint64_t needed = 6 * q->function_timeout_s;
+    uint64_t needed = 6 * q->function_timeout_s + q->batch_window_s;
     char attribute[64];
     if (w->ledger[0] != '\0' && needed < WALK_MENDED_S)
         needed = WALK_MENDED_S;
@@ -362,9 +364,11 @@ void walk_visibility(struct walk *w, struct walk_queue *q)
     struct view mend = attribute_command(&command, q->queue.url, q->region, attribute);
     if (have < needed)
         findings_add(w->f, CODE_VISIBILITY, step, queue_name(q), mend,
-                     "%llu s; %llu s are needed (the function's time-out is %llu s)",
+                     "%llu s; %llu s are needed (the function's time-out is %llu s, the mapping's "
+                     "batch window %llu s)",
                      (unsigned long long)have, (unsigned long long)needed,
-                     (unsigned long long)q->function_timeout_s);
+                     (unsigned long long)q->function_timeout_s,
+                     (unsigned long long)q->batch_window_s);
     else if (have < WALK_MENDED_S)
         findings_add(w->f, CODE_VISIBILITY_SHORT, step, queue_name(q), mend, "%llu s",
                      (unsigned long long)have);

@@ -245,6 +245,7 @@ bool walk_credentials(struct walk *w)
     st = sts_get_caller_identity(w->client, VIEW_EMPTY, id, &err);
     if (st == ST_OK) {
         (void)snprintf(w->account, sizeof(w->account), "%s", id->account);
+        (void)snprintf(w->identity, sizeof(w->identity), "%.500s", id->arn);
         findings_ok(w->f, who, VIEW_EMPTY, "%.200s, from %s", id->arn, found->source);
         name_queues(w);
         ok = true;

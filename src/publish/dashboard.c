@@ -226,7 +226,8 @@ static void add_series(struct writer *w, const struct dimension_set *set, enum m
     buf_reset(&w->text);
     buf_add_cstr(&w->text, prefix);
     for (size_t i = 0; i < set->count; i++) {
-        buf_printf(&w->text, "%s${PROP('Dim.", i > 0 || prefix[0] != '\0' ? " " : "");
+        buf_printf(&w->text, "%s${%sPROP('Dim.", i > 0 || prefix[0] != '\0' ? " " : "",
+                   w->options->for_template ? "!" : "");
         buf_add_view(&w->text, set->dimension[i].name);
         buf_add_cstr(&w->text, "')}");
     }

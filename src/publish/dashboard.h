@@ -39,6 +39,11 @@ struct dashboard_options {
     metric_set metrics;  /* published; widgets without one of theirs are left out */
     unsigned resolution; /* seconds of a bucket: no period is shorter */
     struct dashboard_targets queues, dead_letters, functions, tables;
+    /*
+     * The body is text for CloudFormation's Fn::Sub: "${NAME}" in namespace, Region and targets is
+     * put in by it, and CloudWatch's own ${...} is written ${!...}, as Fn::Sub asks.
+     */
+    bool for_template;
 };
 
 /*

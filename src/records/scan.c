@@ -297,36 +297,39 @@ void scan_forget_inside(struct scanner *s, enum member member)
     }
 }
 
-struct name_node *scan_learn_name(struct scanner *s, struct name_node *from, const uint8_t *name,
-                                  size_t len, enum member inside, enum member member)
+/* Names differ in length or in their first eight bytes, mostly. */
+static unsigned name_slot(const uint8_t *name, size_t len, enum member inside)
+{
+    uint64_t first = 0;
+    memcpy(&first, name, len < sizeof(first) ? len : sizeof(first));
+    first = (first ^ len ^ (uint64_t)inside << 8) * UINT64_C(0x9e3779b97f4a7c15);
+    return (unsigned)(first >> 32) % NAME_SLOTS;
+}
+
+struct name_node *scan_find_name(struct scanner *s, const uint8_t *name, size_t len,
+                                 enum member inside)
 {
     if (len + 3 > NAME_NODE_BYTES)
         return NULL;
-    unsigned at = 1;
-    for (; at < s->node_count; at++) {
-        const struct name_node *node = &s->node[at];
+    unsigned slot = name_slot(name, len, inside);
+    for (; s->name_slot[slot] != 0; slot = (slot + 1) % NAME_SLOTS) {
+        struct name_node *node = &s->node[s->name_slot[slot]];
         if (node->len == len + 3 && node->inside == inside &&
             memcmp(node->bytes + 1, name, len) == 0)
-            break;
+            return node;
     }
-    if (at == NAME_NODES)
+    if (s->node_count == NAME_NODES)
         return NULL;
-    struct name_node *found = &s->node[at];
-    if (at == s->node_count) {
-        s->node_count++;
-        make_node(found, &s->node[0]);
-        found->len = (uint32_t)len + 3;
-        found->inside = inside;
-        found->member = member;
-        found->bytes[0] = found->bytes[len + 1] = '"';
-        memcpy(found->bytes + 1, name, len);
-        found->bytes[len + 2] = ':';
-    }
-    if (from->next[0] != found) {
-        from->next[1] = from->next[0];
-        from->next[0] = found;
-    }
-    return found;
+    s->name_slot[slot] = (uint8_t)s->node_count;
+    struct name_node *node = &s->node[s->node_count++];
+    make_node(node, &s->node[0]);
+    node->len = (uint32_t)len + 3;
+    node->inside = inside;
+    node->member = scan_member(s, (const char *)name, len);
+    node->bytes[0] = node->bytes[len + 1] = '"';
+    memcpy(node->bytes + 1, name, len);
+    node->bytes[len + 2] = ':';
+    return node;
 }
 
 static enum member member_of_record(const char *name, size_t len)

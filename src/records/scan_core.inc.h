@@ -337,7 +337,7 @@ static inline const uint8_t *read_small_count(const uint8_t *p, struct scan_coun
     if (others == 0)
         return NULL;
     unsigned n = (unsigned)__builtin_ctzll(others) / 8;
-    if (n == 0 || (*p == '0' && n > 1) || (p[n] != ',' && p[n] != '}'))
+    if (n == 0 || (*p == '0' && n > 1) || (p[n] != ',' && p[n] != '}' && !is_space(p[n])))
         return NULL;
     digits <<= 64 - 8 * n;
     digits = (digits * 10 + (digits >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
@@ -347,16 +347,22 @@ static inline const uint8_t *read_small_count(const uint8_t *p, struct scan_coun
     return p + n;
 }
 
-/* The name at p in its usual form, looked up and remembered; NULL: unusual. */
+/* The name at p in its usual form, looked up, and remembered as what follows `from`; NULL: unusual.
+ */
 static struct name_node *read_name(struct scanner *s, struct name_node *from, const uint8_t *p,
                                    const uint8_t *end, enum member inside)
 {
     const uint8_t *name = p + 1;
     const uint8_t *q = find_special(name, end);
-    if (end - q < 2 || q[0] != '"' || q[1] != ':' || q - name > NAME_NODE_BYTES)
+    if (end - q < 2 || q[0] != '"' || q[1] != ':')
         return NULL;
-    enum member member = scan_member(s, (const char *)name, (size_t)(q - name));
-    return scan_learn_name(s, from, name, (size_t)(q - name), inside, member);
+    struct name_node *node = scan_find_name(s, name, (size_t)(q - name), inside);
+    if (node == NULL)
+        return NULL;
+    unsigned oldest = from->oldest;
+    from->next[oldest] = node;
+    from->oldest = oldest + 1 == NAME_GUESSES ? 0 : oldest + 1;
+    return node;
 }
 
 /* The usual string value behind its quote at p; its end, or NULL: unusual. */
@@ -398,22 +404,42 @@ static inline const uint8_t *read_value_string(struct scanner *s, struct name_no
 }
 
 /*
- * What one step of read_members may look at without asking: a name node, the first block of its
- * value, and what follows.
+ * What one step of read_members may look at without asking: a name node, white space, the first
+ * block of its value, and what follows.
  */
-enum { QUICK_BYTES = NAME_NODE_BYTES + 64 + 8 };
+enum { QUICK_SPACE = 64, QUICK_BYTES = NAME_NODE_BYTES + QUICK_SPACE + 64 + 8 };
+
+/* Whether white space (or an error) stands there, which is rare in Bedrock's own logs. */
+static inline bool is_white(uint8_t c)
+{
+    return __builtin_expect(c <= ' ', 0);
+}
 
 /*
- * Members of a record in their usual form: no white space, short names, values all in the chunk.
- * p is at a name's quote.  Whatever is unusual is left to the machine: the state says what is
- * expected at the returned place.
+ * Behind the white space at p, at `limit` at the latest.  Bedrock writes none, but copies of logs
+ * that other tools have written have a blank behind each colon and comma, or are indented.
+ */
+static inline const uint8_t *pass_space(const uint8_t *p, const uint8_t *limit)
+{
+    if (*p == ' ' && p[1] > ' ')
+        return p + 1;
+    while (p < limit && is_space(*p))
+        p++;
+    return p;
+}
+
+/*
+ * Members of a record in their usual form: short names, values all in the chunk.  p is at a name's
+ * quote.  Whatever is unusual is left to the machine: the state says what is expected at the
+ * returned place, which is before the white space that a cut may hide in.
  */
 static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const uint8_t *end)
 {
     if (end - p < QUICK_BYTES)
         return p;
     const uint8_t *quick_end = end - QUICK_BYTES;
-    const uint8_t *last = end - 3; /* what stands before it is followed by two bytes at least */
+    const uint8_t *last = end - 8; /* what stands before it is followed by that many bytes */
+    const uint8_t *next;
     struct name_node *node = &s->node[0];
     enum member inside = s->level == 2 ? s->inside : MEMBER_SKIP;
     while (p <= quick_end && *p == '"') {
@@ -426,6 +452,12 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
         }
         enum member member = node->member;
         p += node->len;
+        if (is_white(*p)) {
+            next = pass_space(p, p + QUICK_SPACE);
+            if (*next == '{' && next[-1] == '\n')
+                goto unusual_value;
+            p = next;
+        }
         if (*p == '"' && member < MEMBER_NUMBER) {
             const uint8_t *q = read_value_string(s, node, p + 1, last);
             if (q == NULL)
@@ -440,10 +472,13 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
             scan_begin_inside(s, member);
             inside = s->inside = member;
             s->level = 2;
-            if (*++p == '"')
-                continue;
-            s->state = STATE_FIRST_NAME;
-            return p;
+            next = pass_space(++p, last);
+            if (*next != '"') {
+                s->state = STATE_FIRST_NAME;
+                return p;
+            }
+            p = next;
+            continue;
         } else if ((*p | 0x20) == '{' && member == MEMBER_SKIP) {
             s->member = member;
             begin_nest(s);
@@ -461,16 +496,25 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
         } else {
             goto unusual_value;
         }
-        if (*p == '}' && s->level == 2) {
+        next = is_white(*p) ? pass_space(p, last) : p;
+        if (*next == '}' && s->level == 2) {
             s->level = 1;
             inside = MEMBER_SKIP;
-            p++;
+            p = ++next;
+            if (is_white(*p))
+                next = pass_space(p, last);
         }
-        if (*p == ',') {
-            p++;
-        } else if (*p == '}' && s->level == 1) {
+        if (*next == ',') {
+            p = next + 1;
+            if (is_white(*p)) {
+                next = pass_space(p, last);
+                if (*next != '"')
+                    break;
+                p = next;
+            }
+        } else if (*next == '}' && s->level == 1) {
             scan_end_record(s);
-            return p + 1;
+            return next + 1;
         } else {
             s->state = STATE_AFTER;
             return p;

@@ -88,12 +88,31 @@ static void outside_byte(struct scanner *s, uint8_t c)
         l->name_len = 0;
 }
 
+/* Behind what a string holds up to its end, an escape or a line feed; its beginning is kept. */
+static const uint8_t *pass_string(struct latency_search *l, const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *q = p;
+    while (q < end && *q != '"' && *q != '\\' && *q != '\n')
+        q++;
+    size_t n = (size_t)(q - p), room = sizeof(l->name) - l->name_len;
+    if (n > room)
+        n = room;
+    memcpy(l->name + l->name_len, p, n);
+    l->name_len += n;
+    return q;
+}
+
 enum skip_result scan_skip_latency(struct scanner *s, const uint8_t **at, const uint8_t *end)
 {
     struct latency_search *l = &s->latency;
     for (; *at < end; ++*at) {
-        uint8_t c = **at;
         bool was_in_string = s->nest.in_string;
+        if (was_in_string && !s->nest.escape) {
+            *at = pass_string(l, *at, end);
+            if (*at == end)
+                break;
+        }
+        uint8_t c = **at;
         if (!was_in_string)
             outside_byte(s, c);
         const uint8_t *p = *at;

@@ -68,7 +68,7 @@ struct latency_search {
  * Names come in the same few orders in all records, so each name seen remembers what followed it.
  * A guess that matches saves reading and looking up the name; one that fails costs a comparison.
  */
-enum { NAME_NODES = 64, NAME_NODE_BYTES = 32, NAME_GUESSES = 3 };
+enum { NAME_NODES = 64, NAME_SLOTS = 128, NAME_NODE_BYTES = 32, NAME_GUESSES = 3 };
 
 struct name_node {
     uint8_t bytes[NAME_NODE_BYTES]; /* the name with its quotes and colon, then zeros */
@@ -76,7 +76,8 @@ struct name_node {
     enum member inside;             /* where the name stands: MEMBER_SKIP at level 1 */
     enum member member;
     uint32_t value_len;                   /* of the last string value */
-    struct name_node *next[NAME_GUESSES]; /* what followed, the last one first */
+    uint32_t oldest;                      /* of the guesses: to be replaced next */
+    struct name_node *next[NAME_GUESSES]; /* what followed */
 };
 
 struct scanner {
@@ -114,6 +115,7 @@ struct scanner {
 
     struct name_node node[NAME_NODES]; /* the first stands for no name: it never matches */
     unsigned node_count;
+    uint8_t name_slot[NAME_SLOTS]; /* a node's index by its name; 0: none */
 
     char name_buffer[SCAN_MAX_VALUE];
     char field_buffer[FIELD_COUNT][SCAN_MAX_VALUE];
@@ -128,9 +130,9 @@ enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **p, const uin
 enum skip_result scan_skip_latency(struct scanner *s, const uint8_t **p, const uint8_t *end);
 void scan_latency_begin(struct scanner *s, bool is_array);
 
-/* The node of a name just read behind node `from`, learnt if new; NULL: not kept. */
-struct name_node *scan_learn_name(struct scanner *s, struct name_node *from, const uint8_t *name,
-                                  size_t len, enum member inside, enum member member);
+/* The node of a name, made if new; NULL: it is too long, or there are too many. */
+struct name_node *scan_find_name(struct scanner *s, const uint8_t *name, size_t len,
+                                 enum member inside);
 
 /* A repeated object replaces the earlier one: forget all its members. */
 void scan_forget_inside(struct scanner *s, enum member member);

@@ -329,6 +329,13 @@ static void forget_put(struct counted *c)
     c->put = NULL;
 }
 
+static struct marker_place marker_place_of(const struct counted *c)
+{
+    return (struct marker_place){.region = c->options.settings->cloudwatch_region,
+                                 .name_space = c->options.settings->name_space,
+                                 .scope = view_of(c->options.session->marker_scope)};
+}
+
 static void host_sign(void *ctx, const struct ledger_part *part, struct view bytes,
                       int64_t *date_ms, struct ledger_answer *answer)
 {
@@ -346,7 +353,8 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
                         !view_eq(payload.region, s->cloudwatch_region)))
         st = error_set(&err, ST_DENIED, "the batch is for namespace %.*s",
                        (int)payload.name_space.len, payload.name_space.ptr);
-    marker_add_datum(&marker, &part->marker);
+    struct marker_place place = marker_place_of(c);
+    marker_add_datum(&marker, &place, &part->marker);
     if (st == ST_OK)
         st = payload_write(&payload, part->first, part->count, buf_view(&marker), &body);
     if (st == ST_OK)
@@ -420,7 +428,8 @@ static void host_send_control(void *ctx, const struct ledger_marker *marker,
     buf_init(&body, 2 * MARKER_BYTES);
     forget_put(c);
     answer->kind = EVENT_REFUSED;
-    marker_add_datum(&datum, marker);
+    struct marker_place place = marker_place_of(c);
+    marker_add_datum(&datum, &place, marker);
     enum status st = payload_write(&nothing, 0, 0, buf_view(&datum), &body);
     if (st == ST_OK)
         st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,
@@ -444,8 +453,8 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
     struct counted *c = ctx;
     struct marker_reading reading;
     struct error err = {0};
-    enum status st = marker_read(c->options.publisher, c->options.settings->cloudwatch_region,
-                                 c->options.settings->name_space, marker, control, &reading, &err);
+    struct marker_place place = marker_place_of(c);
+    enum status st = marker_read(c->options.publisher, &place, marker, control, &reading, &err);
     if (st != ST_OK)
         LOG_EVENT(LOG_WARN, "markers cannot be read", log_cstr("reason", err.text),
                   log_cstr("status", status_name(st)));

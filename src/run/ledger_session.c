@@ -50,11 +50,14 @@ static enum status open_dynamodb(struct ledger_session *s,
     s->pool = aws_pool_new(&client);
     if (s->pool == NULL)
         return error_set(err, ST_NO_MEMORY, "out of memory");
-    struct ledger_dynamodb_options table = {.table = s->name + sizeof(scheme) - 1,
-                                            .call = call_dynamodb,
-                                            .ctx = s,
-                                            .now_ms = wall_ms,
-                                            .ttl_days = s->ttl_days};
+    struct view region = aws_config_region(options->aws->config);
+    const char *name = s->name + sizeof(scheme) - 1;
+    int n = snprintf(s->marker_scope, sizeof(s->marker_scope), "%.*s/%s/", (int)region.len,
+                     region.ptr == NULL ? "" : region.ptr, name);
+    if (n < 0 || (size_t)n >= sizeof(s->marker_scope)) /* longer than a table's name may be */
+        return error_set(err, ST_USAGE, "LEDGER: \"%.80s\" is no table's name", s->name);
+    struct ledger_dynamodb_options table = {
+        .table = name, .call = call_dynamodb, .ctx = s, .now_ms = wall_ms, .ttl_days = s->ttl_days};
     return ledger_dynamodb_open(&table, &s->ledger, err);
 }
 

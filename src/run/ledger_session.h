@@ -6,7 +6,9 @@
  *   LEDGER_IDENTITY  key | path (ledger_id.h)
  *   LEDGER_POLICY    resolve | resend | drop | hold (protocol_core.h)
  *
- * A ledger belongs to one namespace in one Region: markers are read back there.
+ * A ledger belongs to one namespace in one Region: markers are read back there.  Several tables may
+ * publish to one namespace, as the stacks of several Regions do: the markers of each have its
+ * Region and name in them.  Of files only one may.
  */
 #ifndef RUN_LEDGER_SESSION_H
 #define RUN_LEDGER_SESSION_H
@@ -23,8 +25,9 @@ struct ledger_session {
     struct protocol_config config;
     enum ledger_identity identity;
     unsigned ttl_days;
-    bool sole;             /* nobody else has it open: what is unfinished at the start is ours */
-    struct aws_pool *pool; /* of a DynamoDB ledger, else NULL */
+    char marker_scope[320]; /* "REGION/TABLE/"; of a file "" */
+    bool sole;              /* nobody else has it open: what is unfinished at the start is ours */
+    struct aws_pool *pool;  /* of a DynamoDB ledger, else NULL */
 };
 
 struct ledger_session_options {

@@ -5,18 +5,23 @@
 
 #include "aws/cloudwatch.h"
 
-void marker_add_datum(struct buf *out, const struct ledger_marker *m)
+void marker_add_datum(struct buf *out, const struct marker_place *place,
+                      const struct ledger_marker *m)
 {
     buf_printf(out,
                "{\"MetricName\":\"PublishMarker\",\"Dimensions\":[{\"Name\":\"Slot\",\"Value\":"
-               "\"%u\"}],\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"None\"}",
+               "\"%.*s%u\"}],\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"None\"}",
+               (int)place->scope.len, place->scope.ptr == NULL ? "" : place->scope.ptr,
                (unsigned)m->slot, (long long)m->minute * 60, 1ULL << (2 * m->digit));
 }
 
-static json_t *query(const char *id, struct view name_space, const struct ledger_marker *m)
+static json_t *query(const char *id, const struct marker_place *place,
+                     const struct ledger_marker *m)
 {
-    char slot[16];
-    snprintf(slot, sizeof(slot), "%u", (unsigned)m->slot);
+    char slot[352];
+    struct view name_space = place->name_space;
+    snprintf(slot, sizeof(slot), "%.*s%u", (int)place->scope.len,
+             place->scope.ptr == NULL ? "" : place->scope.ptr, (unsigned)m->slot);
     return json_pack("{s:s, s:{s:{s:s%, s:s, s:[{s:s, s:s}]}, s:i, s:s}}", "Id", id, "MetricStat",
                      "Metric", "Namespace", name_space.ptr, name_space.len, "MetricName",
                      "PublishMarker", "Dimensions", "Name", "Slot", "Value", slot, "Period", 60,
@@ -52,7 +57,7 @@ static enum status read_digit(const json_t *results, const char *id, const struc
     return ST_RETRY;
 }
 
-enum status marker_read(struct aws_client *client, struct view region, struct view name_space,
+enum status marker_read(struct aws_client *client, const struct marker_place *place,
                         const struct ledger_marker *marker, const struct ledger_marker *control,
                         struct marker_reading *out, struct error *err)
 {
@@ -62,15 +67,14 @@ enum status marker_read(struct aws_client *client, struct view region, struct vi
     json_t *queries = json_array(), *results = NULL;
     int64_t date_s = 0;
     *out = (struct marker_reading){0};
-    bool ok =
-        queries != NULL && json_array_append_new(queries, query("m", name_space, marker)) == 0;
+    bool ok = queries != NULL && json_array_append_new(queries, query("m", place, marker)) == 0;
     if (ok && both)
-        ok = json_array_append_new(queries, query("c", name_space, control)) == 0;
+        ok = json_array_append_new(queries, query("c", place, control)) == 0;
     json_t *request = json_pack("{s:O, s:I, s:I}", "MetricDataQueries", queries, "StartTime",
                                 (json_int_t)(first * 60), "EndTime", (json_int_t)(last * 60 + 60));
     enum status st = ok && request != NULL ? ST_OK : ST_NO_MEMORY;
     if (st == ST_OK)
-        st = cloudwatch_get_data(client, region, request, &results, &date_s, err);
+        st = cloudwatch_get_data(client, place->region, request, &results, &date_s, err);
     out->server_ms = date_s * 1000;
     if (st == ST_OK)
         st = read_digit(results, "m", marker, &out->applied);

@@ -1,8 +1,9 @@
 /*
  * marker.h: the marker datum of a request, and what reading it back says.
  *
- * Metric PublishMarker, dimension Slot, at marker.minute, worth 4^digit: the base 4 digits of the
- * slot's sum in that minute say how often each request was applied (protocol_core.h).
+ * Metric PublishMarker, dimension Slot ("3", of a table "us-east-1/TABLE/3"), at marker.minute,
+ * worth 4^digit: the base 4 digits of the slot's sum in that minute say how often each request was
+ * applied (protocol_core.h).
  */
 #ifndef RUN_MARKER_H
 #define RUN_MARKER_H
@@ -11,8 +12,15 @@
 #include "base/buf.h"
 #include "ledger/protocol_core.h"
 
+/* Whose markers, and where.  `scope` stands before the slot's number: characters of a table's name.
+ */
+struct marker_place {
+    struct view region, name_space, scope;
+};
+
 /* Append the datum as JSON. */
-void marker_add_datum(struct buf *out, const struct ledger_marker *marker);
+void marker_add_datum(struct buf *out, const struct marker_place *place,
+                      const struct ledger_marker *marker);
 
 struct marker_reading {
     int64_t server_ms; /* Date of the answer; 0: none */
@@ -23,8 +31,8 @@ struct marker_reading {
  * Ask CloudWatch for both markers (control->minute may be 0).  ST_RETRY also when an answer is not
  * complete; others as cloudwatch_get_data.
  */
-NODISCARD enum status marker_read(struct aws_client *client, struct view region,
-                                  struct view name_space, const struct ledger_marker *marker,
+NODISCARD enum status marker_read(struct aws_client *client, const struct marker_place *place,
+                                  const struct ledger_marker *marker,
                                   const struct ledger_marker *control, struct marker_reading *out,
                                   struct error *err);
 

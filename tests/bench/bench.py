@@ -6,8 +6,12 @@ median printed, so a machine that changes speed changes both.  A note says how b
 """
 
 import argparse
+import gzip
+import itertools
+import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -42,6 +46,35 @@ def paired(label, ours, theirs, cpus_ours, cpus_theirs, rounds, wanted):
         max(peaks), wanted))
 
 
+def shuffle(value, order):
+    """The members of all objects in an order of their own."""
+    if not isinstance(value, dict):
+        return value
+    names = list(value)
+    order.shuffle(names)
+    return {name: shuffle(value[name], order) for name in names}
+
+
+def rewritten(source, form, records=100000):
+    """The first records of a file, inflated: as they are ("plain") or as another tool has them."""
+    path = source.parent / ("%s-%s.json" % (source.name.split(".")[0], form))
+    if path.exists():
+        return path
+    order = random.Random(1)
+    with gzip.open(source, "rt", encoding="utf-8") as lines, \
+            open(str(path) + ".tmp", "w", encoding="utf-8") as out:
+        for line in itertools.islice(lines, records):
+            if form == "blanks":
+                line = json.dumps(json.loads(line)) + "\n"
+            elif form == "indented":
+                line = json.dumps(json.loads(line), indent=2) + "\n"
+            elif form == "shuffled":
+                line = json.dumps(shuffle(json.loads(line), order), separators=(",", ":")) + "\n"
+            out.write(line)
+    os.rename(str(path) + ".tmp", path)
+    return path
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
@@ -64,6 +97,13 @@ def main():
                  and "CloudTrail" not in str(p)]
         paired(profile, ours(folder, 1), ["igzip", "-dc", *files], one, one, args.rounds,
                "<= %.2f" % goal)
+    print("\nThe same records as other tools write them again : as Bedrock wrote them, both plain")
+    source = pathlib.Path(args.dir) / ("single-none-%s.json.gz" % args.mb)
+    plain = rewritten(source, "plain")
+    for form in ("blanks", "indented", "shuffled"):
+        paired(form, ours(rewritten(source, form), 1), ours(plain, 1), one, one, args.rounds,
+               "near their sizes, %.1f" % (rewritten(source, form).stat().st_size /
+                                           plain.stat().st_size))
     if len(cpus) > 1:
         print("\nTwo jobs on two processors : one job on one")
         for profile in ("chat", "agent", "none"):

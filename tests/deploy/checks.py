@@ -228,6 +228,41 @@ def check_drift_would_be_seen():
             assert templates.differences(plain, other), "%s %s is not noticed" % (change, how)
 
 
+def check_drift_of_each_way_would_be_seen():
+    """What somebody might change in one way alone: more permissions, more or other resources."""
+    found = alike()
+
+    def role(template):
+        return template["Resources"]["FunctionRole"]["Properties"]
+
+    def statement(template):
+        return role(template)["Policies"][0]["PolicyDocument"]["Statement"]
+    plants = {
+        "a wider action": lambda t: statement(t)[0].update(Action="logs:*"),
+        "one action more": lambda t: statement(t)[1]["Action"].append("sqs:SendMessage"),
+        "one statement more": lambda t: statement(t).append(
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}),
+        "a managed policy": lambda t: role(t).update(ManagedPolicyArns=["arn:aws:iam::aws:policy/X"]),
+        "anybody may take the role": lambda t: role(t)["AssumeRolePolicyDocument"]["Statement"][0]
+                                     .update(Principal="*"),
+        "a resource more": lambda t: t["Resources"].update(Another={"Type": "AWS::SNS::Topic"}),
+        "no condition on the queue": lambda t: t["Resources"]["EventQueuePolicy"]["Properties"][
+            "PolicyDocument"]["Statement"][0].pop("Condition"),
+        "another bucket policy": lambda t: t["Resources"]["LogBucketPolicy"]["Properties"][
+            "PolicyDocument"]["Statement"].pop(),
+        "another widget": lambda t: t["Resources"]["Dashboard"]["Properties"]["DashboardBody"][
+            "Fn::Sub"]["widgets"].pop(),
+        "no retention": lambda t: t["Resources"]["LogGroup"]["Properties"].pop("RetentionInDays"),
+    }
+    for way, template in found.items():
+        assert not templates.differences(found["plain"], template), way
+        for name, plant in plants.items():
+            other = json.loads(json.dumps(template))
+            plant(other)
+            assert templates.differences(found["plain"], other), "%s in %s is not noticed" % (name,
+                                                                                             way)
+
+
 # --- permissions ----------------------------------------------------------------------------------
 
 def statements(**parameters):
@@ -255,7 +290,8 @@ def check_permissions_are_the_least():
                                  action), action
         if statement["Resource"] == "*":
             assert actions(statement) in (["cloudwatch:PutMetricData"],
-                                          ["cloudwatch:GetMetricData"])
+                                          ["cloudwatch:GetMetricData"],
+                                          ["bedrock:ListInferenceProfiles"])
     publish = every["PublishMetrics"]["Condition"]
     assert publish == {"StringEquals": {"cloudwatch:namespace": "Custom/BedrockMetrics"}}
     assert every["ReadLogs"]["Resource"] == (
@@ -263,13 +299,11 @@ def check_permissions_are_the_least():
         "/BedrockModelInvocationLogs/*")
     assert every["DecryptLogs"]["Condition"] == {
         "StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
-    assert every["ResolveApplicationProfiles"]["Resource"] == (
-        "arn:aws:bedrock:*:123456789012:application-inference-profile/*")
 
 
 def check_permissions_follow_the_parameters():
     always = {"WriteOwnLog", "TakeMessages", "ReadLogs", "TellMissingFromForbidden"}
-    ledger = {"KeepLedger", "ReadMarkers", "SweepSendsMessages"}
+    ledger = {"KeepLedger", "ReadMarkers"}
     for parameters, wanted in (
             ({}, always | {"PublishMetrics"}),
             ({"Publisher": "emf"}, always),
@@ -279,6 +313,104 @@ def check_permissions_follow_the_parameters():
             ({"ResolveInferenceProfiles": "true"},
              always | {"PublishMetrics", "ResolveApplicationProfiles"})):
         assert set(statements(**parameters)) == wanted, parameters
+
+
+# Every action that is allowed is taken away once, and what fails then is looked at: see
+# permissions.py.  The names in the policies are those of a stack; these are the counterparts'.
+NAMES_OF_THE_STACK = {
+    "<EventQueue.Arn>": "arn:aws:sqs:us-east-1:123456789012:bedrock-logs",
+    "<LedgerTable.Arn>": "arn:aws:dynamodb:us-east-1:123456789012:table/ledger",
+}
+NAMES_OF_THE_WORKER = {
+    "bedrock-metrics-aggregator-events": "bedrock-logs", "bedrock-logs-ACCOUNT-*": "bedrock-logs",
+    "ACCOUNT": "123456789012",
+}
+
+
+def permissions_module():
+    program = ROOT / "build/release/bedrock-metrics"
+    if not program.exists():
+        raise Skip("no build/release/bedrock-metrics to run")
+    os.environ["BUILD"] = str(program.parent)
+    for folder in ("tests/pipeline", "tests/fake_aws"):
+        sys.path.insert(0, str(ROOT / folder))
+    import permissions
+    return permissions
+
+
+def fresh_table():
+    """Host and port of a DynamoDB with an empty ledger."""
+    Moto.start()
+    table = source()["Resources"]["LedgerTable"]["Properties"]
+    Moto.client("dynamodb").create_table(
+        TableName="ledger", **{key: table[key] for key in (
+            "AttributeDefinitions", "KeySchema", "BillingMode")})
+    return Moto.url.split("//")[1]
+
+
+def check_permissions_are_each_needed_by_the_function():
+    permissions = permissions_module()
+    every, problems = set(), []
+    for name, (scenario, parameters) in permissions.FUNCTION_SCENARIOS.items():
+        granted = permissions.statements_of(
+            list(statements(LogBucketName="bedrock-logs", **parameters).values()),
+            NAMES_OF_THE_STACK)
+        table = fresh_table if "Ledger" in parameters else lambda: None
+        every |= permissions.actions_of(granted)
+        # What the plain scenario has shown is not shown again with each option.
+        shown = set() if name == "counts" else permissions.actions_of(
+            statements(LogBucketName="bedrock-logs").values())
+        problems += permissions.judge("the function that " + name, scenario, granted, table,
+                                      permissions.LAMBDA_ITSELF | shown)
+    assert not problems, "\n".join(problems)
+    assert permissions.LAMBDA_ITSELF <= every, permissions.LAMBDA_ITSELF - every
+
+
+def check_permissions_are_each_needed_by_the_worker():
+    permissions = permissions_module()
+    policy = json.loads((ROOT / "deploy/worker-policy.json").read_text())["Statement"]
+    problems = permissions.judge("the worker", permissions.worker_counts, permissions.statements_of(
+        policy, NAMES_OF_THE_WORKER), lambda: None)
+    assert not problems, "\n".join(problems)
+
+
+def check_permissions_too_many_or_too_few_are_seen():
+    """The judgement itself: an action nobody needs, one that is missing, a wrong resource."""
+    permissions = permissions_module()
+    good = permissions.statements_of(json.loads(
+        (ROOT / "deploy/worker-policy.json").read_text())["Statement"], NAMES_OF_THE_WORKER)
+    for change, said in (
+            (lambda p: p + [dict(p[1], Action="s3:GetObjectTagging")], "s3:GetObjectTagging"),
+            (lambda p: p + [dict(p[0], Action="sqs:SendMessage")], "sqs:SendMessage"),
+            (lambda p: permissions.without(p, "s3:GetObject"), "needs ['s3:GetObject']"),
+            (lambda p: [dict(s, Resource="arn:aws:s3:::other/*")
+                        if s["Action"] == "s3:GetObject" else s for s in p], "s3:GetObject"),
+            (lambda p: json.loads(json.dumps(p).replace("Custom/BedrockMetrics", "Other")),
+             "cloudwatch:PutMetricData")):
+        problems = permissions.judge("the worker", permissions.worker_counts, change(good),
+                                     lambda: None, permissions.actions_of(good))
+        assert any(said in problem for problem in problems), (said, problems)
+
+
+def check_permissions_are_alike_in_every_template():
+    """What was proven for one template holds for all that give the role the same statements."""
+    for parameters in ({}, {"Ledger": "true", "ResolveInferenceProfiles": "true", "KmsKeyArn":
+                            "arn:aws:kms:us-east-1:123456789012:key/1", "Publisher": "emf"}):
+        wanted = list(statements(**parameters).values())
+        for way, name in (("sam", "sam.json"), ("cdk", "cdk.json"), (
+                "serverless", "serverless-out/cloudformation-template-update-stack.json")):
+            if way in WITHOUT:
+                continue
+            template = templates.load(WORK / name)
+            given = {key: value for key, value in parameters.items()
+                     if key in template["Parameters"]}
+            resources, _ = templates.resolve(template, **given)
+            role = resources["FunctionRole"]["Properties"]
+            found = [entry for policy in role["Policies"]
+                     for entry in policy["PolicyDocument"]["Statement"]]
+            plain = [dict(entry, Action=actions(entry)) for entry in wanted]
+            found = [dict(entry, Action=actions(entry)) for entry in found]
+            assert found == plain and "ManagedPolicyArns" not in role, (way, parameters)
 
 
 def check_actions_exist():
@@ -445,7 +577,17 @@ def check_dashboard():
                              search.replace("\\", ""))
             assert found, search
             assert found.group(1) in sets and found.group(2) in METRICS, search
-    assert "${" not in json.dumps(shown)
+    # What is left of ${...} is CloudWatch's own.
+    left = set(re.findall(r"\$\{[^}]*\}", json.dumps(shown)))
+    assert left == {"${PROP('Dim.InferenceProfileType')}", "${PROP('Dim.ModelId')}"}, left
+    # And it is what the program prints, where that is built.
+    program = ROOT / "build/release/bedrock-metrics"
+    if not program.exists():
+        raise Skip("no build/release/bedrock-metrics to compare with")
+    printed = run(program, "dashboard", "--region", "us-east-1", "--queue", "EventQueue.QueueName",
+                  "--dlq", "DeadLetterQueue.QueueName", "--function", "AggregatorLambdaFunction")
+    names = json.dumps(shown).replace("<", "").replace(">", "")
+    assert json.loads(printed) == json.loads(names), "tools/dashboard.py puts it right"
 
 
 # --- scripts, unit, container ---------------------------------------------------------------------
@@ -645,27 +787,107 @@ def look_at_stack(stack):
     assert len(json.loads(dashboard["DashboardBody"])["widgets"]) > 8
 
 
+# What docs/deployment.md says to type is what is run: these stand in for what cannot be done here.
+STAND_INS = {
+    # The package is built once, by its own rule; here only that the rule is there.
+    "make": """[ "$*" = lambda ] || exec {make} "$@"
+        [ -f build/lambda-x86_64.zip ] && exec {make} -C {root} -n lambda""",
+    # The pinned versions that were installed, and no question about permissions.
+    "npx": """case $1 in
+        osls@*) [ "$1" = osls@{osls} ] || exit 1; shift; exec {serverless}/osls "$@" ;;
+        cdk) shift; verb=$1; shift
+            case $verb in
+            deploy) set -- --require-approval never --no-notices "$@" ;;
+            destroy) set -- --force --no-notices "$@" ;;
+            esac
+            exec {npx} cdk "$verb" "$@" ;;
+        *) exec {npx} "$@" ;;
+        esac""",
+    # Version 1 of the AWS CLI, which can be installed from a registry, has no `logs tail`, and does
+    # not heed AWS_ENDPOINT_URL everywhere.
+    "aws": """[ "$1 $2" != "logs tail" ] || set -- logs filter-log-events --log-group-name "$3"
+        exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@\"""",
+    "npm": """[ "$*" = "--prefix cdk ci" ] && [ -d cdk/node_modules ]""",
+}
+
+
+def stand_ins():
+    folder = WORK / "stand-ins"
+    folder.mkdir(exist_ok=True)
+    package = json.loads((ROOT / "tests/deploy/package.json").read_text())
+    osls, = {**package.get("dependencies", {}), **package.get("devDependencies", {})}.values()
+    for name, script in STAND_INS.items():
+        (folder / name).write_text("#!/bin/bash\n" + script.format_map({
+            "make": shutil.which("make"), "aws": shutil.which("aws"), "npx": shutil.which("npx"), "root": ROOT, "osls": osls,
+            "serverless": WORK / "serverless/node_modules/.bin"}))
+        (folder / name).chmod(0o755)
+    return "%s:%s:%s" % (folder, ROOT / "build/release", ENVIRONMENT["PATH"])
+
+
+def documented(title, number=0):
+    """The shell block (of that number) below a heading of docs/deployment.md."""
+    text = (ROOT / "docs/deployment.md").read_text()
+    section = re.search(r"^#{2,3} %s\n(.*?)(?=^#{2,3} |\Z)" % re.escape(title), text, re.M | re.S)
+    assert section, "docs/deployment.md has no heading %r" % title
+    return re.findall(r"^```sh\n(.*?)^```", section.group(1), re.M | re.S)[number]
+
+
+def type_in(script, answers="", ok=0):
+    """Run what a reader types, in the copy of the project, with moto for AWS."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=TREE, text=True, input=answers,
+        timeout=300, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=dict(ENVIRONMENT, AWS_ENDPOINT_URL=Moto.url, PATH=stand_ins(),
+                 LAMBDA_ZIP="build/lambda-x86_64.zip"))
+    assert done.returncode == ok, "exit %d of\n%s%s" % (done.returncode, script,
+                                                       done.stdout[-2500:])
+    return done.stdout
+
+
+def removal(word):
+    """The line of the removal that names this tool."""
+    line, = [line for line in documented("Removal").splitlines() if word in line]
+    return line
+
+
+def nothing_is_left():
+    stacks = Moto.client("cloudformation").list_stacks(
+        StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])["StackSummaries"]
+    left = [entry["StackName"] for entry in stacks if "CDKToolkit" not in entry["StackName"] and
+            "sam-cli-managed" not in entry["StackName"]]
+    assert not left, left
+    assert not Moto.client("lambda").list_functions()["Functions"]
+    # Logs are not ours to delete.
+    names = [bucket["Name"] for bucket in Moto.client("s3").list_buckets()["Buckets"]]
+    assert "my-bedrock-logs" in names, names
+
+
 def check_moto_plain_deploy():
     Moto.start()
-    deploy("LogBucketName=my-bedrock-logs")
+    type_in(documented("With plain CloudFormation"))
     look_at_stack("bedrock-metrics-aggregator")
+    type_in(removal("aws cloudformation"))
+    nothing_is_left()
 
 
 def check_moto_sam_deploy():
-    """The tool's own command, from `sam build` (above) to the stack; the transform is SAM's."""
+    """From `sam build` to the stack; the transform is SAM's."""
     Moto.start()
-    run("sam", "deploy", "--no-confirm-changeset", "--parameter-overrides",
-        "LogBucketName=my-bedrock-logs", AWS_ENDPOINT_URL=Moto.url)
+    # Stack, Region, the first parameter, the others, no second question, and what is left.
+    others = "\n" * (len(source()["Parameters"]) - 1)
+    type_in(documented("With AWS SAM"), "\n\nmy-bedrock-logs\n" + others + "n\n" + "\n" * 10)
     look_at_stack("bedrock-metrics-aggregator")
+    type_in(removal("sam delete"), "y\n" * 10)
+    nothing_is_left()
 
 
 def check_moto_serverless_deploy():
     need("serverless")
     Moto.start()
-    run(WORK / "serverless/node_modules/.bin/osls", "deploy", "--stage", "prod", "--package",
-        WORK / "serverless-out", "--param=LogBucketName=my-bedrock-logs",
-        AWS_ENDPOINT_URL=Moto.url)
+    type_in(documented("With the Serverless Framework"))
     look_at_stack("bedrock-metrics-aggregator-prod")
+    type_in(removal("osls"))
+    nothing_is_left()
 
 
 def check_moto_cdk_deploy():
@@ -673,10 +895,94 @@ def check_moto_cdk_deploy():
     Moto.start()
     run("npx", "cdk", "bootstrap", "--no-notices", "aws://123456789012/us-east-1",
         cwd=TREE / "cdk", AWS_ENDPOINT_URL=Moto.url)
-    run("npx", "cdk", "deploy", "--no-notices", "--require-approval", "never",
-        "BedrockMetricsAggregatorStack", "--parameters", "LogBucketName=my-bedrock-logs",
-        cwd=TREE / "cdk", AWS_ENDPOINT_URL=Moto.url)
+    type_in(documented("With the CDK"))
     look_at_stack("bedrock-metrics-aggregator")
+    type_in(removal("cdk"))
+    nothing_is_left()
+
+
+# Headings of docs/deployment.md with shell blocks, and what runs them; the rest needs more than a
+# server that behaves like AWS.
+RUN_BY = {
+    "With AWS SAM": "check_moto_sam_deploy",
+    "With the Serverless Framework": "check_moto_serverless_deploy",
+    "With the CDK": "check_moto_cdk_deploy",
+    "With plain CloudFormation": "check_moto_plain_deploy",
+    "Removal": "check_moto_*_deploy, check_moto_documented_*",
+    "Then: turn the logs on": "check_moto_documented_operation",
+    "See that it works": "check_moto_documented_operation",
+    "What happens if a message fails": "check_moto_documented_operation",
+    "Backfill": "check_moto_documented_operation",
+    "A bucket that exists": "check_moto_documented_bucket",
+    "Several Regions": "check_moto_documented_regions",
+}
+NOT_RUN = {"The worker: container or service": "a container engine, and systemd as root",
+           "What the function needs": "a minute of measuring; tests/bench/lambda_life.py"}
+
+
+def check_documented_blocks_are_run():
+    text = (ROOT / "docs/deployment.md").read_text()
+    with_blocks = {match.group(1) for match in re.finditer(
+        r"^#{2,3} ([^\n]+)\n((?:(?!^#{2,3} ).*\n)*)", text, re.M) if "```sh\n" in match.group(2)}
+    assert with_blocks == set(RUN_BY) | set(NOT_RUN), with_blocks ^ (set(RUN_BY) | set(NOT_RUN))
+
+
+def check_moto_documented_operation():
+    """After a deployment: logs on, see that it works, dead letters, backfill."""
+    if not (ROOT / "build/release/bedrock-metrics").exists():
+        raise Skip("no build/release/bedrock-metrics to run")
+    Moto.start()
+    type_in(documented("With plain CloudFormation"))
+    type_in(documented("Then: turn the logs on"))
+    logging = Moto.client("bedrock").get_model_invocation_logging_configuration()
+    assert logging["loggingConfig"]["s3Config"]["bucketName"] == "my-bedrock-logs"
+    metrics, tail, *doctor = documented("See that it works").splitlines()
+    type_in("%s; %s" % (metrics, tail))
+    # moto leaves out policies and notifications of a template, and doctor finds that.
+    _, outputs = outputs_of("bedrock-metrics-aggregator")
+    said = type_in("\n".join(doctor), ok=1)
+    assert "BM-D34" in said and "BM-D40" in said and "BM-D53" in said, said
+    for good in ("logging", "mapping", "function", "visibility", "dead-letters"):
+        assert re.search("^ok +%s " % good, said, re.M), said
+    # moto has no such task: the AWS CLI itself looks at the words.
+    type_in(documented("What happens if a message fails").rstrip() +
+            " --generate-cli-skeleton output")
+    key = time.strftime("AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/%Y/%m/%d/%H/"
+                        "%Y%m%dT%H%M%S000Z_0a.json.gz", time.gmtime())
+    record = {"schemaType": "ModelInvocationLog", "schemaVersion": "1.0", "region": "us-east-1",
+              "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+              "modelId": "amazon.nova-lite-v1:0", "operation": "Converse",
+              "input": {"inputTokenCount": 3}, "output": {"outputTokenCount": 4}}
+    Moto.client("s3").put_object(Bucket="my-bedrock-logs", Key=key, Body=json.dumps(record))
+    said = type_in(documented("Backfill"))
+    assert "amazon.nova-lite-v1:0" in said, said
+    sent = Moto.client("sqs").receive_message(QueueUrl=outputs["QueueUrl"],
+                                              WaitTimeSeconds=0)["Messages"]
+    assert key in sent[0]["Body"], sent
+
+
+def check_moto_documented_bucket():
+    Moto.start()
+    Moto.client("s3").create_bucket(Bucket="my-bedrock-logs")
+    type_in(documented("A bucket that exists"))
+
+    def entries():
+        found = Moto.client("s3").get_bucket_notification_configuration(Bucket="my-bedrock-logs")
+        return [entry["QueueArn"] for entry in found.get("QueueConfigurations", [])]
+    assert entries() == ["arn:aws:sqs:us-east-1:123456789012:bedrock-metrics-aggregator-events"]
+    text = (ROOT / "docs/deployment.md").read_text()
+    type_in(re.search(r"`(deploy/attach-bucket\.sh .*--detach)`", text).group(1))
+    assert entries() == []
+
+
+def check_moto_documented_regions():
+    Moto.start()
+    type_in(documented("Several Regions"))
+    for region in ("us-east-1", "us-west-2", "eu-central-1"):
+        assert outputs_of("bedrock-metrics-aggregator", region)[0] == "CREATE_COMPLETE"
+    type_in(removal("regions.sh"))
+    for region in ("us-east-1", "us-west-2", "eu-central-1"):
+        assert not Moto.client("lambda", region).list_functions()["Functions"]
 
 
 def check_moto_alarms():

@@ -171,7 +171,8 @@ def resolve(template, **parameters):
             if key in extra:
                 return str(value_of(extra[key]))
             return values.get(key, "<%s>" % key)
-        return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", name, text)
+        text = re.sub(r"\$\{([A-Za-z0-9:.]+)\}", name, text)
+        return text.replace("${!", "${")
 
     def value_of(node):
         if isinstance(node, list):

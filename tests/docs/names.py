@@ -5,7 +5,7 @@ import re
 from common import code_text, prose, read, source, table_behind, tracked
 
 # In capitals like a variable, but none of the program's: values of services.
-NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED"}
+NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED", "CLOUDWATCH_LOGS"}
 # Variables named in documents that something else reads.
 OTHERS_VARIABLES = {"LAMBDA_ZIP"}
 

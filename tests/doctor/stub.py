@@ -55,6 +55,34 @@ def policy(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+def bedrock_statement(**changes):
+    s = {"Sid": "BedrockWritesLogs", "Effect": "Allow",
+         "Principal": {"Service": "bedrock.amazonaws.com"}, "Action": "s3:PutObject",
+         "Resource": "arn:aws:s3:::%s/AWSLogs/%s/BedrockModelInvocationLogs/*" % (BUCKET, ACCOUNT),
+         "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT},
+                       "ArnLike": {"aws:SourceArn": "arn:aws:bedrock:%s:%s:*" % (REGION,
+                                                                                 ACCOUNT)}}}
+    s.update(changes)
+    return {name: value for name, value in s.items() if value is not None}
+
+
+KEY_STATEMENTS = (
+    {"Sid": "Root", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % ACCOUNT},
+     "Action": "kms:*", "Resource": "*"},
+    bedrock_statement(Sid="BedrockEncryptsLogs", Action="kms:GenerateDataKey", Resource="*"))
+KEY = "arn:aws:kms:%s:%s:key/11111111-2222-3333-4444-555555555555" % (REGION, ACCOUNT)
+ROLE = "arn:aws:iam::210987654321:role/bedrock-logs-reader"
+
+
+def alarm(**changes):
+    a = {"AlarmName": "dead-letters", "ActionsEnabled": True, "Namespace": "AWS/SQS",
+         "AlarmActions": ["arn:aws:sns:%s:%s:ops" % (REGION, ACCOUNT)],
+         "MetricName": "ApproximateNumberOfMessagesVisible",
+         "Dimensions": [{"Name": "QueueName", "Value": DEAD}]}
+    a.update(changes)
+    return {name: value for name, value in a.items() if value is not None}
+
+
 def queue_entry(events=("s3:ObjectCreated:*",), prefix="AWSLogs/", suffix=".json.gz",
                 target=QUEUE_ARN, kind="Queue"):
     rules = "".join("<FilterRule><Name>%s</Name><Value>%s</Value></FilterRule>" % rule
@@ -73,6 +101,17 @@ def healthy():
         "buckets": {BUCKET: {"region": REGION, "objects": {log_key(600): 600,
                                                            log_key(4000): 4000}}},
         "notification": {BUCKET: queue_entry()},
+        "policies": {BUCKET: policy(bedrock_statement(), dict(
+            DENY_PLAIN_HTTP, Action="s3:*", Resource="arn:aws:s3:::%s/*" % BUCKET))},
+        "encryption": {},         # bucket -> (algorithm, key)
+        "keys": {KEY: {"KeyState": "Enabled", "KeyManager": "CUSTOMER", "Arn": KEY,
+                       "policy": policy(*KEY_STATEMENTS)}},
+        "alarms": [alarm(AlarmName="errors", Namespace="AWS/Lambda", MetricName="Errors",
+                         Dimensions=[]), alarm()],
+        "concurrency": {},        # function -> reserved
+        "log_groups": {"/aws/lambda/" + FUNCTION: 30},
+        "rules": ["sweep-hourly", "sweep-daily"],
+        "roles": {ROLE},          # that can be taken
         "queues": {
             QUEUE: {"QueueArn": QUEUE_ARN, "ApproximateNumberOfMessages": "0",
                     "ApproximateNumberOfMessagesNotVisible": "0",
@@ -88,7 +127,9 @@ def healthy():
         "oldest_age": None,
         "mappings": [{"UUID": "11111111-2222-3333-4444-555555555555", "BatchSize": 10,
                       "EventSourceArn": QUEUE_ARN, "FunctionArn": FUNCTION_ARN,
-                      "State": "Enabled", "FunctionResponseTypes": ["ReportBatchItemFailures"]}],
+                      "State": "Enabled", "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                      "MaximumBatchingWindowInSeconds": 20,
+                      "ScalingConfig": {"MaximumConcurrency": 8}}],
         "functions": {FUNCTION: {
             "FunctionName": FUNCTION, "State": "Active", "LastUpdateStatus": "Successful",
             "Timeout": 120,
@@ -153,6 +194,20 @@ class Stub:
     def on_sts(self, request, region):
         if self.state["refused"]:
             return httpbase.aws_error(request, 403, self.state["refused"], "refused")
+        form = urllib.parse.parse_qs(request.body.decode())
+        if form["Action"] == ["AssumeRole"]:
+            role = form["RoleArn"][0]
+            denied = self.allowed(request, "sts:AssumeRole")
+            if denied or role not in self.state["roles"]:
+                return denied or httpbase.aws_error(
+                    request, 403, "AccessDenied", "User: %s is not authorized to perform: "
+                    "sts:AssumeRole on resource: %s" % (self.state["identity"], role))
+            expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+            return Response(200, (
+                "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE"
+                "</AccessKeyId><SecretAccessKey>very-secret-key</SecretAccessKey><SessionToken>t"
+                "</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult>"
+                "</AssumeRoleResponse>" % expires).encode())
         return Response(200, ("<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>%s</Arn>"
                               "<UserId>AIDA</UserId><Account>%s</Account>"
                               "</GetCallerIdentityResult></GetCallerIdentityResponse>"
@@ -172,7 +227,9 @@ class Stub:
         key = urllib.parse.unquote(key)
         bucket = self.state["buckets"].get(name)
         query = request.params()
-        action = "s3:GetBucketNotification" if "notification" in query else "s3:ListBucket"
+        action = {"notification": "s3:GetBucketNotification", "policy": "s3:GetBucketPolicy",
+                  "encryption": "s3:GetEncryptionConfiguration"}.get(
+                      next(iter(query), ""), "s3:ListBucket")
         if request.method == "PUT":
             action = "s3:PutObject"
         denied = self.allowed(request, action)
@@ -193,6 +250,19 @@ class Stub:
             text = "<NotificationConfiguration>%s</NotificationConfiguration>" \
                 % self.state["notification"].get(name, "")
             return Response(200, text.encode(), headers)
+        if "policy" in query:
+            found = self.state["policies"].get(name)
+            if found is None:
+                return httpbase.aws_error(request, 404, "NoSuchBucketPolicy", "no policy")
+            return Response(200, found.encode(), headers)
+        if "encryption" in query:
+            how, key = self.state["encryption"].get(name, ("AES256", None))
+            return Response(200, (
+                "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+                "<SSEAlgorithm>%s</SSEAlgorithm>%s</ApplyServerSideEncryptionByDefault></Rule>"
+                "</ServerSideEncryptionConfiguration>" % (
+                    how, "<KMSMasterKeyID>%s</KMSMasterKeyID>" % key if key else "")).encode(),
+                headers)
         return self.listing(bucket, query)
 
     def listing(self, bucket, query):
@@ -237,6 +307,8 @@ class Stub:
         denied = self.allowed(request, "cloudwatch:" + operation)
         if denied:
             return denied
+        if operation == "DescribeAlarms":
+            return json_response({"MetricAlarms": self.state["alarms"]})
         if operation == "ListMetrics":
             n = self.state["series"].get((body["Namespace"], region), 0)
             return json_response({"Metrics": [
@@ -277,6 +349,35 @@ class Stub:
             return httpbase.aws_error(request, 400, "ResourceNotFoundException", "no such table")
         return json_response({"Table": table})
 
+    # ---- JSON 1.1 ----
+
+    def asked(self, request, service):
+        assert request.headers["content-type"] == "application/x-amz-json-1.1"
+        operation = request.headers["x-amz-target"].split(".")[1]
+        if not operation.startswith(("Describe", "Get", "List")):
+            self.writes.append(operation)
+        return operation, self.allowed(request, "%s:%s" % (service, operation))
+
+    def on_kms(self, request, region):
+        operation, denied = self.asked(request, "kms")
+        key = self.state["keys"].get(request.json()["KeyId"])
+        if denied or key is None:
+            return denied or httpbase.aws_error(request, 400, "NotFoundException", "no such key")
+        if operation == "GetKeyPolicy":
+            return json_response({"Policy": key["policy"]})
+        return json_response({"KeyMetadata": {k: v for k, v in key.items() if k != "policy"}})
+
+    def on_logs(self, request, region):
+        _, denied = self.asked(request, "logs")
+        prefix = request.json()["logGroupNamePrefix"]
+        return denied or json_response({"logGroups": [
+            dict({"logGroupName": name}, **({"retentionInDays": days} if days else {}))
+            for name, days in self.state["log_groups"].items() if name.startswith(prefix)]})
+
+    def on_events(self, request, region):
+        _, denied = self.asked(request, "events")
+        return denied or json_response({"RuleNames": self.state["rules"]})
+
     def on_lambda(self, request, region):
         if request.method != "GET":
             self.writes.append(request.method + " " + request.path)
@@ -286,6 +387,11 @@ class Stub:
             arn = request.params().get("EventSourceArn")
             return denied or json_response({"EventSourceMappings": [
                 m for m in self.state["mappings"] if m["EventSourceArn"] == arn]})
+        if path.endswith("/concurrency"):
+            denied = self.allowed(request, "lambda:GetFunctionConcurrency")
+            reserved = self.state["concurrency"].get(path.split("/")[3])
+            return denied or json_response({} if reserved is None else {
+                "ReservedConcurrentExecutions": reserved})
         denied = self.allowed(request, "lambda:GetFunctionConfiguration")
         if denied:
             return denied

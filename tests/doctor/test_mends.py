@@ -41,6 +41,19 @@ NOTIFICATION = {"QueueConfigurations": [{
                                        {"Name": "suffix", "Value": ".json.gz"}]}}}]}
 
 
+BUCKET_POLICY = {"Version": "2012-10-17", "Statement": [
+    {"Sid": "Keep", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % ACCOUNT},
+     "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs-bucket/*"},
+    {"Sid": "Bedrock", "Effect": "Allow", "Principal": {"Service": "bedrock.amazonaws.com"},
+     "Action": "s3:PutObject",
+     "Resource": "arn:aws:s3:::logs-bucket/AWSLogs/%s/BedrockModelInvocationLogs/*" % ACCOUNT,
+     "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}}}]}
+KEY_POLICY = {"Version": "2012-10-17", "Statement": [
+    {"Sid": "Keep", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % ACCOUNT},
+     "Action": "kms:*", "Resource": "*"},
+    dict(BUCKET_POLICY["Statement"][1], Action="kms:GenerateDataKey", Resource="*")]}
+
+
 class Pipeline:
     def __init__(self, url):
         self.url = url
@@ -50,11 +63,17 @@ class Pipeline:
         self.s3, self.sqs, self.lam = client("s3"), client("sqs"), client("lambda")
         self.logging, self.metrics = client("bedrock"), client("cloudwatch")
         self.iam, self.tables = client("iam"), client("dynamodb")
+        self.kms, self.logs, self.events = client("kms"), client("logs"), client("events")
 
     def make(self):
         urllib.request.urlopen(urllib.request.Request(self.url + "/moto-api/reset",
                                                       method="POST")).close()
         self.s3.create_bucket(Bucket="logs-bucket")
+        self.set_bucket_policy()
+        self.logs.create_log_group(logGroupName="/aws/lambda/bedrock-metrics-aggregator")
+        self.logs.put_retention_policy(logGroupName="/aws/lambda/bedrock-metrics-aggregator",
+                                       retentionInDays=7)
+        self.alarm("x", "dead", ["arn:aws:sns:us-east-1:123456789012:ops"])
         self.sqs.create_queue(QueueName="dead", Attributes={"MessageRetentionPeriod": "1209600"})
         self.queue = self.sqs.create_queue(QueueName="events", Attributes=ATTRIBUTES)["QueueUrl"]
         self.logging.put_model_invocation_logging_configuration(loggingConfig={
@@ -65,13 +84,14 @@ class Pipeline:
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as z:
             z.writestr("bootstrap", "x")
-        self.lam.create_function(
+        self.function = self.lam.create_function(
             FunctionName="bedrock-metrics-aggregator", Runtime="provided.al2023", Role=role,
             Handler="bootstrap", Code={"ZipFile": code.getvalue()}, Timeout=120,
-            Environment={"Variables": {"S3_BUCKET_NAME": "logs-bucket", "OTHER": "kept"}})
+            Environment={"Variables": {"S3_BUCKET_NAME": "logs-bucket", "OTHER": "kept"}})["FunctionArn"]
         self.mapping = self.lam.create_event_source_mapping(
             EventSourceArn=ARN + "events", FunctionName="bedrock-metrics-aggregator", BatchSize=10,
-            FunctionResponseTypes=["ReportBatchItemFailures"])["UUID"]
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            ScalingConfig={"MaximumConcurrency": 8})["UUID"]
         self.s3.put_object(Bucket="logs-bucket", Body=b"x", Key=time.strftime(
             "AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/%Y/%m/%d/%H/"
             "%Y%m%dT%H%M%S000Z_9b86bf4994c4ab1c.json.gz", time.gmtime()))
@@ -83,6 +103,33 @@ class Pipeline:
     def set_queue(self, **attributes):
         attributes.setdefault("Policy", ATTRIBUTES["Policy"])
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes=attributes)
+
+    def set_bucket_policy(self, **changes):
+        new = json.loads(json.dumps(BUCKET_POLICY))
+        new["Statement"][1].update(changes)
+        self.s3.put_bucket_policy(Bucket="logs-bucket", Policy=json.dumps(new))
+
+    def alarm(self, name, queue, actions, enabled=True):
+        self.metrics.put_metric_alarm(
+            AlarmName=name, Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible",
+            Dimensions=[{"Name": "QueueName", "Value": queue}], Statistic="Maximum", Period=300,
+            EvaluationPeriods=1, Threshold=1.0, AlarmActions=actions, ActionsEnabled=enabled,
+            ComparisonOperator="GreaterThanOrEqualToThreshold")
+
+    def key(self, policy=None):
+        """The bucket encrypts with a key of this policy.  By its id: moto disables none by ARN."""
+        self.key_id = self.kms.create_key(Policy=json.dumps(policy or KEY_POLICY))["KeyMetadata"][
+            "KeyId"]
+        self.s3.put_bucket_encryption(Bucket="logs-bucket", ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {
+                "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.key_id}}]})
+
+    def schedule(self, on):
+        if on:
+            self.events.put_rule(Name="sweep", ScheduleExpression="rate(1 hour)")
+            self.events.put_targets(Rule="sweep", Targets=[{"Id": "f", "Arn": self.function}])
+        else:
+            self.events.remove_targets(Rule="sweep", Ids=["f"])
 
     def keep_policy(self):
         """moto 5.2.1 forgets the policy when other attributes are set; SQS does not."""
@@ -146,6 +193,23 @@ FAULTS = [
         Environment={"Variables": {"S3_BUCKET_NAME": "it's", "OTHER": "kept"}})),
     ("BM-D80", lambda p: p.set_queue(VisibilityTimeout="30")),
     ("BM-D81", lambda p: p.set_queue(VisibilityTimeout="800")),
+    ("BM-D34", lambda p: p.s3.delete_bucket_policy(Bucket="logs-bucket")),
+    ("BM-D34", lambda p: p.set_bucket_policy(Action="s3:GetObject")),
+    ("BM-D35", lambda p: p.set_bucket_policy(Effect="Deny")),
+    ("BM-D36", lambda p: p.set_bucket_policy(Condition={})),
+    ("BM-D37", lambda p: p.key({"Version": "2012-10-17", "Statement": KEY_POLICY["Statement"][:1]})),
+    ("BM-D38", lambda p: (p.key(), p.kms.disable_key(KeyId=p.key_id))),
+    ("BM-D38", lambda p: (p.key(), p.kms.schedule_key_deletion(KeyId=p.key_id,
+                                                               PendingWindowInDays=7))),
+    ("BM-D65", lambda p: p.metrics.delete_alarms(AlarmNames=["x"])),
+    ("BM-D66", lambda p: p.alarm("x", "dead", [])),
+    ("BM-D67", lambda p: p.lam.put_function_concurrency(
+        FunctionName="bedrock-metrics-aggregator", ReservedConcurrentExecutions=5)),
+    ("BM-D68", lambda p: p.lam.put_function_concurrency(
+        FunctionName="bedrock-metrics-aggregator", ReservedConcurrentExecutions=0)),
+    ("BM-D83", lambda p: p.logs.delete_retention_policy(
+        logGroupName="/aws/lambda/bedrock-metrics-aggregator")),
+    ("BM-D84", lambda p: p.schedule(False)),
     ("BM-D94", lambda p: p.tables.delete_table(TableName="ledger")),
 ]
 
@@ -158,7 +222,11 @@ def findings(binary, env):
 
 def one(p, binary, env, code, plant):
     p.make()
-    if code == "BM-D94":
+    if code in ("BM-D84", "BM-D94"):
+        p.lam.update_function_configuration(
+            FunctionName="bedrock-metrics-aggregator", Environment={"Variables": {
+                "S3_BUCKET_NAME": "logs-bucket", "LEDGER": "dynamodb://ledger"}})
+        p.schedule(True)
         p.tables.create_table(TableName="ledger", BillingMode="PAY_PER_REQUEST",
                               AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
                               KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}])
@@ -184,6 +252,13 @@ def one(p, binary, env, code, plant):
         kept = p.lam.get_function_configuration(FunctionName="bedrock-metrics-aggregator")
         if kept["Environment"]["Variables"].get("OTHER") != "kept":
             return "the function's other variables are gone"
+    if code in ("BM-D34", "BM-D35", "BM-D36") and '"Keep"' not in command:
+        # Of no policy at all nothing is kept.
+        if "delete_bucket_policy" not in "".join(plant.__code__.co_names):
+            return "another statement of the bucket's policy is gone: %s" % command
+    if code == "BM-D37" and '"Keep"' not in p.kms.get_key_policy(
+            KeyId=p.key_id, PolicyName="default")["Policy"]:
+        return "another statement of the key's policy is gone"
     if code in ("BM-D54", "BM-D55", "BM-D56"):
         new = p.sqs.get_queue_attributes(QueueUrl=p.queue, AttributeNames=["Policy"])
         if '"Keep"' not in new["Attributes"]["Policy"]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`dashboard`: the body's structure, and that it asks only for what is published.
 
-Usage: check_dashboard.py BEDROCK_METRICS FOLDER HAND_MADE_BODY
+Usage: check_dashboard.py BEDROCK_METRICS FOLDER BODY_OF_THE_STACK
 """
 import json
 import os
@@ -181,27 +181,39 @@ def check_pipeline(checks):
     checks.holds("a ledger that is a file", code == 0 and "DynamoDB" not in out)
 
 
-def check_hand_made(checks, path):
-    """The body in the stack shows the same default: nothing it asks for may be missing here."""
-    with open(path, encoding="utf-8") as source:
-        # What the stack puts in for a parameter does not matter here.
-        hand_made = json.loads(re.sub(r"\$\{[^}]*\}", "X", source.read()))
-    checks.holds("the hand-made body was read", len(asked(hand_made)) >= 10)
-    _, out, _ = checks.call("dashboard", "--region", "eu-west-1", "--queue", "q", "--dlq", "d",
-                            "--function", "f")
-    ours = json.loads(out)
-    checks.expect("usage that only the hand-made body shows", asked(hand_made) - asked(ours), set())
+def substitute(text, names):
+    """CloudFormation's Fn::Sub."""
+    return re.sub(r"\$\{(!?)([^}]*)\}",
+                  lambda m: "${%s}" % m.group(2) if m.group(1) else names[m.group(2)], text)
 
-    def services(body):
-        found, last = set(), None
-        for widget in body["widgets"]:
-            for metric in widget["properties"].get("metrics", []):
-                if len(metric) == 5:
-                    last = metric[0] if metric[0] != "." else last
-                    found.add((last, metric[1]))
-        return found
-    checks.expect("services that only the hand-made body shows",
-                  services(hand_made) - services(ours), set())
+
+def check_stack(checks, path):
+    """The body of the stack is what the program prints for the same dimensions and names."""
+    with open(path, encoding="utf-8") as source:
+        stack = source.read()
+    code, out, err = checks.call("dashboard", "--cloudformation")
+    checks.expect("--cloudformation: status", (code, err), (0, ""))
+    checks.holds("deploy/dashboard.json is what dashboard --cloudformation prints "
+                 "(tools/dashboard.py writes it)", out == stack)
+    names = {"CloudWatchNamespace": "Custom/BedrockMetrics", "AWS::Region": "eu-west-1",
+             "EventQueue.QueueName": "stack-events",
+             "DeadLetterQueue.QueueName": "stack-dead-letters",
+             "AggregatorLambdaFunction": "stack"}
+    _, plain, _ = checks.call("dashboard", "--region", "eu-west-1", "--queue", "stack-events",
+                              "--dlq", "stack-dead-letters", "--function", "stack")
+    body = substitute(stack, names)
+    checks.holds("deployed, it is what dashboard prints for the same names", body == plain)
+    body = check_body(checks, "the stack's body", body, DEFAULT, "eu-west-1",
+                      "Custom/BedrockMetrics")
+    shown = {name for _, name in asked(body)}
+    checks.expect("every metric that is published by default is shown", shown, {
+        "Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInputTokenCount",
+        "CacheWriteInputTokenCount", "TotalTokenCount", "InvocationClientErrors",
+        "InvocationServerErrors", "InvocationThrottles", "EstimatedCost", "UnpricedTokens"})
+    for option in ("--namespace", "--region", "--queue", "--dlq", "--function", "--ledger"):
+        checks.refuses('"own"', "dashboard", "--cloudformation", option, "own")
+    checks.refuses('"Metadata:${x"', "dashboard", "--cloudformation", "--dimensions",
+                   "Metadata:${x")
 
 
 def check_ends(checks):
@@ -239,7 +251,7 @@ def main():
     check_sets(checks)
     check_metrics(checks)
     check_pipeline(checks)
-    check_hand_made(checks, sys.argv[3])
+    check_stack(checks, sys.argv[3])
     check_ends(checks)
     return checks.end()
 

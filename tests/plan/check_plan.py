@@ -16,6 +16,7 @@ BASE = ["Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInputTok
         "CacheWriteInputTokenCount", "TotalTokenCount", "InvocationClientErrors",
         "InvocationServerErrors", "InvocationThrottles"]
 COST = ["EstimatedCost", "UnpricedTokens"]
+ALL = BASE + COST  # what the function and the worker publish by default
 TIERS = ((10_000, "0.30"), (240_000, "0.10"), (750_000, "0.05"), (None, "0.02"))
 MONTH = 730
 
@@ -183,22 +184,21 @@ def check_simulated(checks):
     default = [["InferenceProfileType"], ["InferenceProfileType", "ModelId"]]
     wide = [["ModelId", "Principal", "SourceRegion"], ["SourceRegion", "InferenceRegion"],
             ["AccountId", "Operation", "InferenceProfile"]]
-    plan = check_choice(checks, "logs", default, BASE, 500)
+    plan = check_choice(checks, "logs", default, ALL, 500)
     day = plan["range"]["first"][:10]
     checks.expect("without --dimensions the default sets", plan,
                   checks.json("plan", "logs", "--output", "json", "--quiet"))
     other = checks.json("plan", "logs", "--output", "json", "--quiet",
                         METRIC_DIMENSIONS="ModelId")
     checks.expect("METRIC_DIMENSIONS", [s["dimensions"] for s in other["sets"]], [["ModelId"]])
-    check_choice(checks, "logs", wide, BASE, 10)
-    check_choice(checks, "logs", wide, BASE, 1)
-    check_choice(checks, "logs", default, BASE, 4)  # as many as there are profile types
-    check_choice(checks, "logs", [["Principal", "ModelId"]], BASE, 25,
+    check_choice(checks, "logs", wide, ALL, 10)
+    check_choice(checks, "logs", wide, ALL, 1)
+    check_choice(checks, "logs", default, ALL, 4)  # as many as there are profile types
+    check_choice(checks, "logs", [["Principal", "ModelId"]], ALL, 25,
                  "--since", f"{day}T05:00:00Z", "--until", f"{day}T11:30:00Z")
     few = ["InputTokenCount", "InvocationThrottles"]
     check_choice(checks, "logs", default, few, 500, more=("--metrics", ",".join(few)))
-    check_choice(checks, "logs", [["ModelId"]], BASE + COST, 500,
-                 more=("--metrics", ",".join(BASE + COST)))
+    check_choice(checks, "logs", [["ModelId"]], BASE, 500, more=("--metrics", ",".join(BASE)))
     checks.expect("METRICS", checks.json("plan", "logs", "--output", "json", "--quiet",
                                          METRICS="Invocations")["metrics"], ["Invocations"])
     checks.expect("MAX_SERIES_PER_SET",
@@ -213,7 +213,7 @@ def check_prices(checks):
     sets = [["InferenceProfileType"], ["InferenceProfileType", "ModelId"]]
     cells = []
     for names in sets:
-        cells += [(hour, len(on(row, BASE))) for hour, _, row in rows_of(checks, "logs", names)]
+        cells += [(hour, len(on(row, ALL))) for hour, _, row in rows_of(checks, "logs", names)]
     for price in ("0.3", "0", "1", "0.000001", "12.345678"):
         plan = checks.json("plan", "logs", "--output", "json", "--quiet", "--price-per-metric",
                            price)
@@ -254,14 +254,14 @@ def check_tiers(checks):
                            "--quiet", "--max-series", "1000000")
         checks.expect(f"{count + 1} wide sets: hours", plan["range"]["hours"], 1)
         checks.expect(f"{count + 1} wide sets: metrics", [s["metrics"] for s in plan["sets"]],
-                      [26_000 * 6] * (count + 1))
+                      [26_000 * 7] * (count + 1))
         checks.expect(f"{count + 1} wide sets: tiers", len(plan["month"]["bill"]["tiers"]), tiers)
         check_bill(checks, f"{count + 1} wide sets", plan,
-                   [("hour", 26_000 * 6)] * (count + 1))
+                   [("hour", 26_000 * 7)] * (count + 1))
     plan = checks.json("plan", "wide", "--dimensions", "Principal", "--output", "json", "--quiet")
     cap = plan["sets"][0]["cap"]
     checks.expect("the default cap", (cap["maxSeries"], cap["foldedSeries"], cap["series"],
-                                      cap["metrics"]), (500, 25_500, 501, 501 * 6))
+                                      cap["metrics"]), (500, 25_500, 501, 501 * 7))
     # The largest are the last 500: their input counts are 25501..26000, each with 6 more tokens.
     checks.expect("tokens that the cap folds", cap["foldedTokens"],
                   sum(i + 1 + 6 for i in range(25_500)))
@@ -280,9 +280,9 @@ def check_ties(checks):
                        "output": {"outputTokenCount": tokens[1]}}, out)
             out.write("\n")
     for cap in (1, 2, 3):
-        plan = check_choice(checks, "ties.json", [["ModelId"]], BASE, cap)
+        plan = check_choice(checks, "ties.json", [["ModelId"]], ALL, cap)
         checks.expect(f"ties, cap {cap}: metrics", plan["sets"][0]["cap"]["metrics"],
-                      {1: 8, 2: 11, 3: 11}[cap])
+                      {1: 10, 2: 14, 3: 14}[cap])
 
 
 def check_text(checks):
@@ -296,6 +296,13 @@ def check_text(checks):
                  "folds nothing", "x $0.30 a month", "one round a minute",
                  f"InferenceProfileType,ModelId: {plan['sets'][1]['series']} series"):
         checks.holds("text: says", part in out, part)
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../../docs/monitoring.md"), encoding="utf-8") as source:
+        example = source.read().split("it says, with the middle left out:")[1].split("```")[1]
+    said = out.splitlines()
+    for line in example.strip().splitlines():
+        checks.holds("docs/monitoring.md: the example is what is said", line in ["...", *said],
+                     line)
     checks.holds("the balance is on standard error", "objects:" in err, err[:100])
     checks.expect("--quiet", checks.call("plan", "logs", "--quiet")[2], "")
     _, out, _ = checks.call("plan", "logs", "--max-series", "5")

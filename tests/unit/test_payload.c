@@ -138,19 +138,27 @@ static void test_marker(void **state)
     (void)state;
     static const struct {
         struct ledger_marker marker;
-        const char *text;
+        const char *text, *scope;
     } cases[] = {
         {{.minute = 2, .slot = 0, .digit = 0},
          "{\"MetricName\":\"PublishMarker\",\"Dimensions\":[{\"Name\":\"Slot\",\"Value\":\"0\"}],"
-         "\"Timestamp\":120,\"Value\":1,\"Unit\":\"None\"}"},
+         "\"Timestamp\":120,\"Value\":1,\"Unit\":\"None\"}",
+         NULL},
         {{.minute = 29000000, .slot = 65535, .digit = 25},
          "{\"MetricName\":\"PublishMarker\",\"Dimensions\":[{\"Name\":\"Slot\",\"Value\":"
-         "\"65535\"}],\"Timestamp\":1740000000,\"Value\":1125899906842624,\"Unit\":\"None\"}"},
+         "\"65535\"}],\"Timestamp\":1740000000,\"Value\":1125899906842624,\"Unit\":\"None\"}",
+         ""},
+        /* The stacks of several Regions publish to one namespace. */
+        {{.minute = 2, .slot = 7, .digit = 1},
+         "{\"MetricName\":\"PublishMarker\",\"Dimensions\":[{\"Name\":\"Slot\",\"Value\":"
+         "\"eu-west-1/ledger/7\"}],\"Timestamp\":120,\"Value\":4,\"Unit\":\"None\"}",
+         "eu-west-1/ledger/"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf out;
         buf_init(&out, 1024);
-        marker_add_datum(&out, &cases[i].marker);
+        struct marker_place place = {.scope = view_of(cases[i].scope)};
+        marker_add_datum(&out, &place, &cases[i].marker);
         assert_int_equal(buf_status(&out), ST_OK);
         assert_true(view_eq_cstr(buf_view(&out), cases[i].text));
         buf_clear(&out);

@@ -342,6 +342,20 @@ static const char *const records[] = {
     /* white space wherever it may stand */
     " { \"schemaType\" : \"ModelInvocationLog\" ,\r\n \"region\"\t:\n\"r\" , \"input\" : { "
     "\"inputTokenCount\" : 5 } , \"output\":{ } , \"x\" : [ ] }",
+    /* as other tools write logs again: a blank behind each colon and comma, or indented */
+    "{\"schemaType\": \"ModelInvocationLog\", \"region\": \"us-east-1\", \"modelId\": "
+    "\"amazon.nova-"
+    "lite-v1:0\", \"identity\": {\"arn\": \"arn:aws:sts::1:assumed-role/App/s\"}, \"input\": "
+    "{\"input"
+    "TokenCount\": 12, \"inputBodyJson\": {\"a\": [1, {}]}, \"cacheReadInputTokenCount\": 3}, "
+    "\"output\": {\"outputTokenCount\": 1234567}, \"errorCode\": null, \"accountId\": \"1\"}",
+    "{\n  \"schemaType\": \"ModelInvocationLog\",\n  \"region\": \"us-east-1\",\n  \"identity\": "
+    "{\n"
+    "    \"arn\": \"y\"\n  },\n  \"input\": {\n    \"inputTokenCount\": 12,\n    "
+    "\"inputBodyJson\": {\n"
+    "      \"a\": [\n        1\n      ]\n    }\n  },\n  \"output\": {\n    \"outputTokenCount\": "
+    "5\n  }"
+    ",\n  \"requestMetadata\": {\n    \"team\": \"x\"\n  },\n  \"modelId\": \"m\"\n}",
     /* names as long as what is learnt of them, and longer */
     OPEN "\"abcdefghijklmnopqrstuvwxyzabc\":1,\"abcdefghijklmnopqrstuvwxyzabcd\":2,"
          "\"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\":3,"
@@ -369,6 +383,46 @@ static void records_all_ways(void **state)
     assert_int_equal(buf_status(&all), ST_OK);
     all_ways("all records", buf_view(&all), 13);
     buf_clear(&all);
+}
+
+/* White space, or a cut, put in at every place of a record that is read in one piece. */
+static void white_space_anywhere(void **state)
+{
+    static const char *const inserted[] = {"\n{",
+                                           " \n{",
+                                           "\n",
+                                           " ",
+                                           "\r\n\t  ",
+                                           "                                            "
+                                           "                                          \n{"};
+    (void)state;
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    for (size_t r = 0; r < COUNT_OF(records); r++) {
+        struct view record = view_of(records[r]);
+        for (size_t at = 0; at <= record.len; at++) {
+            for (size_t i = 0; i < COUNT_OF(inserted); i++) {
+                buf_reset(&text);
+                buf_add_view(&text, view_first(record, at));
+                buf_add_cstr(&text, inserted[i]);
+                buf_add_view(&text, view_skip(record, at));
+                buf_add_cstr(&text, "\n" REC "\n" REC "\n" REC "\n" REC "\n" REC "\n" REC);
+                assert_int_equal(scan_select(VIEW_LIT("scalar")), ST_OK);
+                buf_reset(&harness.got);
+                feed(harness.scanner[0], &harness.page, buf_view(&text), 1, 1);
+                buf_reset(&harness.wanted);
+                buf_add_view(&harness.wanted, buf_view(&harness.got));
+                for (size_t k = 0; k < KERNELS; k++) {
+                    if (scan_select(view_of(kernel_names[k])) != ST_OK)
+                        continue;
+                    buf_reset(&harness.got);
+                    feed(harness.scanner[0], &harness.page, buf_view(&text), text.len, text.len);
+                    compare("white space", buf_view(&text), kernel_names[k], text.len, text.len);
+                }
+            }
+        }
+    }
+    buf_clear(&text);
 }
 
 static void values_of_a_record(void **state)
@@ -604,10 +658,19 @@ static void kernels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCAN_TEST(texts_and_outcomes), SCAN_TEST(values_of_a_record), SCAN_TEST(texts_all_ways),
-        SCAN_TEST(three_chunks),       SCAN_TEST(records_all_ways),   SCAN_TEST(block_offsets),
-        SCAN_TEST(backslashes),        SCAN_TEST(long_values),        SCAN_TEST(deep_nesting),
-        SCAN_TEST(random_tokens),      SCAN_TEST(reset_forgets),      SCAN_TEST(kernels),
+        SCAN_TEST(texts_and_outcomes),
+        SCAN_TEST(values_of_a_record),
+        SCAN_TEST(white_space_anywhere),
+        SCAN_TEST(texts_all_ways),
+        SCAN_TEST(three_chunks),
+        SCAN_TEST(records_all_ways),
+        SCAN_TEST(block_offsets),
+        SCAN_TEST(backslashes),
+        SCAN_TEST(long_values),
+        SCAN_TEST(deep_nesting),
+        SCAN_TEST(random_tokens),
+        SCAN_TEST(reset_forgets),
+        SCAN_TEST(kernels),
     };
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
 }

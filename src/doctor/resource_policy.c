@@ -1,4 +1,4 @@
-#include "doctor/queue_policy.h"
+#include "doctor/resource_policy.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "aws/aws_json.h"
 
-bool queue_policy_like(struct view text, struct view pattern)
+bool policy_like(struct view text, struct view pattern)
 {
     size_t t = 0, p = 0, star = SIZE_MAX, from = 0;
     while (t < text.len) {
@@ -40,10 +40,16 @@ static bool like_nocase(struct view text, struct view pattern)
             low[k][i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
         }
     }
-    return queue_policy_like(view_make(low[0], text.len), view_make(low[1], pattern.len));
+    return policy_like(view_make(low[0], text.len), view_make(low[1], pattern.len));
 }
 
 typedef bool match_fn(struct view text, struct view pattern);
+
+/* The source is known only as "any of these": a pattern for one of them may be met. */
+static bool is_among(struct view any_of, struct view pattern)
+{
+    return policy_like(pattern, any_of);
+}
 
 /* `one_or_many`: a string or an array of them. */
 static bool any(const json_t *one_or_many, match_fn *match, struct view text)
@@ -68,36 +74,33 @@ static bool element(const json_t *statement, const char *name, const char *not_n
     return yes != NULL ? any(yes, match, text) : no != NULL && !any(no, match, text);
 }
 
-static bool principal_is_s3(const json_t *principal)
+static bool principal_is(const json_t *principal, struct view service)
 {
-    const struct view s3 = VIEW_LIT("s3.amazonaws.com");
     if (json_is_string(principal))
         return any(principal, view_eq, VIEW_LIT("*"));
-    return any(json_object_get(principal, "Service"), view_eq, s3) ||
+    return any(json_object_get(principal, "Service"), view_eq, service) ||
            any(json_object_get(principal, "AWS"), view_eq, VIEW_LIT("*"));
 }
 
 /* Action, resource and principal, without the condition. */
-static bool speaks_of_s3(const json_t *statement, const struct queue_policy_question *q)
+static bool speaks_of_it(const json_t *statement, const struct policy_question *q)
 {
     const json_t *principal = json_object_get(statement, "Principal");
     const json_t *others = json_object_get(statement, "NotPrincipal");
-    bool who =
-        principal != NULL ? principal_is_s3(principal) : others != NULL && !principal_is_s3(others);
-    return who &&
-           element(statement, "Action", "NotAction", like_nocase, VIEW_LIT("sqs:SendMessage")) &&
-           element(statement, "Resource", "NotResource", queue_policy_like, q->queue_arn);
+    bool who = principal != NULL ? principal_is(principal, q->service)
+                                 : others != NULL && !principal_is(others, q->service);
+    return who && element(statement, "Action", "NotAction", like_nocase, q->action) &&
+           element(statement, "Resource", "NotResource", policy_like, q->resource);
 }
 
 enum truth { NO, YES, UNKNOWN };
 
-/* What S3's request would have under a key: false when this reader cannot say. */
-static bool context_value(const char *key, const struct queue_policy_question *q,
-                          struct view *value)
+/* What the service's request would have under a key: false when this reader cannot say. */
+static bool context_value(const char *key, const struct policy_question *q, struct view *value)
 {
     struct view name = view_of(key);
     if (view_eq_nocase(name, VIEW_LIT("aws:SourceArn")))
-        *value = q->bucket_arn;
+        *value = q->source_arn;
     else if (view_eq_nocase(name, VIEW_LIT("aws:SourceAccount")))
         *value = q->account;
     else if (view_eq_nocase(name, VIEW_LIT("aws:SecureTransport")) ||
@@ -120,12 +123,12 @@ static match_fn *operator_match(struct view name, bool *negated)
         {"StringNotEquals", view_eq, true},
         {"StringEqualsIgnoreCase", view_eq_nocase, false},
         {"StringNotEqualsIgnoreCase", view_eq_nocase, true},
-        {"StringLike", queue_policy_like, false},
-        {"StringNotLike", queue_policy_like, true},
-        {"ArnEquals", queue_policy_like, false}, /* ArnEquals and ArnLike are the same */
-        {"ArnNotEquals", queue_policy_like, true},
-        {"ArnLike", queue_policy_like, false},
-        {"ArnNotLike", queue_policy_like, true},
+        {"StringLike", policy_like, false},
+        {"StringNotLike", policy_like, true},
+        {"ArnEquals", policy_like, false}, /* ArnEquals and ArnLike are the same */
+        {"ArnNotEquals", policy_like, true},
+        {"ArnLike", policy_like, false},
+        {"ArnNotLike", policy_like, true},
         {"Bool", view_eq_nocase, false},
     };
     size_t colon = view_find_char(name, ':');
@@ -145,13 +148,13 @@ static match_fn *operator_match(struct view name, bool *negated)
 /* What a statement's condition says, and which key was not met. */
 struct condition {
     enum truth holds;
-    bool limited;          /* not anybody's bucket */
+    bool limited;          /* not anybody's source */
     const char *failed;    /* key, NULL none */
     const json_t *expects; /* its values */
 };
 
 static void check_key(struct condition *c, const char *operator, const char * key,
-                      const json_t *values, const struct queue_policy_question *q)
+                      const json_t *values, const struct policy_question *q)
 {
     bool negated = false;
     struct view value;
@@ -169,7 +172,9 @@ static void check_key(struct condition *c, const char *operator, const char * ke
     if (json_is_boolean(values)) /* Bool may be written without quotes */
         met = match(value, json_is_true(values) ? VIEW_LIT("true") : VIEW_LIT("false"));
     else
-        met = any(values, match, value);
+        met =
+            any(values, match, value) || (match == policy_like && view_ends(value, VIEW_LIT("*")) &&
+                                          any(values, is_among, value));
     if (met != negated)
         return;
     c->holds = NO;
@@ -179,7 +184,7 @@ static void check_key(struct condition *c, const char *operator, const char * ke
     }
 }
 
-static struct condition check_condition(json_t *statement, const struct queue_policy_question *q)
+static struct condition check_condition(json_t *statement, const struct policy_question *q)
 {
     struct condition c = {.holds = YES};
     const char *operator, * key;
@@ -194,8 +199,8 @@ static struct condition check_condition(json_t *statement, const struct queue_po
     return c;
 }
 
-static void note(struct queue_policy_result *out, enum queue_policy_answer answer,
-                 const json_t *statement, const json_t *expects)
+static void note(struct policy_result *out, enum policy_answer answer, const json_t *statement,
+                 const json_t *expects)
 {
     const json_t *sid = json_object_get(statement, "Sid");
     if (json_is_array(expects))
@@ -213,10 +218,9 @@ static bool is_effect(const json_t *statement, const char *effect)
 }
 
 /* One statement's part in the answer. */
-static void weigh(json_t *statement, const struct queue_policy_question *q,
-                  struct queue_policy_result *out)
+static void weigh(json_t *statement, const struct policy_question *q, struct policy_result *out)
 {
-    if (!speaks_of_s3(statement, q))
+    if (!speaks_of_it(statement, q))
         return;
     struct condition c = check_condition(statement, q);
     if (is_effect(statement, "Deny")) {
@@ -234,9 +238,9 @@ static void weigh(json_t *statement, const struct queue_policy_question *q,
         note(out, c.limited ? POLICY_ALLOWS : POLICY_ALLOWS_ALL, statement, NULL);
     } else if (out->answer == POLICY_EMPTY) {
         bool account = view_eq_nocase(view_of(c.failed), VIEW_LIT("aws:SourceAccount"));
-        bool bucket = view_eq_nocase(view_of(c.failed), VIEW_LIT("aws:SourceArn"));
-        if (account || bucket)
-            note(out, account ? POLICY_OTHER_ACCOUNT : POLICY_OTHER_BUCKET, statement, c.expects);
+        bool source = view_eq_nocase(view_of(c.failed), VIEW_LIT("aws:SourceArn"));
+        if (account || source)
+            note(out, account ? POLICY_OTHER_ACCOUNT : POLICY_OTHER_SOURCE, statement, c.expects);
     }
 }
 
@@ -249,8 +253,8 @@ static json_t *statements(const json_t *doc)
     return json_is_object(s) ? json_pack("[O]", s) : json_array();
 }
 
-enum status queue_policy_check(struct view policy, const struct queue_policy_question *question,
-                               struct queue_policy_result *out)
+enum status resource_policy_check(struct view policy, const struct policy_question *question,
+                                  struct policy_result *out)
 {
     memset(out, 0, sizeof(*out));
     out->answer = POLICY_EMPTY;
@@ -267,8 +271,8 @@ enum status queue_policy_check(struct view policy, const struct queue_policy_que
     return all == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
-enum status queue_policy_mended(struct view policy, const struct queue_policy_question *question,
-                                struct buf *out)
+enum status resource_policy_mended(struct view policy, const struct policy_question *question,
+                                   struct buf *out)
 {
     json_t *doc = aws_json_parse(policy);
     json_t *all = statements(doc);
@@ -280,24 +284,26 @@ enum status queue_policy_mended(struct view policy, const struct queue_policy_qu
         struct condition c = check_condition(statement, question);
         bool denies = is_effect(statement, "Deny");
         bool open = is_effect(statement, "Allow") && !c.limited;
-        bool drop = speaks_of_s3(statement, question) && c.holds == YES && (denies || open);
+        bool drop = speaks_of_it(statement, question) && c.holds == YES && (denies || open);
         if (!drop)
             json_array_append(kept, statement);
     }
-    json_t *condition = json_pack("{s:{s:s%}}", "ArnEquals", "aws:SourceArn",
-                                  question->bucket_arn.ptr, question->bucket_arn.len);
+    const char *compare = view_ends(question->source_arn, VIEW_LIT("*")) ? "ArnLike" : "ArnEquals";
+    struct view resource = question->written.len > 0 ? question->written : question->resource;
+    json_t *condition = json_pack("{s:{s:s%}}", compare, "aws:SourceArn", question->source_arn.ptr,
+                                  question->source_arn.len);
     if (condition != NULL && question->account.len > 0)
         json_object_set_new(
             condition, "StringEquals",
             json_pack("{s:s%}", "aws:SourceAccount", question->account.ptr, question->account.len));
     /* A Sid has to be unique, so the statement that does not fit makes room for it. */
-    char sid[32];
-    (void)snprintf(sid, sizeof(sid), "BucketSendsEvents%zu", json_array_size(kept));
-    json_array_append_new(kept,
-                          json_pack("{s:s, s:s, s:{s:s}, s:s, s:s%, s:o}", "Sid", sid, "Effect",
-                                    "Allow", "Principal", "Service", "s3.amazonaws.com", "Action",
-                                    "sqs:SendMessage", "Resource", question->queue_arn.ptr,
-                                    question->queue_arn.len, "Condition", condition));
+    char sid[64];
+    (void)snprintf(sid, sizeof(sid), "%s%zu", question->sid, json_array_size(kept));
+    json_array_append_new(kept, json_pack("{s:s, s:s, s:{s:s%}, s:s%, s:s%, s:o}", "Sid", sid,
+                                          "Effect", "Allow", "Principal", "Service",
+                                          question->service.ptr, question->service.len, "Action",
+                                          question->action.ptr, question->action.len, "Resource",
+                                          resource.ptr, resource.len, "Condition", condition));
     json_t *whole = json_pack("{s:s, s:o}", "Version", "2012-10-17", "Statement", kept);
     char *text = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
     buf_add_cstr(out, text == NULL ? "" : text);
