@@ -52,16 +52,24 @@ def calls_of_a_run(mode, resolving):
         return calls
 
 
+def end_outage(proxy, ended):
+    """OUTAGE_S after its first victim, or when the run is over."""
+    while not ended.wait(0.1) and not any(e["fault"] for e in proxy.log):
+        pass
+    ended.wait(OUTAGE_S)
+    proxy.rules = []
+
+
 def one(mode, kind, at, resolving=False, count=1):
     with World(mode) as world:
         if resolving:
             in_doubt(world)
         world.table_proxy.rules = [rule(kind, at, count)]
-        end = threading.Timer(OUTAGE_S, lambda: setattr(world.table_proxy, "rules", []))
+        ended = threading.Event()
         if count < 0:   # a worker waits for its ledger, so this has to end some time
-            end.start()
+            threading.Thread(target=end_outage, args=(world.table_proxy, ended)).start()
         world.run()
-        end.cancel()
+        ended.set()
         used = [e for e in world.table_proxy.log if e["fault"]]
         check(used, "there was no call", at)
         world.table_proxy.rules = []
