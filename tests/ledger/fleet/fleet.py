@@ -81,13 +81,13 @@ def is_stopped(process):
         return False
 
 
-def stopped(match, at, seed, killed=True):
+def stopped(match, at, seed):
     """One is stopped before its at-th request of this kind and continued past the fence."""
     with Fleet(seed) as fleet:
         victim = fleet.add(**shim.environment(fleet.folder, at=at, do="stop", match=match))
-        if killed:
-            fleet.add(**shim.environment(fleet.folder, at=fleet.chance.randint(20, 60), do="kill"))
+        # Alone until then: others could leave it too little to come so far.
         fleet.wait(lambda: is_stopped(victim), "the worker did not come to " + match)
+        fleet.add(**shim.environment(fleet.folder, at=fleet.chance.randint(20, 60), do="kill"))
         while len(fleet.workers) < WORKERS:
             fleet.add()
         # What the victim holds is recovered by the others: all is exact before it goes on.
