@@ -98,6 +98,7 @@ step differential-jobs $python tests/oracle/differential.py --binary "$binary" -
 
 step simulator $python tests/simulator/test_simulator.py "$simulator"
 step simulated-logs $python tests/core/simulated.py --binary "$binary" --simulator "$simulator"
+step demo $python tests/core/demo.py "$build"
 step memory $python tests/scenarios/memory.py --binary "$binary" --mib 64
 
 step prices as_one $python tests/cost/check_prices.py "$build/tests/cost/price_tool"

@@ -23,6 +23,19 @@ step() {
     "$program" "$@"
 }
 
+# Rows stand in the order of their names; here the largest share comes first, and Other last.
+by_size() {
+    read -r empty
+    read -r command
+    printf '%s\n%s\n' "$empty" "$command"
+    table=$(cat)
+    printf '%s\n' "$table" | sed -n 1,2p
+    printf '%s\n' "$table" | sed -n '3,/^─/p' | grep -v '^─' |
+        sed 's/^\(.*[^0-9.]\([0-9.]*\)%.*\)$/\2 \1/; s/^[0-9.]* Other /-1 Other /' |
+        sort -rn | cut -d ' ' -f 2-
+    printf '%s\n' "$table" | sed '1,2d' | sed -n '/^─/,$p'
+}
+
 echo
 echo "Who used which model through which kind of inference profile?"
 step aggregate "$logs" --top 12
@@ -31,7 +44,7 @@ echo "Where did the calls of cross-Region profiles run?"
 step aggregate "$logs" --by InferenceProfileType,SourceRegion,InferenceRegion --top 12 --quiet
 echo
 echo "And who made them?"
-step aggregate "$logs" --by Principal --top 8 --quiet
+step aggregate "$logs" --by Principal --top 8 --quiet | by_size
 if "$program" --help | grep -q '^  report '; then
     echo
     echo "The same as a page:"

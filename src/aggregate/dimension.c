@@ -34,11 +34,10 @@ static size_t key_index(struct view *keys, size_t *count, struct view key)
 
 static enum status unknown(struct view name, struct error *err)
 {
-    const char *near = suggest_name(name, names, DIMENSION_FIXED_COUNT);
-    return error_set(err, ST_USAGE, "unknown dimension \"%.*s\"%s%s%s; known are %s",
-                     (int)(name.len < 80 ? name.len : 80), name.ptr,
-                     near != NULL ? ", did you mean " : "", near != NULL ? near : "",
-                     near != NULL ? "" : "", dimension_all_names());
+    struct suggestion near = suggest_end(name, "", names, DIMENSION_FIXED_COUNT);
+    return error_set(err, ST_USAGE, "unknown dimension \"%.*s\"; known are %s%s",
+                     (int)(name.len < 80 ? name.len : 80), name.ptr, dimension_all_names(),
+                     near.text);
 }
 
 static enum status parse_one(struct view name, struct dimension_keys *keys, struct dimension *out,

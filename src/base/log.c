@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/codes.h"
 #include "base/json_write.h"
 #include "base/rfc3339.h"
 
@@ -88,13 +89,30 @@ static void add_text_value(struct buf *line, struct view v)
         json_add_string(line, v);
 }
 
+/* Of lines that say what is wrong; NULL for others.  tests/docs sees to it that each has one. */
+static const char *line_code(enum log_level level, const char *message,
+                             const struct log_field *fields, size_t n)
+{
+    struct view reason = VIEW_EMPTY;
+    if (level < LOG_WARN)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(fields[i].key, "reason") == 0)
+            reason = fields[i].text;
+    }
+    return code_of_line(message, reason);
+}
+
 static void text_line(struct buf *line, enum log_level level, const char *message,
                       const struct log_field *fields, size_t n)
 {
+    const char *code = line_code(level, message, fields, n);
     static const char *const colours[] = {"\033[2m", "", "\033[33m", "\033[31m"};
     const char *colour = settings.colour ? colours[level] : "";
     buf_printf(line, "%s%s%s%s", colour, level_names[level], colour[0] != '\0' ? "\033[0m" : "",
                strlen(level_names[level]) == 4 ? "  " : " ");
+    if (code != NULL)
+        buf_printf(line, "%s ", code);
     buf_add_cstr(line, message);
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, " %s=", fields[i].key);
@@ -113,12 +131,15 @@ static void text_line(struct buf *line, enum log_level level, const char *messag
 static void json_line(struct buf *line, enum log_level level, const char *message,
                       const struct log_field *fields, size_t n)
 {
+    const char *code = line_code(level, message, fields, n);
     struct timespec now;
     char stamp[RFC3339_BYTES];
     clock_gettime(CLOCK_REALTIME, &now);
     rfc3339_format_ms((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, stamp);
-    buf_printf(line, "{\"timestamp\":\"%s\",\"level\":\"%s\",\"message\":", stamp,
-               level_names[level]);
+    buf_printf(line, "{\"timestamp\":\"%s\",\"level\":\"%s\",", stamp, level_names[level]);
+    if (code != NULL)
+        buf_printf(line, "\"code\":\"%s\",", code);
+    buf_add_cstr(line, "\"message\":");
     json_add_string(line, view_of(message));
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, ",\"%s\":", fields[i].key);

@@ -1,7 +1,8 @@
 /*
  * log.h: one line, one event, on standard error.
  *
- * A line has a level, a constant message and key=value details.  Values are names, numbers and
+ * A line has a level, from WARN on a code (codes.h), a constant message and key=value details.
+ * Values are names, numbers and
  * constant reasons; the content of a log record, prompts, answers and secrets are never passed in.
  * Control characters, line breaks, escape sequences and bidirectional marks in a value are written
  * escaped, and a value is cut at 1024 bytes, so no input can forge a line.  Any thread may log; a

@@ -1,5 +1,7 @@
 #include "base/suggest.h"
 
+#include <stdio.h>
+
 enum { MAX_WORD = 64 };
 
 static char lower(char c)
@@ -47,4 +49,14 @@ const char *suggest_name(struct view word, const char *const *names, size_t coun
         }
     }
     return best;
+}
+
+struct suggestion suggest_end(struct view given, const char *prefix, const char *const *names,
+                              size_t count)
+{
+    struct suggestion end = {""};
+    const char *near = suggest_name(given, names, count);
+    if (near != NULL)
+        (void)snprintf(end.text, sizeof(end.text), "; did you mean %s%.80s?", prefix, near);
+    return end;
 }

@@ -7,4 +7,11 @@
 /* The name that differs from `word` by the fewest edits, if that is plausible; else NULL. */
 const char *suggest_name(struct view word, const char *const *names, size_t count);
 
+/* The same as the end of a message: "; did you mean PREFIXname?", or "" when none is near. */
+struct suggestion {
+    char text[128];
+};
+struct suggestion suggest_end(struct view given, const char *prefix, const char *const *names,
+                              size_t count);
+
 #endif

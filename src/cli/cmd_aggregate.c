@@ -94,32 +94,10 @@ static enum status choose_output(const char *name, struct settings *s, struct er
             return ST_OK;
         }
     }
-    const char *near = suggest_name(view_of(name), names, COUNT);
-    return error_set(
-        err, ST_USAGE,
-        "unknown --output \"%.80s\"%s%s; known are table, json, csv, openmetrics, html", name,
-        near != NULL ? ", did you mean " : "", near != NULL ? near : "");
-}
-
-static enum status choose_times(const struct choice *c, struct counter_options *counter,
-                                struct error *err)
-{
-    struct timespec now_spec;
-    clock_gettime(CLOCK_REALTIME, &now_spec);
-    struct instant now = {now_spec.tv_sec, (uint32_t)now_spec.tv_nsec};
-    static const char form[] =
-        "is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)";
-    counter->has_since = c->since != NULL;
-    counter->has_until = c->until != NULL;
-    if (c->since != NULL && time_parse(view_of(c->since), now, &counter->since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
-    if (c->until != NULL && time_parse(view_of(c->until), now, &counter->until) != ST_OK)
-        return error_set(err, ST_USAGE, "--until \"%.80s\" %s", c->until, form);
-    if (c->since != NULL && c->until != NULL &&
-        instant_compare(counter->since, counter->until) >= 0)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"",
-                         c->since, c->until);
-    return ST_OK;
+    struct suggestion near = suggest_end(view_of(name), "", names, COUNT);
+    return error_set(err, ST_USAGE,
+                     "unknown --output \"%.80s\"; known are table, json, csv, openmetrics, html%s",
+                     name, near.text);
 }
 
 static enum status choose_top(const struct choice *c, struct settings *s, struct error *err)
@@ -197,7 +175,7 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
         st = counting_settle(&counting, &s->counting, err);
     *counter = s->counting.options;
     if (st == ST_OK)
-        st = choose_times(c, counter, err);
+        st = counting_settle_times(c->since, c->until, counter, err);
     counter->aggregate.sets = s->sets;
     counter->aggregate.set_count = s->set_count;
     counter->aggregate.keys = &s->keys;
@@ -440,18 +418,10 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     aggregate_free(counted);
     if (st != ST_OK) {
         out_file_abandon(&out);
-        fprintf(stderr, "bedrock-metrics aggregate: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
+        return run_failed("aggregate", &err);
     }
     int status = finish(c, &tally, elsewhere);
     return published ? status : EXIT_FOUND_FAULTS;
-}
-
-static int out_of_memory(void)
-{
-    fputs("bedrock-metrics aggregate: out of memory\n", stderr);
-    return EXIT_FOUND_FAULTS;
 }
 
 int cmd_aggregate(int argc, char **argv)
@@ -516,10 +486,7 @@ int cmd_aggregate(int argc, char **argv)
         st = settle(&c, &s, &err);
     struct sources sources = {0};
     if (st == ST_OK) {
-        const struct counter_options *counter = &s.pipeline.counter;
-        struct sources_range range = {counter->has_since, counter->has_until, counter->since,
-                                      counter->until};
-        st = sources_open(&sources, argv, (size_t)count, &range, &err);
+        st = counting_open(&s.pipeline.counter, argv, (size_t)count, &sources, &err);
     }
     if (st == ST_OK && s.ledger.ledger != NULL)
         st = upkeep_open(&s.ledger, c.publish ? UPKEEP_COUNT : UPKEEP_LOOK, &err);
@@ -528,10 +495,8 @@ int cmd_aggregate(int argc, char **argv)
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources, count == 1 ? argv[0] : "");
-    else if (st == ST_NO_MEMORY)
-        status = out_of_memory();
     else
-        status = usage_error("aggregate", err.text);
+        status = start_failed("aggregate", st, &err);
     sources_close(&sources);
     upkeep_close(&s.ledger);
     publish_beside_free(s.beside);

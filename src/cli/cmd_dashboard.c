@@ -228,9 +228,7 @@ static int run(const struct choice *c, const struct plan *p)
     buf_clear(&body);
     if (st == ST_OK)
         return EXIT_DONE;
-    fprintf(stderr, "bedrock-metrics dashboard: %s\n",
-            err.text[0] != '\0' ? err.text : "out of memory");
-    return EXIT_FOUND_FAULTS;
+    return run_failed("dashboard", &err);
 }
 
 int cmd_dashboard(int argc, char **argv)
@@ -277,5 +275,5 @@ int cmd_dashboard(int argc, char **argv)
         st = error_set(&err, ST_USAGE, "\"%.80s\" is not expected here", argv[0]);
     if (st == ST_OK)
         st = settle(&c, &p, &err);
-    return st == ST_OK ? run(&c, &p) : usage_error("dashboard", err.text);
+    return st == ST_OK ? run(&c, &p) : start_failed("dashboard", st, &err);
 }

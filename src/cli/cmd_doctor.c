@@ -111,7 +111,7 @@ static int print(const struct findings *f, bool json)
               fflush(stdout) == 0;
     buf_clear(&out);
     if (!ok)
-        fprintf(stderr, "bedrock-metrics doctor: the result could not be written\n");
+        (void)run_failed("doctor", &(struct error){.text = "the result could not be written"});
     return ok && f->number[DOCTOR_FAULT] == 0 ? EXIT_DONE : EXIT_FOUND_FAULTS;
 }
 
@@ -139,13 +139,13 @@ int cmd_doctor(int argc, char **argv)
     if (st == ST_OK)
         st = common_options_apply(&w.common, &err);
     if (st != ST_OK)
-        return usage_error("doctor", err.text);
+        return start_failed("doctor", st, &err);
     findings_init(&findings);
     st = doctor_run(&options, &findings);
     int code = print(&findings, json);
     if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics doctor: out of memory, findings are incomplete\n");
-        code = EXIT_FOUND_FAULTS;
+        code =
+            run_failed("doctor", &(struct error){.text = "out of memory, findings are incomplete"});
     }
     findings_clear(&findings);
     return code;

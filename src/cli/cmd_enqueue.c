@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/out_file.h"
 #include "cli/read_file.h"
+#include "cli/time_option.h"
 #include "events/event_make.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
@@ -338,18 +339,12 @@ static enum status run(struct enqueue *e, struct error *err)
 
 static enum status choose_times(struct enqueue *e, struct error *err)
 {
-    static const char form[] =
-        "is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)";
+    struct sources_range range = {0};
     struct instant now = {time(NULL), 0};
-    const struct choice *c = e->c;
-    if (c->since != NULL && time_parse(view_of(c->since), now, &e->since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
-    if (c->until != NULL && time_parse(view_of(c->until), now, &e->until) != ST_OK)
-        return error_set(err, ST_USAGE, "--until \"%.80s\" %s", c->until, form);
-    if (c->since != NULL && c->until != NULL && instant_compare(e->since, e->until) >= 0)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"",
-                         c->since, c->until);
-    return ST_OK;
+    enum status st = time_option_range(e->c->since, e->c->until, now, &range, err);
+    e->since = range.since;
+    e->until = range.until;
+    return st;
 }
 
 static enum status choose_queue(struct enqueue *e, struct error *err)
@@ -522,7 +517,7 @@ int cmd_enqueue(int argc, char **argv)
             st = run(e, &err);
         status = finish(e, st, &err);
     } else {
-        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("enqueue", err.text);
+        status = start_failed("enqueue", st, &err);
     }
     enqueue_free(e);
     return status;

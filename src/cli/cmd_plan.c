@@ -135,27 +135,6 @@ static enum status choose_numbers(const struct choice *c, struct settings *s, st
                      "--price-per-metric \"%.80s\" is no amount in dollars such as 0.3", c->price);
 }
 
-static enum status choose_times(const struct choice *c, struct counter_options *counter,
-                                struct error *err)
-{
-    struct timespec now_spec;
-    clock_gettime(CLOCK_REALTIME, &now_spec);
-    struct instant now = {now_spec.tv_sec, (uint32_t)now_spec.tv_nsec};
-    static const char form[] =
-        "is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)";
-    counter->has_since = c->since != NULL;
-    counter->has_until = c->until != NULL;
-    if (c->since != NULL && time_parse(view_of(c->since), now, &counter->since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
-    if (c->until != NULL && time_parse(view_of(c->until), now, &counter->until) != ST_OK)
-        return error_set(err, ST_USAGE, "--until \"%.80s\" %s", c->until, form);
-    if (c->since != NULL && c->until != NULL &&
-        instant_compare(counter->since, counter->until) >= 0)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"",
-                         c->since, c->until);
-    return ST_OK;
-}
-
 static enum status choose_output(const struct choice *c, struct settings *s, struct error *err)
 {
     const char *name = c->output != NULL ? c->output : "text";
@@ -181,7 +160,7 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
     if (st == ST_OK)
         st = choose_numbers(c, s, err);
     if (st == ST_OK)
-        st = choose_times(c, counter, err);
+        st = counting_settle_times(c->since, c->until, counter, err);
     if (st == ST_OK)
         st = choose_output(c, s, err);
     counter->aggregate.sets = s->sets.set;
@@ -289,11 +268,8 @@ static int run(const struct choice *c, const struct settings *s, const struct so
     }
     plan_series_clear(&series);
     aggregate_free(aggregate);
-    if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics plan: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
-    }
+    if (st != ST_OK)
+        return run_failed("plan", &err);
     if (!c->common.quiet)
         balance_print(&tally, stderr);
     return tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
@@ -347,18 +323,13 @@ int cmd_plan(int argc, char **argv)
         st = settle(&c, &s, &err);
     struct sources sources = {0};
     if (st == ST_OK) {
-        const struct counter_options *counter = &s.pipeline.counter;
-        struct sources_range range = {counter->has_since, counter->has_until, counter->since,
-                                      counter->until};
-        st = sources_open(&sources, argv, (size_t)count, &range, &err);
+        st = counting_open(&s.pipeline.counter, argv, (size_t)count, &sources, &err);
     }
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources);
-    else if (st == ST_NO_MEMORY)
-        status = EXIT_FOUND_FAULTS;
     else
-        status = usage_error("plan", err.text);
+        status = start_failed("plan", st, &err);
     sources_close(&sources);
     counting_clear(&s.counting);
     return status;

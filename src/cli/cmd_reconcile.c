@@ -10,6 +10,7 @@
 #include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/reconcile_report.h"
+#include "cli/time_option.h"
 #include "cli/upkeep.h"
 #include "run/balance.h"
 #include "run/interval.h"
@@ -65,15 +66,16 @@ struct settings {
 
 static enum status choose_times(const struct choice *c, struct settings *s, struct error *err)
 {
-    static const char form[] = "is neither a time nor a span such as 12h, 2d";
     struct instant now = {.seconds = (int64_t)time(NULL)}, since, until;
     until.seconds = now.seconds - FINAL_AFTER_S;
-    if (c->until != NULL && time_parse(view_of(c->until), now, &until) != ST_OK)
-        return error_set(err, ST_USAGE, "--until \"%.80s\" %s", c->until, form);
+    enum status st = time_option("--until", c->until, now, &until, err);
+    if (st != ST_OK)
+        return st;
     until.seconds -= until.seconds % RECONCILE_HOUR_S;
     since.seconds = until.seconds - 24 * RECONCILE_HOUR_S;
-    if (c->since != NULL && time_parse(view_of(c->since), now, &since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
+    st = time_option("--since", c->since, now, &since, err);
+    if (st != ST_OK)
+        return st;
     since.seconds -= since.seconds % RECONCILE_HOUR_S;
     if (since.seconds >= until.seconds)
         return error_set(err, ST_USAGE, "--since is not a whole hour before --until");

@@ -10,6 +10,7 @@
 #include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
+#include "cli/time_option.h"
 #include "publish/page.h"
 #include "run/balance.h"
 #include "run/config.h"
@@ -83,43 +84,37 @@ static enum status choose_output(const char *name, enum output *out, struct erro
             return ST_OK;
         }
     }
-    const char *near = suggest_name(view_of(name), names, COUNT);
+    struct suggestion near = suggest_end(view_of(name), "", names, COUNT);
     return error_set(err, ST_USAGE,
-                     "unknown --output \"%.80s\"%s%s; known are html, table, json, csv", name,
-                     near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+                     "unknown --output \"%.80s\"; known are html, table, json, csv%s", name,
+                     near.text);
 }
 
-static enum status take_time(const char *option, const char *text, bool minutes, struct instant now,
-                             bool *has, struct instant *out, struct error *err)
+/* A store keeps whole minutes. */
+static enum status check_minute(const char *option, const char *text, struct instant time,
+                                struct error *err)
 {
-    *has = text != NULL;
-    if (text == NULL)
+    if (text == NULL || (time.seconds % 60 == 0 && time.nanos == 0))
         return ST_OK;
-    if (minutes)
-        now = (struct instant){now.seconds / 60 * 60, 0};
-    if (time_parse(view_of(text), now, out) != ST_OK)
-        return error_set(
-            err, ST_USAGE,
-            "%s \"%.80s\" is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
-            option, text);
-    if (minutes && (out->seconds % 60 != 0 || out->nanos != 0))
-        return error_set(err, ST_USAGE, "%s \"%.80s\" must be a whole minute with --store", option,
-                         text);
-    return ST_OK;
+    return error_set(err, ST_USAGE, "%s \"%.80s\" must be a whole minute with --store", option,
+                     text);
 }
 
 static enum status choose_times(const struct choice *c, struct settings *s, struct error *err)
 {
-    struct timespec now;
-    bool minutes = c->store != NULL;
-    clock_gettime(CLOCK_REALTIME, &now);
-    s->now = (struct instant){now.tv_sec, (uint32_t)now.tv_nsec};
-    enum status st = take_time("--since", c->since, minutes, s->now, &s->has_since, &s->since, err);
-    if (st == ST_OK)
-        st = take_time("--until", c->until, minutes, s->now, &s->has_until, &s->until, err);
-    if (st == ST_OK && s->has_since && s->has_until && instant_compare(s->since, s->until) >= 0)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"",
-                         c->since, c->until);
+    struct sources_range range = {0};
+    struct instant now = s->now = time_option_now();
+    if (c->store != NULL)
+        now = (struct instant){now.seconds / 60 * 60, 0};
+    enum status st = time_option_range(c->since, c->until, now, &range, err);
+    if (st == ST_OK && c->store != NULL)
+        st = check_minute("--since", c->since, range.since, err);
+    if (st == ST_OK && c->store != NULL)
+        st = check_minute("--until", c->until, range.until, err);
+    s->has_since = range.has_since;
+    s->has_until = range.has_until;
+    s->since = range.since;
+    s->until = range.until;
     return st;
 }
 
@@ -319,11 +314,8 @@ static int run(const struct choice *c, struct settings *s)
         balance_print(&f.tally, stderr);
     aggregate_free(f.aggregate);
     free(f.source);
-    if (st != ST_OK) {
-        fprintf(stderr, "bedrock-metrics report: %s\n",
-                err.text[0] != '\0' ? err.text : "out of memory");
-        return EXIT_FOUND_FAULTS;
-    }
+    if (st != ST_OK)
+        return run_failed("report", &err);
     /* A store's failed objects were named when they failed. */
     return c->store == NULL && f.tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
@@ -368,9 +360,7 @@ int cmd_report(int argc, char **argv)
                                   : "--store FILE and SOURCE are given, take one");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
-    int status = st == ST_OK          ? run(&c, &s)
-                 : st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS
-                                      : usage_error("report", err.text);
+    int status = st == ST_OK ? run(&c, &s) : start_failed("report", st, &err);
     counting_clear(&s.counting);
     return status;
 }

@@ -223,8 +223,7 @@ static int run(struct serve *s)
         stop(s);
         if (st == ST_USAGE || st == ST_CONFLICT)
             return usage_error("serve", err.text);
-        fprintf(stderr, "bedrock-metrics serve: %s\n", err.text);
-        return EXIT_FOUND_FAULTS;
+        return run_failed("serve", &err);
     }
     say_where(s);
     do {
@@ -232,9 +231,7 @@ static int run(struct serve *s)
     } while (number == SIGUSR1 && !s->finished);
     int code = 128 + number;
     if (number == SIGUSR1) {
-        code = s->result == ST_OK ? finish_once(s) : EXIT_FOUND_FAULTS;
-        if (s->result != ST_OK)
-            fprintf(stderr, "bedrock-metrics serve: %s\n", s->err.text);
+        code = s->result == ST_OK ? finish_once(s) : run_failed("serve", &s->err);
     }
     stop(s);
     return code;
@@ -300,9 +297,7 @@ int cmd_serve(int argc, char **argv)
         s.folder = argv[0];
         st = settle(&c, &s, &err);
     }
-    int status = st == ST_OK          ? run(&s)
-                 : st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS
-                                      : usage_error("serve", err.text);
+    int status = st == ST_OK ? run(&s) : start_failed("serve", st, &err);
     counting_clear(&s.counting);
     free(s.real_folder);
     free(s.store_path);

@@ -5,6 +5,7 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "cli/cmd_ledger.h"
+#include "cli/time_option.h"
 #include "cli/upkeep.h"
 #include "objects/source_s3.h"
 #include "run/config.h"
@@ -88,14 +89,14 @@ static void write_result(struct choice *c, const struct sweep_result *r, struct 
 static enum status settle(struct choice *c, char *const *words, int count, struct sweep_options *o,
                           struct error *err)
 {
-    static const char form[] = "is neither a time nor a span such as 3h, 2d";
     struct instant grace;
     o->now.seconds = (int64_t)time(NULL);
     o->grace_s = GRACE_S;
     o->dry_run = c->dry_run;
     o->has_since = c->since != NULL;
-    if (c->since != NULL && time_parse(view_of(c->since), o->now, &o->since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
+    enum status st = time_option("--since", c->since, o->now, &o->since, err);
+    if (st != ST_OK)
+        return st;
     if (c->grace != NULL && time_parse(view_of(c->grace), o->now, &grace) != ST_OK)
         return error_set(err, ST_USAGE, "--grace \"%.80s\" is no span such as 15m", c->grace);
     if (c->grace != NULL)

@@ -4,6 +4,7 @@
 #include "base/json_write.h"
 #include "base/rfc3339.h"
 #include "cli/cmd_ledger.h"
+#include "cli/time_option.h"
 #include "cli/upkeep.h"
 #include "run/interval.h"
 #include "run/verify.h"
@@ -52,14 +53,14 @@ static void name_difference(void *ctx, const struct verify_difference *d)
 
 static enum status settle(struct choice *c, struct verify_options *o, struct error *err)
 {
-    static const char form[] = "is neither a time nor a span such as 3h, 2d";
     struct instant now = {.seconds = (int64_t)time(NULL)}, since, until;
     since.seconds = now.seconds - 86400;
     until.seconds = now.seconds - READABLE_AFTER_S;
-    if (c->since != NULL && time_parse(view_of(c->since), now, &since) != ST_OK)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" %s", c->since, form);
-    if (c->until != NULL && time_parse(view_of(c->until), now, &until) != ST_OK)
-        return error_set(err, ST_USAGE, "--until \"%.80s\" %s", c->until, form);
+    enum status st = time_option("--since", c->since, now, &since, err);
+    if (st == ST_OK)
+        st = time_option("--until", c->until, now, &until, err);
+    if (st != ST_OK)
+        return st;
     if (since.seconds < now.seconds - VERIFY_MAX_DAYS * 86400)
         return error_set(err, ST_USAGE, "--since: CloudWatch keeps minutes for %d days only",
                          VERIFY_MAX_DAYS);

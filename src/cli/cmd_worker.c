@@ -164,7 +164,7 @@ int cmd_worker(int argc, char **argv)
         st = worker_run(&options, &totals, &err);
         status = finish(&c, &totals, st, &err);
     } else {
-        status = st == ST_NO_MEMORY ? EXIT_FOUND_FAULTS : usage_error("worker", err.text);
+        status = start_failed("worker", st, &err);
     }
     settings_aws_close(&aws);
     settings_clear(&s);

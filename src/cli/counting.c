@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/novelty.h"
 #include "cli/read_file.h"
+#include "cli/time_option.h"
 #include "run/config.h"
 
 enum { MAX_JOBS = 64 };
@@ -116,4 +117,24 @@ void counting_clear(struct counting *counting)
     profiles_free(counting->profiles);
     prices_free(counting->prices);
     *counting = (struct counting){0};
+}
+
+enum status counting_settle_times(const char *since, const char *until,
+                                  struct counter_options *counter, struct error *err)
+{
+    struct sources_range range = {0};
+    enum status st = time_option_range(since, until, time_option_now(), &range, err);
+    counter->has_since = range.has_since;
+    counter->has_until = range.has_until;
+    counter->since = range.since;
+    counter->until = range.until;
+    return st;
+}
+
+enum status counting_open(const struct counter_options *counter, char *const *words, size_t count,
+                          struct sources *sources, struct error *err)
+{
+    struct sources_range range = {counter->has_since, counter->has_until, counter->since,
+                                  counter->until};
+    return sources_open(sources, words, count, &range, err);
 }

@@ -6,6 +6,8 @@
 #include "price/price.h"
 #include "run/object_counter.h"
 
+struct sources;
+
 struct counting {
     struct counter_options options; /* all but dimensions, interval and range */
     metric_set metrics;             /* that are shown */
@@ -24,5 +26,13 @@ struct counting_choice {
 NODISCARD enum status counting_settle(const struct counting_choice *choice, struct counting *out,
                                       struct error *err);
 void counting_clear(struct counting *counting);
+
+/* --since and --until, NULL where not given, into *counter.  ST_USAGE: *err says why. */
+NODISCARD enum status counting_settle_times(const char *since, const char *until,
+                                            struct counter_options *counter, struct error *err);
+
+/* The sources of the command line for what *counter counts; as sources_open(). */
+NODISCARD enum status counting_open(const struct counter_options *counter, char *const *words,
+                                    size_t count, struct sources *sources, struct error *err);
 
 #endif

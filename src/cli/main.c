@@ -5,6 +5,7 @@
 #include "cli/cmd_dashboard.h"
 #include "cli/cmd_doctor.h"
 #include "cli/cmd_enqueue.h"
+#include "cli/cmd_explain.h"
 #include "cli/cmd_lambda.h"
 #include "cli/cmd_ledger.h"
 #include "cli/cmd_plan.h"
@@ -35,6 +36,7 @@ static const struct {
     {"plan", "series and CloudWatch bill of a choice of dimensions", cmd_plan},
     {"dashboard", "the CloudWatch dashboard of a choice of dimensions", cmd_dashboard},
     {"prices", "list the prices, or explain that of a model", cmd_prices},
+    {"explain", "what a code such as BM-O101 means, and what to do", cmd_explain},
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -49,7 +51,7 @@ static void help(FILE *out)
     fprintf(out, "\n\"bedrock-metrics COMMAND --help\" says more about one.\n");
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     if (cmd_lambda_is_meant(argc, argv))
         return cmd_lambda(1, argv);
@@ -71,9 +73,17 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
     }
-    const char *near = suggest_name(view_of(argv[1]), names, COMMAND_COUNT);
+    struct suggestion near = suggest_end(view_of(argv[1]), "", names, COMMAND_COUNT);
     char text[256];
-    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s%s", argv[1],
-                   near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s", argv[1], near.text);
     return usage_error("", text);
+}
+
+/* What only reached a buffer is not written yet: a full disk shows here. */
+int main(int argc, char **argv)
+{
+    int status = run_command(argc, argv);
+    if (status != EXIT_DONE || (fflush(stdout) == 0 && !ferror(stdout)))
+        return status;
+    return run_failed("", &(struct error){.text = "the result could not be written"});
 }

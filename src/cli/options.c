@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/codes.h"
+#include "base/json_write.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "run/config.h"
 
-enum { MAX_OPTIONS = 64, HELP_COLUMN = 34 };
+enum { MAX_OPTIONS = 64, HELP_COLUMN = 34, MAX_COMPLAINT = 8 * 1024 };
 
 static const struct option_spec *find_option(const struct option_spec *specs, size_t count,
                                              struct view name)
@@ -26,9 +29,8 @@ static enum status unknown_option(const struct option_spec *specs, size_t count,
     size_t n = 0;
     for (; n < count && n < MAX_OPTIONS; n++)
         names[n] = specs[n].name;
-    const char *near = suggest_name(name, names, n);
-    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s%s", word,
-                     near != NULL ? ", did you mean --" : "", near != NULL ? near : "");
+    struct suggestion near = suggest_end(name, "--", names, n);
+    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s", word, near.text);
 }
 
 enum status options_parse(const struct option_spec *specs, size_t spec_count, int argc, char **argv,
@@ -101,12 +103,52 @@ void options_help(const struct command *command, const struct option_spec *specs
         printf("\n%s", command->details);
 }
 
+/* The text may quote what was given, and a terminal must not act on it. */
+static void add_escaped(struct buf *out, struct view text)
+{
+    struct buf quoted;
+    buf_init(&quoted, MAX_COMPLAINT);
+    json_add_string(&quoted, text);
+    for (size_t i = 1; i + 1 < quoted.len; i++) {
+        bool marks_quote = quoted.ptr[i] == '\\' && quoted.ptr[i + 1] == '"';
+        if (!marks_quote || i + 2 == quoted.len)
+            buf_add_char(out, quoted.ptr[i]);
+    }
+    buf_clear(&quoted);
+}
+
+static void complain(const char *command, const char *text)
+{
+    struct buf line;
+    buf_init(&line, MAX_COMPLAINT);
+    buf_printf(&line, "bedrock-metrics%s%s: ", command[0] != '\0' ? " " : "", command);
+    add_escaped(&line, view_of(text));
+    buf_printf(&line, " (%s)\n", code_of_usage(view_of(text)));
+    if (buf_status(&line) == ST_OK)
+        (void)fwrite(line.ptr, 1, line.len, stderr);
+    else
+        fprintf(stderr, "bedrock-metrics: out of memory\n");
+    buf_clear(&line);
+}
+
 int usage_error(const char *command, const char *text)
 {
-    fprintf(stderr, "bedrock-metrics%s%s: %s\n", command[0] != '\0' ? " " : "", command, text);
+    complain(command, text);
     fprintf(stderr, "Try \"bedrock-metrics%s%s --help\".\n", command[0] != '\0' ? " " : "",
             command);
     return EXIT_USAGE;
+}
+
+int run_failed(const char *command, const struct error *err)
+{
+    const char *text = err->text[0] != '\0' ? err->text : "out of memory";
+    complain(command, text);
+    return EXIT_FOUND_FAULTS;
+}
+
+int start_failed(const char *command, enum status st, const struct error *err)
+{
+    return st == ST_NO_MEMORY ? run_failed(command, err) : usage_error(command, err->text);
 }
 
 void common_options_table(struct common_options *common, struct option_spec *specs)

@@ -40,8 +40,15 @@ void options_help(const struct command *command, const struct option_spec *specs
 /* Exit statuses. */
 enum { EXIT_DONE = 0, EXIT_FOUND_FAULTS = 1, EXIT_USAGE = 2 };
 
-/* "bedrock-metrics COMMAND: text" and how to get help, on standard error; returns EXIT_USAGE. */
+/* "bedrock-metrics COMMAND: text (CODE)" and how to get help, on standard error; EXIT_USAGE. */
 int usage_error(const char *command, const char *text);
+
+/* The same without help, for what failed later; an empty *err is out of memory.  Returns
+ * EXIT_FOUND_FAULTS. */
+int run_failed(const char *command, const struct error *err);
+
+/* What came before any work: without memory as run_failed(), else as usage_error(). */
+int start_failed(const char *command, enum status st, const struct error *err);
 
 /* Options every command has. */
 struct common_options {

@@ -194,7 +194,7 @@ static enum status status_of(struct ledger_sqlite *l, int rc)
     }
     LOG_EVENT(LOG_ERROR, "ledger closed after a fault of its file",
               log_cstr("file", l->locked.db == NULL ? "" : sqlite3_db_filename(l->locked.db, NULL)),
-              log_cstr("reason", sqlite3_errstr(rc)), log_u64("code", (uint64_t)rc));
+              log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
     close_file(l);
     return ST_IO;
 }

@@ -19,9 +19,9 @@ enum {
 
 /* A path the user named, by its real path; the first one of that path counts. */
 struct root {
-    char *real; /* NULL: has none */
+    char *real; /* NULL: has none; "-" is a standard input that is no file */
     bool is_folder;
-    bool is_input; /* standard input */
+    bool is_input; /* named as "-" */
 };
 
 struct source_files {
@@ -143,6 +143,9 @@ static bool ends_in_slash(const struct buf *b)
 static enum status visit(struct walk *w, int parent, const char *name)
 {
     struct stat st;
+    size_t more = strlen(name) + 2;
+    if (w->path.len + more > PATH_CEILING || w->real.len + more > PATH_CEILING)
+        return report_failed(w, "folder is nested too deeply", ENAMETOOLONG);
     if (!ends_in_slash(&w->path))
         buf_add_char(&w->path, '/');
     buf_add_cstr(&w->path, name);
@@ -202,11 +205,8 @@ static enum status list_root(struct walk *w)
     if (buf_status(&w->path) != ST_OK || buf_status(&w->real) != ST_OK)
         return ST_NO_MEMORY;
     if (root->is_input) {
-        for (size_t i = 0; i < w->index; i++) {
-            if (w->files->roots[i].is_input)
-                return report(w, OBJECT_DUPLICATE, 0, true, NULL);
-        }
-        return report(w, OBJECT_FOUND, 0, true, NULL);
+        bool before = named_before(w->files, root->real, w->index);
+        return report(w, before ? OBJECT_DUPLICATE : OBJECT_FOUND, 0, true, NULL);
     }
     if (stat(path, &st) != 0)
         return report_failed(w, "cannot be opened", errno);
@@ -274,6 +274,34 @@ static void file_close(struct byte_stream *stream)
 
 static const struct byte_stream_class file_stream_class = {file_read, file_close};
 
+/* A listing finds files whose path is longer than open() takes; those are reached in pieces. */
+static int open_at_any_length(char *path, int flags)
+{
+    int folder = AT_FDCWD;
+    while (strlen(path) >= PATH_MAX) {
+        char *slash = memrchr(path + 1, '/', PATH_MAX - 2);
+        if (slash == NULL)
+            break;
+        *slash = '\0';
+        int next = openat(folder, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int code = errno;
+        if (folder != AT_FDCWD)
+            close(folder);
+        if (next < 0) {
+            errno = code;
+            return -1;
+        }
+        folder = next;
+        path = slash + 1;
+    }
+    int fd = openat(folder, path, flags);
+    int code = errno;
+    if (folder != AT_FDCWD)
+        close(folder);
+    errno = code;
+    return fd;
+}
+
 static enum status open_path(const struct object_ref *ref, int *fd, struct error *err)
 {
     struct stat st;
@@ -282,7 +310,7 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
         return error_set(err, ST_NO_MEMORY, "out of memory");
     /* What a folder listing found must still be a plain file: no link, nothing that blocks. */
     int flags = O_RDONLY | O_CLOEXEC | (ref->named ? 0 : O_NOFOLLOW | O_NONBLOCK);
-    *fd = open(path, flags);
+    *fd = open_at_any_length(path, flags);
     int code = errno;
     free(path);
     if (*fd < 0)
@@ -334,6 +362,33 @@ static void free_files(struct source *source)
     free(files);
 }
 
+/* A file that is standard input is that file; a pipe, socket or terminal has no path, or several.
+ */
+static bool is_pathless_input(const struct root *root, const struct stat *st)
+{
+    struct stat input;
+    if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
+        return false;
+    return root->is_input || (fstat(STDIN_FILENO, &input) == 0 && input.st_dev == st->st_dev &&
+                              input.st_ino == st->st_ino);
+}
+
+/* false: out of memory. */
+static bool find_real(struct root *root, const char *path)
+{
+    struct stat st = {0};
+    root->is_input = strcmp(path, "-") == 0;
+    bool there = (root->is_input ? fstat(STDIN_FILENO, &st) : stat(path, &st)) == 0;
+    bool has_path = there ? !is_pathless_input(root, &st) : !root->is_input;
+    root->is_folder = !root->is_input && there && S_ISDIR(st.st_mode);
+    errno = 0;
+    if (has_path)
+        root->real = realpath(root->is_input ? "/proc/self/fd/0" : path, NULL);
+    if (root->real == NULL && errno != ENOMEM && (root->is_input || !has_path))
+        root->real = strdup("-"); /* also for a file that was deleted */
+    return root->real != NULL || errno != ENOMEM;
+}
+
 static const struct source_class files_class = {list_files, open_file, free_files};
 
 struct source *source_files_new(char *const *paths, size_t count)
@@ -354,18 +409,12 @@ struct source *source_files_new(char *const *paths, size_t count)
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        struct stat st;
-        files->roots[i].is_input = strcmp(paths[i], "-") == 0;
-        if (files->roots[i].is_input)
-            continue;
-        files->roots[i].real = realpath(paths[i], NULL);
-        files->roots[i].is_folder = stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode);
-        if (files->roots[i].real != NULL)
-            add_root(files, i);
-        else if (errno == ENOMEM) {
+        if (!find_real(&files->roots[i], paths[i])) {
             free_files(&files->source);
             return NULL;
         }
+        if (files->roots[i].real != NULL)
+            add_root(files, i);
     }
     return &files->source;
 }

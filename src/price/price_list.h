@@ -44,9 +44,6 @@ uint32_t price_find_alias(const struct prices *prices, struct view id);
 /* How many models have this stem; *model is one of them when there are any. */
 uint32_t price_find_stem(const struct prices *prices, struct view stem, uint32_t *model);
 
-/* Geographies that may stand before `vendor.model` and as a scope. */
-bool price_known_geography(struct view label);
-
 /*
  * Steps 1 to 5 of the matching rule, for price_match() and price_explain() alike: fills *x up to
  * and with its line.

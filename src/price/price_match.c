@@ -73,7 +73,7 @@ static bool cut_geography(const struct prices *prices, struct view *id, struct v
     size_t second = view_find_char(rest, '.');
     if (second == SIZE_MAX)
         return false;
-    if (!price_known_geography(label) &&
+    if (!model_id_is_geography(label) &&
         (is_vendor(prices, label) || !is_vendor(prices, view_first(rest, second))))
         return false;
     *geography = label;

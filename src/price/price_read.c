@@ -2,6 +2,7 @@
 
 #include "base/json_read.h"
 #include "base/rfc3339.h"
+#include "records/model_id.h"
 
 enum {
     SCHEMA = 1,
@@ -123,18 +124,6 @@ static bool decode_day(const json_t *value, int64_t *out)
 
 /* ---- scopes and ids ---- */
 
-bool price_known_geography(struct view label)
-{
-    static const char *const known[] = {"global", "us-gov", "us", "eu", "apac",
-                                        "jp",     "au",     "ca", "in", "sa"};
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (view_eq_cstr(label, known[i]))
-            return true;
-    }
-    return false;
-}
-
 static bool is_region(struct view text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -151,7 +140,7 @@ static bool is_scope(struct view scope)
         return is_region(view_skip(scope, strlen("region:")));
     if (view_starts(scope, VIEW_LIT("global:")))
         return is_region(view_skip(scope, strlen("global:")));
-    return view_eq_cstr(scope, "default") || price_known_geography(scope);
+    return view_eq_cstr(scope, "default") || model_id_is_geography(scope);
 }
 
 /* "us.anthropic.x" is a profile: a row of that name could never match. */
@@ -159,7 +148,7 @@ static bool is_profile_id(struct view id)
 {
     struct view label = view_first(id, view_find_char(id, '.'));
 
-    return label.len < id.len && price_known_geography(label) &&
+    return label.len < id.len && model_id_is_geography(label) &&
            view_find_char(view_skip(id, label.len + 1), '.') != SIZE_MAX;
 }
 

@@ -188,7 +188,11 @@ static void add_number(struct buf *out, const struct table *t, const struct colu
     default:
         value = sum[column->metric];
         if (column->metric == METRIC_COST) {
-            add_money(out, value);
+            /* No price is not the same as for nothing. */
+            if (value == 0 && sum[METRIC_UNPRICED] > 0)
+                buf_add_cstr(out, "unpriced");
+            else
+                add_money(out, value);
             return;
         }
         break;

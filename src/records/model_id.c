@@ -35,7 +35,7 @@ bool model_id_is_vendor(struct view label)
     return is_one_of(label, vendors, COUNT_OF(vendors));
 }
 
-static bool is_geography(struct view label)
+bool model_id_is_geography(struct view label)
 {
     static const char *const geographies[] = {
         "us", "us-gov", "eu", "apac", "jp", "au", "ca", "in", "sa", "global",
@@ -56,7 +56,7 @@ static bool split_geography(struct view id, bool is_profile_arn, struct model_cl
     bool has_third = false;
     if (view_split(&rest, '.', &second))
         has_third = rest.ptr != NULL;
-    bool known = is_geography(first);
+    bool known = model_id_is_geography(first);
     bool vendor_first = model_id_is_vendor(first);
     bool by_form = !vendor_first && first.len > 0 &&
                    (model_id_is_vendor(second) || (is_profile_arn && has_third));

@@ -35,4 +35,7 @@ void model_id_classify(struct view id, struct model_class *out);
 /* Whether a label is one of the model vendors known to this version. */
 bool model_id_is_vendor(struct view label);
 
+/* Whether a label is one of the geographies known to this version, `global` among them. */
+bool model_id_is_geography(struct view label);
+
 #endif

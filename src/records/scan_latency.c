@@ -6,6 +6,7 @@
  * the same errors, and looks for
  *     {"metrics":{"latencyMs":N}}                                     Converse, ConverseStream
  *     [..., {"amazon-bedrock-invocationMetrics":{"invocationLatency":N}}]   a stream's last element
+ * A text such as "[DONE]" behind that one, as some streams end, changes nothing.
  */
 #include "records/scan_private.h"
 

@@ -25,13 +25,24 @@ static bool is_name(struct view name)
     return name.len > 0;
 }
 
-/* Without its quotes; a single or double quoted value is taken as it stands between them. */
+/*
+ * Without its quotes; a single or double quoted value is taken as it stands between them.
+ *     'two words'  # a comment may follow
+ *     ^         ^ the quotes; without a comment behind it the last one of the line closes
+ */
 static struct view unquote(struct view value)
 {
-    if (value.len >= 2 && (value.ptr[0] == '"' || value.ptr[0] == '\'') &&
-        value.ptr[value.len - 1] == value.ptr[0])
-        return view_make(value.ptr + 1, value.len - 2);
-    return value;
+    if (value.len < 2 || (value.ptr[0] != '"' && value.ptr[0] != '\''))
+        return value;
+    struct view inner = view_skip(value, 1);
+    size_t close = view_find_char(inner, value.ptr[0]);
+    if (close == SIZE_MAX)
+        return value;
+    struct view behind = view_skip(inner, close + 1);
+    struct view comment = view_trim(behind);
+    if (comment.len == 0 || (comment.len < behind.len && comment.ptr[0] == '#'))
+        return view_first(inner, close);
+    return value.ptr[value.len - 1] == value.ptr[0] ? view_first(inner, inner.len - 1) : value;
 }
 
 /* NAME=VALUE of one line into the environment. */
@@ -128,13 +139,12 @@ enum status config_get_metrics(metric_set otherwise, metric_set *out, struct err
             const char *names[METRIC_COUNT];
             for (unsigned m = 0; m < METRIC_COUNT; m++)
                 names[m] = metric_name((enum metric)m);
-            const char *near = suggest_name(part, names, METRIC_COUNT);
+            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
             return error_set(err, ST_USAGE,
-                             "METRICS: unknown metric \"%.*s\"%s%s; known are Invocations, "
+                             "METRICS: unknown metric \"%.*s\"; known are Invocations, "
                              "InputTokenCount, OutputTokenCount, CacheReadInputTokenCount, "
-                             "CacheWriteInputTokenCount, TotalTokenCount, ...",
-                             (int)(part.len < 80 ? part.len : 80), part.ptr,
-                             near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+                             "CacheWriteInputTokenCount, TotalTokenCount, ...%s",
+                             (int)(part.len < 80 ? part.len : 80), part.ptr, near.text);
         }
         *out |= METRIC_BIT(metric);
     }

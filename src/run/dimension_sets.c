@@ -61,9 +61,9 @@ enum status dimension_sets_parse_metrics(struct view text, metric_set *out, stru
             const char *names[METRIC_COUNT];
             for (unsigned m = 0; m < METRIC_COUNT; m++)
                 names[m] = metric_name((enum metric)m);
-            const char *near = suggest_name(part, names, METRIC_COUNT);
-            return error_set(err, ST_USAGE, "unknown metric \"%.*s\"%s%s", shown(part), part.ptr,
-                             near != NULL ? ", did you mean " : "", near != NULL ? near : "");
+            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
+            return error_set(err, ST_USAGE, "unknown metric \"%.*s\"%s", shown(part), part.ptr,
+                             near.text);
         }
         *out |= METRIC_BIT(metric);
     }

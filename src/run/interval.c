@@ -15,8 +15,19 @@ enum status interval_parse(struct view text, int64_t *seconds)
     return ST_USAGE;
 }
 
+static bool is_too_fine(struct view text)
+{
+    size_t point = view_find_char(text, '.');
+    size_t end = point == SIZE_MAX ? 0 : point + 1;
+    while (end > 0 && end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9')
+        end++;
+    return end > 0 && end - point - 1 > 9;
+}
+
 enum status time_parse(struct view text, struct instant now, struct instant *out)
 {
+    if (is_too_fine(text))
+        return ST_USAGE;
     if (rfc3339_parse(text, out) == ST_OK || rfc3339_parse_date(text, out) == ST_OK)
         return ST_OK;
     uint64_t count;

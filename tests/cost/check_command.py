@@ -81,8 +81,8 @@ def check_explain(run, prices, own, path):
         for model, region, day, counts in asked:
             expected = which.price(model, "", region, day, counts)
             code, x = run.json("explain", model, "--region", region, "--day", day,
-                               "--input", str(counts[0]), "--cache-read", str(counts[1]),
-                               "--cache-write", str(counts[2]), "--output-tokens", str(counts[3]),
+                               "--input-tokens", str(counts[0]), "--cache-read-tokens", str(counts[1]),
+                               "--cache-write-tokens", str(counts[2]), "--output-tokens", str(counts[3]),
                                *arguments)
             row = x.get("row", {})
             got = (row.get("model", "-"), row.get("scope", "-"), row.get("from", "-"),
@@ -110,12 +110,13 @@ def check_faults(run, folder):
         (("--foo",), '"--foo"'), (("lst",), '"lst"'), (("list", "x"), '"x"'),
         (("explain",), "model id"), (("explain", ""), '""'), (("explain", "a", "b"), '"b"'),
         (("explain", "a b"), '"a b"'), (("explain", HOSTILE), '"\\u001b[31m<b>\\u202e"'),
-        (("--output", "xml"), '"xml"'), (("--output",), '"--output"'),
-        (("--model", "a", "--model", "b"), '"model"'), (("age", "--model", "a"), '"model"'),
+        (("--output", "xml"), '"xml"'), (("--output",), "--output needs a value"),
+        (("--model", "a", "--model", "b"), "--model is given twice"),
+        (("age", "--model", "a"), "age does not take the option --model"),
         (("explain", "a", "--day", "yesterday"), '"yesterday"'),
         (("explain", "a", "--day", "2026-02-30"), '"2026-02-30"'),
-        (("explain", "a", "--input", "-1"), '"-1"'),
-        (("explain", "a", "--input", "18446744073709551616"), '"18446744073709551616"'),
+        (("explain", "a", "--input-tokens", "-1"), '"-1"'),
+        (("explain", "a", "--input-tokens", "18446744073709551616"), '"18446744073709551616"'),
         (("explain", "a", "--region", ""), '""'),
         (("--prices", os.path.join(folder, "none")), "No such file"),
         (("--prices", folder), "directory"), (("--prices", broken), "prices[0].input: must be"),
@@ -124,7 +125,8 @@ def check_faults(run, folder):
         code, out, err = run.call(*arguments)
         run.expect(f"{arguments}: exit code", code, 2)
         run.expect(f"{arguments}: standard output", out, "")
-        run.expect(f"{arguments}: {err!r} says {said}", said in err and err.count("\n") == 1, True)
+        run.expect(f"{arguments}: {err!r} says {said}", said in err and err.count("\n") == 2, True)
+        run.expect(f"{arguments}: {err!r} has a code", "(BM-U" in err.split("\n")[0], True)
     code, _, err = run.call(PRICES_FILE=broken)
     run.expect("PRICES_FILE: broken", (code, "broken.json" in err), (2, True))
 
@@ -143,6 +145,26 @@ def check_rest(run, base, path):
         done = subprocess.run([run.binary, "prices"], stdout=full, stderr=subprocess.PIPE,
                               check=False)
     run.expect("full disk", done.returncode, 1)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        for words in (["prices", "--help"], ["--help"], ["--version"], ["aggregate", "--help"],
+                      ["explain"]):
+            done = subprocess.run([run.binary, *words], stdout=full, stderr=subprocess.PIPE,
+                                  check=False)
+            run.expect(f"full disk: {words}", (done.returncode, b"BM-R110" in done.stderr),
+                       (1, True))
+
+
+def check_common_options(run, folder, path):
+    """The options every command has: settings of a file, and .env of the working folder."""
+    file = os.path.join(folder, "settings")
+    with open(file, "w", encoding="ascii") as out:
+        out.write("PRICES_FILE=%s\n" % path)
+    _, x = run.json("age", "--env-file", file, "--quiet", "--log-format", "json")
+    run.expect("--env-file: own prices", x.get("own_as_of"), "2026-11-01")
+    _, x = run.json("age", "--env-file", file, PRICES_FILE="")
+    run.expect("--env-file: the environment wins", x.get("own_as_of"), None)
+    code, _, err = run.call("age", "--log-level", "x")
+    run.expect("--log-level", (code, "BM-U299" in err), (2, True))
 
 
 def main():
@@ -159,6 +181,7 @@ def main():
         check_explain(run, Prices(base), Prices(base, load(path)), path)
         check_faults(run, folder)
         check_rest(run, base, path)
+        check_common_options(run, folder, path)
     print(f"{run.passed} passed, {run.failed} failed")
     return 1 if run.failed else 0
 

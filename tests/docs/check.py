@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import codes  # noqa: E402
 import files  # noqa: E402
 import links  # noqa: E402
 import names  # noqa: E402
@@ -24,7 +25,7 @@ from common import Program, Results  # noqa: E402
 def main():
     program = Program(sys.argv[1] if len(sys.argv) > 1 else "build/release")
     results = Results()
-    for part in (runs, files, names, queries, links, shell):
+    for part in (runs, files, names, codes, queries, links, shell):
         part.check(program, results)
     print("%d passed, %d failed" % (results.passed, results.failed))
     return 1 if results.failed else 0

@@ -75,7 +75,7 @@ def check_searches(program, results, text):
 def check_logs_insights(results, text):
     lines = {}
     for row in table_behind(read("docs/monitoring.md"), "<!-- log lines -->"):
-        lines[row[1].strip("` ")] = set(re.findall(r"`(\w+)`", row[2]))
+        lines[row[2].strip("` ")] = set(re.findall(r"`(\w+)`", row[3]))
     queries = [line for line in statements(text) if line.startswith("filter ")]
     results.check(len(queries) >= 3, "Logs Insights queries were found")
     for query in queries:

@@ -240,7 +240,7 @@ def check_usage(binary):
         # Help, message and what is noted down when nothing can be checked name the same steps.
         said = re.findall(r"[a-z-]+", result.stdout.decode().split("--skip: ")[1].split(".")[0])
         refused = subprocess.run([binary, "doctor", "--skip", "x"], env=env, capture_output=True)
-        known = re.findall(r"[a-z-]+", refused.stderr.decode().split("known are ")[1].split("\n")[0])
+        known = re.findall(r"[a-z-]+", refused.stderr.decode().split("known are ")[1].split(" (BM-")[0])
         del env["AWS_REGION"]
         noted = [c["step"] for c in json.loads(run(binary, env, ["--output", "json"]).stdout)
                  ["checks"] if c["result"] == "not_checked"]

@@ -50,13 +50,55 @@ def one(library, n, folder):
         return int(file.read())
 
 
+def build_library(folder):
+    library = os.path.join(folder, "fail_alloc.so")
+    source = HERE.parent / "core" / "fail_alloc.c"
+    subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o",
+                    library, str(source), "-ldl"], check=True)
+    return library
+
+
+def test_start_without_memory():
+    """Whichever allocation fails before the work begins, a command that fails says why."""
+    if "san" in BUILD.name:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        library, report = build_library(folder), os.path.join(folder, "count")
+        logs = os.path.join(folder, "logs")
+        os.mkdir(logs)
+        env = {"PATH": os.environ["PATH"], "HOME": folder, "LD_PRELOAD": library,
+               "FAIL_ALLOC_ARMED": "1", "FAIL_ALLOC_REPORT": report, "AWS_REGION": "us-east-1",
+               "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+               "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+        queue = "http://127.0.0.1:9/111122223333/queue"
+        commands = (["enqueue", "s3://some-bucket/logs/", "--queue", queue],
+                    ["worker", "--once", "--queue", queue, "--bucket", "some-bucket"],
+                    ["serve", logs, "--once", "--store", os.path.join(folder, "store")],
+                    ["report", logs, "--output", "json"],
+                    ["plan", logs], ["dashboard"], ["aggregate", logs], ["prices"])
+        silent, runs = [], 0
+        for words in commands:
+            for n in [0] + list(range(1, 400)):
+                done = subprocess.run([str(BUILD / "bedrock-metrics"), *words], check=False,
+                                      env=dict(env, FAIL_ALLOC=str(n)), cwd=folder,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE, timeout=60)
+                with open(report) as file:
+                    total = int(file.read())
+                runs += 1
+                if done.returncode < 0 or (done.returncode != 0 and not done.stderr):
+                    silent.append("%s, allocation %d: %d" % (words[0], n, done.returncode))
+                if n > total:
+                    break
+        equal(silent[:10], [], "%d commands end silently" % len(silent))
+        check(runs > 200, "runs", runs)
+
+
 def test_every_allocation():
     if "san" in BUILD.name:
         return  # the sanitizers have allocators of their own
     with tempfile.TemporaryDirectory() as folder:
-        library = os.path.join(folder, "fail_alloc.so")
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
-                        str(HERE / "fail_alloc.c"), "-ldl"], check=True)
+        library = build_library(folder)
         total = one(library, 0, folder)
         check(total > 100, "allocations", total)
         broken = []

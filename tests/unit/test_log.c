@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 
+#include "base/codes.h"
 #include "base/log.h"
 
 static int log_file;
@@ -98,7 +99,7 @@ static void text_lines_cannot_be_forged(void **state)
         LOG_EVENT(LOG_WARN, "text skipped", log_view("object", values[i].value),
                   log_u64("offset", 12), log_cstr("reason", "malformed"));
         snprintf(wanted, sizeof(wanted),
-                 "WARN  text skipped object=%.*s offset=12 reason=malformed\n",
+                 "WARN  BM-T101 text skipped object=%.*s offset=12 reason=malformed\n",
                  (int)values[i].text.len, values[i].text.ptr);
         expect_view(i, logged(), view_of(wanted));
     }
@@ -129,6 +130,71 @@ static void json_lines_are_json(void **state)
         assert_true(json_is_string(json_object_get(json, "object")));
         json_decref(json);
     }
+}
+
+/* From WARN on a line has a code: its own, or that of its reason where the cause is what matters.
+ */
+static void codes(void **state)
+{
+    static const struct {
+        enum log_level level;
+        const char *message, *reason, *code;
+    } cases[] = {
+        {LOG_ERROR, "object failed", "truncated gzip member at compressed byte 9", "BM-O101"},
+        {LOG_ERROR, "object failed", "cannot be opened: Permission denied", "BM-F102"},
+        {LOG_ERROR, "object failed", "GetObject: 404 NoSuchBucket: x", "BM-A203"},
+        {LOG_ERROR, "object failed", "something else", "BM-O100"},
+        {LOG_WARN, "text skipped", "invalid", "BM-T103"},
+        {LOG_WARN, "text skipped", "invalid deflate data", "BM-O103"},
+        {LOG_WARN, "message comes back", "key.json.gz: no time left", "BM-Q101"},
+        /* what happened matters more than why */
+        {LOG_WARN, "publish in doubt", "timed out: no byte for 1 ms", "BM-P102"},
+        {LOG_INFO, "message comes back", "no time left", NULL},
+        {LOG_WARN, "no such line", "truncated gzip member", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char wanted[256];
+        const char *code = cases[i].code;
+        log_setup(LOG_INFO, LOG_TEXT, false);
+        LOG_EVENT(cases[i].level, cases[i].message, log_cstr("reason", cases[i].reason));
+        snprintf(wanted, sizeof(wanted), "%s%s%s%s",
+                 cases[i].level == LOG_ERROR  ? "ERROR "
+                 : cases[i].level == LOG_WARN ? "WARN  "
+                                              : "INFO  ",
+                 code == NULL ? "" : code, code == NULL ? "" : " ", cases[i].message);
+        expect_view(i, view_first(logged(), strlen(wanted)), view_of(wanted));
+        log_setup(LOG_INFO, LOG_JSON, false);
+        LOG_EVENT(cases[i].level, cases[i].message, log_cstr("reason", cases[i].reason));
+        struct view line = logged();
+        json_t *json = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
+        const char *member = json_string_value(json_object_get(json, "code"));
+        if ((member == NULL) != (code == NULL) || (code != NULL && strcmp(member, code) != 0))
+            fail_row(i, "member code is %s", member == NULL ? "absent" : member);
+        json_decref(json);
+    }
+}
+
+/* Parts in quotes are values that somebody gave; what is behind them counts. */
+static void codes_of_usage(void **state)
+{
+    static const struct {
+        const char *text, *code;
+    } cases[] = {
+        {"unknown option \"--x\"", "BM-U101"},
+        {"unknown option \"price list\"", "BM-U101"},
+        {"price list \"unknown option\": cannot be opened: No such file or directory", "BM-U403"},
+        {"\"price list", "BM-U403"}, /* a quote that is not closed */
+        {"\"price list\" is what", "BM-U100"},
+        {"", "BM-U100"},
+        {"\"", "BM-U100"},
+        {"out of memory", "BM-R113"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        expect_view(i, view_of(code_of_usage(view_of(cases[i].text))), view_of(cases[i].code));
+    assert_null(code_of_reason(VIEW_EMPTY));
+    assert_null(code_of_line("", VIEW_EMPTY));
 }
 
 /* Values of any length: cut, and never a cut line. */
@@ -179,6 +245,8 @@ int main(void)
         LOG_TEST(levels),
         LOG_TEST(text_lines_cannot_be_forged),
         LOG_TEST(json_lines_are_json),
+        LOG_TEST(codes),
+        LOG_TEST(codes_of_usage),
         LOG_TEST(long_values),
         LOG_TEST(colour_and_hook),
     };

@@ -393,8 +393,8 @@ static void white_space_anywhere(void **state)
                                            "\n",
                                            " ",
                                            "\r\n\t  ",
-                                           "                                            "
-                                           "                                          \n{"};
+                                           ("                                            "
+                                            "                                          \n{")};
     (void)state;
     struct buf text;
     buf_init(&text, 1 << 16);

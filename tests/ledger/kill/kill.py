@@ -87,7 +87,8 @@ def waits(mode):
         before = world.cloud.stub.queues[QUEUE].stats()["received"]
         world.run()
         received = world.cloud.stub.queues[QUEUE].stats()["received"] - before
-        check(len(world.bodies) <= received < 2 * len(world.bodies), "messages were received",
+        # Twice where a slow machine lets the fence pass meanwhile; every second would be 9 times.
+        check(len(world.bodies) <= received <= 3 * len(world.bodies), "messages were received",
               received, "times")
         world.finish()
 

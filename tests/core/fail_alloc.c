@@ -1,10 +1,11 @@
 /*
- * fail_alloc: a preloaded library that makes one allocation of an invocation fail, for
- * test_torture.py.
+ * fail_alloc: a preloaded library that makes one allocation fail, for tests/aws/test_torture.py and
+ * tests/pipeline/test_torture.py.
  *
- * FAIL_ALLOC=n: the n-th malloc, calloc or realloc after the first invocation was taken (the
- * program then sets _X_AMZN_TRACE_ID) returns NULL.  FAIL_ALLOC_REPORT: a file that is given the
- * number of allocations at exit.
+ * FAIL_ALLOC=n: the n-th malloc, calloc or realloc returns NULL, counted from when the program
+ * calls fail_alloc_arm() or sets _X_AMZN_TRACE_ID, as it does when it takes an invocation (so
+ * start-up is left alone), or with FAIL_ALLOC_ARMED from its begin.  FAIL_ALLOC_REPORT: a file that
+ * is given the number of allocations at exit.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@ __attribute__((constructor)) static void start(void)
     find(&real_realloc, "realloc");
     find(&real_setenv, "setenv");
     fail_at = n != NULL ? strtoul(n, NULL, 10) : 0;
+    armed = getenv("FAIL_ALLOC_ARMED") != NULL;
 }
 
 __attribute__((destructor)) static void finish(void)
@@ -58,13 +60,6 @@ __attribute__((destructor)) static void finish(void)
 static int fails(void)
 {
     return armed && ++count == fail_at;
-}
-
-int setenv(const char *name, const char *value, int overwrite)
-{
-    if (strcmp(name, "_X_AMZN_TRACE_ID") == 0)
-        armed = 1;
-    return real_setenv(name, value, overwrite);
 }
 
 void *malloc(size_t n)
@@ -91,4 +86,17 @@ void *realloc(void *old, size_t n)
     if (real_realloc == NULL)
         start();
     return fails() ? NULL : real_realloc(old, n);
+}
+
+int setenv(const char *name, const char *value, int overwrite)
+{
+    if (strcmp(name, "_X_AMZN_TRACE_ID") == 0)
+        armed = 1;
+    return real_setenv(name, value, overwrite);
+}
+
+void fail_alloc_arm(void);
+void fail_alloc_arm(void)
+{
+    armed = 1;
 }

@@ -1,0 +1,191 @@
+/* cmd_explain.c: sections of docs/troubleshooting.md, which is a part of the program. */
+#include "cli/cmd_explain.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/codes.h"
+#include "cli/options.h"
+#include "doctor/findings.h"
+
+enum { CODE_BYTES = 16, MIN_DIGITS = 2, MAX_DIGITS = 3 };
+
+static const struct command this_command = {
+    .name = "explain",
+    .summary = "Say what a code means, its likely cause, and what to do. No network is needed.",
+    .synopsis = "[CODE|TEXT]... [OPTIONS]",
+    .details = "Without a CODE all are listed. TEXT is a log line or message as it was printed,\n"
+               "in quotes. For example:\n"
+               "  bedrock-metrics explain BM-O101\n",
+    .run = cmd_explain,
+};
+
+/* "BM-O101" at the begin of `text`, also "bm-o101" and "O101"; 0 when there is none. */
+static size_t read_code(struct view text, char code[CODE_BYTES])
+{
+    size_t at = view_eq_nocase(view_first(text, 3), VIEW_LIT("BM-")) ? 3 : 0;
+    size_t digits = 0;
+    if (at == text.len || !isalpha((unsigned char)text.ptr[at]))
+        return 0;
+    size_t letter = at++;
+    while (at + digits < text.len && isdigit((unsigned char)text.ptr[at + digits]))
+        digits++;
+    if (digits < MIN_DIGITS || digits > MAX_DIGITS)
+        return 0;
+    (void)snprintf(code, CODE_BYTES, "BM-%c%.*s", toupper((unsigned char)text.ptr[letter]),
+                   (int)digits, text.ptr + at);
+    return at + digits;
+}
+
+/* The section with the heading "### CODE", behind the heading. */
+static struct view find_section(const char *code)
+{
+    char heading[CODE_BYTES + 8];
+    (void)snprintf(heading, sizeof(heading), "\n### %s\n", code);
+    struct view page = explain_builtin_text();
+    size_t at = view_find(page, view_of(heading));
+    if (at == SIZE_MAX)
+        return VIEW_EMPTY;
+    struct view section = view_trim(view_skip(page, at + strlen(heading)));
+    size_t end = view_find(section, VIEW_LIT("\n##"));
+    return view_trim(view_first(section, end));
+}
+
+static void print_words(struct view words)
+{
+    for (size_t i = 0; i < words.len; i++) {
+        if (words.ptr[i] != '`')
+            putchar(words.ptr[i]);
+    }
+}
+
+/* A line of the page for a terminal: [words](target) without the target, code without backticks. */
+static void print_line(struct view line)
+{
+    for (;;) {
+        size_t middle = view_find(line, VIEW_LIT("]("));
+        struct view before = view_first(line, middle);
+        size_t open = view_rfind(before, VIEW_LIT("["));
+        size_t close = view_find_char(view_skip(line, before.len), ')');
+        if (open == SIZE_MAX || close == SIZE_MAX)
+            break;
+        print_words(view_first(before, open));
+        print_words(view_skip(before, open + 1));
+        line = view_skip(line, middle + close + 1);
+    }
+    print_words(line);
+    putchar('\n');
+}
+
+static const struct doctor_code_info *find_doctor_code(const char *code)
+{
+    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
+        const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
+        if (strcmp(info->name, code) == 0)
+            return info;
+    }
+    return NULL;
+}
+
+static const char *title_of(const char *code)
+{
+    struct code_text row;
+    for (size_t i = 0; code_at(i, &row); i++) {
+        if (strcmp(row.code, code) == 0)
+            return row.text;
+    }
+    const struct doctor_code_info *info = find_doctor_code(code);
+    return info != NULL ? info->needed : NULL;
+}
+
+static void print_code(const char *code, bool brief)
+{
+    struct view rest = find_section(code), line;
+    printf("%s%s", code, brief ? "\t" : "\n");
+    if (brief) {
+        printf("%s\n", title_of(code));
+        return;
+    }
+    if (rest.len == 0)
+        printf("What doctor looks for: %s.\nbedrock-metrics doctor names the mend; see "
+               "docs/doctor.md.\n",
+               title_of(code));
+    while (view_split(&rest, '\n', &line))
+        print_line(line);
+}
+
+/* The code in a line, else that of the message, else that of its reason; NULL when none is known.
+ */
+static const char *code_of_text(struct view text, char code[CODE_BYTES])
+{
+    for (size_t i = 0; i + 3 < text.len; i++) {
+        if (view_starts(view_skip(text, i), VIEW_LIT("BM-")) &&
+            read_code(view_skip(text, i), code) > 0 && title_of(code) != NULL)
+            return code;
+    }
+    const char *known = code_of_line(text.ptr, VIEW_EMPTY);
+    return known != NULL ? known : code_of_reason(text);
+}
+
+static enum status choose(const char *word, char code[CODE_BYTES], const char **out,
+                          struct error *err)
+{
+    struct view text = view_of(word);
+    if (text.len > 0 && read_code(text, code) == text.len)
+        *out = title_of(code) != NULL ? code : NULL;
+    else
+        *out = code_of_text(text, code);
+    if (*out != NULL)
+        return ST_OK;
+    return error_set(err, ST_USAGE, "\"%.80s\" is no code, and no message that has one", word);
+}
+
+static bool is_title(size_t at, const char *code)
+{
+    struct code_text row;
+    for (size_t i = 0; i < at && code_at(i, &row); i++) {
+        if (strcmp(row.code, code) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void list_all(void)
+{
+    struct code_text row;
+    for (size_t i = 0; code_at(i, &row); i++) {
+        if (is_title(i, row.code))
+            printf("%s\t%s\n", row.code, row.text);
+    }
+    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
+        const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
+        printf("%s\t%s\n", info->name, info->needed);
+    }
+}
+
+int cmd_explain(int argc, char **argv)
+{
+    bool brief = false;
+    struct error err = {0};
+    const struct option_spec specs[] = {
+        {"short", NULL, "only the code and its title, a line each", NULL, &brief},
+    };
+    int count;
+    enum status st = options_parse(specs, 1, argc, argv, &count, &err);
+    if (st == ST_END) {
+        options_help(&this_command, specs, 1);
+        return EXIT_DONE;
+    }
+    if (st == ST_OK && count == 0)
+        list_all();
+    for (int i = 0; i < count && st == ST_OK; i++) {
+        char code[CODE_BYTES];
+        const char *found;
+        st = choose(argv[i], code, &found, &err);
+        if (st == ST_OK && i > 0 && !brief)
+            putchar('\n');
+        if (st == ST_OK)
+            print_code(found, brief);
+    }
+    return st == ST_OK ? EXIT_DONE : usage_error("explain", err.text);
+}

@@ -1,0 +1,39 @@
+#include "cli/time_option.h"
+
+#include <time.h>
+
+struct instant time_option_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct instant){now.tv_sec, (uint32_t)now.tv_nsec};
+}
+
+enum status time_option(const char *option, const char *text, struct instant now,
+                        struct instant *out, struct error *err)
+{
+    if (text == NULL || time_parse(view_of(text), now, out) == ST_OK)
+        return ST_OK;
+    if (rfc3339_parse(view_of(text), &now) == ST_OK)
+        return error_set(err, ST_USAGE, "%s \"%.80s\" has more than nine digits behind the second",
+                         option, text);
+    return error_set(
+        err, ST_USAGE,
+        "%s \"%.80s\" is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
+        option, text);
+}
+
+enum status time_option_range(const char *since, const char *until, struct instant now,
+                              struct sources_range *out, struct error *err)
+{
+    out->has_since = since != NULL;
+    out->has_until = until != NULL;
+    enum status st = time_option("--since", since, now, &out->since, err);
+    if (st == ST_OK)
+        st = time_option("--until", until, now, &out->until, err);
+    if (st == ST_OK && out->has_since && out->has_until &&
+        instant_compare(out->since, out->until) >= 0)
+        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"", since,
+                         until);
+    return st;
+}
