@@ -163,6 +163,7 @@ static const struct {
     {"BM-L208", PHRASE, "more data than a batch takes"},
     {"BM-L209", PHRASE, "the ledger cannot be read"},
     {"BM-L209", PHRASE, "the ledger failed"},
+    {"BM-L210", PHRASE, "the worker has to be started again"},
 
     /* S: serve, its store and its page */
     {"BM-S100", LINE, "store cannot be written, trying again"},

@@ -365,9 +365,25 @@ struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d)
     return taken;
 }
 
+/* When others' batches can be finished, as recovering them said.  The run itself only saw that
+ * their lease has lapsed and says "soon": in doubt, their messages would come back every second,
+ * and be dead letters before the fence is past. */
+static void wait_for_others(struct protocol_run *run, int64_t after_ms)
+{
+    for (uint16_t i = 0; i < run->n_objects; i++) {
+        const struct protocol_object *o = &run->objects[i];
+        if (o->state == OBJECT_BUSY || o->state == OBJECT_RETRY ||
+            (o->state == OBJECT_PENDING && ledger_nonce_eq(&o->owner, &run->batch.id)))
+            return;
+    }
+    if (after_ms > 0)
+        run->retry_after_ms = after_ms;
+}
+
 /* Finish the batches that hold up objects of this run. */
 static enum status help_others(struct ledger_driver *d, struct protocol_run *run)
 {
+    int64_t after_ms = 0;
     for (uint16_t i = 0; i < run->n_objects; i++) {
         struct ledger_nonce owner = run->objects[i].owner;
         if (run->objects[i].state != OBJECT_PENDING || ledger_nonce_eq(&owner, &run->batch.id))
@@ -382,6 +398,9 @@ static enum status help_others(struct ledger_driver *d, struct protocol_run *run
         if (st != ST_OK)
             return st;
         tally_add(&run->tally, &d->recovery.tally);
+        int64_t this_ms = d->recovery.retry_after_ms;
+        if (this_ms > 0 && (after_ms == 0 || this_ms < after_ms))
+            after_ms = this_ms;
         if (d->recovery.batch.state != BATCH_DONE)
             continue;
         for (uint16_t j = i; j < run->n_objects; j++)
@@ -389,6 +408,7 @@ static enum status help_others(struct ledger_driver *d, struct protocol_run *run
                 ledger_nonce_eq(&run->objects[j].owner, &owner))
                 run->objects[j].state = OBJECT_COUNTED_BEFORE;
     }
+    wait_for_others(run, after_ms);
     return ST_OK;
 }
 

@@ -92,6 +92,7 @@ enum status file_status_of(struct ledger_sqlite *l, int rc)
     default: break;
     }
     LOG_EVENT(LOG_ERROR, "ledger closed after a fault of its file",
+              log_cstr("file", l->locked.db == NULL ? "" : sqlite3_db_filename(l->locked.db, NULL)),
               log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
     file_close(l);
     return ST_IO;

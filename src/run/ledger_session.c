@@ -142,6 +142,16 @@ const char *ledger_session_delivery(const struct ledger_session *s)
     return s->config.policy == POLICY_DROP ? "at-most-once" : "exactly-once";
 }
 
+const char *ledger_session_name(const struct ledger_session *s)
+{
+    return s->name;
+}
+
+enum status ledger_session_check(struct ledger_session *s)
+{
+    return ledger_lookup(s->ledger, NULL, 0, NULL);
+}
+
 enum status ledger_session_prune(struct ledger_session *s, int64_t now_ms, uint64_t *removed)
 {
     return ledger_prune(s->ledger, now_ms - (int64_t)s->ttl_days * 86400000, removed);

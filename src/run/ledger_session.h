@@ -51,6 +51,13 @@ void ledger_session_close(struct ledger_session *s); /* NULL does nothing */
  * requests in doubt); without a session "at-least-once". */
 const char *ledger_session_delivery(const struct ledger_session *s);
 
+/* What LEDGER names. */
+const char *ledger_session_name(const struct ledger_session *s);
+
+/* ST_IO: the file has failed, and nothing can be done with it before it is opened again.  Asks no
+ * service. */
+NODISCARD enum status ledger_session_check(struct ledger_session *s);
+
 /* Forget what is older than LEDGER_TTL_DAYS; where the service does it, nothing. */
 NODISCARD enum status ledger_session_prune(struct ledger_session *s, int64_t now_ms,
                                            uint64_t *removed);

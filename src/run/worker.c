@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -26,6 +27,7 @@ enum {
     /* A message that failed comes back after this, doubled each time. */
     AGAIN_S = 10,
     MAX_AGAIN_S = 300,
+    SOON_S = 1,
     MAX_VISIBILITY_S = 3600, /* of a message whose batch is in doubt until then */
     MAX_BACKOFF_MS = 60 * 1000,
     DELETE_ATTEMPTS = 4,
@@ -128,6 +130,7 @@ struct worker {
     struct lane *lanes;
     int64_t began_ms;
     struct ledger_session *ledger;             /* NULL: none */
+    _Atomic bool ledger_broken;                /* its file failed: only opening it again tells */
     uint64_t sweep_interval_s;                 /* 0: never */
     int64_t recovered_ms, pruned_ms, swept_ms; /* of the first lane's thread */
 };
@@ -307,7 +310,8 @@ static uint32_t delay_of(const struct lane *l, size_t i)
         return 0; /* not its fault: somebody else may have it at once */
     uint64_t times = l->receive_counts[i] > 1 ? l->receive_counts[i] - 1 : 0;
     int64_t wanted_s = (l->messages[i].retry_after_ms + 999) / 1000;
-    if (wanted_s > 0)
+    /* "Soon" is for once: while a ledger is away every message would be a dead letter before. */
+    if (wanted_s > SOON_S || (wanted_s > 0 && times == 0))
         return wanted_s < MAX_VISIBILITY_S ? (uint32_t)wanted_s : MAX_VISIBILITY_S;
     uint32_t delay = times < 5 ? (uint32_t)AGAIN_S << times : MAX_AGAIN_S;
     return delay < MAX_AGAIN_S ? delay : MAX_AGAIN_S;
@@ -476,7 +480,21 @@ static enum status open_ledger(struct worker *w, struct error *err)
 {
     struct ledger_session_options options = {.aws = w->options->aws, .stop = {stop_all, NULL}};
     enum status st = config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
-    return st == ST_OK ? ledger_session_open(&w->ledger, &options, err) : st;
+    if (st == ST_OK)
+        st = ledger_session_open(&w->ledger, &options, err);
+    return st == ST_IO ? ST_RETRY : st; /* no wrong setting: see ledger_failed */
+}
+
+/* All queues stop when the ledger's file has failed: every message would only come back, until it
+ * is a dead letter.  Whoever starts the worker again opens the file again. */
+static bool is_ledger_broken(struct worker *w)
+{
+    if (w->ledger == NULL || ledger_session_check(w->ledger) != ST_IO)
+        return false;
+    int64_t never = 0, now = steady_ms();
+    w->ledger_broken = true;
+    atomic_compare_exchange_strong(&stop_at_ms, &never, now == 0 ? 1 : now);
+    return true;
 }
 
 static void *lane_main(void *context)
@@ -496,6 +514,8 @@ static void *lane_main(void *context)
         if (!empty)
             end_round(l);
         l->ended = st;
+        if (is_ledger_broken(l->worker))
+            break;
         if (o->once && ((st == ST_END && empty) || (st != ST_OK && st != ST_END)))
             break;
     }
@@ -753,6 +773,13 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Not ST_IO, which is a setting that cannot work: the same may work once the disk does. */
+static enum status ledger_failed(const struct worker *w, struct error *err)
+{
+    return error_set(err, ST_RETRY, "LEDGER: \"%.160s\" failed: the worker has to be started again",
+                     ledger_session_name(w->ledger));
+}
+
 static enum status run_lanes(struct worker *w, struct worker_totals *totals, struct error *err)
 {
     size_t n = w->options->queue_count;
@@ -782,7 +809,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
             st == ST_OK)
             st = error_set(err, ST_RETRY, "queue %s could not be drained", l->queue.name);
     }
-    return st;
+    return st == ST_OK && w->ledger_broken ? ledger_failed(w, err) : st;
 }
 
 enum status worker_run(const struct worker_options *options, struct worker_totals *totals,
@@ -810,6 +837,8 @@ enum status worker_run(const struct worker_options *options, struct worker_total
     }
     if (st == ST_OK && w.ledger != NULL)
         st = recover(&w, true, err);
+    if (st == ST_IO && w.ledger != NULL)
+        st = ledger_failed(&w, err);
     struct worker_http_source source = {health, metrics, &w};
     if (st == ST_OK && options->listen != NULL)
         st = worker_http_start(&server, options->listen, &source, err);

@@ -16,7 +16,8 @@ POST /control takes any of
   {"settings": {...}}            read_delay (seconds until data can be read), read_delay_by_age
                                  ([[age, delay], ...]: longer for old data, AWS's would be
                                  [[10800, 7200], [86400, 172800]]), clock_offset (seconds our
-                                 clock is ahead), max_inflated (bytes, null: 32 MiB)
+                                 clock is ahead), max_inflated (bytes, null: 32 MiB), max_skew
+                                 (seconds that a signature holds instead of 900)
 FAULT: {"kind": K, "count": 1, "skip": 0, "op": "PutMetricData"} with K one of
   throttle       400 Throttling                         (not applied)
   status         "status": 500|503|408..., "applied": false
@@ -329,6 +330,7 @@ class CloudWatchStub(httpbase.Counterpart):
         self.read_delay_by_age = []
         self.clock_offset = 0.0
         self.max_inflated = MAX_INFLATED
+        self.max_skew = sigv4_verify.MAX_SKEW_SECONDS
         self.server = httpbase.Server(self._handle, port)
         self._lock = threading.Lock()
         self._reset()
@@ -362,6 +364,8 @@ class CloudWatchStub(httpbase.Counterpart):
                     self.read_delay_by_age = [(float(age), float(delay)) for age, delay in value]
                 elif name == "clock_offset":
                     self.clock_offset = self.server.clock_offset = float(value)
+                elif name == "max_skew":
+                    self.max_skew = float(value)
                 elif name == "max_inflated":
                     self.max_inflated = MAX_INFLATED if value is None else int(value)
                 else:
@@ -438,6 +442,7 @@ class CloudWatchStub(httpbase.Counterpart):
             self._put(tree, entry, swallow=bool(fault and fault["kind"] == "swallow"))
             value = {}
         elif op == "GetMetricData":
+            entry["metrics"] = len(tree.get("MetricDataQueries") or ())  # what AWS charges for
             value = self._get_metric_data(tree)
         elif op == "GetMetricStatistics":
             value = self._get_metric_statistics(tree)
@@ -494,9 +499,11 @@ class CloudWatchStub(httpbase.Counterpart):
             entry["op"] = target[len(API):]
         if self.keys is not None:
             fault = sigv4_verify.verify(request.method, request.target, request.headers,
-                                        request.body, self.keys, self.now(), "monitoring")
+                                        request.body, self.keys, self.now(), "monitoring",
+                                        self.max_skew)
         else:
-            fault = sigv4_verify.check_presence(request.headers, "monitoring", self.now())
+            fault = sigv4_verify.check_presence(request.headers, "monitoring", self.now(),
+                                                self.max_skew)
         if fault:
             raise Refused(fault.code, fault.message, fault.status)
         if len(request.body) > MAX_BODY:

@@ -16,6 +16,7 @@ fault, with its own members:
   rst_during   reset after `at` (0) bytes of the request body, nothing forwarded
   rst_after    forwarded and applied, then reset without an answer
   fin_after    the same with FIN; with min_request 2 a kept-alive connection that dies after apply
+  late         reset without an answer, and forwarded only `seconds` (1) later
   cut          the answer ends after `at` bytes of its body ("how": "fin"|"rst")
   cut_head     the answer ends after `at` (12) bytes of its head
   chunk_cut    the answer is chunked and ends within a chunk
@@ -56,7 +57,7 @@ from httpbase import Abort, Connection, Response
 FAULTS = {"none", "rst_connect", "rst_before", "fin_before", "rst_during", "rst_after",
           "fin_after", "cut", "cut_head", "chunk_cut", "status", "throttle", "slowdown",
           "unavailable", "denied", "expired_token", "skewed", "redirect", "drip", "oversize",
-          "garbage", "hang", "delay", "empty", "corrupt"}
+          "garbage", "hang", "delay", "late", "empty", "corrupt"}
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect",
        "proxy-connection", "content-length"}
 
@@ -228,6 +229,11 @@ class FaultProxy(httpbase.Counterpart):
                             n or None)
         if fault == "delay":
             time.sleep(float(rule.get("seconds", 1)))
+        if fault == "late":
+            timer = threading.Timer(float(rule.get("seconds", 1)), self._forward, (request, entry))
+            timer.daemon = True
+            timer.start()
+            raise Abort("rst")
         response = self._forward(request, entry, stream=fault in ("none", "delay"))
         if fault in ("rst_after", "fin_after"):
             raise Abort(fault[:3])

@@ -101,7 +101,7 @@ def scope_of(headers):
     return tuple(parts[:4])
 
 
-def check_presence(headers, service=None, now=None):
+def check_presence(headers, service=None, now=None, max_skew=MAX_SKEW_SECONDS):
     """Only what can be checked without the secret: form, scope and the 15-minute window."""
     now = time.time() if now is None else now
     if not headers.get("authorization"):
@@ -119,7 +119,7 @@ def check_presence(headers, service=None, now=None):
         return Fault("IncompleteSignature", "X-Amz-Date is missing or malformed", 400)
     if date[:8] != scope[1]:
         return Fault("SignatureDoesNotMatch", "Date in Credential scope does not match X-Amz-Date")
-    if abs(now - sent) > MAX_SKEW_SECONDS:
+    if abs(now - sent) > max_skew:
         if scope[3] == "s3":
             return Fault("RequestTimeTooSkewed", "The difference between the request time and the "
                          "current time is too large.")
@@ -135,9 +135,10 @@ def _stamp(seconds):
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
 
 
-def verify(method, target, headers, body, keys, now=None, service=None):
+def verify(method, target, headers, body, keys, now=None, service=None,
+           max_skew=MAX_SKEW_SECONDS):
     """headers: {lower-case name: value}.  None when the request is signed as AWS wants it."""
-    fault = check_presence(headers, service, now)
+    fault = check_presence(headers, service, now, max_skew)
     if fault:
         return fault
     access, date, region, svc = scope_of(headers)

@@ -277,7 +277,11 @@ class CloudWatch(unittest.TestCase):
                        Client(self.stub.url, now=time.time() - 1000)):
             self.assertEqual(client.put(datum())[0], 403)
             client.close()
-        self.stub.control({"settings": {"clock_offset": 1000}})
+        self.stub.control({"settings": {"clock_offset": 10}})
+        self.assertEqual(self.client.put(datum(MetricName="old"))[0], 200)
+        self.stub.control({"settings": {"max_skew": 5}})
+        self.assertEqual(self.client.put(datum())[0], 403)
+        self.stub.control({"settings": {"clock_offset": 1000, "max_skew": 900}})
         self.assertEqual(self.client.put(datum())[0], 403)
         self.assertEqual(self.stub.sum("Custom/Test", "m"), 0)
 
@@ -747,6 +751,17 @@ class Proxy(unittest.TestCase):
                 self.assertEqual(self.proxy.log[-1]["fault"], fault)
                 self.assertEqual(self.proxy.log[-1]["forwarded"], bool(applied))
                 self.assertEqual(self.client.put(datum())[0], 200)
+
+    def test_late(self):
+        """The answer is lost at once, and the request applied later."""
+        self.proxy.rules = [{"fault": "late", "seconds": 0.3}]
+        with self.assertRaises(GONE):
+            self.client.put(datum())
+        self.assertEqual(self.applied(), 0)
+        end = time.monotonic() + 20
+        while self.applied() == 0 and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.applied(), 1)
 
     def test_refusals(self):
         table = [({"fault": "throttle"}, 400, 0), ({"fault": "slowdown"}, 503, 0),
