@@ -103,7 +103,8 @@ $(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
 
-$(BUILD)/ledger-sim: $(BUILD)/src/ledger/protocol_core.o $(BUILD)/tests/ledger/simulator.o
+PROTOCOL := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/ledger/protocol_*.c)))
+$(BUILD)/ledger-sim: $(PROTOCOL) $(BUILD)/tests/ledger/simulator.o
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -115,7 +116,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 
--include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
+-include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) \
+         $(LEDGER_CONTRACT:.o=.d) $(BUILD)/tests/ledger/simulator.d
 .SECONDARY:
 
 include tools/lambda.mk

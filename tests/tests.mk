@@ -40,6 +40,10 @@ test-pipeline: $(BINARY) $(SIM)
 bench: $(BINARY) $(SIM)
 	@sh tests/bench/bench.sh $(BUILD)
 
+## make bench-serve answers of serve over ten million records; takes some minutes and 1.5 GB in build/
+bench-serve: $(BINARY) $(SIM)
+	@$(PYTHON) tests/bench/serve.py --build $(BUILD) --scratch build/bench-serve
+
 ## make fuzz          each fuzz target for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 fuzz:
@@ -48,7 +52,7 @@ fuzz:
 fuzz-run: $(FUZZ)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_SECONDS)
 
-.PHONY: demo-aws test-pipeline test test-run test-unit unit-tests demo bench fuzz fuzz-run
+.PHONY: bench-serve demo-aws test-pipeline test test-run test-unit unit-tests demo bench fuzz fuzz-run
 
 # The program with calls that can be made to fail; see tests/torture/wrap.c.
 TORTURE := $(BUILD)/tests/torture/torture

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "aggregate/region_guard.h"
+
 static bool intern_constants(struct aggregate *agg)
 {
     agg->none = interner_id(agg->texts, VIEW_LIT("none"));
@@ -25,6 +27,7 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
     agg->statistics = options->statistics;
     agg->profiles = options->profiles;
     agg->prices = options->prices;
+    agg->guard = options->guard;
     agg->on_novelty = options->on_novelty;
     agg->texts = interner_new();
     agg->sets = calloc(options->set_count, sizeof(*agg->sets));
@@ -121,15 +124,15 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
     struct view application = class.application                                ? class.profile
                               : class.needs_evidence && class.profile.len == 0 ? text
                                                                                : VIEW_EMPTY;
-    const struct profile *resolved =
-        application.len == 0 ? NULL : profiles_find(agg->profiles, application);
-    if (resolved != NULL && resolved->type != PROFILE_UNKNOWN) {
-        class.type = resolved->type;
-        class.model = resolved->model;
+    struct profile resolved;
+    if (application.len > 0 && profiles_resolve(agg->profiles, text, application, &resolved) &&
+        resolved.type != PROFILE_UNKNOWN) {
+        class.type = resolved.type;
+        class.model = resolved.model;
         class.needs_evidence = false;
-        class.geography = resolved->type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
-        profile_name = resolved->name.len > 0 ? resolved->name : resolved->id;
-        info->application = resolved->id;
+        class.geography = resolved.type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
+        profile_name = resolved.name.len > 0 ? resolved.name : resolved.id;
+        info->application = resolved.id;
     }
     if (class.unknown_geography && agg->on_novelty != NULL)
         agg->on_novelty(NOVELTY_GEOGRAPHY, class.geography);
@@ -316,6 +319,30 @@ static void add_record(struct cells *cells, uint32_t place, const struct record 
     }
 }
 
+/* Whether the record ran in a Region that is not allowed. */
+static bool is_elsewhere(struct aggregate *agg, const struct record *record, enum profile_type type)
+{
+    struct view region = record->inference_region;
+    if (agg->guard == NULL)
+        return false;
+    if (region.len == 0 && type == PROFILE_IN_REGION)
+        region = record->region;
+    if (region.len == 0 || region_guard_allows(agg->guard, region))
+        return false;
+    region_guard_see(agg->guard, region);
+    return true;
+}
+
+static void add_elsewhere(struct cells *cells, uint32_t place, const struct record *record)
+{
+    u128 total = 0;
+    for (size_t i = 0; i < NUMBER_COUNT; i++)
+        total += record->tokens[i];
+    cells_add(cells, place, metric_slot(METRIC_DISALLOWED_TOKENS), total);
+    cells_add(cells, place, metric_slot(METRIC_DISALLOWED_INVOCATIONS),
+              record->outcome == INVOCATION_OK ? 1 : 0);
+}
+
 static void check_version(struct aggregate *agg, struct view version)
 {
     if (version.len == 0 || view_eq(version, VIEW_LIT("1.0")) || agg->on_novelty == NULL)
@@ -332,6 +359,7 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
         return ST_NO_MEMORY;
     check_version(agg, record->schema_version);
     enum profile_type type = type_of(model, record);
+    bool elsewhere = is_elsewhere(agg, record, type);
     struct cell_key key;
     key.time = bucket_of(agg, record->time.seconds);
     for (size_t s = 0; s < agg->set_count; s++) {
@@ -347,6 +375,8 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
             return ST_NO_MEMORY;
         add_record(agg->cells[s], place, record, agg->prices != NULL ? &cost : NULL,
                    agg->statistics);
+        if (elsewhere)
+            add_elsewhere(agg->cells[s], place, record);
     }
     return ST_OK;
 }

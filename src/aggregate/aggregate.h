@@ -15,6 +15,7 @@
 #include "records/record.h"
 
 struct prices;
+struct region_guard;
 
 enum novelty { NOVELTY_GEOGRAPHY, NOVELTY_SCHEMA_VERSION };
 
@@ -26,6 +27,7 @@ struct aggregate_options {
     bool statistics;                   /* keep count, minimum and maximum beside the sum */
     const struct profiles *profiles;   /* application profiles; may be NULL */
     const struct prices *prices;       /* for METRIC_COST; NULL: no cost */
+    struct region_guard *guard;        /* for METRIC_DISALLOWED_*; NULL: no list */
     /* Something this version does not know was met; called from the worker's thread.  May be NULL.
      */
     void (*on_novelty)(enum novelty what, struct view text);

@@ -44,6 +44,7 @@ struct aggregate {
     bool statistics;
     const struct profiles *profiles;
     const struct prices *prices;
+    struct region_guard *guard;
     void (*on_novelty)(enum novelty what, struct view text);
 
     struct interner *texts;

@@ -27,6 +27,10 @@ static const struct {
                          "Tokens for which the price list has no price."},
     [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count",
                             "Tokens priced at a price that is only near the true one."},
+    [METRIC_DISALLOWED_TOKENS] = {"DisallowedRegionTokenCount", "Count",
+                                  "Tokens that ran in a Region that is not allowed."},
+    [METRIC_DISALLOWED_INVOCATIONS] = {"DisallowedRegionInvocations", "Count",
+                                       "Invocations that ran in a Region that is not allowed."},
 };
 
 const char *metric_name(enum metric metric)

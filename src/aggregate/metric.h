@@ -15,10 +15,13 @@ enum metric {
     METRIC_CLIENT_ERRORS,
     METRIC_SERVER_ERRORS,
     METRIC_THROTTLES,
-    METRIC_LATENCY,     /* milliseconds; only where it is read */
-    METRIC_COST,        /* 1e-12 USD */
-    METRIC_UNPRICED,    /* tokens without a price */
-    METRIC_APPROXIMATE, /* tokens priced at a price that is only near the true one */
+    METRIC_LATENCY,           /* milliseconds; only where it is read */
+    METRIC_COST,              /* 1e-12 USD */
+    METRIC_UNPRICED,          /* tokens without a price */
+    METRIC_APPROXIMATE,       /* tokens priced at a price that is only near the true one */
+    METRIC_DISALLOWED_TOKENS, /* of records elsewhere (region_guard.h); only with a list of Regions
+                               */
+    METRIC_DISALLOWED_INVOCATIONS, /* likewise */
     METRIC_COUNT,
 };
 
@@ -28,6 +31,8 @@ typedef uint32_t metric_set;
 #define METRIC_SET_BASE (METRIC_BIT(METRIC_LATENCY) - 1)
 /* ApproximateTokens is kept as well, but shown only when asked for by name. */
 #define METRIC_SET_COST (METRIC_BIT(METRIC_COST) | METRIC_BIT(METRIC_UNPRICED))
+#define METRIC_SET_GUARD                                                                           \
+    (METRIC_BIT(METRIC_DISALLOWED_TOKENS) | METRIC_BIT(METRIC_DISALLOWED_INVOCATIONS))
 
 /* "InputTokenCount" */
 const char *metric_name(enum metric metric);

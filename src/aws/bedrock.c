@@ -103,6 +103,40 @@ enum status bedrock_list_inference_profiles(struct aws_client *c, struct view re
     return st;
 }
 
+enum status bedrock_list_tags(struct aws_client *c, struct view region, struct view arn,
+                              json_t **out, struct error *err)
+{
+    struct aws_answer answer;
+    aws_answer_init(&answer);
+    *out = NULL;
+    json_t *body = json_pack("{s:s%}", "resourceARN", arn.ptr, arn.len);
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    if (text == NULL)
+        return error_set(err, ST_BAD_ITEM, "ListTagsForResource: not an ARN");
+    struct http_header headers[] = {
+        http_header_of("Content-Type", VIEW_LIT("application/json")),
+    };
+    struct aws_request req = {.service = &AWS_BEDROCK,
+                              .region = region,
+                              .operation = "ListTagsForResource",
+                              .method = "POST",
+                              .path = VIEW_LIT("/listTagsForResource"),
+                              .headers = headers,
+                              .n_headers = 1,
+                              .body = view_of(text),
+                              .max_body_bytes = MAX_ANSWER};
+    enum status st = aws_call(c, &req, &answer, err);
+    if (!st) {
+        *out = aws_json_parse(buf_view(&answer.http.body));
+        if (*out == NULL)
+            st = error_set(err, ST_RETRY, "ListTagsForResource: the answer is no JSON object");
+    }
+    free(text);
+    aws_answer_clear(&answer);
+    return st;
+}
+
 enum status bedrock_get_logging(struct aws_client *c, struct view region, json_t **out,
                                 struct error *err)
 {

@@ -22,6 +22,10 @@ NODISCARD enum status bedrock_list_inference_profiles(struct aws_client *c, stru
                                                       const char *type, json_t **out,
                                                       struct error *err);
 
+/* ListTagsForResource: *out is {"tags":[{"key":...,"value":...}]}; the caller's. */
+NODISCARD enum status bedrock_list_tags(struct aws_client *c, struct view region, struct view arn,
+                                        json_t **out, struct error *err);
+
 /* GetModelInvocationLoggingConfiguration: *out is {"loggingConfig":{...}} or {} when it is off. */
 NODISCARD enum status bedrock_get_logging(struct aws_client *c, struct view region, json_t **out,
                                           struct error *err);

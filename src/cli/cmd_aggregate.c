@@ -68,6 +68,8 @@ struct settings {
     struct pipeline_options pipeline;
     struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
     struct upkeep ledger;          /* .ledger NULL: none */
+    struct receipt_file receipt;
+    struct pipeline_receipt names; /* of what the pipeline counted, for it */
     enum status (*write)(const struct report *report, FILE *out); /* NULL: the page */
     bool has_top;
     size_t top;
@@ -161,7 +163,7 @@ static enum status choose_guard(const struct choice *c, struct settings *s, stru
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
 {
     struct counter_options *counter = &s->pipeline.counter;
-    struct counting_choice counting = {c->jobs, c->profiles, c->prices};
+    struct counting_choice counting = {c->jobs, c->profiles, c->prices, NULL};
     enum status st = common_options_apply(&c->common, err);
     if (st == ST_OK)
         st = choose_output(c->output != NULL ? c->output : "table", s, err);
@@ -373,6 +375,61 @@ static bool publish_counted(struct settings *s, const struct sources *sources)
     return false;
 }
 
+/* ---- the receipt ---- */
+
+/* Of the report, which by way of a ledger is of what that had not counted. */
+static void note_report(struct run_receipt *r, const struct settings *s,
+                        const struct aggregate *counted, const struct tally *tally)
+{
+    r->tally = *tally;
+    aggregate_totals(counted, r->sums);
+    r->digest = s->names.counted;
+    r->unnamed = s->names.unnamed;
+}
+
+/* Of what the ledger counted of it: what the report met before, or left out, was not offered. */
+static void note_counted(struct run_receipt *r, struct settings *s, const struct tally *report)
+{
+    *r = *counted_receipt(round_counted(s->ledger.round));
+    struct tally *t = &r->tally;
+    t->objects.found = report->objects.found - s->names.unnamed;
+    t->objects.duplicate += report->objects.duplicate;
+    for (size_t i = 0; i < OBJECT_SKIP_COUNT; i++) {
+        if (i != OBJECT_MISSING)
+            t->objects.skipped[i] += report->objects.skipped[i];
+    }
+    t->objects.failed = t->objects.found - t->objects.counted - t->objects.duplicate - r->held -
+                        tally_objects_skipped(t);
+}
+
+static bool write_receipt(const struct choice *c, struct settings *s,
+                          const struct run_receipt *receipt)
+{
+    struct run_receipt_about about = {
+        .command = "aggregate",
+        .delivery = c->publish && !c->dry_run ? ledger_session_delivery(s->ledger.session) : NULL,
+        .metrics = s->counting.metrics};
+    return receipt_file_write(&s->receipt, receipt, &about);
+}
+
+static enum status open_outputs(const struct choice *c, struct settings *s, struct out_file *out)
+{
+    struct error err = {0};
+    char text[sizeof(err.text) + 16];
+    bool stdout_taken = !c->dry_run && (c->out == NULL || strcmp(c->out, "-") == 0);
+    enum status st = receipt_file_open(&s->receipt, stdout_taken, &err);
+    (void)snprintf(text, sizeof(text), "%s", err.text);
+    if (st == ST_OK && !c->dry_run) {
+        st = out_file_open(out, c->out, &err);
+        (void)snprintf(text, sizeof(text), "--out %s", err.text);
+    }
+    if (st == ST_OK)
+        return st;
+    receipt_file_abandon(&s->receipt);
+    (void)usage_error("aggregate", text);
+    return ST_USAGE;
+}
+
 static int run(const struct choice *c, struct settings *s, const struct sources *sources,
                const char *source)
 {
@@ -383,11 +440,11 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     struct out_file out = {0};
     out_file_catch_signals();
     /* What cannot be written is said before hours of reading. */
-    if (!c->dry_run && out_file_open(&out, c->out, &err) != ST_OK) {
-        char text[sizeof(err.text) + 16];
-        (void)snprintf(text, sizeof(text), "--out %s", err.text);
-        return usage_error("aggregate", text);
-    }
+    if (open_outputs(c, s, &out) != ST_OK)
+        return EXIT_USAGE;
+    struct run_receipt receipt = {0};
+    s->names.identity = s->receipt.identity;
+    s->pipeline.receipt = s->receipt.path != NULL ? &s->names : NULL;
     /* To list through the ledger twice, only for a percentage, is too much. */
     if (s->ledger.ledger == NULL)
         begin_progress(c, &measure);
@@ -395,6 +452,8 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     enum status st =
         pipeline_run(sources->list, sources->count, &s->pipeline, &aggregate, &tally, &err);
     end_progress(&measure);
+    if (st == ST_OK)
+        note_report(&receipt, s, aggregate, &tally);
     if (st == ST_OK && s->beside != NULL) {
         counted = aggregate;
         st = publish_beside_report(s->beside, counted, &aggregate, &err);
@@ -413,15 +472,18 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     bool published = true;
     if (st == ST_OK && counted != NULL && !c->dry_run)
         published = publish(s, counted);
-    if (st == ST_OK && s->ledger.ledger != NULL && c->publish && !c->dry_run)
+    if (st == ST_OK && s->ledger.ledger != NULL && c->publish && !c->dry_run) {
         published = publish_counted(s, sources);
+        note_counted(&receipt, s, &tally);
+    }
     aggregate_free(counted);
     if (st != ST_OK) {
         out_file_abandon(&out);
+        receipt_file_abandon(&s->receipt);
         return run_failed("aggregate", &err);
     }
     int status = finish(c, &tally, elsewhere);
-    return published ? status : EXIT_FOUND_FAULTS;
+    return write_receipt(c, s, &receipt) && published ? status : EXIT_FOUND_FAULTS;
 }
 
 int cmd_aggregate(int argc, char **argv)
@@ -429,7 +491,7 @@ int cmd_aggregate(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 14] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 15] = {
         {"by", "DIMENSION,...",
          "sum for each combination of these (default\n"
          "InferenceProfileType,ModelId): InferenceProfileType,\n"
@@ -467,9 +529,10 @@ int cmd_aggregate(int argc, char **argv)
          "count the rest by way of it, each object exactly once",
          &c.ledger, NULL},
         {"dry-run", NULL, "read and check everything, write no result", NULL, &c.dry_run},
+        receipt_file_option(&s.receipt),
     };
     int count;
-    common_options_table(&c.common, specs + 14);
+    common_options_table(&c.common, specs + 15);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {

@@ -146,7 +146,7 @@ static enum status choose_output(const struct choice *c, struct settings *s, str
 
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
 {
-    struct counting_choice counting = {c->jobs, c->profiles, c->prices};
+    struct counting_choice counting = {c->jobs, c->profiles, c->prices, NULL};
     struct counter_options *counter = &s->counting.options;
     enum status st = common_options_apply(&c->common, err);
     if (st == ST_OK)

@@ -85,6 +85,8 @@ static enum status release(struct upkeep *u, char *const *words, int count, int 
     bool off = false;
     if (u->json)
         buf_add_cstr(&out, "{\"schema\":\"bedrock-metrics/release/1\",\"objects\":[");
+    struct progress *progress = upkeep_progress(u, "objects");
+    progress_expect(progress, 0, (uint64_t)count, true);
     for (int i = 0; i < count && st == ST_OK; i++) {
         struct ledger_id id;
         if (ledger_id_parse(view_of(words[i]), &id) != ST_OK) {
@@ -103,7 +105,9 @@ static enum status release(struct upkeep *u, char *const *words, int count, int 
             buf_printf(&out, "%s  %s\n", words[i], was ? "released" : "not in quarantine");
         if (st != ST_OK)
             (void)error_set(err, st, "the ledger failed: %s", status_name(st));
+        progress_add_object(progress);
     }
+    progress_free(progress);
     if (u->json)
         buf_add_cstr(&out, "]}\n");
     if (st == ST_OK)

@@ -54,8 +54,9 @@ static enum status dead_letter_of(const struct redrive *r, const struct sqs_queu
 static void write_line(struct redrive *r, const char *queue, const char *dead_letter,
                        uint64_t messages, const char *what)
 {
+    bool first = r->named++ == 0;
     if (r->u.json) {
-        buf_printf(&r->out, "%s{\"queue\":", r->named++ > 0 ? "," : "");
+        buf_printf(&r->out, "%s{\"queue\":", first ? "" : ",");
         json_add_string(&r->out, view_of(queue));
         buf_add_cstr(&r->out, ",\"dead_letter_queue\":");
         if (dead_letter[0] != '\0')
@@ -107,11 +108,15 @@ static enum status move_some(struct redrive *r, const struct sqs_queue *from,
     return st;
 }
 
+/* `about` of them are there, as far as the queue knows. */
 static enum status move_all(struct redrive *r, const struct sqs_queue *from,
-                            const struct sqs_queue *to, uint64_t *moved, struct error *err)
+                            const struct sqs_queue *to, uint64_t about, uint64_t *moved,
+                            struct error *err)
 {
+    struct progress *progress = upkeep_progress(&r->u, "messages");
     enum status st = ST_OK;
     *moved = 0;
+    progress_expect(progress, 0, about, true);
     while (st == ST_OK && *moved < MAX_MESSAGES) {
         size_t some = 0;
         st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, "asked to stop")
@@ -119,7 +124,10 @@ static enum status move_all(struct redrive *r, const struct sqs_queue *from,
         if (st == ST_OK && some == 0)
             break;
         *moved += st == ST_OK ? some : 0;
+        for (size_t i = 0; i < some; i++)
+            progress_add_object(progress);
     }
+    progress_free(progress);
     return st;
 }
 
@@ -142,13 +150,13 @@ static enum status redrive_queue(struct redrive *r, const struct sqs_queue *queu
         goto out;
     uint64_t moved = d.visible;
     if (!r->dry_run)
-        st = move_all(r, &dead, queue, &moved, err);
+        st = move_all(r, &dead, queue, d.visible, &moved, err);
     r->off = r->off || (r->dry_run && d.visible > 0);
-    if (st == ST_OK)
-        write_line(r, queue->name, dead.name, moved,
-                   moved == 0   ? "empty"
-                   : r->dry_run ? "not moved"
-                                : "moved");
+    write_line(r, queue->name, dead.name, moved,
+               st != ST_OK  ? "stopped"
+               : moved == 0 ? "empty"
+               : r->dry_run ? "not moved"
+                            : "moved");
 out:
     sqs_attributes_clear(&a);
     sqs_attributes_clear(&d);
@@ -206,13 +214,13 @@ int cmd_redrive(int argc, char **argv)
         upkeep_catch_signals();
         st = work(&r, &err);
     }
-    if (st == ST_OK) {
+    if (st == ST_OK || r.named > 0) { /* also what was moved before a failure */
         if (r.u.json)
             buf_add_cstr(&r.out, "]}\n");
         status = upkeep_print("redrive", &r.out, r.off ? EXIT_FOUND_FAULTS : EXIT_DONE);
-    } else {
-        status = upkeep_failed("redrive", st, &err);
     }
+    if (st != ST_OK)
+        status = upkeep_failed("redrive", st, &err);
     aws_client_free(r.client);
     upkeep_close(&r.u);
     buf_clear(&r.out);

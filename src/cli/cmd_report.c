@@ -66,6 +66,7 @@ struct settings {
 
 /* What is to be written, from wherever. */
 struct figures {
+    struct usage *usage; /* the store, which the names of dimensions are in; NULL: none */
     struct aggregate *aggregate;
     struct tally tally;
     struct usage_answer answer; /* of a store: what was folded */
@@ -142,8 +143,6 @@ static enum status choose_rows(const struct choice *c, struct settings *s, struc
                             &s->keys, &s->sets[0], err);
     if (st != ST_OK)
         return st;
-    if (c->store != NULL && s->keys.metadata_count + s->keys.tag_count > 0)
-        return error_set(err, ST_USAGE, "--by: Metadata and Tag are not kept in the store");
     if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE,
                          "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
@@ -195,7 +194,9 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         .since = s->since.seconds,
         .until = s->until.seconds,
     };
-    enum status st = usage_open(c->store, STORE_READ, &usage, err);
+    enum status st = usage_open(c->store, STORE_READ, VIEW_EMPTY, &usage, err);
+    if (st == ST_OK && !s->has_since && !s->has_until)
+        page.first_step = page_query_last_step(usage);
     if (st == ST_OK)
         st = s->output == OUTPUT_HTML ? page_query_ask(usage, &page, &answer, &step, err)
                                       : usage_ask(usage, &query, &answer, err);
@@ -207,8 +208,12 @@ static enum status from_store(const struct choice *c, struct settings *s, struct
         (void)snprintf(s->counting.prices_as_of, sizeof(s->counting.prices_as_of), "%.31s",
                        usage_prices(usage));
         f->source = strdup(usage_folder(usage));
+        u128 sums[METRIC_COUNT];
+        aggregate_totals(f->aggregate, sums);
+        if (sums[METRIC_DISALLOWED_TOKENS] > 0 || sums[METRIC_DISALLOWED_INVOCATIONS] > 0)
+            s->counting.metrics |= METRIC_SET_GUARD;
     }
-    usage_close(usage);
+    f->usage = usage;
     return st;
 }
 
@@ -249,7 +254,8 @@ static enum status write_page(const struct settings *s, const struct figures *f,
         .until = s->has_until ? s->until.seconds : s->now.seconds,
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
     };
-    page_query_folds(&f->answer, &page);
+    if (f->usage != NULL)
+        page_query_folds(f->usage, &f->answer, &page);
     if (page.has_range && page.until < page.since)
         page.has_range = false;
     return page_write_html(&page, out);
@@ -313,7 +319,10 @@ static int run(const struct choice *c, struct settings *s)
     if (st == ST_OK && !c->common.quiet)
         balance_print(&f.tally, stderr);
     aggregate_free(f.aggregate);
+    usage_close(f.usage);
     free(f.source);
+    if (st == ST_USAGE)
+        return usage_error("report", err.text);
     if (st != ST_OK)
         return run_failed("report", &err);
     /* A store's failed objects were named when they failed. */
@@ -325,7 +334,7 @@ int cmd_report(int argc, char **argv)
     struct choice c = {0};
     struct settings s = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 11] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 12] = {
         {"store", "FILE", "take the figures from the store of \"serve\"", &c.store, NULL},
         {"output", "FORMAT", "html (default), table, json or csv", &c.output, NULL},
         {"out", "FILE", "write the result to FILE, whole or not at all", &c.out, NULL},
@@ -338,6 +347,10 @@ int cmd_report(int argc, char **argv)
         {"interval", "1m|5m|1h|1d|all",
          "table, json, csv: a row for each span of time (default\nall)", &c.interval, NULL},
         {"top", "N", "table, json, csv: keep the N largest, the others as Other", &c.top, NULL},
+        {"allow-inference-regions", "REGION,...",
+         "SOURCE: count what ran in other Regions as\n"
+         "DisallowedRegionTokenCount and say so on the page",
+         &c.counting.allowed, NULL},
         {"jobs", "N", "SOURCE: objects read at a time (default: processors)", &c.counting.jobs,
          NULL},
         {"profiles", "FILE", "SOURCE: what application inference profiles stand for",
@@ -345,7 +358,7 @@ int cmd_report(int argc, char **argv)
         {"prices", "FILE", "SOURCE: list prices over the built-in ones", &c.counting.prices, NULL},
     };
     int count;
-    common_options_table(&c.common, specs + 11);
+    common_options_table(&c.common, specs + 12);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {

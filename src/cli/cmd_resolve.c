@@ -84,12 +84,14 @@ int cmd_resolve(int argc, char **argv)
     static struct upkeep u;
     struct error err = {0};
     const char *policy = NULL;
-    struct option_spec specs[UPKEEP_OPTION_COUNT + 1] = {
+    static struct receipt_file receipt;
+    struct option_spec specs[UPKEEP_OPTION_COUNT + 2] = {
         {"policy", "resolve|resend|drop|hold", "instead of LEDGER_POLICY", &policy, NULL},
+        receipt_file_option(&receipt),
     };
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count, status = EXIT_DONE;
-    upkeep_options_table(&u, specs + 1);
+    upkeep_options_table(&u, specs + 2);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -102,6 +104,8 @@ int cmd_resolve(int argc, char **argv)
     if (st == ST_OK)
         st = upkeep_policy(policy, &err);
     if (st == ST_OK)
+        st = receipt_file_open(&receipt, true, &err);
+    if (st == ST_OK)
         st = upkeep_open(&u, UPKEEP_COUNT, &err);
     if (st == ST_OK) {
         struct buf out;
@@ -111,9 +115,12 @@ int cmd_resolve(int argc, char **argv)
         if (st == ST_OK)
             status = upkeep_print("resolve", &out, status);
         buf_clear(&out);
+        if (!upkeep_receipt(&u, "resolve", &receipt))
+            status = EXIT_FOUND_FAULTS;
     }
     if (st != ST_OK)
         status = upkeep_failed("resolve", st, &err);
+    receipt_file_abandon(&receipt);
     upkeep_close(&u);
     return status;
 }

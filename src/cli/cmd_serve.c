@@ -19,6 +19,8 @@
 #include "serve/watch.h"
 #include "store/state_path.h"
 
+enum { MAX_KEYS = 8, KEYS_CEILING = 8192 };
+
 static const char default_listen[] = "127.0.0.1:8377";
 
 static const struct command this_command = {
@@ -45,7 +47,7 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *listen, *store, *allow_host;
+    const char *listen, *store, *allow_host, *metadata, *tag;
     struct counting_choice counting;
     bool once;
     struct common_options common;
@@ -57,6 +59,7 @@ struct serve {
     const char *folder;
     char *real_folder;
     char *store_path;
+    struct buf keys; /* as for usage_open */
     struct counting counting;
     struct usage *usage;
     struct ingest *ingest;
@@ -107,6 +110,8 @@ static void *watch_main(void *context)
     if (s->result == ST_OK)
         s->result = ingest_wait(s->ingest, &s->err);
     if (s->result == ST_OK)
+        s->result = usage_roll_up(s->usage, ROLLUP_NOW, &s->err);
+    if (s->result == ST_OK)
         LOG_EVENT(LOG_INFO, "folder scanned", log_cstr("folder", s->folder),
                   log_u64("new_objects", s->offered));
     if (s->result == ST_OK && !s->choice->once)
@@ -125,7 +130,7 @@ static enum status open_store(struct serve *s, struct error *err)
                          ? state_path_copy(s->choice->store, &s->store_path)
                          : state_path_of_folder(s->real_folder, &s->store_path, err);
     if (st == ST_OK)
-        st = usage_open(s->store_path, STORE_WRITE, &s->usage, err);
+        st = usage_open(s->store_path, STORE_WRITE, buf_view(&s->keys), &s->usage, err);
     if (st == ST_OK)
         st = usage_claim(s->usage, view_of(s->real_folder), view_of(s->counting.prices_as_of), err);
     return st;
@@ -192,7 +197,8 @@ static int finish_once(struct serve *s)
     struct dimension_set set;
     struct usage_query query = {.sets = &set, .set_count = 1};
     struct usage_answer answer;
-    usage_all_dimensions(&set);
+    const struct dimension_keys *keys;
+    set = *usage_dimensions(s->usage, &keys);
     set.count = 1;
     enum status st = usage_ask(s->usage, &query, &answer, &s->err);
     aggregate_free(answer.aggregate);
@@ -237,12 +243,47 @@ static int run(struct serve *s)
     return code;
 }
 
+/* "team,cost" as "Metadata:team,Metadata:cost", behind what is there. */
+static enum status add_keys(struct buf *out, const char *option, const char *kind, const char *list,
+                            struct error *err)
+{
+    struct view rest = view_of(list == NULL ? "" : list), key;
+    while (list != NULL && view_split(&rest, ',', &key)) {
+        key = view_trim(key);
+        if (key.len == 0)
+            return error_set(err, ST_USAGE, "an empty key in --%s \"%.80s\"", option, list);
+        if (out->len > 0)
+            buf_add_char(out, ',');
+        buf_add_cstr(out, kind);
+        buf_add_view(out, key);
+    }
+    return buf_status(out) == ST_OK ? ST_OK : error_set(err, ST_USAGE, "--%s is too long", option);
+}
+
+static enum status settle_keys(const struct choice *c, struct serve *s, struct error *err)
+{
+    struct dimension_keys keys = {0};
+    struct dimension_set set;
+    buf_init(&s->keys, KEYS_CEILING);
+    enum status st = add_keys(&s->keys, "metadata", "Metadata:", c->metadata, err);
+    if (st == ST_OK)
+        st = add_keys(&s->keys, "tag", "Tag:", c->tag, err);
+    if (st != ST_OK || s->keys.len == 0)
+        return st;
+    st = dimension_set_parse(buf_view(&s->keys), &keys, &set, err);
+    if (st == ST_OK && set.count > MAX_KEYS)
+        st = error_set(err, ST_USAGE, "more than %d keys for a store", MAX_KEYS);
+    return st;
+}
+
 static enum status settle(const struct choice *c, struct serve *s, struct error *err)
 {
     struct stat st;
     enum status result = common_options_apply(&c->common, err);
     if (result == ST_OK)
         result = http_server_check_listen(c->listen != NULL ? c->listen : default_listen, err);
+    if (result == ST_OK)
+        result = settle_keys(c, s, err);
     if (result == ST_OK)
         result = counting_settle(&c->counting, &s->counting, err);
     if (result != ST_OK)
@@ -260,7 +301,7 @@ int cmd_serve(int argc, char **argv)
     struct choice c = {0};
     struct serve s = {.choice = &c};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 7] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 10] = {
         {"listen", "ADDRESS:PORT",
          "where to listen (default 127.0.0.1:8377; port 0 is any\n"
          "free one).  Only this machine can reach 127.0.0.1",
@@ -272,6 +313,18 @@ int cmd_serve(int argc, char **argv)
          "below $XDG_STATE_HOME/bedrock-metrics or\n"
          "~/.local/state/bedrock-metrics)",
          &c.store, NULL},
+        {"metadata", "KEY,...",
+         "keep these keys of requestMetadata as dimensions\n"
+         "Metadata:KEY; chosen when a store is made",
+         &c.metadata, NULL},
+        {"tag", "KEY,...",
+         "the same for tags of application inference profiles\n"
+         "(see --profiles): Tag:KEY",
+         &c.tag, NULL},
+        {"allow-inference-regions", "REGION,...",
+         "count what runs in other Regions as\n"
+         "DisallowedRegionTokenCount and say so on the page",
+         &c.counting.allowed, NULL},
         {"once", NULL, "count what is there, then end; no page", NULL, &c.once},
         {"jobs", "N", "objects read at a time (default: processors)", &c.counting.jobs, NULL},
         {"profiles", "FILE",
@@ -284,7 +337,7 @@ int cmd_serve(int argc, char **argv)
          &c.counting.prices, NULL},
     };
     int count;
-    common_options_table(&c.common, specs + 7);
+    common_options_table(&c.common, specs + 10);
     size_t spec_count = sizeof(specs) / sizeof(specs[0]);
     enum status st = options_parse(specs, spec_count, argc, argv, &count, &err);
     if (st == ST_END) {
@@ -301,5 +354,6 @@ int cmd_serve(int argc, char **argv)
     counting_clear(&s.counting);
     free(s.real_folder);
     free(s.store_path);
+    buf_clear(&s.keys);
     return status;
 }

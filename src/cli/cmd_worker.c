@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cli/options.h"
+#include "cli/receipt_file.h"
 #include "run/config.h"
 #include "run/worker.h"
 
@@ -39,8 +40,9 @@ static const struct command this_command = {
 };
 
 struct choice {
-    const char *queue, *bucket, *listen, *batch, *flush;
+    const char *queue, *bucket, *listen, *batch, *flush, *allowed;
     bool once;
+    struct receipt_file receipt;
     struct common_options common;
 };
 
@@ -88,15 +90,20 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
         LOG_EVENT(LOG_ERROR, "worker ends", log_cstr("reason", err->text));
     const struct round_summary *r = &t->rounds;
     char receipt[RECEIPT_TEXT_BYTES] = "";
-    if (t->receipt.objects > 0)
-        receipt_format(&t->receipt, receipt);
-    LOG_EVENT(LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
-              log_u64("messages", r->messages), log_u64("deleted", t->deleted),
-              log_u64("back", r->back), log_u64("objects", r->tally.objects.counted),
-              log_u64("duplicates", r->tally.objects.duplicate),
-              log_u64("records", r->tally.records.counted), log_u64("tokens", (uint64_t)r->tokens),
-              log_u64("InDoubtPublishes", r->published.in_doubt), log_cstr("delivery", t->delivery),
-              log_cstr("receipt", receipt));
+    const struct record_tally *records = &r->tally.records;
+    if (t->receipt.digest.objects > 0)
+        receipt_format(&t->receipt.digest, receipt);
+    LOG_EVENT(
+        LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
+        log_u64("messages", r->messages), log_u64("deleted", t->deleted), log_u64("back", r->back),
+        log_u64("objects", r->tally.objects.counted),
+        log_u64("duplicates", r->tally.objects.duplicate), log_u64("records", records->counted),
+        log_u64("malformed", records->skipped[RECORD_MALFORMED]),
+        log_u64("not_invocation_log", records->skipped[RECORD_NOT_LOG]),
+        log_u64("invalid", records->skipped[RECORD_INVALID]),
+        log_u64("out_of_range", records->skipped[RECORD_OUT_OF_RANGE]),
+        log_u64("tokens", (uint64_t)r->tokens), log_u64("InDoubtPublishes", r->published.in_doubt),
+        log_cstr("delivery", t->delivery), log_cstr("receipt", receipt));
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     if (t->signal != 0)
@@ -104,7 +111,7 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
     return c->once && (r->back > 0 || t->delete_failures > 0) ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 
-static enum status settle(const struct choice *c, struct run_settings *s, struct settings_aws *aws,
+static enum status settle(struct choice *c, struct run_settings *s, struct settings_aws *aws,
                           struct sqs_queue *queues, size_t *count, struct error *err)
 {
     enum status st = common_options_apply(&c->common, err);
@@ -113,6 +120,7 @@ static enum status settle(const struct choice *c, struct run_settings *s, struct
     set_variable("S3_BUCKET_NAME", c->bucket);
     set_variable("BATCH_SIZE", c->batch);
     set_variable("FLUSH_INTERVAL", c->flush);
+    set_variable("ALLOW_INFERENCE_REGIONS", c->allowed);
     st = settings_load(s, err);
     if (st == ST_OK)
         st = settings_open_prices(s, err);
@@ -120,6 +128,11 @@ static enum status settle(const struct choice *c, struct run_settings *s, struct
         st = settings_aws_open(aws, err);
     if (st == ST_OK)
         st = parse_queues(c, aws->config, queues, count, err);
+    if (st == ST_OK && c->receipt.path != NULL && config_get("LEDGER", NULL) == NULL)
+        st = error_set(err, ST_USAGE,
+                       "--receipt needs LEDGER: without it objects are not told apart");
+    if (st == ST_OK)
+        st = receipt_file_open(&c->receipt, false, err);
     return st;
 }
 
@@ -130,7 +143,11 @@ int cmd_worker(int argc, char **argv)
     struct settings_aws aws = {0};
     struct choice c = {0};
     struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 6] = {
+    struct option_spec specs[COMMON_OPTION_COUNT + 8] = {
+        {"allow-inference-regions", "REGION,...",
+         "publish what runs in other Regions as\n"
+         "DisallowedRegionTokenCount (default ALLOW_INFERENCE_REGIONS)",
+         &c.allowed, NULL},
         {"once", NULL, "end when the queues are empty", NULL, &c.once},
         {"queue", "URL,...", "instead of SQS_QUEUE_URL", &c.queue, NULL},
         {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", &c.bucket, NULL},
@@ -138,11 +155,12 @@ int cmd_worker(int argc, char **argv)
          NULL},
         {"flush-interval", "SECONDS", "longest wait for a full round (default 30)", &c.flush, NULL},
         {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", &c.listen, NULL},
+        receipt_file_option(&c.receipt),
     };
     enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
     int count;
     size_t queue_count = 0;
-    common_options_table(&c.common, specs + 6);
+    common_options_table(&c.common, specs + 8);
     enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
     if (st == ST_END) {
         options_help(&this_command, specs, SPEC_COUNT);
@@ -163,10 +181,17 @@ int cmd_worker(int argc, char **argv)
                                          .listen = c.listen};
         st = worker_run(&options, &totals, &err);
         status = finish(&c, &totals, st, &err);
+        if (st != ST_USAGE && st != ST_IO) {
+            struct run_receipt_about about = {
+                .command = "worker", .delivery = totals.delivery, .metrics = s.metrics};
+            if (!receipt_file_write(&c.receipt, &totals.receipt, &about) && status == EXIT_DONE)
+                status = EXIT_FOUND_FAULTS;
+        }
     } else {
         status = start_failed("worker", st, &err);
     }
-    settings_aws_close(&aws);
+    receipt_file_abandon(&c.receipt);
     settings_clear(&s);
+    settings_aws_close(&aws);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "aggregate/region_guard.h"
 #include "base/log.h"
 #include "cli/novelty.h"
 #include "cli/read_file.h"
@@ -95,6 +96,18 @@ static enum status read_prices(const char *path, struct counting *out, struct er
     return ST_OK;
 }
 
+static enum status read_guard(const char *list, struct counting *out, struct error *err)
+{
+    struct error detail = {0};
+    if (list == NULL)
+        return ST_OK;
+    enum status st = region_guard_new(list, &out->guard, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "--allow-inference-regions: %s", detail.text);
+    out->metrics |= METRIC_SET_GUARD;
+    return ST_OK;
+}
+
 enum status counting_settle(const struct counting_choice *choice, struct counting *out,
                             struct error *err)
 {
@@ -105,6 +118,9 @@ enum status counting_settle(const struct counting_choice *choice, struct countin
         st = read_profiles(choice->profiles, out, err);
     if (st == ST_OK)
         st = read_prices(choice->prices, out, err);
+    if (st == ST_OK)
+        st = read_guard(choice->allowed, out, err);
+    out->options.aggregate.guard = out->guard;
     out->options.aggregate.profiles = out->profiles;
     out->options.aggregate.prices = out->prices;
     out->options.aggregate.on_novelty = novelty_report;
@@ -116,6 +132,7 @@ void counting_clear(struct counting *counting)
 {
     profiles_free(counting->profiles);
     prices_free(counting->prices);
+    region_guard_free(counting->guard);
     *counting = (struct counting){0};
 }
 

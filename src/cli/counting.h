@@ -6,6 +6,7 @@
 #include "price/price.h"
 #include "run/object_counter.h"
 
+struct region_guard;
 struct sources;
 
 struct counting {
@@ -13,6 +14,7 @@ struct counting {
     metric_set metrics;             /* that are shown */
     struct profiles *profiles;
     struct prices *prices;
+    struct region_guard *guard;
     char prices_as_of[RFC3339_BYTES];
     unsigned jobs;
 };
@@ -20,6 +22,7 @@ struct counting {
 /* Options as given, NULL where not. */
 struct counting_choice {
     const char *jobs, *profiles, *prices;
+    const char *allowed; /* inference Regions */
 };
 
 /* ST_USAGE: *err says why. */

@@ -8,16 +8,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* For the signal handler: one result at a time is being written. */
-static char *volatile unfinished;
+/* For the signal handler: a result and a receipt may be under way. */
+enum { MAX_UNFINISHED = 2 };
+static char *volatile unfinished[MAX_UNFINISHED];
+
+static void swap_unfinished(const char *from, char *to)
+{
+    for (size_t i = 0; i < MAX_UNFINISHED; i++) {
+        if (unfinished[i] == from) {
+            unfinished[i] = to;
+            return;
+        }
+    }
+}
 
 static void on_signal(int number)
 {
     static const char text[] = "\ninterrupted\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
     (void)written;
-    if (unfinished != NULL)
-        unlink(unfinished);
+    for (size_t i = 0; i < MAX_UNFINISHED; i++) {
+        if (unfinished[i] != NULL)
+            unlink(unfinished[i]);
+    }
     _exit(128 + number);
 }
 
@@ -47,7 +60,7 @@ static enum status open_temporary(struct out_file *out, mode_t mode, struct erro
     (void)umask(mask);
     (void)fchmod(fd, mode != 0 ? mode : 0666 & ~mask);
     out->temporary = name;
-    unfinished = name;
+    swap_unfinished(NULL, name);
     out->file = fdopen(fd, "w");
     if (out->file == NULL) {
         close(fd);
@@ -96,7 +109,7 @@ enum status out_file_close(struct out_file *out, struct error *err)
         out_file_abandon(out);
         return error_set(err, ST_IO, "%s: %s", name, strerrordesc_np(code));
     }
-    unfinished = NULL;
+    swap_unfinished(out->temporary, NULL);
     free(out->temporary);
     free(out->real);
     out->temporary = out->real = NULL;
@@ -110,7 +123,7 @@ void out_file_abandon(struct out_file *out)
     out->file = NULL;
     if (out->temporary != NULL) {
         unlink(out->temporary);
-        unfinished = NULL;
+        swap_unfinished(out->temporary, NULL);
         free(out->temporary);
         out->temporary = NULL;
     }

@@ -90,8 +90,21 @@ void upkeep_close(struct upkeep *u)
 {
     round_free(u->round);
     ledger_session_close(u->session);
-    settings_aws_close(&u->aws);
     settings_clear(&u->settings);
+    settings_aws_close(&u->aws);
+}
+
+struct progress *upkeep_progress(const struct upkeep *u, const char *what)
+{
+    return u->common.quiet || !isatty(STDERR_FILENO) ? NULL : progress_new_items(what);
+}
+
+bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_file *file)
+{
+    struct run_receipt_about about = {.command = command,
+                                      .delivery = ledger_session_delivery(u->session),
+                                      .metrics = u->settings.metrics};
+    return receipt_file_write(file, counted_receipt(round_counted(u->round)), &about);
 }
 
 int upkeep_failed(const char *command, enum status st, const struct error *err)

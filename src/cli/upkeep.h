@@ -3,7 +3,9 @@
 #define CLI_UPKEEP_H
 
 #include "cli/options.h"
+#include "cli/receipt_file.h"
 #include "run/counted.h"
+#include "run/progress.h"
 
 struct upkeep {
     /* options */
@@ -38,9 +40,15 @@ void upkeep_close(struct upkeep *u);
 /* Put --policy in place of LEDGER_POLICY; NULL does nothing. */
 NODISCARD enum status upkeep_policy(const char *policy, struct error *err);
 
+/* A line of progress on a terminal, else NULL; see progress_new_items. */
+struct progress *upkeep_progress(const struct upkeep *u, const char *what);
+
 /* SIGINT and SIGTERM end the work in order. */
 void upkeep_catch_signals(void);
 bool upkeep_stopped(void *context);
+
+/* The receipt of what the round counted, where one is wanted.  false after a failure, logged. */
+bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_file *file);
 
 /* The exit status of a failure, which is printed. */
 int upkeep_failed(const char *command, enum status st, const struct error *err);

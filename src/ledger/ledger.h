@@ -1,9 +1,9 @@
 /*
  * ledger.h: which object was counted, by which batch, how far its requests got.
  *
- * One table of functions, one file per kind: ledger_sqlite.c (worker and command line on one host),
- * ledger_memory.c (tests), ledger_dynamodb.c (Lambda and fleets).  The order in which they are used
- * is protocol_core.h; ledger_drive.h joins the two.  What a ledger must hold:
+ * One table of functions, one file per kind: ledger_sqlite*.c (worker and command line on one
+ * host), ledger_memory.c (tests), ledger_dynamodb*.c (Lambda and fleets).  The order in which they
+ * are used is protocol_core.h; ledger_drive.h joins the two.  What a ledger must hold:
  *
  *   - claim, abort, prepare, journal are atomic, conditional, and durable before they answer ST_OK;
  *   - prepare and abort of one batch name: the first wins for ever;
@@ -35,6 +35,7 @@ enum {
 struct ledger_record {
     struct ledger_batch batch;
     struct ledger_id members[PROTOCOL_OBJECTS_MAX]; /* batch.n_members of them */
+    uint64_t tags[PROTOCOL_OBJECTS_MAX];            /* of their content (ledger_id.h); 0: unknown */
 };
 
 /* How far an object is, for the sweep. */
@@ -101,8 +102,9 @@ struct ledger_ops {
     enum status (*list_batches)(struct ledger *l, int64_t from_ms, int64_t until_ms,
                                 ledger_batch_fn *fn, void *ctx);
     enum status (*lookup)(struct ledger *l, const struct ledger_id *ids, size_t n,
-                          enum ledger_progress *out);
+                          enum ledger_progress *out, uint64_t *tags);
     enum status (*marker)(struct ledger *l, int64_t minute, struct ledger_marker *out);
+    enum status (*markers_used)(struct ledger *l, int64_t minute, uint32_t *n);
     enum status (*quarantine_add)(struct ledger *l, const struct ledger_quarantined *entry);
     enum status (*quarantine_list)(struct ledger *l, ledger_quarantine_fn *fn, void *ctx);
     enum status (*quarantine_release)(struct ledger *l, const struct ledger_id *id);
@@ -201,7 +203,15 @@ NODISCARD static inline enum status ledger_list_batches(struct ledger *l, int64_
 NODISCARD static inline enum status ledger_lookup(struct ledger *l, const struct ledger_id *ids,
                                                   size_t n, enum ledger_progress *out)
 {
-    return l->ops->lookup(l, ids, n, out);
+    return l->ops->lookup(l, ids, n, out, NULL);
+}
+
+/* The same, and tags[i] is the tag under which it was prepared or counted; 0: unknown. */
+NODISCARD static inline enum status ledger_lookup_tags(struct ledger *l,
+                                                       const struct ledger_id *ids, size_t n,
+                                                       enum ledger_progress *out, uint64_t *tags)
+{
+    return l->ops->lookup(l, ids, n, out, tags);
 }
 
 /* Hand out a marker of this minute, never the same twice; numbers may be skipped. */
@@ -209,6 +219,13 @@ NODISCARD static inline enum status ledger_marker_next(struct ledger *l, int64_t
                                                        struct ledger_marker *out)
 {
     return l->ops->marker(l, minute, out);
+}
+
+/* How many numbers of this minute were handed out: slot * LEDGER_MARKER_DIGITS + digit is below. */
+NODISCARD static inline enum status ledger_markers_used(struct ledger *l, int64_t minute,
+                                                        uint32_t *n)
+{
+    return l->ops->markers_used(l, minute, n);
 }
 
 /* Texts are copied and cut to their limits.  An entry that is there already is replaced. */

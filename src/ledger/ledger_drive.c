@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "ledger/ledger_id.h"
+
 enum { OPEN_LIST_MAX = 256, PAYLOAD_CEILING = LEDGER_PAYLOAD_BYTES_MAX };
 
 struct ledger_driver {
@@ -15,6 +17,7 @@ struct ledger_driver {
     struct ledger_record record;
     struct protocol_claim claims[PROTOCOL_OBJECTS_MAX];
     bool kept[PROTOCOL_OBJECTS_MAX];
+    uint64_t tags[PROTOCOL_OBJECTS_MAX];
     struct ledger_part parts[PROTOCOL_PARTS_MAX];
     struct view payloads[LEDGER_PAYLOADS_MAX];
     struct ledger_batch_data data;
@@ -23,6 +26,10 @@ struct ledger_driver {
     uint16_t payload_index;
     bool have_payload, own_data;
     struct ledger_nonce open[OPEN_LIST_MAX];
+    struct ledger_recovered recovered;
+    struct ledger_driver *teller;       /* another one, for what is told on the way */
+    const struct ledger_doubts *doubts; /* this is a teller, and these are to be told */
+    struct protocol_run told;
 };
 
 static const char *const EFFECT_NAMES[] = {
@@ -37,6 +44,7 @@ static const char *const EFFECT_NAMES[] = {
     [EFFECT_SEND] = "send",
     [EFFECT_READ_MARKERS] = "read-markers",
     [EFFECT_SEND_CONTROL] = "send-control",
+    [EFFECT_TELL] = "tell",
     [EFFECT_DONE] = "done",
     [EFFECT_END] = "end",
 };
@@ -58,6 +66,7 @@ void ledger_driver_free(struct ledger_driver *d)
 {
     if (d == NULL)
         return;
+    ledger_driver_free(d->teller);
     buf_clear(&d->payload);
     free(d);
 }
@@ -112,6 +121,7 @@ static void do_load(struct ledger_driver *d, const struct protocol_effect *fx,
     ev->kind = event_of(d, st, EVENT_BATCH);
     ev->batch = &d->record.batch;
     ev->members = d->record.members;
+    ev->tags = d->record.tags;
 }
 
 static void do_read(struct ledger_driver *d, const struct protocol_run *run,
@@ -119,9 +129,15 @@ static void do_read(struct ledger_driver *d, const struct protocol_run *run,
 {
     memset(d->kept, 0, sizeof d->kept);
     memset(d->parts, 0, sizeof d->parts);
-    d->data =
-        (struct ledger_batch_data){.kept = d->kept, .parts = d->parts, .payloads = d->payloads};
-    if (d->host.read(d->host.ctx, run, &d->data) != ST_OK)
+    memset(d->tags, 0, sizeof d->tags);
+    d->data = (struct ledger_batch_data){
+        .kept = d->kept, .tags = d->tags, .parts = d->parts, .payloads = d->payloads};
+    enum status st = ST_OK;
+    if (d->doubts == NULL)
+        st = d->host.read(d->host.ctx, run, &d->data);
+    else if ((st = d->host.tell(d->host.ctx, d->doubts, &d->data)) == ST_OK)
+        d->kept[0] = true;
+    if (st != ST_OK)
         memset(d->kept, 0, sizeof d->kept);
     d->own_data = true;
     ev->kind = EVENT_READ;
@@ -136,8 +152,10 @@ static void do_prepare(struct ledger_driver *d, const struct protocol_run *run,
     d->record.batch = run->batch;
     uint16_t n = 0;
     for (uint16_t i = 0; i < run->n_objects; i++)
-        if (run->objects[i].state == OBJECT_MINE)
+        if (run->objects[i].state == OBJECT_MINE) {
+            d->record.tags[n] = d->tags[i];
             d->record.members[n++] = run->objects[i].id;
+        }
     ev->kind = event_of(d, ledger_prepare(d->ledger, &d->record, d->payloads, d->data.n_payloads),
                         EVENT_OK);
 }
@@ -202,7 +220,56 @@ static void do_read_markers(struct ledger_driver *d, const struct protocol_effec
     take_answer(&answer, ev);
 }
 
-static void carry_out(struct ledger_driver *d, const struct protocol_run *run,
+static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t)
+{
+    sum->requests_accepted += t->requests_accepted;
+    sum->requests_refused += t->requests_refused;
+    sum->requests_in_doubt += t->requests_in_doubt;
+    sum->resolved_applied += t->resolved_applied;
+    sum->resolved_absent += t->resolved_absent;
+    sum->resent += t->resent;
+    sum->dropped += t->dropped;
+    sum->held += t->held;
+    sum->rejected += t->rejected;
+    sum->resent_tokens += t->resent_tokens;
+    sum->dropped_tokens += t->dropped_tokens;
+    sum->held_tokens += t->held_tokens;
+    sum->rejected_tokens += t->rejected_tokens;
+    sum->violations += t->violations;
+}
+
+/*
+ * Count what became of the batch's requests in doubt as if it were an object of its own.  It is
+ * enough that this is prepared: then it is in the ledger, and will be sent.  A teller does not tell
+ * in its turn: its batch stays open, and whoever recovers it does.
+ */
+static void do_tell(struct ledger_driver *d, struct protocol_run *run, struct protocol_event *ev)
+{
+    struct ledger_doubts doubts;
+    struct ledger_id id;
+    ev->kind = EVENT_FAILED;
+    if (d->host.tell == NULL)
+        ev->kind = EVENT_OK;
+    if (d->host.tell == NULL || d->doubts != NULL)
+        return;
+    if (d->teller == NULL)
+        d->teller = ledger_driver_new(d->ledger, &d->config, &d->host);
+    if (d->teller == NULL)
+        return;
+    (void)ledger_batch_doubts(&run->batch, &doubts);
+    ledger_id_of_doubts(&run->batch.id, &id);
+    d->teller->doubts = &doubts;
+    d->teller->clock_error_ms = run->clock_error_ms;
+    enum status st = ledger_drive_count(d->teller, &id, 1, &d->told);
+    d->teller->doubts = NULL;
+    tally_add(&run->tally, &d->told.tally);
+    enum protocol_object_state state = (enum protocol_object_state)d->told.objects[0].state;
+    bool durable = state == OBJECT_COUNTED || state == OBJECT_COUNTED_BEFORE ||
+                   state == OBJECT_PENDING || state == OBJECT_HELD;
+    ev->kind = event_of(d, st, durable ? EVENT_OK : EVENT_FAILED);
+}
+
+static void carry_out(struct ledger_driver *d, struct protocol_run *run,
                       const struct protocol_effect *fx, struct protocol_event *ev)
 {
     struct ledger_answer answer = {.kind = EVENT_NO_ANSWER};
@@ -229,6 +296,7 @@ static void carry_out(struct ledger_driver *d, const struct protocol_run *run,
         d->host.send_control(d->host.ctx, &fx->control, &answer);
         take_answer(&answer, ev);
         break;
+    case EFFECT_TELL: do_tell(d, run, ev); break;
     case EFFECT_DONE:
         ev->kind = event_of(d, ledger_done(d->ledger, &fx->batch_id, fx->time_ms), EVENT_OK);
         break;
@@ -266,29 +334,35 @@ static enum status drive(struct ledger_driver *d, struct protocol_run *run,
     return d->fatal;
 }
 
-static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t)
+/* The members of the batch that a recovery has just finished; its record was loaded for it. */
+static enum status note_recovered(struct ledger_driver *d)
 {
-    sum->requests_accepted += t->requests_accepted;
-    sum->requests_refused += t->requests_refused;
-    sum->requests_in_doubt += t->requests_in_doubt;
-    sum->resolved_applied += t->resolved_applied;
-    sum->resolved_absent += t->resolved_absent;
-    sum->resent += t->resent;
-    sum->dropped += t->dropped;
-    sum->held += t->held;
-    sum->rejected += t->rejected;
-    sum->resent_tokens += t->resent_tokens;
-    sum->dropped_tokens += t->dropped_tokens;
-    sum->held_tokens += t->held_tokens;
-    sum->rejected_tokens += t->rejected_tokens;
-    sum->violations += t->violations;
+    struct receipt objects = d->recovered.objects;
+    for (uint16_t i = 0; i < d->record.batch.n_members; i++) {
+        if (ledger_id_is_note(&d->record.members[i]))
+            continue;
+        enum status st = receipt_add(&objects, &d->record.members[i]);
+        if (st != ST_OK)
+            return st;
+    }
+    d->recovered.objects = objects;
+    d->recovered.batches++;
+    return ST_OK;
 }
 
 static enum status recover_one(struct ledger_driver *d, const struct ledger_nonce *batch)
 {
     protocol_run_init(&d->recovery, &d->config, NULL, 0, d->clock_error_ms);
     struct protocol_event ev = {.kind = EVENT_RECOVER, .batch_id = *batch};
-    return drive(d, &d->recovery, &ev);
+    enum status st = drive(d, &d->recovery, &ev);
+    return st == ST_OK && d->recovery.finished ? note_recovered(d) : st;
+}
+
+struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d)
+{
+    struct ledger_recovered taken = d->recovered;
+    d->recovered = (struct ledger_recovered){0};
+    return taken;
 }
 
 /* When others' batches can be finished, as recovering them said.  The run itself only saw that
@@ -341,12 +415,33 @@ static enum status help_others(struct ledger_driver *d, struct protocol_run *run
 enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids, uint16_t n,
                                struct protocol_run *run)
 {
+    return ledger_drive_count_tagged(d, ids, NULL, n, run);
+}
+
+enum status ledger_drive_count_tagged(struct ledger_driver *d, const struct ledger_id *ids,
+                                      const uint64_t *tags, uint16_t n, struct protocol_run *run)
+{
     protocol_run_init(run, &d->config, ids, n, d->clock_error_ms);
+    for (uint16_t i = 0; i < n && tags != NULL; i++)
+        run->objects[i].tag = tags[i];
     struct protocol_event ev = {.kind = EVENT_START};
     enum status st = drive(d, run, &ev);
     if (st == ST_OK && !d->host.stop(d->host.ctx))
         st = help_others(d, run);
     return st;
+}
+
+/* A batch that could not be finished.  What a worker is just about to send is not in doubt. */
+static void note_open(struct ledger_driver *d, struct ledger_recovery *out)
+{
+    const struct ledger_batch *b = &d->recovery.batch;
+    if (b->state != BATCH_PREPARED)
+        return;
+    if (out->open++ == 0 || b->prepared_ms < out->oldest_ms)
+        out->oldest_ms = b->prepared_ms;
+    int64_t now_ms = d->host.now_ms(d->host.ctx) + d->clock_error_ms;
+    for (uint16_t i = 0; i < b->n_parts && now_ms - b->prepared_ms >= d->config.lease_ms; i++)
+        out->in_doubt += b->parts[i].state == PART_SENDING;
 }
 
 enum status ledger_drive_recover(struct ledger_driver *d, size_t max, struct ledger_recovery *out)
@@ -359,6 +454,7 @@ enum status ledger_drive_recover(struct ledger_driver *d, size_t max, struct led
         st = recover_one(d, &d->open[i]);
         tally_add(&out->tally, &d->recovery.tally);
         out->done += d->recovery.batch.state == BATCH_DONE;
+        note_open(d, out);
         int64_t after_ms = d->recovery.retry_after_ms;
         if (d->recovery.batch.state == BATCH_PREPARED && after_ms > 0 &&
             (out->retry_after_ms == 0 || after_ms < out->retry_after_ms))

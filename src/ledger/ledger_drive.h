@@ -10,10 +10,12 @@
 #define LEDGER_LEDGER_DRIVE_H
 
 #include "ledger/ledger.h"
+#include "ledger/receipt.h"
 
 /* What reading a run's objects came to.  The arrays are the driver's, the host fills them. */
 struct ledger_batch_data {
     bool *kept;                /* [run->n_objects], false at first: objects that are in the data */
+    uint64_t *tags;            /* [run->n_objects], 0 at first: of the contents that were read */
     struct ledger_part *parts; /* [PROTOCOL_PARTS_MAX]: payload, first, count, tokens are read */
     uint16_t n_parts;
     struct view *payloads; /* [LEDGER_PAYLOADS_MAX], each at most LEDGER_PAYLOAD_BYTES_MAX; the
@@ -42,6 +44,11 @@ struct ledger_host {
     /* Read and aggregate the objects run->objects[i] whose state is OBJECT_MINE; each whole or not
      * at all.  Same objects, same bytes.  Any other status than ST_OK: nothing could be read. */
     enum status (*read)(void *ctx, const struct protocol_run *run, struct ledger_batch_data *out);
+
+    /* Data that say what became of a batch's requests in doubt, as if it were the one object of a
+     * run.  NULL: it is not told. */
+    enum status (*tell)(void *ctx, const struct ledger_doubts *doubts,
+                        struct ledger_batch_data *out);
 
     /* Build one request of data [part->first, + part->count) of the payload and the datum of
      * part->marker, and sign it; *date_ms is its X-Amz-Date.  The host keeps it, one at a time,
@@ -87,7 +94,27 @@ struct ledger_recovery {
     size_t done;  /* of them finished now */
     struct protocol_tally tally;
     int64_t retry_after_ms; /* 0: nothing left that waiting would help */
+    size_t open;            /* batches that stay open */
+    unsigned in_doubt;      /* their requests in doubt, where the lease has lapsed */
+    int64_t oldest_ms;      /* when the oldest of them was prepared */
 };
+
+/*
+ * The same; tags[i] is that of the object's content as it was announced, 0: unknown.  An object
+ * counted before with another one has `changed` set.
+ */
+NODISCARD enum status ledger_drive_count_tagged(struct ledger_driver *d,
+                                                const struct ledger_id *ids, const uint64_t *tags,
+                                                uint16_t n, struct protocol_run *run);
+
+/* What a driver finished of batches it did not prepare in the same call. */
+struct ledger_recovered {
+    uint64_t batches;
+    struct receipt objects; /* their members */
+};
+
+/* What was recovered since this was asked last. */
+struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d);
 
 /* Finish open batches, at most max: at start, in a sweep, and as the command `resolve`. */
 NODISCARD enum status ledger_drive_recover(struct ledger_driver *d, size_t max,

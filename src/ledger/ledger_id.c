@@ -31,6 +31,47 @@ enum status ledger_id_of(enum ledger_identity identity, struct view bucket, stru
     return ok ? ST_OK : ST_NO_MEMORY;
 }
 
+/* SHA-256 gives one of these halves with probability 2^-127. */
+static const uint8_t DOUBTS[16] = "in doubt, batch", CHANGE[16] = "changed content";
+
+void ledger_id_of_doubts(const struct ledger_nonce *batch, struct ledger_id *out)
+{
+    memcpy(out->bytes, DOUBTS, sizeof DOUBTS);
+    memcpy(out->bytes + sizeof DOUBTS, batch->bytes, sizeof batch->bytes);
+}
+
+enum status ledger_id_of_change(const struct ledger_id *object, uint64_t tag, struct ledger_id *out)
+{
+    uint8_t message[sizeof object->bytes + sizeof tag], hash[32];
+    memcpy(message, object->bytes, sizeof object->bytes);
+    for (size_t i = 0; i < sizeof tag; i++)
+        message[sizeof object->bytes + i] = (uint8_t)(tag >> 8 * i);
+    if (EVP_Digest(message, sizeof message, hash, NULL, EVP_sha256(), NULL) != 1)
+        return ST_NO_MEMORY;
+    memcpy(out->bytes, CHANGE, sizeof CHANGE);
+    memcpy(out->bytes + sizeof CHANGE, hash, sizeof out->bytes - sizeof CHANGE);
+    return ST_OK;
+}
+
+bool ledger_id_is_note(const struct ledger_id *id)
+{
+    return memcmp(id->bytes, DOUBTS, sizeof DOUBTS) == 0 ||
+           memcmp(id->bytes, CHANGE, sizeof CHANGE) == 0;
+}
+
+uint64_t ledger_tag_of(struct view etag)
+{
+    uint8_t hash[32];
+    uint64_t tag = 0;
+    if (etag.len >= 2 && etag.ptr[0] == '"' && etag.ptr[etag.len - 1] == '"')
+        etag = view_make(etag.ptr + 1, etag.len - 2);
+    if (etag.len == 0 || EVP_Digest(etag.ptr, etag.len, hash, NULL, EVP_sha256(), NULL) != 1)
+        return 0;
+    for (size_t i = 0; i < sizeof tag; i++)
+        tag = tag << 8 | hash[i];
+    return tag == 0 ? 1 : tag;
+}
+
 enum status ledger_identity_parse(struct view name, enum ledger_identity *out)
 {
     if (view_eq_cstr(name, "key"))

@@ -21,6 +21,24 @@ enum ledger_identity {
 NODISCARD enum status ledger_id_of(enum ledger_identity identity, struct view bucket,
                                    struct view key, struct ledger_id *out);
 
+/*
+ * The identity under which it is told, once for ever, what became of a batch's requests in doubt:
+ * a fixed half and the batch's name, so that no object's identity is ever the same.
+ */
+void ledger_id_of_doubts(const struct ledger_nonce *batch, struct ledger_id *out);
+
+/* The identity under which it counts once that an object has this content now (ledger_tag_of).
+ * ST_NO_MEMORY. */
+NODISCARD enum status ledger_id_of_change(const struct ledger_id *object, uint64_t tag,
+                                          struct ledger_id *out);
+
+/* One of these two, which stand for no object. */
+bool ledger_id_is_note(const struct ledger_id *id);
+
+/* What an object's content is known by: 64 bits of SHA-256 of its ETag, never 0.  0 for an empty
+ * one, and when the library has no memory. */
+uint64_t ledger_tag_of(struct view etag);
+
 /* "key" or "path"; ST_USAGE otherwise. */
 NODISCARD enum status ledger_identity_parse(struct view name, enum ledger_identity *out);
 

@@ -283,7 +283,8 @@ static struct quarantine_row *find_quarantined(struct ledger_memory *l, const st
     return NULL;
 }
 
-static enum ledger_progress lookup_one(struct ledger_memory *l, const struct ledger_id *id)
+static enum ledger_progress lookup_one(struct ledger_memory *l, const struct ledger_id *id,
+                                       uint64_t *tag)
 {
     enum ledger_progress at = LEDGER_ABSENT;
     const struct object_row *o = find_object(l, id);
@@ -291,18 +292,24 @@ static enum ledger_progress lookup_one(struct ledger_memory *l, const struct led
         at = LEDGER_CLAIMED;
         const struct batch_row *row = find_batch(l, &o->owner);
         for (uint16_t i = 0; row != NULL && i < row->record.batch.n_members; i++)
-            if (ledger_id_eq(&row->record.members[i], id))
+            if (ledger_id_eq(&row->record.members[i], id)) {
+                *tag = row->record.tags[i];
                 return row->record.batch.state == BATCH_DONE ? LEDGER_DONE : LEDGER_PREPARED;
+            }
     }
     return find_quarantined(l, id) == NULL ? at : LEDGER_QUARANTINED;
 }
 
 static enum status memory_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
-                                 enum ledger_progress *out)
+                                 enum ledger_progress *out, uint64_t *tags)
 {
     struct ledger_memory *l = lock(ledger);
-    for (size_t i = 0; i < n; i++)
-        out[i] = lookup_one(l, &ids[i]);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t tag = 0;
+        out[i] = lookup_one(l, &ids[i], &tag);
+        if (tags != NULL)
+            tags[i] = tag;
+    }
     return unlock(l, ST_OK);
 }
 
@@ -325,6 +332,17 @@ static enum status memory_marker(struct ledger *ledger, int64_t minute, struct l
     *out = (struct ledger_marker){.minute = minute,
                                   .slot = (uint16_t)(n / LEDGER_MARKER_DIGITS),
                                   .digit = (uint8_t)(n % LEDGER_MARKER_DIGITS)};
+    return unlock(l, ST_OK);
+}
+
+static enum status memory_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n)
+{
+    struct ledger_memory *l = lock(ledger);
+    const struct marker_row *rows = l->locked.markers.rows;
+    *n = 0;
+    for (size_t i = 0; i < l->locked.markers.n; i++)
+        if (rows[i].minute == minute)
+            *n = rows[i].n;
     return unlock(l, ST_OK);
 }
 
@@ -435,6 +453,7 @@ static const struct ledger_ops MEMORY_OPS = {
     .list_batches = memory_list_batches,
     .lookup = memory_lookup,
     .marker = memory_marker,
+    .markers_used = memory_markers_used,
     .quarantine_add = memory_quarantine_add,
     .quarantine_list = memory_quarantine_list,
     .quarantine_release = memory_quarantine_release,

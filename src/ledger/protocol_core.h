@@ -21,14 +21,19 @@
  *                  +--definite refusal---+ +--refused for its data, more: split in two PLANNED
  *                  +--resolved absent, or policy resend in doubt: PLANNED(a+1)
  *
- *     run      CLAIM -> READ -> PREPARE -> SEND -> DONE -> END
+ *     run      CLAIM -> READ -> PREPARE -> SEND -> (TELL) -> DONE -> END
  *              RECOVER ---------------------^
+ *
+ * A batch some request of which was in doubt is not DONE before that is told: before another batch
+ * that holds the amounts as data is prepared (EFFECT_TELL), once for ever, because it is claimed
+ * like an object.
  *
  * Invariants (each is checked by the simulator):
  * I1 a batch record goes from absent to PREPARED or ABORTED once; members and data never change.
  * I2 an object is a member of at most one PREPARED or DONE batch, as long as its records live.
  * I3 attempt a+1 of a part exists only after attempt a was definitely refused, or is past its fence
  *    and its marker is proven absent; so at most one attempt of a part is ever applied.
+ * I4 a batch with a request that was in doubt is DONE only after it was told.
  * L1 every state that is not final has a step that any live worker can take.
  *
  * They rest on: single conditional writes are atomic; CloudWatch refuses a request more than 15
@@ -88,6 +93,8 @@ struct ledger_part {
     uint64_t tokens; /* what these data add up to, for in-doubt amounts */
     uint32_t attempt;
     uint32_t resent;              /* attempts in doubt that were sent again by policy resend */
+    uint16_t resolved_applied;    /* attempts in doubt whose marker was found: 0 or 1 */
+    uint16_t resolved_absent;     /* ... whose marker was proven absent */
     struct ledger_nonce nonce;    /* of the last write; the condition of the next one */
     struct ledger_marker marker;  /* of this attempt, while SENDING and after */
     int64_t date_ms;              /* X-Amz-Date of this attempt */
@@ -142,12 +149,20 @@ struct protocol_object {
     int64_t claimed_ms;
     uint8_t state; /* enum protocol_object_state */
     uint8_t tries;
+    bool changed; /* OBJECT_COUNTED_BEFORE: with another tag than the one it has now */
+    uint64_t tag; /* of its content as the caller knows it; 0: unknown */
+};
+
+/* What became of requests in doubt: of one batch, over all its parts. */
+struct ledger_doubts {
+    uint32_t applied, absent, resent, dropped;
+    uint64_t resent_tokens, dropped_tokens;
 };
 
 enum protocol_event_kind {
     EVENT_START,    /* begin with the objects of protocol_run_init; `fresh` names the batch */
     EVENT_RECOVER,  /* finish batch `batch_id` if its lease has lapsed */
-    EVENT_OK,       /* abort, prepare, journal, done: it holds */
+    EVENT_OK,       /* abort, prepare, journal, tell, done: it holds */
     EVENT_CONFLICT, /* ... its condition did not hold */
     EVENT_FAILED,   /* ... or claim, load, marker: no answer; applied or not, now or later */
     EVENT_CLAIMS,   /* claim: `claims`, one for each object of the run, see there */
@@ -186,6 +201,7 @@ struct protocol_event {
     const struct protocol_claim *claims; /* only entries whose object is OBJECT_CLAIM are read */
     const struct ledger_batch *batch;
     const struct ledger_id *members; /* batch->n_members of them */
+    const uint64_t *tags;            /* of their content when they were counted; 0: unknown */
     const bool *kept;                /* one for each object; only those of OBJECT_MINE are read */
     const struct ledger_part *parts; /* payload, first, count and tokens are read */
     uint16_t n_parts;
@@ -216,6 +232,8 @@ enum protocol_effect_kind {
                        -> ACCEPTED, REFUSED, INVALID, NO_ANSWER */
     EFFECT_READ_MARKERS, /* how often `marker` and `control` were applied -> MARKERS, FAILED */
     EFFECT_SEND_CONTROL, /* a request of nothing but marker `control` -> any answer to SEND */
+    EFFECT_TELL,         /* make it last elsewhere what became of this batch's requests in doubt,
+                            ledger_batch_doubts(), once for ever -> OK, FAILED */
     EFFECT_DONE,         /* batch_id PREPARED -> DONE (or is) -> OK, FAILED */
     EFFECT_END,          /* nothing more; outcomes are in the run */
 };
@@ -250,11 +268,12 @@ struct protocol_run {
     struct ledger_batch batch; /* own, or the one being recovered */
     struct protocol_tally tally;
     int64_t retry_after_ms; /* at the end: when it makes sense to come back; 0: nothing to do */
+    bool finished;          /* at the end: it was this run that brought the batch to BATCH_DONE */
 
     /* Below: of the core only. */
     uint8_t phase;
     uint8_t after_load;
-    bool stop, recovering, confirming;
+    bool stop, recovering, confirming, told;
     uint16_t part; /* being worked on */
     unsigned tries, refused_in_row;
     int64_t now_ms;         /* of the last event */
@@ -276,6 +295,9 @@ struct protocol_run {
  */
 void protocol_run_init(struct protocol_run *run, const struct protocol_config *config,
                        const struct ledger_id *ids, uint16_t n, int64_t clock_error_ms);
+
+/* What the parts of a batch say.  False: no request was ever in doubt, and *out is all zero. */
+bool ledger_batch_doubts(const struct ledger_batch *b, struct ledger_doubts *out);
 
 /* Take the event, give the one effect to carry out next.  After EFFECT_END the run is over. */
 void protocol_step(struct protocol_run *run, const struct protocol_event *event,

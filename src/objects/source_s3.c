@@ -168,6 +168,12 @@ enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
     return ST_OK;
 }
 
+struct view s3_stream_etag(const struct byte_stream *stream)
+{
+    const struct s3_stream *s = (const struct s3_stream *)stream;
+    return s3_object_etag(s->object);
+}
+
 /* ---- URLs ---- */
 
 static const struct view scheme = {"s3://", 5};

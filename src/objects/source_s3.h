@@ -37,6 +37,10 @@ void aws_pool_forget_connections(struct aws_pool *pool);
 NODISCARD enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
                                      struct byte_stream **stream, struct error *err);
 
+/* Of a stream of s3_stream_open: the object's ETag, with quotes; valid until it is read or closed.
+ */
+struct view s3_stream_etag(const struct byte_stream *stream);
+
 /*
  * The keys of a bucket in S3's order, leaving out what cannot hold records of [since, until).
  * Bedrock puts an object into the hour folder in which it is written; its records may be up to an

@@ -301,23 +301,36 @@ static enum status add_row(void *context, const struct dimension_set *set,
     return st == ST_OK ? place(b, first) : st;
 }
 
-/* Travels with other data only: a request of its own would be one more that can be in doubt. */
-static enum status add_in_doubt(struct batch *b)
+static enum status add_counter(struct batch *b, const struct batch_counter *counter)
 {
-    if (b->options->in_doubt == 0 || b->count == 0)
-        return ST_OK;
     if (!array_room(&b->ends, b->count, &b->capacity, 64, sizeof(*b->ends)) ||
         !array_room(&b->tokens, b->count, &b->token_capacity, 64, sizeof(*b->tokens)))
         return ST_NO_MEMORY;
     b->tokens[b->count] = 0;
     int64_t minute = b->options->now_s - b->options->now_s % 60;
-    buf_printf(&b->text,
-               "{\"MetricName\":\"InDoubtPublishes\",\"Timestamp\":%lld,\"Value\":%llu,"
-               "\"Unit\":\"Count\"}",
-               (long long)minute, (unsigned long long)b->options->in_doubt);
+    buf_printf(&b->text, "{\"MetricName\":\"%s\",", counter->metric);
+    if (counter->dimension != NULL)
+        buf_printf(&b->text, "\"Dimensions\":[{\"Name\":\"%s\",\"Value\":\"%s\"}],",
+                   counter->dimension, counter->value);
+    buf_printf(&b->text, "\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"Count\"}", (long long)minute,
+               (unsigned long long)counter->amount);
     b->ends[b->count++] = b->text.len;
     enum status st = buf_status(&b->text);
     return st == ST_OK ? place(b, b->count - 1) : st;
+}
+
+/* InDoubtPublishes travels with other data only: without a ledger, a request of its own would be
+ * one more that can be in doubt. */
+static enum status add_counters(struct batch *b)
+{
+    const struct batch_counter in_doubt = {.metric = "InDoubtPublishes",
+                                           .amount = b->options->in_doubt};
+    enum status st = ST_OK;
+    if (in_doubt.amount > 0 && b->count > 0)
+        st = add_counter(b, &in_doubt);
+    for (size_t i = 0; i < b->options->counter_count && st == ST_OK; i++)
+        st = add_counter(b, &b->options->counters[i]);
+    return st;
 }
 
 enum status batch_new(struct batch **out, const struct aggregate *agg,
@@ -338,7 +351,7 @@ enum status batch_new(struct batch **out, const struct aggregate *agg,
     if (st == ST_OK)
         st = batch_each_row(agg, options, add_row, b, dropped);
     if (st == ST_OK)
-        st = add_in_doubt(b);
+        st = add_counters(b);
     b->options = NULL;
     b->first_set = NULL;
     if (st != ST_OK) {

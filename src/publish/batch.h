@@ -31,6 +31,13 @@ struct batch_kept;
 struct batch_kept *batch_kept_new(const struct aggregate *agg);
 void batch_kept_free(struct batch_kept *kept); /* NULL does nothing */
 
+/* A number the program counts of itself, at the minute of now_s. */
+struct batch_counter {
+    const char *metric;            /* unit Count */
+    const char *dimension, *value; /* NULL: none */
+    uint64_t amount;
+};
+
 struct batch_options {
     struct view name_space;
     metric_set metrics;
@@ -38,7 +45,9 @@ struct batch_options {
     int64_t now_s;                 /* for the limits of time; seconds since the epoch */
     const struct batch_kept *kept; /* NULL: all series */
     uint64_t in_doubt; /* earlier requests without an answer: a datum InDoubtPublishes; 0: none */
-    size_t set_count;  /* only the first ones; 0: all sets */
+    const struct batch_counter *counters; /* also where there are no other data */
+    size_t counter_count;
+    size_t set_count;           /* only the first ones; 0: all sets */
     size_t max_data, max_bytes; /* 0: the documented limits; smaller for tests */
 };
 

@@ -30,6 +30,15 @@ void page_sets(struct dimension_set sets[PAGE_SETS])
         abort(); /* a name above is wrong */
 }
 
+size_t page_dimension(const struct dimension *dimension)
+{
+    switch (dimension->kind) {
+    case DIMENSION_METADATA: return DIMENSION_FIXED_COUNT + dimension->key;
+    case DIMENSION_TAG: return DIMENSION_FIXED_COUNT + DIMENSION_METADATA_KEYS + dimension->key;
+    default: return (size_t)dimension->kind;
+    }
+}
+
 /* ---- dictionary ---- */
 
 static const struct view *dimension_names(const struct page_table tables[PAGE_SETS],
@@ -37,7 +46,7 @@ static const struct view *dimension_names(const struct page_table tables[PAGE_SE
 {
     for (size_t t = 0; t < PAGE_SETS; t++) {
         for (size_t k = 0; k < tables[t].set->count; k++)
-            names[tables[t].set->dimension[k].kind] = tables[t].set->dimension[k].name;
+            names[page_dimension(&tables[t].set->dimension[k])] = tables[t].set->dimension[k].name;
     }
     return names;
 }
@@ -46,7 +55,7 @@ static void mark_used(const struct page_table *t, struct page_values *values)
 {
     for (uint32_t s = 0; s < t->series_count; s++) {
         for (size_t k = 0; k < t->set->count; k++)
-            values[t->set->dimension[k].kind]
+            values[page_dimension(&t->set->dimension[k])]
                 .value[t->series[(size_t)s * t->set->count + k]]
                 .number = 0;
     }
@@ -89,7 +98,7 @@ static void add_series(struct buf *out, const struct page_table *t,
             uint32_t value = t->series[(size_t)s * t->set->count + k];
             if (s > 0)
                 buf_add_char(out, ',');
-            buf_add_u64(out, values[t->set->dimension[k].kind].value[value].number);
+            buf_add_u64(out, values[page_dimension(&t->set->dimension[k])].value[value].number);
         }
         buf_add_char(out, ']');
     }
@@ -136,6 +145,7 @@ static void add_metrics(struct buf *out, const struct page_table *t, bool has_pr
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         bool is_price = m == METRIC_COST || m == METRIC_UNPRICED || m == METRIC_APPROXIMATE;
         if (m == METRIC_TOTAL || m == METRIC_LATENCY || (is_price && !has_prices) ||
+            (METRIC_SET_GUARD & METRIC_BIT(m)) != 0 ||
             (m != METRIC_COST && m != METRIC_INVOCATIONS && is_zero(t, (enum metric)m)))
             continue;
         buf_printf(out, "%s\"%s\":[", first ? "" : ",\n", metric_name((enum metric)m));
@@ -207,7 +217,7 @@ static uint32_t kept_in(const struct page *page, const struct page_table *table,
 static bool has_dimension(const struct page_table *table, size_t kind)
 {
     for (size_t k = 0; k < table->set->count; k++) {
-        if ((size_t)table->set->dimension[k].kind == kind)
+        if (page_dimension(&table->set->dimension[k]) == kind)
             return true;
     }
     return false;
@@ -232,6 +242,24 @@ static void add_folded(struct buf *out, const struct page *page,
     buf_add_cstr(out, "],\n");
 }
 
+/* What ran in Regions that are not allowed; false: nothing. */
+static bool add_guard_note(struct buf *out, const struct aggregate *aggregate)
+{
+    u128 sums[METRIC_COUNT];
+    struct buf text;
+    aggregate_totals(aggregate, sums);
+    if (sums[METRIC_DISALLOWED_TOKENS] == 0 && sums[METRIC_DISALLOWED_INVOCATIONS] == 0)
+        return false;
+    buf_init(&text, 512);
+    json_add_u128(&text, sums[METRIC_DISALLOWED_TOKENS]);
+    buf_add_cstr(&text, " tokens in ");
+    json_add_u128(&text, sums[METRIC_DISALLOWED_INVOCATIONS]);
+    buf_add_cstr(&text, " invocations ran in Regions that are not allowed.");
+    json_add_string_html(out, buf_view(&text));
+    buf_clear(&text);
+    return true;
+}
+
 /* Sentences: the caller's, and what the table of principals has folded beyond the charts. */
 static void add_notes(struct buf *out, const struct page *page,
                       const struct page_table tables[PAGE_SETS], const struct view *names)
@@ -242,6 +270,15 @@ static void add_notes(struct buf *out, const struct page *page,
         json_add_string_html(out, view_of(page->note));
         first = false;
     }
+    struct buf guard;
+    buf_init(&guard, 1024);
+    if (add_guard_note(&guard, page->aggregate)) {
+        if (!first)
+            buf_add_char(out, ',');
+        buf_add_view(out, buf_view(&guard));
+        first = false;
+    }
+    buf_clear(&guard);
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         if (!has_dimension(&tables[0], kind) || !has_dimension(&tables[1], kind) ||
             folded_in(page, &tables[1], kind) <= folded_in(page, &tables[0], kind))

@@ -120,7 +120,7 @@ static uint32_t *fold_values(struct page_values *v, uint32_t keep)
 struct fact {
     int64_t time;
     uint32_t series;
-    uint32_t value[PAGE_DIMENSIONS];
+    uint32_t value[PAGE_SET_DIMENSIONS];
 };
 
 struct build {
@@ -129,8 +129,8 @@ struct build {
     struct page_values *values;
     struct fact *facts;
     size_t count;
-    uint32_t *target[PAGE_DIMENSIONS]; /* by position in the set */
-    uint32_t *slots;                   /* series + 1 */
+    uint32_t *target[PAGE_SET_DIMENSIONS]; /* by position in the set */
+    uint32_t *slots;                       /* series + 1 */
     size_t slot_count;
     uint32_t *series;
     uint32_t series_count;
@@ -144,7 +144,7 @@ static enum status read_facts(struct build *b)
         aggregate_rows_get(b->rows, i, &row);
         b->facts[i].time = row.time;
         for (size_t k = 0; k < b->set->count; k++) {
-            struct page_values *v = &b->values[b->set->dimension[k].kind];
+            struct page_values *v = &b->values[page_dimension(&b->set->dimension[k])];
             uint32_t value = value_of(v, row.value[k]);
             if (value == UINT32_MAX)
                 return ST_NO_MEMORY;
@@ -184,7 +184,7 @@ static enum status arrange(struct build *b, int64_t interval, size_t *row_count)
     memset(b->slots, 0, b->slot_count * sizeof(*b->slots));
     b->series_count = 0;
     for (size_t i = 0; i < b->count; i++) {
-        uint32_t value[PAGE_DIMENSIONS];
+        uint32_t value[PAGE_SET_DIMENSIONS];
         for (size_t k = 0; k < b->set->count; k++)
             value[k] = b->target[k][b->facts[i].value[k]];
         b->facts[i].series = series_of(b, value);
@@ -261,6 +261,8 @@ static uint32_t kept_of(const struct attempt *a, enum dimension_kind kind)
     switch (kind) {
     case DIMENSION_PRINCIPAL: return a->principals;
     case DIMENSION_ACCOUNT_ID: return a->accounts;
+    case DIMENSION_METADATA:
+    case DIMENSION_TAG:
     case DIMENSION_MODEL_ID:
     case DIMENSION_PROFILE: return a->models;
     case DIMENSION_OPERATION: return a->operations;
@@ -272,7 +274,7 @@ static uint32_t kept_of(const struct attempt *a, enum dimension_kind kind)
 
 static void forget_targets(struct build *b)
 {
-    for (size_t k = 0; k < PAGE_DIMENSIONS; k++) {
+    for (size_t k = 0; k < PAGE_SET_DIMENSIONS; k++) {
         free(b->target[k]);
         b->target[k] = NULL;
     }
@@ -283,15 +285,15 @@ static enum status try_out(struct build *b, const struct attempt *a, int64_t int
 {
     forget_targets(b);
     for (size_t k = 0; k < b->set->count; k++) {
-        enum dimension_kind kind = b->set->dimension[k].kind;
-        struct page_values *v = &b->values[kind];
-        uint32_t keep = kept_of(a, kind), count = v->count;
+        size_t at = page_dimension(&b->set->dimension[k]);
+        struct page_values *v = &b->values[at];
+        uint32_t keep = kept_of(a, b->set->dimension[k].kind), count = v->count;
         bool folds = keep != 0 && keep < count;
         b->target[k] = fold_values(v, folds ? keep : UINT32_MAX);
         if (b->target[k] == NULL)
             return ST_NO_MEMORY;
-        out->kept[kind] = folds ? keep : count;
-        out->folded[kind] = folds ? count - keep : 0;
+        out->kept[at] = folds ? keep : count;
+        out->folded[at] = folds ? count - keep : 0;
     }
     out->interval = interval;
     return arrange(b, interval, &out->row_count);

@@ -4,7 +4,8 @@
 
 #include "publish/page.h"
 
-enum { PAGE_DIMENSIONS = DIMENSION_FIXED_COUNT };
+/* Of one set. */
+enum { PAGE_SET_DIMENSIONS = 6 + PAGE_KEYS };
 
 /* A value of a dimension, in all tables. */
 struct page_value {
@@ -33,12 +34,12 @@ struct page_table {
     uint32_t series_count;
     struct page_row *rows; /* by series, then time */
     size_t row_count;
-    uint32_t kept[PAGE_DIMENSIONS], folded[PAGE_DIMENSIONS]; /* by dimension kind */
+    uint32_t kept[PAGE_DIMENSIONS], folded[PAGE_DIMENSIONS]; /* by page_dimension */
 };
 
 /*
  * The rows of a set of the aggregate, with values folded and days for hours so far as max_rows
- * demands.  `values` (by dimension kind, zeroed before the first table) gains what occurs.
+ * demands.  `values` (by page_dimension, zeroed before the first table) gains what occurs.
  */
 NODISCARD enum status page_table_build(const struct aggregate *aggregate, size_t set,
                                        size_t max_rows, struct page_values *values,

@@ -49,6 +49,8 @@ static const char *const titles[METRIC_COUNT] = {
     [METRIC_COST] = "Est. cost USD",
     [METRIC_UNPRICED] = "Unpriced",
     [METRIC_APPROXIMATE] = "Approximate",
+    [METRIC_DISALLOWED_TOKENS] = "Elsewhere",
+    [METRIC_DISALLOWED_INVOCATIONS] = "Inv. elsewhere",
 };
 
 /* ---- text in columns ---- */

@@ -1,9 +1,14 @@
 #include "records/profile.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/json_read.h"
+
+/* Ids that nobody has are as many as somebody writes into logs. */
+enum { MAX_ASKED = 1000, MAX_ANSWER = 1 << 20 };
 
 struct tag {
     struct tag *next;
@@ -16,9 +21,19 @@ struct entry {
     json_t *document; /* owns the texts the views point into */
 };
 
+/* Profiles that were asked for one by one, while others read. */
+struct late {
+    profiles_ask_fn *ask;
+    void *context;
+    pthread_mutex_t asking; /* held while asking */
+    pthread_rwlock_t lock;  /* guards what is below */
+    struct profiles *found; /* one of type Unknown without a model: there is none */
+};
+
 struct profiles {
     struct entry *entries; /* sorted by id */
     size_t count, capacity;
+    struct late *late; /* NULL: nobody is asked */
 };
 
 struct profiles *profiles_new(void)
@@ -40,6 +55,12 @@ void profiles_free(struct profiles *profiles)
 {
     if (profiles == NULL)
         return;
+    if (profiles->late != NULL) {
+        profiles_free(profiles->late->found);
+        pthread_mutex_destroy(&profiles->late->asking);
+        pthread_rwlock_destroy(&profiles->late->lock);
+        free(profiles->late);
+    }
     for (size_t i = 0; i < profiles->count; i++)
         entry_clear(&profiles->entries[i]);
     free(profiles->entries);
@@ -78,10 +99,10 @@ size_t profiles_count(const struct profiles *profiles)
     return profiles->count;
 }
 
-struct view profiles_tag(const struct profiles *profiles, struct view id, struct view key)
+static struct view tag_of(const struct profiles *profiles, struct view id, struct view key)
 {
-    bool found = false;
-    size_t at = profiles == NULL ? 0 : position(profiles, id, &found);
+    bool found;
+    size_t at = position(profiles, id, &found);
     if (!found)
         return VIEW_EMPTY;
     for (const struct tag *tag = profiles->entries[at].tags; tag != NULL; tag = tag->next) {
@@ -89,6 +110,20 @@ struct view profiles_tag(const struct profiles *profiles, struct view id, struct
             return tag->value;
     }
     return VIEW_EMPTY;
+}
+
+struct view profiles_tag(const struct profiles *profiles, struct view id, struct view key)
+{
+    if (profiles == NULL)
+        return VIEW_EMPTY;
+    struct late *late = profiles->late;
+    struct view value = tag_of(profiles, id, key);
+    if (value.len == 0 && late != NULL) {
+        pthread_rwlock_rdlock(&late->lock);
+        value = tag_of(late->found, id, key);
+        pthread_rwlock_unlock(&late->lock);
+    }
+    return value;
 }
 
 static struct view member(const json_t *object, const char *name)
@@ -253,4 +288,86 @@ enum status profiles_add_json(struct profiles *profiles, struct view json, struc
     enum status st = add_document(profiles, root, err);
     json_decref(root);
     return st;
+}
+
+/* ---- one by one ---- */
+
+enum status profiles_set_asker(struct profiles *profiles, profiles_ask_fn *ask, void *context)
+{
+    struct late *late = calloc(1, sizeof(*late));
+    struct profiles *found = profiles_new();
+    if (late == NULL || found == NULL) {
+        free(late);
+        profiles_free(found);
+        return ST_NO_MEMORY;
+    }
+    late->ask = ask;
+    late->context = context;
+    late->found = found;
+    pthread_mutex_init(&late->asking, NULL);
+    pthread_rwlock_init(&late->lock, NULL);
+    profiles->late = late;
+    return ST_OK;
+}
+
+static bool look_up(struct late *late, struct view id, struct profile *out)
+{
+    pthread_rwlock_rdlock(&late->lock);
+    const struct profile *known = profiles_find(late->found, id);
+    if (known != NULL)
+        *out = *known;
+    pthread_rwlock_unlock(&late->lock);
+    return known != NULL;
+}
+
+/* Remember that there is none. */
+static enum status add_absent(struct profiles *found, struct view id)
+{
+    struct entry entry = {.document = json_stringn_nocheck(id.ptr, id.len)};
+    if (entry.document == NULL)
+        return ST_NO_MEMORY;
+    entry.profile.id = view_make(json_string_value(entry.document), id.len);
+    entry.profile.type = PROFILE_UNKNOWN;
+    enum status st = insert(found, &entry);
+    if (st != ST_OK)
+        entry_clear(&entry);
+    return st;
+}
+
+/* Called with `asking` held. */
+static bool ask_for(struct late *late, struct view arn, struct view id, struct profile *out)
+{
+    struct buf json;
+    if (look_up(late, id, out))
+        return true;
+    if (profiles_count(late->found) >= MAX_ASKED)
+        return false;
+    buf_init(&json, MAX_ANSWER);
+    enum status st = late->ask(late->context, arn, &json);
+    pthread_rwlock_wrlock(&late->lock);
+    if (st == ST_OK)
+        st = profiles_add_json(late->found, buf_view(&json), NULL);
+    if (profiles_find(late->found, id) == NULL)
+        st = add_absent(late->found, id);
+    pthread_rwlock_unlock(&late->lock);
+    buf_clear(&json);
+    return look_up(late, id, out);
+}
+
+bool profiles_resolve(const struct profiles *profiles, struct view arn, struct view id,
+                      struct profile *out)
+{
+    const struct profile *known = profiles_find(profiles, id);
+    if (known != NULL || profiles == NULL || profiles->late == NULL) {
+        if (known != NULL)
+            *out = *known;
+        return known != NULL;
+    }
+    struct late *late = profiles->late;
+    if (look_up(late, id, out))
+        return true;
+    pthread_mutex_lock(&late->asking);
+    bool found = ask_for(late, arn, id, out);
+    pthread_mutex_unlock(&late->asking);
+    return found;
 }

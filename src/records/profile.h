@@ -11,7 +11,8 @@
 #include "base/view.h"
 #include "records/model_id.h"
 
-struct profiles; /* read-only once filled: shared between threads */
+struct buf;
+struct profiles; /* read-only once filled, but for those asked for: shared between threads */
 
 struct profile {
     struct view id;    /* behind application-inference-profile/ */
@@ -30,6 +31,23 @@ void profiles_free(struct profiles *profiles);
  */
 NODISCARD enum status profiles_add_json(struct profiles *profiles, struct view json,
                                         struct error *err);
+
+/*
+ * Who is asked for a profile that is not known: *json gets a document as above.  Any status but
+ * ST_OK: there is none to be had.  Called by counting threads, one at a time.
+ */
+typedef enum status profiles_ask_fn(void *context, struct view arn, struct buf *json);
+
+/* From now on profiles_resolve asks.  ST_NO_MEMORY.  Before the profiles are shared. */
+NODISCARD enum status profiles_set_asker(struct profiles *profiles, profiles_ask_fn *ask,
+                                         void *context);
+
+/*
+ * The profile `id`, which a log names as `arn`; an unknown one is asked for once, whatever comes of
+ * it, and never again.  false: there is none.  *out is valid as long as the profiles.  Any thread.
+ */
+bool profiles_resolve(const struct profiles *profiles, struct view arn, struct view id,
+                      struct profile *out);
 
 /* A tag of a profile, for Tag:<key>; empty when there is none. */
 struct view profiles_tag(const struct profiles *profiles, struct view id, struct view key);

@@ -9,16 +9,17 @@
 #define RUN_COUNTED_H
 
 #include "ledger/ledger_drive.h"
-#include "ledger/receipt.h"
 #include "objects/byte_stream.h"
 #include "run/ledger_session.h"
 #include "run/round.h"
+#include "run/run_receipt.h"
 
 struct counted_object {
     struct view bucket, key; /* bucket empty: a local file */
     struct view region;      /* of the bucket, or empty */
     const void *source;      /* for counted_options.open */
     struct ledger_id id;
+    uint64_t tag; /* of its content as event or listing have it (ledger_tag_of), 0: unknown */
 
     /* Set by counted_objects. */
     bool settled;
@@ -27,8 +28,11 @@ struct counted_object {
     int64_t retry_after_ms; /* with a status other than ST_OK: when coming back makes sense */
     struct tally tally;     /* of this object, when it was read */
     struct error err;
-    bool read;     /* the reader got through it in the run under way */
-    bool deferred; /* did not fit: in a later run */
+    bool read;         /* the reader got through it in the run under way */
+    bool deferred;     /* did not fit: in a later run */
+    bool note;         /* no object: counts once that an object changed */
+    bool changed;      /* was counted before, with other content */
+    uint64_t read_tag; /* of the content that was read */
 };
 
 struct counted_options {
@@ -60,6 +64,20 @@ NODISCARD enum status counted_id(const struct counted *c, struct counted_object 
 void counted_objects(struct counted *c, struct counted_object *objects, size_t n,
                      struct round_summary *summary);
 
+/*
+ * Of objects counted before whose tag is not the one they were counted under: look whether their
+ * content is another one now.  Those are named, and each content is counted once as ObjectsChanged.
+ */
+void counted_changed(struct counted *c, struct counted_object **objects, size_t n,
+                     struct round_summary *summary);
+
+/* What is counted from now on was found by a sweep. */
+void counted_set_sweeping(struct counted *c, bool sweeping);
+
+/* Whether contents are compared: not with LEDGER_IDENTITY=path, where replicas may have another
+ * ETag each. */
+bool counted_has_tags(const struct counted *c);
+
 /* The same for messages (counted_messages.c): sets status, err and retry_after_ms of each. */
 void counted_messages(struct counted *c, struct round_message **messages, size_t n,
                       struct round_summary *summary);
@@ -75,7 +93,7 @@ struct view counted_buckets(const struct counted *c);
 NODISCARD enum status counted_recover(struct counted *c, bool first, size_t max,
                                       struct ledger_recovery *out, struct error *err);
 
-/* What was counted since it was made: for receipts. */
-const struct receipt *counted_receipt(const struct counted *c);
+/* What was counted since it was made. */
+const struct run_receipt *counted_receipt(const struct counted *c);
 
 #endif

@@ -49,7 +49,10 @@ static enum status collect(struct counted *c, struct round_message *m, struct pa
             continue;
         }
         struct counted_object *o = &objects[*n];
-        *o = (struct counted_object){.bucket = e->bucket, .key = e->key, .region = e->region};
+        *o = (struct counted_object){.bucket = e->bucket,
+                                     .key = e->key,
+                                     .region = e->region,
+                                     .tag = counted_has_tags(c) ? ledger_tag_of(e->etag) : 0};
         enum status st = counted_id(c, o);
         if (st != ST_OK)
             return fail(m, st, VIEW_EMPTY, "out of memory");

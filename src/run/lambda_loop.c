@@ -385,8 +385,8 @@ enum status lambda_run(const struct lambda_options *options, struct error *err)
         st = loop(&l, err);
     round_free(l.round);
     ledger_session_close(l.ledger);
-    settings_aws_close(&l.aws);
     settings_clear(&l.settings);
+    settings_aws_close(&l.aws);
     lambda_api_free(l.api);
     http_free(l.http);
     return st;

@@ -7,6 +7,7 @@
 #include "ledger/ledger_dynamodb.h"
 #include "objects/source_s3.h"
 #include "run/config.h"
+#include "run/object_name.h"
 
 enum { TTL_DAYS_MIN = 17, TTL_DAYS_MAX = 3650 };
 
@@ -65,18 +66,16 @@ static enum status read_variables(struct ledger_session *s, struct error *err)
 {
     uint64_t days, lease, fence;
     const char *policy = config_get("LEDGER_POLICY", "resolve");
-    const char *identity = config_get("LEDGER_IDENTITY", "key");
     s->config = PROTOCOL_DEFAULTS;
     if (ledger_policy_parse(view_of(policy), &s->config.policy) != ST_OK)
         return error_set(err, ST_USAGE,
                          "LEDGER_POLICY: \"%.80s\" is unknown; known are resolve, resend, drop, "
                          "hold",
                          policy);
-    if (ledger_identity_parse(view_of(identity), &s->identity) != ST_OK)
-        return error_set(err, ST_USAGE,
-                         "LEDGER_IDENTITY: \"%.80s\" is unknown; known are key, path", identity);
-    enum status st = config_get_u64("LEDGER_TTL_DAYS", LEDGER_TTL_DAYS_DEFAULT, TTL_DAYS_MIN,
-                                    TTL_DAYS_MAX, &days, err);
+    enum status st = object_name_identity(&s->identity, err);
+    if (st == ST_OK)
+        st = config_get_u64("LEDGER_TTL_DAYS", LEDGER_TTL_DAYS_DEFAULT, TTL_DAYS_MIN, TTL_DAYS_MAX,
+                            &days, err);
     /* For tests, which cannot wait: shorter than these in earnest, and objects count twice. */
     if (st == ST_OK)
         st = config_get_u64("BEDROCK_METRICS_TEST_LEASE_MS", (uint64_t)s->config.lease_ms, 0,

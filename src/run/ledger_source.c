@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "objects/object_key.h"
-#include "objects/source_s3.h"
 #include "run/counted.h"
+#include "run/object_name.h"
 
 enum { GATHERED = 256, COUNTED_AT_A_TIME = 2048 };
 
@@ -25,25 +25,6 @@ struct ledger_source {
     struct kept *kept;
     size_t kept_count;
 };
-
-/* ---- identity ---- */
-
-/* *path is what the views point into when it is a local file; freed by the caller.  ST_MISSING: it
- * has no identity. */
-static enum status name_of(struct view shown, struct view *bucket, struct view *key, char **path)
-{
-    *path = NULL;
-    *bucket = VIEW_LIT("");
-    if (view_starts(shown, VIEW_LIT("s3://")))
-        return source_s3_parse(shown, bucket, key, NULL);
-    char *text = view_dup(shown);
-    if (text == NULL)
-        return ST_NO_MEMORY;
-    *path = strcmp(text, "-") == 0 ? NULL : realpath(text, NULL);
-    free(text);
-    *key = view_of(*path);
-    return *path == NULL ? ST_MISSING : ST_OK;
-}
 
 /* ---- listing ---- */
 
@@ -119,7 +100,7 @@ static enum status on_found(void *context, const struct object_ref *ref, enum ob
     char *path;
     if (found != OBJECT_FOUND || object_key_skip(ref->key) != OBJECT_READ)
         return g->found(g->context, ref, found, err);
-    enum status st = name_of(ref->key, &bucket, &key, &path);
+    enum status st = object_name_split(ref->key, &bucket, &key, &path);
     if (st == ST_NO_MEMORY)
         return st;
     if (st != ST_OK) {
@@ -229,17 +210,18 @@ static enum status count_some(struct round *round, struct counted_object *object
     return ST_OK;
 }
 
-static void log_receipt(const struct round_summary *s, const struct receipt *receipt)
+static void log_receipt(const struct round_summary *s, const struct run_receipt *receipt)
 {
-    const struct tally *t = &s->tally;
+    const struct tally *t = &receipt->tally;
     char digest[RECEIPT_TEXT_BYTES];
-    receipt_format(receipt, digest);
-    LOG_EVENT(LOG_INFO, "receipt", log_u64("objects", receipt->objects),
+    receipt_format(&receipt->digest, digest);
+    LOG_EVENT(LOG_INFO, "receipt", log_u64("objects", receipt->digest.objects),
               log_u64("duplicates", t->objects.duplicate), log_u64("failed", t->objects.failed),
               log_u64("records", t->records.counted),
               log_u64("malformed", t->records.skipped[RECORD_MALFORMED]),
               log_u64("not_invocation_log", t->records.skipped[RECORD_NOT_LOG]),
               log_u64("invalid", t->records.skipped[RECORD_INVALID]),
+              log_u64("out_of_range", t->records.skipped[RECORD_OUT_OF_RANGE]),
               log_u64("invocations", (uint64_t)s->invocations),
               log_u64("tokens", (uint64_t)s->tokens), log_u64("datums", s->published.data),
               log_u64("requests", s->published.requests), log_cstr("digest", digest));

@@ -8,7 +8,6 @@
 #ifndef RUN_LEDGER_SOURCE_H
 #define RUN_LEDGER_SOURCE_H
 
-#include "ledger/receipt.h"
 #include "objects/source.h"
 #include "run/ledger_session.h"
 #include "run/round.h"

@@ -1,6 +1,5 @@
 #include "run/marker.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "aws/cloudwatch.h"
@@ -15,13 +14,12 @@ void marker_add_datum(struct buf *out, const struct marker_place *place,
                (unsigned)m->slot, (long long)m->minute * 60, 1ULL << (2 * m->digit));
 }
 
-static json_t *query(const char *id, const struct marker_place *place,
-                     const struct ledger_marker *m)
+json_t *marker_query(const char *id, const struct marker_place *place, uint16_t number)
 {
     char slot[352];
     struct view name_space = place->name_space;
     snprintf(slot, sizeof(slot), "%.*s%u", (int)place->scope.len,
-             place->scope.ptr == NULL ? "" : place->scope.ptr, (unsigned)m->slot);
+             place->scope.ptr == NULL ? "" : place->scope.ptr, (unsigned)number);
     return json_pack("{s:s, s:{s:{s:s%, s:s, s:[{s:s, s:s}]}, s:i, s:s}}", "Id", id, "MetricStat",
                      "Metric", "Namespace", name_space.ptr, name_space.len, "MetricName",
                      "PublishMarker", "Dimensions", "Name", "Slot", "Value", slot, "Period", 60,
@@ -67,9 +65,10 @@ enum status marker_read(struct aws_client *client, const struct marker_place *pl
     json_t *queries = json_array(), *results = NULL;
     int64_t date_s = 0;
     *out = (struct marker_reading){0};
-    bool ok = queries != NULL && json_array_append_new(queries, query("m", place, marker)) == 0;
+    bool ok = queries != NULL &&
+              json_array_append_new(queries, marker_query("m", place, marker->slot)) == 0;
     if (ok && both)
-        ok = json_array_append_new(queries, query("c", place, control)) == 0;
+        ok = json_array_append_new(queries, marker_query("c", place, control->slot)) == 0;
     json_t *request = json_pack("{s:O, s:I, s:I}", "MetricDataQueries", queries, "StartTime",
                                 (json_int_t)(first * 60), "EndTime", (json_int_t)(last * 60 + 60));
     enum status st = ok && request != NULL ? ST_OK : ST_NO_MEMORY;

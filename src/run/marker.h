@@ -8,6 +8,8 @@
 #ifndef RUN_MARKER_H
 #define RUN_MARKER_H
 
+#include <jansson.h>
+
 #include "aws/aws_call.h"
 #include "base/buf.h"
 #include "ledger/protocol_core.h"
@@ -21,6 +23,9 @@ struct marker_place {
 /* Append the datum as JSON. */
 void marker_add_datum(struct buf *out, const struct marker_place *place,
                       const struct ledger_marker *marker);
+
+/* A MetricDataQuery for the sums of a slot by minute; NULL: no memory. */
+json_t *marker_query(const char *id, const struct marker_place *place, uint16_t slot);
 
 struct marker_reading {
     int64_t server_ms; /* Date of the answer; 0: none */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "run/object_name.h"
 #include "run/progress.h"
 
 enum {
@@ -53,6 +54,7 @@ struct worker {
     struct pool *pool;
     struct object_counter *counter;
     struct tally tally;
+    struct pipeline_receipt receipt;
     struct helper helper;
     uint64_t object_bytes; /* read of the current object */
     pthread_t thread;
@@ -227,6 +229,21 @@ static void log_failed(struct view key, enum status st, const struct error *err)
               log_cstr("status", status_name(st)));
 }
 
+/* Which object was counted.  A file that was there a moment ago has a name. */
+static enum status note_counted(struct worker *worker, struct view shown)
+{
+    const struct pipeline_receipt *wanted = worker->pool->options->receipt;
+    struct ledger_id id;
+    if (wanted == NULL)
+        return ST_OK;
+    enum status st = object_name_id(wanted->identity, shown, &id);
+    if (st == ST_MISSING) {
+        worker->receipt.unnamed++;
+        return ST_OK;
+    }
+    return st == ST_OK ? receipt_add(&worker->receipt.counted, &id) : st;
+}
+
 static void count_object(struct worker *worker, const struct object_ref *ref)
 {
     struct tally *tally = &worker->tally;
@@ -243,6 +260,9 @@ static void count_object(struct worker *worker, const struct object_ref *ref)
         aggregate_commit(object_counter_aggregate(worker->counter));
         of_object.objects.counted = 1;
         tally_add(tally, &of_object);
+        st = note_counted(worker, ref->key);
+        if (st != ST_OK)
+            fail_run(worker->pool, st, &(struct error){.text = "out of memory"});
     } else if (st == ST_MISSING) {
         tally->objects.skipped[OBJECT_MISSING]++;
         LOG_EVENT(LOG_WARN, "object missing", log_view("object", ref->key));
@@ -453,6 +473,10 @@ static enum status merge_workers(struct pool *pool, struct aggregate **result, s
     for (unsigned i = 0; i < pool->count; i++) {
         struct worker *worker = &pool->workers[i];
         tally_add(tally, &worker->tally);
+        if (pool->options->receipt != NULL) {
+            receipt_merge(&pool->options->receipt->counted, &worker->receipt.counted);
+            pool->options->receipt->unnamed += worker->receipt.unnamed;
+        }
         if (i > 0) {
             enum status st = aggregate_merge(object_counter_aggregate(pool->workers[0].counter),
                                              object_counter_aggregate(worker->counter));

@@ -8,15 +8,25 @@
 #ifndef RUN_PIPELINE_H
 #define RUN_PIPELINE_H
 
+#include "ledger/ledger_id.h"
+#include "ledger/receipt.h"
 #include "objects/source.h"
 #include "run/object_counter.h"
 
 struct progress;
 
+/* Which objects were counted, for a receipt. */
+struct pipeline_receipt {
+    enum ledger_identity identity;
+    struct receipt counted; /* those that have a name */
+    uint64_t unnamed;       /* counted, too: standard input */
+};
+
 struct pipeline_options {
     struct counter_options counter;
-    unsigned jobs;             /* at least 1 */
-    struct progress *progress; /* may be NULL */
+    unsigned jobs;                    /* at least 1 */
+    struct progress *progress;        /* may be NULL */
+    struct pipeline_receipt *receipt; /* NULL: none is wanted; all but identity is set */
 };
 
 /*

@@ -14,6 +14,7 @@ struct progress {
     _Atomic bool expected_final;
     _Atomic int64_t next_draw_ms;
     int64_t begun_ms;
+    const char *what; /* NULL: objects, by their bytes */
     pthread_mutex_t drawing;
 };
 
@@ -47,6 +48,14 @@ struct progress *progress_new(void)
     return p;
 }
 
+struct progress *progress_new_items(const char *what)
+{
+    struct progress *p = progress_new();
+    if (p != NULL)
+        p->what = what;
+    return p;
+}
+
 void progress_free(struct progress *p)
 {
     if (p == NULL)
@@ -59,6 +68,8 @@ void progress_free(struct progress *p)
 
 void progress_expect(struct progress *p, uint64_t bytes, uint64_t objects, bool final)
 {
+    if (p == NULL)
+        return;
     p->expected_bytes = bytes;
     p->expected_objects = objects;
     p->expected_final = final;
@@ -75,27 +86,39 @@ static void add_size(char *out, size_t size, double bytes)
     (void)snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
 }
 
+/* The share that is done, and the time left at this rate; nothing as long as it is not known. */
+static void add_rest(char *out, size_t size, const struct progress *p, double done, double expected,
+                     double seconds)
+{
+    out[0] = '\0';
+    if (!p->expected_final || expected <= 0 || done <= 0 || done > expected)
+        return;
+    long left = (long)((expected - done) * seconds / done + 0.5);
+    (void)snprintf(out, size, "  %3.0f %%  ETA %ld:%02ld", 100 * done / expected, left / 60,
+                   left % 60);
+}
+
 static void draw(struct progress *p, int64_t now)
 {
-    char line[256], done[32], rate[32], rest[64] = "";
+    char line[256], done[32], rate[32], rest[64];
     double seconds = (double)(now - p->begun_ms) / 1000;
-    double bytes = (double)p->bytes;
-    double expected = (double)p->expected_bytes;
+    double bytes = (double)p->bytes, items = (double)p->objects;
     add_size(done, sizeof(done), bytes);
     add_size(rate, sizeof(rate), seconds > 0 ? bytes / seconds : 0);
-    if (p->expected_final && expected > 0 && bytes > 0 && bytes <= expected) {
-        long left = (long)((expected - bytes) * seconds / bytes + 0.5);
-        (void)snprintf(rest, sizeof(rest), "  %3.0f %%  ETA %ld:%02ld", 100 * bytes / expected,
-                       left / 60, left % 60);
-    }
+    if (p->what == NULL)
+        add_rest(rest, sizeof(rest), p, bytes, (double)p->expected_bytes, seconds);
+    else
+        add_rest(rest, sizeof(rest), p, items, (double)p->expected_objects, seconds);
     char objects[64];
     if (p->expected_final)
         (void)snprintf(objects, sizeof(objects), "%llu/%llu", (unsigned long long)p->objects,
                        (unsigned long long)p->expected_objects);
     else
         (void)snprintf(objects, sizeof(objects), "%llu", (unsigned long long)p->objects);
-    int n =
-        snprintf(line, sizeof(line), "\r\033[K%s  %s/s  %s objects%s", done, rate, objects, rest);
+    int n = p->what == NULL ? snprintf(line, sizeof(line), "\r\033[K%s  %s/s  %s objects%s", done,
+                                       rate, objects, rest)
+                            : snprintf(line, sizeof(line), "\r\033[K%s %s  %.1f/s%s", objects,
+                                       p->what, seconds > 0 ? items / seconds : 0, rest);
     if (n > 0) {
         ssize_t written = write(STDERR_FILENO, line, (size_t)n);
         (void)written;

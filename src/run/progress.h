@@ -11,13 +11,18 @@
 
 struct progress;
 
-struct progress *progress_new(void);           /* NULL: no memory */
+struct progress *progress_new(void); /* NULL: no memory */
+
+/* The same for what has no size: things done, called `what` ("batches"); progress_add_object counts
+ * them, the bytes of progress_expect do not matter. */
+struct progress *progress_new_items(const char *what);
 void progress_free(struct progress *progress); /* clears the line */
+
+/* NULL for `progress` is allowed in all of these and does nothing. */
 
 /* How much there is in all, as it becomes known; final says that it will not grow. */
 void progress_expect(struct progress *progress, uint64_t bytes, uint64_t objects, bool final);
 
-/* NULL for `progress` is allowed in both and does nothing. */
 void progress_add_bytes(struct progress *progress, uint64_t bytes);
 void progress_add_object(struct progress *progress);
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "aggregate/region_guard.h"
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
@@ -95,6 +96,8 @@ enum status round_new(struct round **out, const struct round_options *options, s
         if (r->pools[i] == NULL)
             st = error_set(err, ST_NO_MEMORY, "out of memory");
     }
+    if (st == ST_OK)
+        st = settings_ask_profiles(r->settings, &client, err);
     client.stop = options->stop_publish;
     if (st == ST_OK)
         st = aws_client_new(&r->publisher, &client, err);
@@ -543,6 +546,7 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
         aggregate_totals(g->sums, sums);
         r->summary.tokens += sums[METRIC_TOTAL];
         r->summary.invocations += sums[METRIC_INVOCATIONS];
+        round_summary_add_elsewhere(&r->summary, sums);
         return;
     }
     if (st == ST_IN_DOUBT)
@@ -609,24 +613,48 @@ static void log_dropped(const struct batch_dropped *d)
                   log_cstr("last", last));
 }
 
-static void log_round(const struct round_summary *s, const char *delivery)
+static void log_elsewhere(const struct round_summary *s, struct region_guard *guard)
+{
+    struct buf regions;
+    buf_init(&regions, 4096);
+    region_guard_take_seen(guard, &regions);
+    if (s->elsewhere_tokens > 0 || s->elsewhere_invocations > 0)
+        LOG_EVENT(LOG_WARN, "ran in Regions that are not allowed",
+                  log_view("regions", buf_view(&regions)),
+                  log_u64("tokens", (uint64_t)s->elsewhere_tokens),
+                  log_u64("invocations", (uint64_t)s->elsewhere_invocations));
+    buf_clear(&regions);
+}
+
+static void log_round(const struct round_summary *s, const struct round_options *options)
 {
     const struct tally *t = &s->tally;
+    const char *delivery = ledger_session_delivery(options->ledger);
+    if (options->settings->guard != NULL)
+        log_elsewhere(s, options->settings->guard);
     if (s->series_folded > 0)
         LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
+    char digest[RECEIPT_TEXT_BYTES] = "";
+    if (s->digest.objects > 0)
+        receipt_format(&s->digest, digest);
     LOG_EVENT(LOG_INFO, "round", log_u64("messages", s->messages), log_u64("back", s->back),
               log_u64("objects", t->objects.counted), log_u64("duplicates", t->objects.duplicate),
               log_u64("objects_skipped", tally_objects_skipped(t)),
               log_u64("objects_failed", t->objects.failed), log_u64("records", t->records.counted),
-              log_u64("records_skipped", tally_records_skipped(t)), log_u64("bytes", t->bytes_read),
-              log_u64("tokens", (uint64_t)s->tokens),
+              log_u64("records_skipped", tally_records_skipped(t)),
+              log_u64("malformed", t->records.skipped[RECORD_MALFORMED]),
+              log_u64("not_invocation_log", t->records.skipped[RECORD_NOT_LOG]),
+              log_u64("invalid", t->records.skipped[RECORD_INVALID]),
+              log_u64("out_of_range", t->records.skipped[RECORD_OUT_OF_RANGE]),
+              log_u64("bytes", t->bytes_read), log_u64("tokens", (uint64_t)s->tokens),
               log_u64("invocations", (uint64_t)s->invocations),
               log_u64("datums", s->published.data), log_u64("requests", s->published.requests),
               log_u64("InDoubtPublishes", s->published.in_doubt),
               log_u64("ms_read", (uint64_t)s->ms_read),
-              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery));
+              log_u64("ms_publish", (uint64_t)s->ms_publish), log_cstr("delivery", delivery),
+              log_cstr("receipt", digest));
 }
 
 static void publish_counted(struct round *r)
@@ -641,7 +669,7 @@ void round_publish(struct round *r, struct round_summary *summary)
 {
     if (r->counted != NULL) {
         publish_counted(r);
-        log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+        log_round(&r->summary, &r->options);
         *summary = r->summary;
         r->summary = (struct round_summary){0};
         return;
@@ -669,7 +697,7 @@ void round_publish(struct round *r, struct round_summary *summary)
     free_counters(r);
     r->ordered = r->order_broken = false;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+    log_round(&r->summary, &r->options);
     *summary = r->summary;
     r->summary = (struct round_summary){0};
 }
@@ -700,16 +728,23 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
             sums[METRIC_TOTAL] - r->summary.dropped.old_tokens - r->summary.dropped.future_tokens;
         r->summary.invocations = sums[METRIC_INVOCATIONS] - r->summary.dropped.old_invocations -
                                  r->summary.dropped.future_invocations;
+        round_summary_add_elsewhere(&r->summary, sums);
     } else if (st == ST_IN_DOUBT) {
         LOG_EVENT(LOG_ERROR, "publish in doubt: publishing again may count twice",
                   log_cstr("metric", "InDoubtPublishes"), log_cstr("reason", err->text));
     }
     r->summary.partial = partial && st != ST_OK;
     r->summary.ms_publish = now_ms(r) - began;
-    log_round(&r->summary, ledger_session_delivery(r->options.ledger));
+    log_round(&r->summary, &r->options);
     *summary = r->summary;
     round_free(r);
     return st;
+}
+
+void round_summary_add_elsewhere(struct round_summary *into, const u128 sum[METRIC_COUNT])
+{
+    into->elsewhere_tokens += sum[METRIC_DISALLOWED_TOKENS];
+    into->elsewhere_invocations += sum[METRIC_DISALLOWED_INVOCATIONS];
 }
 
 void round_summary_add(struct round_summary *into, const struct round_summary *from)
@@ -721,6 +756,8 @@ void round_summary_add(struct round_summary *into, const struct round_summary *f
     tally_add(&into->tally, &from->tally);
     into->tokens += from->tokens;
     into->invocations += from->invocations;
+    into->elsewhere_tokens += from->elsewhere_tokens;
+    into->elsewhere_invocations += from->elsewhere_invocations;
     into->published.requests += from->published.requests;
     into->published.data += from->published.data;
     into->published.in_doubt += from->published.in_doubt;
@@ -736,4 +773,5 @@ void round_summary_add(struct round_summary *into, const struct round_summary *f
     into->dropped.future_invocations += from->dropped.future_invocations;
     into->ms_read += from->ms_read;
     into->ms_publish += from->ms_publish;
+    receipt_merge(&into->digest, &from->digest);
 }

@@ -15,6 +15,7 @@
 #define RUN_ROUND_H
 
 #include "events/event_body.h"
+#include "ledger/receipt.h"
 #include "publish/publish_cloudwatch.h"
 #include "run/settings.h"
 
@@ -36,12 +37,18 @@ struct round_summary {
     struct tally tally; /* of messages that were read; those that fail later stay in it */
     u128 tokens;        /* published; 0 for what failed */
     u128 invocations;
+    /* Counted in Regions that are not allowed, with ALLOW_INFERENCE_REGIONS. */
+    u128 elsewhere_tokens, elsewhere_invocations;
     struct publish_result published;
     uint64_t partial; /* groups that failed after some of their data were accepted */
     uint64_t series_folded;
     struct batch_dropped dropped;
     int64_t ms_read, ms_publish;
+    struct receipt digest; /* of the objects counted by way of the ledger */
 };
+
+/* Its part of sums that were published. */
+void round_summary_add_elsewhere(struct round_summary *into, const u128 sum[METRIC_COUNT]);
 
 /* a + b, for totals over rounds. */
 void round_summary_add(struct round_summary *into, const struct round_summary *from);

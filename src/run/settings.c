@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregate/region_guard.h"
 #include "aws/bedrock.h"
 #include "base/log.h"
 #include "events/event_body.h"
 #include "price/price.h"
 #include "run/config.h"
 #include "run/dimension_sets.h"
+#include "run/profile_asker.h"
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
 
@@ -96,6 +98,20 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
     return ST_OK;
 }
 
+/* Whoever names the Regions wants to be told: with METRICS too. */
+static enum status load_guard(struct run_settings *s, struct error *err)
+{
+    const char *list = config_get("ALLOW_INFERENCE_REGIONS", NULL);
+    struct error detail = {0};
+    if (list == NULL)
+        return ST_OK;
+    enum status st = region_guard_new(list, &s->guard, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "ALLOW_INFERENCE_REGIONS: %s", detail.text);
+    s->metrics |= METRIC_SET_GUARD;
+    return ST_OK;
+}
+
 /* ---- files ---- */
 
 static enum status read_whole(const char *path, struct buf *out, struct error *err)
@@ -176,6 +192,8 @@ enum status settings_load_publishing(struct run_settings *s, struct error *err)
     if (st == ST_OK)
         st = load_metrics(s, err);
     if (st == ST_OK)
+        st = load_guard(s, err);
+    if (st == ST_OK)
         st = load_publisher(s, err);
     if (st == ST_OK)
         st = config_get_u64("MAX_SERIES_PER_SET", 500, 1, 1000000, &s->max_series, err);
@@ -205,16 +223,31 @@ void settings_clear(struct run_settings *s)
 {
     profiles_free(s->profiles);
     prices_free(s->prices);
+    profile_asker_free(s->asker);
+    s->asker = NULL;
+    region_guard_free(s->guard);
+    s->guard = NULL;
     s->profiles = NULL;
     s->prices = NULL;
 }
 
-static void list_region(struct profiles *into, struct aws_client *client, struct view region)
+enum status settings_ask_profiles(struct run_settings *s, const struct aws_client_options *options,
+                                  struct error *err)
+{
+    if (!s->resolve_profiles || s->asker != NULL)
+        return ST_OK;
+    return profile_asker_new(options, s->keys.tag_count > 0, &s->asker, err);
+}
+
+static void list_region(struct profiles *into, struct aws_client *client, struct view region,
+                        bool tags)
 {
     struct error err = {0};
     json_t *answer = NULL;
     char *text = NULL;
     enum status st = bedrock_list_inference_profiles(client, region, "APPLICATION", &answer, &err);
+    if (st == ST_OK && tags)
+        profile_asker_add_tags(client, region, answer);
     if (st == ST_OK) {
         text = json_dumps(answer, JSON_COMPACT);
         st = text == NULL ? ST_NO_MEMORY : profiles_add_json(into, view_of(text), &err);
@@ -246,7 +279,11 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
     if (fresh == NULL)
         return;
     for (size_t i = 0; i < region_count; i++)
-        list_region(fresh, client, regions[i]);
+        list_region(fresh, client, regions[i], s->keys.tag_count > 0);
+    if (s->asker != NULL && profiles_set_asker(fresh, profile_asker_ask, s->asker) != ST_OK) {
+        profiles_free(fresh);
+        return;
+    }
     if (profiles_count(fresh) == 0 && s->profiles != NULL) {
         profiles_free(fresh);
         return;
@@ -264,7 +301,8 @@ struct counter_options settings_counter(const struct run_settings *s)
                       .interval_seconds = (int64_t)s->resolution_s,
                       .statistics = true,
                       .profiles = s->profiles,
-                      .prices = s->prices},
+                      .prices = s->prices,
+                      .guard = s->guard},
         .latency = s->latency,
         .max_object_bytes = s->max_object_bytes,
         .log_skips = log_level_now() <= LOG_WARN,

@@ -14,6 +14,8 @@
 
 struct profiles;
 struct prices;
+struct profile_asker;
+struct region_guard;
 
 enum { SETTINGS_MAX_SETS = DIMENSION_SETS_MAX, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
 
@@ -35,10 +37,13 @@ struct run_settings {
     struct view cloudwatch_region; /* empty: the configured one */
     enum settings_publisher publisher;
     bool resolve_profiles;
+    struct region_guard *guard; /* ALLOW_INFERENCE_REGIONS; NULL: every Region may serve */
     struct profiles *profiles;  /* NULL: none */
     struct prices *prices;      /* NULL: no cost, or not opened yet */
     bool prices_later;          /* the built-in list is wanted */
     int64_t profiles_listed_ms; /* steady clock; 0: never */
+    /* For a profile that was not listed: who is asked; NULL: nobody. */
+    struct profile_asker *asker;
 };
 
 /*
@@ -60,7 +65,16 @@ NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
  */
 NODISCARD enum status settings_open_prices(struct run_settings *s, struct error *err);
 
-void settings_clear(struct run_settings *s); /* a zeroed one may be cleared too */
+/* A zeroed one may be cleared too.  Before settings_aws_close. */
+void settings_clear(struct run_settings *s);
+
+/*
+ * With RESOLVE_INFERENCE_PROFILES: a profile that a record names and the listing did not have is
+ * asked for with a client of these options (outliving *s), once until the next listing.
+ */
+NODISCARD enum status settings_ask_profiles(struct run_settings *s,
+                                            const struct aws_client_options *options,
+                                            struct error *err);
 
 /*
  * With RESOLVE_INFERENCE_PROFILES: ask Bedrock for the application profiles of these Regions, at

@@ -55,8 +55,8 @@ void publish_beside_free(struct publish_beside *p)
 {
     if (p == NULL)
         return;
-    settings_aws_close(&p->aws);
     settings_clear(&p->settings);
+    settings_aws_close(&p->aws);
     free(p);
 }
 

@@ -31,6 +31,12 @@ struct verify {
     bool no_memory;
 };
 
+static void tell(const struct verify *v, const char *what, uint64_t done, uint64_t all)
+{
+    if (v->o->on_step != NULL)
+        v->o->on_step(v->o->ctx, what, done, all);
+}
+
 /* ---- what the ledger says ---- */
 
 static bool note_batch(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
@@ -165,8 +171,10 @@ static enum status add_all(struct verify *v, struct error *err)
                                          INT64_MAX, note_batch, v);
     if (st == ST_OK && v->no_memory)
         st = ST_NO_MEMORY;
+    tell(v, "batches", 0, v->batch_count);
     for (size_t i = 0; i < v->batch_count && st == ST_OK; i++) {
         st = add_batch(v, &v->batches[i], record);
+        tell(v, "batches", i + 1, v->batch_count);
         if (st == ST_OK && aws_stop_asked(&v->o->stop))
             st = ST_CANCELLED;
     }
@@ -335,9 +343,12 @@ enum status verify_run(const struct verify_options *options, struct verify_resul
         join_points(&v);
         out->series = json_array_size(v.series);
     }
+    tell(&v, "series", 0, out->series);
     for (size_t i = 0; st == ST_OK && i < out->series; i += SERIES_A_CALL) {
         size_t n = (size_t)out->series - i;
-        st = compare_some(&v, i, n < SERIES_A_CALL ? n : SERIES_A_CALL, err);
+        n = n < SERIES_A_CALL ? n : SERIES_A_CALL;
+        st = compare_some(&v, i, n, err);
+        tell(&v, "series", i + n, out->series);
     }
     if (st == ST_NO_MEMORY)
         (void)error_set(err, st, "out of memory");

@@ -21,6 +21,8 @@ struct verify_options {
     struct view region, name_space;
     int64_t since_s, until_s; /* of the data's time; whole minutes */
     struct aws_stop stop;
+    /* Told how far it is: of the ledger's batches, then of CloudWatch's series.  May be NULL. */
+    void (*on_step)(void *ctx, const char *what, uint64_t done, uint64_t all);
     void (*on_difference)(void *ctx, const struct verify_difference *d);
     void *ctx;
 };

@@ -651,7 +651,9 @@ static uint64_t value_of(const struct counters *c, size_t column)
     case 18: return r->series_folded;
     case 19: return c->t.receive_failures;
     case 20: return c->t.delete_failures;
-    default: return r->partial;
+    case 21: return r->partial;
+    case 22: return (uint64_t)r->elsewhere_tokens;
+    default: return (uint64_t)r->elsewhere_invocations;
     }
 }
 
@@ -720,6 +722,8 @@ static void metrics(void *context, struct buf *out)
         {"receive_failures", "Times a queue could not be polled."},
         {"delete_failures", "Counted messages that could not be deleted."},
         {"partial_publishes", "Messages' data accepted in part before a failure."},
+        {"disallowed_region_tokens", "Tokens that ran outside of ALLOW_INFERENCE_REGIONS."},
+        {"disallowed_region_invocations", "Invocations that ran outside of it."},
     };
     struct worker *w = context;
     size_t n = w->options->queue_count;
@@ -741,14 +745,18 @@ static void metrics(void *context, struct buf *out)
     add_family(out, "messages_in_flight", "gauge", "Messages of the round under way.");
     for (size_t i = 0; i < n; i++)
         add_sample(out, "messages_in_flight", "", &all[i], all[i].in_flight);
-    add_family(out, "since_poll_milliseconds", "gauge", "Since the queue last answered.");
+    add_family(out, "since_poll_seconds", "gauge", "Since the queue last answered.");
     for (size_t i = 0; i < n; i++)
-        add_sample(out, "since_poll_milliseconds", "", &all[i], (uint64_t)all[i].idle_ms);
+        add_sample(out, "since_poll_seconds", "", &all[i], (uint64_t)all[i].idle_ms / 1000);
     free(all);
     buf_printf(out,
-               "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %llu\n"
-               "# TYPE process_open_fds gauge\nprocess_open_fds %llu\n"
+               "# TYPE process_resident_memory_bytes gauge\n"
+               "# HELP process_resident_memory_bytes Memory in use.\n"
+               "process_resident_memory_bytes %llu\n"
+               "# TYPE process_open_fds gauge\n# HELP process_open_fds Open files.\n"
+               "process_open_fds %llu\n"
                "# TYPE bedrock_metrics_uptime_seconds gauge\n"
+               "# HELP bedrock_metrics_uptime_seconds Since the start.\n"
                "bedrock_metrics_uptime_seconds %lld\n# EOF\n",
                (unsigned long long)resident_bytes(), (unsigned long long)open_descriptors(),
                (long long)((steady_ms() - w->began_ms) / 1000));
@@ -796,7 +804,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         totals->delete_failures += l->locked.totals.delete_failures;
         totals->receive_failures += l->locked.totals.receive_failures;
         if (w->ledger != NULL)
-            receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
+            run_receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
         if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
             st = error_set(err, ST_RETRY, "queue %s could not be drained", l->queue.name);

@@ -10,8 +10,8 @@
 #define RUN_WORKER_H
 
 #include "aws/sqs.h"
-#include "ledger/receipt.h"
 #include "run/round.h"
+#include "run/run_receipt.h"
 
 enum {
     /* After being asked to stop: objects under way may end, publishing may begin, and the queue may
@@ -34,9 +34,9 @@ struct worker_options {
 struct worker_totals {
     struct round_summary rounds;
     uint64_t round_count, deleted, delete_failures, receive_failures;
-    const char *delivery;   /* "exactly-once" with a ledger */
-    struct receipt receipt; /* of all queues; empty without a ledger */
-    int signal;             /* that asked to stop; 0: none did */
+    const char *delivery;       /* "exactly-once" with a ledger */
+    struct run_receipt receipt; /* of all queues; empty without a ledger */
+    int signal;                 /* that asked to stop; 0: none did */
 };
 
 /*

@@ -77,8 +77,6 @@ static enum status take_arguments(const struct usage_arguments *ask, struct dime
         view_of(ask->by != NULL ? ask->by : "InferenceProfileType,ModelId"), &keys, set, &detail);
     if (st != ST_OK)
         return error_set(err, st, "by: %s", detail.text);
-    if (keys.metadata_count + keys.tag_count > 0)
-        return error_set(err, ST_USAGE, "by: Metadata and Tag are not kept in the store");
     if (interval_parse(view_of(interval), &query->interval_seconds) != ST_OK)
         return error_set(err, ST_USAGE, "interval: known are 1m, 5m, 1h, 1d, all");
     st = take_time("since", ask->since, &query->has_since, &query->since, err);
@@ -287,6 +285,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     enum status st = page_query_ask(a->options.usage, &query, &answer, &a->page_step, err);
     if (st != ST_OK)
         return st;
+    page_query_keep_step(a->options.usage, a->page_step);
     *version = answer.version;
     struct page_document *document = calloc(1, sizeof(*document));
     buf_init(&text, PAGE_CEILING);
@@ -303,7 +302,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
             .prices_as_of = a->options.prices_as_of,
             .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
         };
-        page_query_folds(&answer, &page);
+        page_query_folds(a->options.usage, &answer, &page);
         st = page_add_json(&text, &page);
     }
     aggregate_free(answer.aggregate);
@@ -398,6 +397,7 @@ struct answers *answers_new(const struct answers_options *options)
     if (a == NULL)
         return NULL;
     a->options = *options;
+    a->page_step = page_query_last_step(options->usage);
     pthread_mutex_init(&a->page_mutex, NULL);
     pthread_cond_init(&a->page_changed, NULL);
     if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))

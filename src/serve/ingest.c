@@ -30,8 +30,6 @@ struct job {
 
 struct ingest {
     struct ingest_options options;
-    struct dimension_set set;
-    struct dimension_keys keys;
     struct source *files; /* opens them */
     atomic_bool cancelled;
     pthread_t workers[MAX_JOBS], committer;
@@ -45,6 +43,7 @@ struct ingest {
     struct counted_object *first, *last; /* to be committed */
     size_t uncommitted;                  /* in the list or being committed */
     bool ended;
+    bool rollup_failed; /* the last time */
     enum status fault;
     struct error err;
 };
@@ -271,6 +270,22 @@ static bool exists(void *context, struct view key)
     return is_there;
 }
 
+/* Take what was committed into the rollups if it is time; called and returns with the mutex held.
+ */
+static void roll_up(struct ingest *in)
+{
+    struct error err = {0};
+    bool idle = in->length == 0 && in->busy == 0 && in->first == NULL;
+    pthread_mutex_unlock(&in->mutex);
+    enum status st =
+        usage_roll_up(in->options.usage, idle ? ROLLUP_WHEN_IDLE : ROLLUP_WHEN_BUSY, &err);
+    pthread_mutex_lock(&in->mutex);
+    if (st != ST_OK && !in->rollup_failed)
+        LOG_EVENT(LOG_WARN, "rollups cannot be written, answers take longer",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
+    in->rollup_failed = st != ST_OK;
+}
+
 static void *committer_main(void *context)
 {
     struct ingest *in = context;
@@ -302,6 +317,8 @@ static void *committer_main(void *context)
         free_list(list);
         in->uncommitted -= n;
         pthread_cond_broadcast(&in->changed);
+        if (st == ST_OK)
+            roll_up(in);
     }
     pthread_mutex_unlock(&in->mutex);
     return NULL;
@@ -399,10 +416,9 @@ enum status ingest_start(const struct ingest_options *options, struct ingest **o
     pthread_mutex_init(&in->mutex, NULL);
     pthread_cond_init(&in->changed, NULL);
     in->options = *options;
-    usage_all_dimensions(&in->set);
-    in->options.counter.aggregate.sets = &in->set;
+    in->options.counter.aggregate.sets =
+        usage_dimensions(options->usage, &in->options.counter.aggregate.keys);
     in->options.counter.aggregate.set_count = 1;
-    in->options.counter.aggregate.keys = &in->keys;
     in->options.counter.aggregate.interval_seconds = 60;
     in->options.counter.aggregate.statistics = false;
     in->files = source_files_new(NULL, 0);

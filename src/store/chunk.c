@@ -1,15 +1,28 @@
 #include "store/chunk.h"
 
+#include <stdlib.h>
+
 /* By bit of the mask.  Append only: stores of earlier versions are read with it. */
 static const enum metric metric_of_bit[] = {
-    METRIC_INVOCATIONS, METRIC_INPUT,         METRIC_OUTPUT,        METRIC_CACHE_READ,
-    METRIC_CACHE_WRITE, METRIC_CLIENT_ERRORS, METRIC_SERVER_ERRORS, METRIC_THROTTLES,
-    METRIC_LATENCY,     METRIC_COST,          METRIC_UNPRICED,      METRIC_APPROXIMATE,
+    METRIC_INVOCATIONS,
+    METRIC_INPUT,
+    METRIC_OUTPUT,
+    METRIC_CACHE_READ,
+    METRIC_CACHE_WRITE,
+    METRIC_CLIENT_ERRORS,
+    METRIC_SERVER_ERRORS,
+    METRIC_THROTTLES,
+    METRIC_LATENCY,
+    METRIC_COST,
+    METRIC_UNPRICED,
+    METRIC_APPROXIMATE,
+    METRIC_DISALLOWED_TOKENS,
+    METRIC_DISALLOWED_INVOCATIONS,
 };
 
 enum { BITS = sizeof(metric_of_bit) / sizeof(metric_of_bit[0]) };
 
-static void add_number(struct buf *out, u128 value)
+void chunk_add_number(struct buf *out, u128 value)
 {
     char bytes[19];
     size_t n = 0;
@@ -77,12 +90,12 @@ void chunk_add(struct buf *out, const struct chunk_cell *cell)
         if (cell->sum[metric_of_bit[i]] != 0)
             mask |= 1U << i;
     }
-    add_number(out, cell->series);
+    chunk_add_number(out, cell->series);
     buf_add_char(out, (char)cell->minute);
-    add_number(out, mask);
+    chunk_add_number(out, mask);
     for (unsigned i = 0; i < BITS; i++) {
         if ((mask & 1U << i) != 0)
-            add_number(out, cell->sum[metric_of_bit[i]]);
+            chunk_add_number(out, cell->sum[metric_of_bit[i]]);
     }
 }
 
@@ -107,4 +120,98 @@ enum status chunk_next(struct view *rest, uint32_t series_count, struct chunk_ce
             return ST_BAD_ITEM;
     }
     return ST_OK;
+}
+
+bool chunk_take_number(struct view *rest, u128 *value)
+{
+    return take_number(rest, value);
+}
+
+/* ---- condensing ---- */
+
+/* Where the cells of `cells` begin, with their series above: series << 32 | offset. */
+static enum status find_cells(struct view cells, const uint32_t *map, uint32_t series_count,
+                              uint64_t **out, size_t *count)
+{
+    struct view rest = cells;
+    struct chunk_cell cell;
+    size_t capacity = 0, n = 0;
+    enum status st;
+    *out = NULL;
+    if (cells.len > UINT32_MAX)
+        return ST_TOO_BIG;
+    for (;;) {
+        uint64_t offset = cells.len - rest.len;
+        st = chunk_next(&rest, series_count, &cell);
+        if (st != ST_OK)
+            break;
+        if (n == capacity) {
+            capacity = capacity == 0 ? cells.len / 12 + 64 : capacity * 2;
+            uint64_t *grown = realloc(*out, capacity * sizeof(**out));
+            if (grown == NULL)
+                return ST_NO_MEMORY;
+            *out = grown;
+        }
+        uint64_t series = map == NULL ? cell.series : map[cell.series];
+        (*out)[n++] = series << 32 | offset;
+    }
+    *count = n;
+    return st == ST_END ? ST_OK : st;
+}
+
+/* By the upper half, stable: eleven bits at a time, as many as the largest series needs. */
+static bool sort_by_series(uint64_t **keys, size_t count, uint32_t series_count)
+{
+    enum { BITS_A_PASS = 11, BINS = 1 << BITS_A_PASS };
+    uint64_t *from = *keys, *to = malloc((count + 1) * sizeof(*to));
+    if (to == NULL)
+        return false;
+    for (unsigned shift = 32; shift < 64 && (uint64_t)series_count << 32 >> shift > 0;
+         shift += BITS_A_PASS) {
+        size_t begin[BINS + 1] = {0};
+        for (size_t i = 0; i < count; i++)
+            begin[(from[i] >> shift & (BINS - 1)) + 1]++;
+        for (size_t i = 0; i < BINS; i++)
+            begin[i + 1] += begin[i];
+        for (size_t i = 0; i < count; i++)
+            to[begin[from[i] >> shift & (BINS - 1)]++] = from[i];
+        uint64_t *other = from;
+        from = to;
+        to = other;
+    }
+    *keys = from;
+    free(to);
+    return true;
+}
+
+static void add_runs(struct view cells, const uint64_t *keys, size_t count, struct buf *out)
+{
+    struct chunk_cell cell, sum = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct view rest = view_skip(cells, (size_t)(keys[i] & UINT32_MAX));
+        if (chunk_next(&rest, UINT32_MAX, &cell) != ST_OK)
+            abort(); /* it was read before */
+        chunk_add_to(sum.sum, &cell);
+        if (i + 1 < count && keys[i] >> 32 == keys[i + 1] >> 32)
+            continue;
+        sum.series = (uint32_t)(keys[i] >> 32);
+        chunk_add(out, &sum);
+        sum = (struct chunk_cell){0};
+    }
+}
+
+enum status chunk_condense(struct view cells, const uint32_t *map, uint32_t series_count,
+                           struct buf *out)
+{
+    uint64_t *keys = NULL;
+    size_t count = 0;
+    enum status st = find_cells(cells, map, series_count, &keys, &count);
+    if (st == ST_OK && !sort_by_series(&keys, count, series_count))
+        st = ST_NO_MEMORY;
+    if (st == ST_OK) {
+        add_runs(cells, keys, count, out);
+        st = buf_status(out);
+    }
+    free(keys);
+    return st;
 }

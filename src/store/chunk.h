@@ -40,4 +40,16 @@ static inline void chunk_add_to(u128 *sum, const struct chunk_cell *cell)
     }
 }
 
+/*
+ * Add up what is of one series: each series of `cells` (chunks laid end to end) becomes one cell,
+ * with minute 0, sorted by series, appended to `out`.  `map` (NULL: none) gives another series, not
+ * above it, for each.  ST_BAD_ITEM: these are no chunks.  ST_TOO_BIG: 4 GiB.  ST_NO_MEMORY.
+ */
+NODISCARD enum status chunk_condense(struct view cells, const uint32_t *map, uint32_t series_count,
+                                     struct buf *out);
+
+/* A number as cells have it: little-endian base 128.  false: *rest begins with none. */
+void chunk_add_number(struct buf *out, u128 value);
+bool chunk_take_number(struct view *rest, u128 *value);
+
 #endif

@@ -5,22 +5,25 @@
 
 #include "aggregate/interner.h"
 
-enum { WIDTH = DIMENSION_FIXED_COUNT, FIRST_SLOTS = 256 };
+enum { FIRST_SLOTS = 256 };
 
 struct dictionary {
+    size_t width;
     pthread_mutex_t mutex; /* guards everything below */
     struct interner *texts;
-    uint32_t *values; /* WIDTH text numbers a series */
+    uint32_t *values; /* `width` text numbers a series */
     uint32_t count, capacity;
     uint32_t *slots; /* series + 1, 0 is free; a power of two, at most half full */
     uint32_t slot_count;
+    uint32_t hashed; /* series in the slots: a store that is only read needs none */
 };
 
-struct dictionary *dictionary_new(void)
+struct dictionary *dictionary_new(size_t width)
 {
     struct dictionary *d = calloc(1, sizeof(*d));
     if (d == NULL)
         return NULL;
+    d->width = width;
     pthread_mutex_init(&d->mutex, NULL);
     d->texts = interner_new();
     d->slot_count = FIRST_SLOTS;
@@ -43,76 +46,94 @@ void dictionary_free(struct dictionary *d)
     free(d);
 }
 
+size_t dictionary_width(const struct dictionary *d)
+{
+    return d->width;
+}
+
 /* The numbers are ours, so nobody outside can choose collisions. */
-static uint32_t hash_values(const uint32_t text[WIDTH])
+static uint32_t hash_values(const struct dictionary *d, const uint32_t *text)
 {
     uint64_t h = 0;
-    for (size_t i = 0; i < WIDTH; i++)
+    for (size_t i = 0; i < d->width; i++)
         h = (h ^ text[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
     return (uint32_t)(h >> 32);
 }
 
-static uint32_t *find_slot(const struct dictionary *d, const uint32_t text[WIDTH])
+static uint32_t *values_of(const struct dictionary *d, uint32_t series)
 {
-    uint32_t at = hash_values(text) & (d->slot_count - 1);
+    return &d->values[(size_t)series * d->width];
+}
+
+static uint32_t *find_slot(const struct dictionary *d, const uint32_t *text)
+{
+    uint32_t at = hash_values(d, text) & (d->slot_count - 1);
     while (d->slots[at] != 0 &&
-           memcmp(&d->values[(size_t)(d->slots[at] - 1) * WIDTH], text, WIDTH * sizeof(*text)) != 0)
+           memcmp(values_of(d, d->slots[at] - 1), text, d->width * sizeof(*text)) != 0)
         at = (at + 1) & (d->slot_count - 1);
     return &d->slots[at];
 }
 
 static bool make_room(struct dictionary *d)
 {
-    if (d->count == d->capacity) {
-        uint32_t capacity = d->capacity == 0 ? 64 : d->capacity * 2;
-        uint32_t *grown = capacity > UINT32_MAX / 4
-                              ? NULL
-                              : realloc(d->values, (size_t)capacity * WIDTH * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        d->values = grown;
-        d->capacity = capacity;
-    }
-    if (d->count >= d->slot_count / 2) {
-        uint32_t *old = d->slots;
-        uint32_t *slots = calloc((size_t)d->slot_count * 2, sizeof(*slots));
-        if (slots == NULL)
-            return false;
-        d->slots = slots;
-        d->slot_count *= 2;
-        for (uint32_t series = 0; series < d->count; series++)
-            *find_slot(d, &d->values[(size_t)series * WIDTH]) = series + 1;
-        free(old);
-    }
+    if (d->count < d->capacity)
+        return true;
+    uint32_t capacity = d->capacity == 0 ? 64 : d->capacity * 2;
+    uint32_t *grown = capacity > UINT32_MAX / 4
+                          ? NULL
+                          : realloc(d->values, (size_t)capacity * d->width * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    d->values = grown;
+    d->capacity = capacity;
     return true;
 }
 
-/* The series of these texts; *is_new says whether it was not there. */
-static uint32_t series_of(struct dictionary *d, const uint32_t text[WIDTH], bool *is_new)
+/* All series in the slots, with room for one more. */
+static bool hash_all(struct dictionary *d)
 {
-    uint32_t *slot = find_slot(d, text);
-    *is_new = *slot == 0;
-    if (!*is_new)
-        return *slot - 1;
-    if (!make_room(d))
-        return DICTIONARY_NONE;
-    memcpy(&d->values[(size_t)d->count * WIDTH], text, WIDTH * sizeof(*text));
-    *find_slot(d, text) = d->count + 1;
-    return d->count++;
+    uint32_t wanted = d->slot_count;
+    while (d->count >= wanted / 2)
+        wanted *= 2;
+    if (wanted != d->slot_count) {
+        uint32_t *slots = calloc(wanted, sizeof(*slots));
+        if (slots == NULL)
+            return false;
+        free(d->slots);
+        d->slots = slots;
+        d->slot_count = wanted;
+        d->hashed = 0;
+    }
+    for (; d->hashed < d->count; d->hashed++)
+        *find_slot(d, values_of(d, d->hashed)) = d->hashed + 1;
+    return true;
 }
 
-uint32_t dictionary_series(struct dictionary *d, const struct view value[WIDTH])
+/* The series of these texts, made if it is not there. */
+static uint32_t series_of(struct dictionary *d, const uint32_t *text)
 {
-    uint32_t text[WIDTH], series = 0;
-    bool is_new;
+    if (!hash_all(d) || !make_room(d))
+        return DICTIONARY_NONE;
+    uint32_t *slot = find_slot(d, text);
+    if (*slot != 0)
+        return *slot - 1;
+    memcpy(values_of(d, d->count), text, d->width * sizeof(*text));
+    *slot = ++d->count;
+    d->hashed = d->count;
+    return d->count - 1;
+}
+
+uint32_t dictionary_series(struct dictionary *d, const struct view *value)
+{
+    uint32_t text[DICTIONARY_MAX_WIDTH], series = 0;
     pthread_mutex_lock(&d->mutex);
-    for (size_t i = 0; i < WIDTH && series != DICTIONARY_NONE; i++) {
+    for (size_t i = 0; i < d->width && series != DICTIONARY_NONE; i++) {
         text[i] = interner_id(d->texts, value[i]);
         if (text[i] == INTERNER_NONE)
             series = DICTIONARY_NONE;
     }
     if (series != DICTIONARY_NONE)
-        series = series_of(d, text, &is_new);
+        series = series_of(d, text);
     pthread_mutex_unlock(&d->mutex);
     return series;
 }
@@ -134,17 +155,21 @@ enum status dictionary_load_text(struct dictionary *d, struct view text)
     return id == INTERNER_NONE ? ST_NO_MEMORY : id == count ? ST_OK : ST_BAD_ITEM;
 }
 
-enum status dictionary_load_series(struct dictionary *d, const uint32_t text[WIDTH])
+enum status dictionary_load_series(struct dictionary *d, const uint32_t *text)
 {
-    bool is_new = false, known = true;
-    uint32_t series = 0;
+    bool known = true;
+    enum status st = ST_OK;
     pthread_mutex_lock(&d->mutex);
-    for (size_t i = 0; i < WIDTH; i++)
+    for (size_t i = 0; i < d->width; i++)
         known = known && text[i] < interner_count(d->texts);
-    if (known)
-        series = series_of(d, text, &is_new);
+    if (!known)
+        st = ST_BAD_ITEM;
+    else if (!make_room(d))
+        st = ST_NO_MEMORY;
+    else
+        memcpy(values_of(d, d->count++), text, d->width * sizeof(*text));
     pthread_mutex_unlock(&d->mutex);
-    return series == DICTIONARY_NONE ? ST_NO_MEMORY : is_new ? ST_OK : ST_BAD_ITEM;
+    return st;
 }
 
 /* Locking does not change what callers see. */
@@ -182,16 +207,16 @@ struct view dictionary_text(const struct dictionary *d, uint32_t text)
     return v;
 }
 
-void dictionary_values(const struct dictionary *d, uint32_t series, uint32_t text[WIDTH])
+void dictionary_values(const struct dictionary *d, uint32_t series, uint32_t *text)
 {
     lock(d);
-    memcpy(text, &d->values[(size_t)series * WIDTH], WIDTH * sizeof(*text));
+    memcpy(text, values_of(d, series), d->width * sizeof(*text));
     unlock(d);
 }
 
 uint32_t *dictionary_copy_series(const struct dictionary *d, uint32_t count)
 {
-    size_t bytes = (size_t)count * WIDTH * sizeof(uint32_t);
+    size_t bytes = (size_t)count * d->width * sizeof(uint32_t);
     uint32_t *copy = malloc(bytes + 1);
     lock(d);
     if (copy != NULL && count > 0)

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-enum { WIDTH = DIMENSION_FIXED_COUNT };
-
 /* What is gathered, and where its series stands in for its group's values. */
 struct group_cell {
     int64_t time;
@@ -11,9 +9,15 @@ struct group_cell {
     u128 sum[METRIC_COUNT];
 };
 
+/* The cell of a group in the bucket of a visit. */
+struct recent {
+    uint32_t visit, cell;
+};
+
 struct grouping {
     struct grouping_options options;
-    uint32_t *values; /* of all series, WIDTH texts each, replaced ones as they are shown */
+    size_t width;
+    uint32_t *values; /* of all series, `width` texts each, replaced ones as they are shown */
     uint32_t series_count;
     uint32_t *group_of;  /* by series */
     uint32_t *member_of; /* by group: one of its series */
@@ -23,7 +27,8 @@ struct grouping {
     uint32_t *slots; /* cell + 1, 0 is free; a power of two, at most half full */
     uint32_t slot_count;
     int64_t bucket_begin, bucket_end; /* the last one */
-    uint32_t *recent; /* by group: its cell + 1 in the last bucket, 0: not looked up yet */
+    uint32_t visit;                   /* counts changes of the bucket */
+    struct recent *recent;            /* by group */
     enum status status;
 };
 
@@ -37,10 +42,11 @@ static size_t power_above(size_t n)
 
 static bool same_group(const struct grouping *g, uint32_t left, uint32_t right)
 {
-    const uint32_t *l = &g->values[(size_t)left * WIDTH], *r = &g->values[(size_t)right * WIDTH];
-    for (size_t i = 0; i < g->options.set->count; i++) {
-        size_t kind = (size_t)g->options.set->dimension[i].kind;
-        if (l[kind] != r[kind])
+    const uint32_t *l = &g->values[(size_t)left * g->width],
+                   *r = &g->values[(size_t)right * g->width];
+    for (size_t i = 0; i < g->options.column_count; i++) {
+        size_t column = g->options.columns[i];
+        if (l[column] != r[column])
             return false;
     }
     return true;
@@ -53,11 +59,10 @@ static bool find_groups(struct grouping *g)
     if (slots == NULL)
         return false;
     for (uint32_t s = 0; s < g->series_count; s++) {
-        const uint32_t *values = &g->values[(size_t)s * WIDTH];
+        const uint32_t *values = &g->values[(size_t)s * g->width];
         uint64_t h = 0;
-        for (size_t i = 0; i < g->options.set->count; i++)
-            h = (h ^ values[g->options.set->dimension[i].kind]) * UINT64_C(0x9e3779b97f4a7c15) +
-                (h >> 29);
+        for (size_t i = 0; i < g->options.column_count; i++)
+            h = (h ^ values[g->options.columns[i]]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
         size_t at = (size_t)(h >> 32) & (size - 1);
         while (slots[at] != 0 && !same_group(g, g->member_of[slots[at] - 1], s))
             at = (at + 1) & (size - 1);
@@ -74,8 +79,8 @@ static bool find_groups(struct grouping *g)
 static void replace_values(struct grouping *g)
 {
     for (uint32_t s = 0; s < g->series_count; s++) {
-        uint32_t *values = &g->values[(size_t)s * WIDTH];
-        for (size_t i = 0; i < WIDTH; i++) {
+        uint32_t *values = &g->values[(size_t)s * g->width];
+        for (size_t i = 0; i < g->width; i++) {
             if (g->options.replace[i] != NULL)
                 values[i] = g->options.replace[i][values[i]];
         }
@@ -88,7 +93,9 @@ struct grouping *grouping_new(const struct grouping_options *options)
     if (g == NULL)
         return NULL;
     g->options = *options;
+    g->width = dictionary_width(options->dictionary);
     g->series_count = options->series_count;
+    g->visit = 1;
     g->values = dictionary_copy_series(options->dictionary, g->series_count);
     g->group_of = malloc(((size_t)g->series_count + 1) * sizeof(*g->group_of));
     g->member_of = malloc(((size_t)g->series_count + 1) * sizeof(*g->member_of));
@@ -180,7 +187,10 @@ static int64_t enter_bucket(struct grouping *g, int64_t time)
         return g->bucket_begin;
     g->bucket_begin = (time / interval - (time % interval < 0)) * interval;
     g->bucket_end = g->bucket_begin + interval;
-    memset(g->recent, 0, g->group_count * sizeof(*g->recent));
+    if (++g->visit == 0) { /* after four thousand million of them */
+        memset(g->recent, 0, g->group_count * sizeof(*g->recent));
+        g->visit = 1;
+    }
     return g->bucket_begin;
 }
 
@@ -188,8 +198,8 @@ u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time)
 {
     int64_t bucket = enter_bucket(g, time);
     uint32_t group = g->group_of[series];
-    uint32_t *recent = &g->recent[group];
-    if (*recent == 0) {
+    struct recent *recent = &g->recent[group];
+    if (recent->visit != g->visit) {
         uint32_t *slot = find_slot(g, group, bucket);
         if (*slot == 0) {
             if (!make_room(g))
@@ -198,9 +208,9 @@ u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time)
             slot = find_slot(g, group, bucket);
             *slot = g->count;
         }
-        *recent = *slot;
+        *recent = (struct recent){g->visit, *slot - 1};
     }
-    return g->cells[*recent - 1].sum;
+    return g->cells[recent->cell].sum;
 }
 
 enum status grouping_status(const struct grouping *g)
@@ -214,10 +224,9 @@ enum status grouping_add_to(const struct grouping *g, struct aggregate *aggregat
     enum status st = ST_OK;
     for (uint32_t i = 0; i < g->count && st == ST_OK; i++) {
         const struct group_cell *cell = &g->cells[i];
-        const uint32_t *values = &g->values[(size_t)g->member_of[cell->group] * WIDTH];
-        for (size_t k = 0; k < g->options.set->count; k++)
-            value[k] =
-                dictionary_text(g->options.dictionary, values[g->options.set->dimension[k].kind]);
+        const uint32_t *values = &g->values[(size_t)g->member_of[cell->group] * g->width];
+        for (size_t k = 0; k < g->options.column_count; k++)
+            value[k] = dictionary_text(g->options.dictionary, values[g->options.columns[k]]);
         st = aggregate_add_sums(aggregate, set, cell->time, value, cell->sum);
     }
     if (st == ST_OK)

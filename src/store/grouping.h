@@ -9,11 +9,12 @@
 
 struct grouping_options {
     const struct dictionary *dictionary;
-    const struct dimension_set *set; /* fixed dimensions only */
-    uint32_t series_count;           /* of the dictionary that may be asked for */
-    int64_t interval_seconds;        /* length of a bucket; 0: all time is one */
+    size_t columns[DIMENSIONS_PER_SET]; /* of the dictionary, by which is grouped */
+    size_t column_count;
+    uint32_t series_count;    /* of the dictionary that may be asked for */
+    int64_t interval_seconds; /* length of a bucket; 0: all time is one */
     uint32_t max_cells;
-    /* By dimension kind: the text that stands for each text (by number), or NULL: itself. */
+    /* By column: the text that stands for each text (by number), or NULL: itself. */
     const uint32_t *const *replace;
 };
 

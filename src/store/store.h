@@ -5,8 +5,12 @@
  * the disk (WAL, synchronous=FULL) when store_commit returns: a process killed at any moment
  * neither loses nor doubles an object.  The file is private (0600).
  *
- *   text(id, text)          dimension values        series(id, 8 text ids)
- *   object(key, size, mtime, state, what was found) chunk(object, hour, cells), see chunk.h
+ *   text(id, text)          dimension values
+ *   series(first, texts)    series from number `first` on: a text number for each dimension
+ *   object(key, size, mtime, state, what was found)
+ *   tally(state, reason, sums of what was found)         kept with object
+ *   chunk(id, object, hour, cells)                       the sums, see chunk.h; only ever added to
+ *   rollup(level, bucket, cells)                         the same summed further, see rollup.h
  *
  * One thread at a time per store; the owner (usage.h) locks.
  */
@@ -20,13 +24,13 @@
 struct store;
 
 enum store_mode {
-    STORE_WRITE, /* made if it is not there */
+    STORE_WRITE, /* made if it is not there, brought up to date if it is of an earlier version */
     STORE_READ,
 };
 
 /*
- * Open the file at `path`.  ST_MISSING: it is not there.  ST_BAD_ITEM: it is no store, or of a
- * later version.  ST_DENIED or ST_IO: as *err says.
+ * Open the file at `path`.  ST_MISSING: it is not there.  ST_BAD_ITEM: it is no store, of a later
+ * version, or (STORE_READ) of an earlier one.  ST_DENIED or ST_IO: as *err says.
  */
 NODISCARD enum status store_open(const char *path, enum store_mode mode, struct store **out,
                                  struct error *err);
@@ -37,6 +41,16 @@ NODISCARD enum status store_get(struct store *store, const char *name, struct bu
                                 struct error *err);
 NODISCARD enum status store_set(struct store *store, const char *name, struct view value,
                                 struct error *err);
+/* The same for a whole number from 0; ST_BAD_ITEM: it is none. */
+NODISCARD enum status store_get_number(struct store *store, const char *name, int64_t *out,
+                                       struct error *err);
+NODISCARD enum status store_set_number(struct store *store, const char *name, int64_t value,
+                                       struct error *err);
+
+/* Whether nothing was ever counted into it. */
+NODISCARD enum status store_is_empty(struct store *store, bool *out, struct error *err);
+
+/* ---- objects ---- */
 
 enum object_state {
     OBJECT_STATE_COUNTED = 1,
@@ -74,7 +88,6 @@ struct counted_object {
     struct store_chunk *chunks;
     size_t chunk_count;
     bool applied; /* set by store_commit: it was not known before, or had failed */
-    bool had_failed;
     bool changed; /* it was counted under another name, with another size */
 };
 
@@ -96,9 +109,17 @@ NODISCARD enum status store_commit(struct store *store, const struct dictionary 
 NODISCARD enum status store_touch(struct store *store, struct view key, int64_t size,
                                   int64_t mtime_ns, struct error *err);
 
-/* Everything read between the two is of one moment, whatever another process writes. */
+/* ---- transactions ---- */
+
+/* Everything read between the two is of one moment, whatever another connection writes. */
 NODISCARD enum status store_begin_reading(struct store *store, struct error *err);
 void store_end_reading(struct store *store);
+
+NODISCARD enum status store_begin_writing(struct store *store, struct error *err);
+/* `st` is how it went so far: other than ST_OK, all is undone and `st` returned. */
+NODISCARD enum status store_end_writing(struct store *store, enum status st, struct error *err);
+
+/* ---- reading ---- */
 
 /* Fill an empty dictionary. */
 NODISCARD enum status store_load_dictionary(struct store *store, struct dictionary *dictionary,
@@ -107,11 +128,35 @@ NODISCARD enum status store_load_dictionary(struct store *store, struct dictiona
 /* The balance of all objects. */
 NODISCARD enum status store_load_tally(struct store *store, struct tally *tally, struct error *err);
 
+/* A status of `found` other than ST_OK ends the walk. */
+typedef enum status store_cells_fn(void *context, int64_t bucket, struct view cells);
+
+/* The chunks numbered up to `last_id` of the hours that begin in [since, until), hour by hour. */
+NODISCARD enum status store_chunks_of_hours(struct store *store, int64_t since, int64_t until,
+                                            int64_t last_id, store_cells_fn *found, void *context,
+                                            struct error *err);
+
 /*
- * All chunks, those of one hour one after the other.  A status of `found` other than ST_OK ends it.
+ * The chunks numbered above `after`, in that order; no further one once they have `max_bytes`.
+ * *last is the number of the last one (`after`: there is none).
  */
-typedef enum status store_chunk_fn(void *context, int64_t hour, struct view cells);
-NODISCARD enum status store_each_chunk(struct store *store, store_chunk_fn *found, void *context,
-                                       struct error *err);
+NODISCARD enum status store_chunks_after(struct store *store, int64_t after, uint64_t max_bytes,
+                                         store_cells_fn *found, void *context, int64_t *last,
+                                         struct error *err);
+
+/* How many chunks are above `after`, and their bytes; the number of the last of all. */
+NODISCARD enum status store_measure_chunks(struct store *store, int64_t after, uint64_t *count,
+                                           uint64_t *bytes, int64_t *last, struct error *err);
+
+/* The cells of a rollup, appended to `out`; nothing where there is none. */
+NODISCARD enum status store_rollup(struct store *store, int level, int64_t bucket, struct buf *out,
+                                   struct error *err);
+
+/* The rollups of a level whose bucket begins in [since, until), in that order. */
+NODISCARD enum status store_rollups(struct store *store, int level, int64_t since, int64_t until,
+                                    store_cells_fn *found, void *context, struct error *err);
+
+NODISCARD enum status store_put_rollup(struct store *store, int level, int64_t bucket,
+                                       struct view cells, struct error *err);
 
 #endif

@@ -2,28 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "store/cube.h"
+#include "store/chunk.h"
+#include "store/usage_private.h"
 
-enum { LOCK_PATH_BYTES = 4096 + 8 };
-
-struct usage {
-    int lock_fd; /* -1: read only */
-    struct dictionary *dictionary;
-    pthread_mutex_t store_mutex; /* guards the store; never held together with the lock below */
-    struct store *store;
-    struct buf folder, prices;
-    pthread_rwlock_t lock; /* guards what is below */
-    struct cube *cube;
-    struct tally tally;
-    _Atomic uint64_t version;
-    bool broken; /* a commit is in the file but not in memory */
-};
+enum { LOCK_PATH_BYTES = 4096 + 8, NAMES_BYTES = 64 * 1024 };
 
 /* ---- opening ---- */
 
@@ -42,14 +30,6 @@ static enum status take_lock(struct usage *u, const char *path, struct error *er
     return ST_OK;
 }
 
-static enum status add_chunk(void *context, int64_t hour, struct view cells)
-{
-    struct usage *u = context;
-    uint32_t texts, series;
-    dictionary_counts(u->dictionary, &texts, &series);
-    return cube_add(u->cube, hour, cells, series);
-}
-
 static enum status load_text(struct store *store, const char *name, struct buf *out,
                              struct error *err)
 {
@@ -59,51 +39,97 @@ static enum status load_text(struct store *store, const char *name, struct buf *
     return st == ST_MISSING ? ST_OK : st;
 }
 
+static const char fixed_names[] =
+    "InferenceProfileType,InferenceProfile,ModelId,SourceRegion,InferenceRegion,"
+    "AccountId,Operation,Principal";
+
+/* The dimensions of the store: the fixed ones, then those of its keys. */
+static enum status take_keys(struct usage *u, struct view keys, struct error *err)
+{
+    buf_init(&u->dimension_names, NAMES_BYTES);
+    buf_add_cstr(&u->dimension_names, fixed_names);
+    if (keys.len > 0)
+        buf_add_char(&u->dimension_names, ',');
+    buf_add_view(&u->dimension_names, keys);
+    if (buf_status(&u->dimension_names) != ST_OK)
+        return error_set(err, ST_USAGE, "the keys are too long");
+    return dimension_set_parse(buf_view(&u->dimension_names), &u->keys, &u->dimensions, err);
+}
+
+struct view usage_keys(const struct usage *u)
+{
+    struct view all = buf_view(&u->dimension_names);
+    return all.len <= sizeof(fixed_names) ? VIEW_EMPTY : view_skip(all, sizeof(fixed_names));
+}
+
+/* The keys the store was made with; those wanted, where nothing is in it yet. */
+static enum status settle_keys(struct usage *u, enum store_mode mode, struct view wanted,
+                               struct error *err)
+{
+    struct buf kept;
+    bool is_empty = false;
+    enum status st = load_text(u->store, "keys", &kept, err);
+    if (st == ST_OK)
+        st = store_is_empty(u->store, &is_empty, err);
+    if (st == ST_OK && is_empty && mode == STORE_WRITE) {
+        buf_reset(&kept);
+        buf_add_view(&kept, wanted);
+        st = buf_status(&kept) == ST_OK ? store_set(u->store, "keys", wanted, err)
+                                        : error_set(err, ST_USAGE, "the keys are too long");
+    }
+    if (st == ST_OK && wanted.len > 0 && !view_eq(buf_view(&kept), wanted))
+        st =
+            error_set(err, ST_CONFLICT,
+                      "the store keeps %.*s and not %.*s: leave the keys out or take another store",
+                      kept.len > 0 ? (int)kept.len : 7, kept.len > 0 ? kept.ptr : "no keys",
+                      (int)wanted.len, wanted.ptr);
+    if (st == ST_OK)
+        st = take_keys(u, buf_view(&kept), err);
+    buf_clear(&kept);
+    return st;
+}
+
 static enum status load(struct usage *u, struct error *err)
 {
+    u->dictionary = dictionary_new(u->dimensions.count);
+    if (u->dictionary == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
     enum status st = store_begin_reading(u->store, err);
     if (st != ST_OK)
         return st;
     st = store_load_dictionary(u->store, u->dictionary, err);
     if (st == ST_OK)
-        st = store_load_tally(u->store, &u->tally, err);
-    if (st == ST_OK)
-        st = store_each_chunk(u->store, add_chunk, u, err);
-    if (st == ST_OK)
         st = load_text(u->store, "folder", &u->folder, err);
     if (st == ST_OK)
         st = load_text(u->store, "prices", &u->prices, err);
-    store_end_reading(u->store);
+    if (u->lock_fd >= 0)
+        store_end_reading(u->store);
     return st;
 }
 
-enum status usage_open(const char *path, enum store_mode mode, struct usage **out,
+enum status usage_open(const char *path, enum store_mode mode, struct view keys, struct usage **out,
                        struct error *err)
 {
     *out = NULL;
     struct usage *u = calloc(1, sizeof(*u));
     if (u == NULL)
         return error_set(err, ST_NO_MEMORY, "out of memory");
-    pthread_rwlockattr_t attributes;
-    pthread_rwlockattr_init(&attributes);
-    /* Otherwise readers that follow one another could keep a commit out for ever. */
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&u->lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
     pthread_mutex_init(&u->store_mutex, NULL);
+    pthread_mutex_init(&u->readers_mutex, NULL);
     u->lock_fd = -1;
     u->version = 1;
-    u->dictionary = dictionary_new();
-    u->cube = cube_new();
-    enum status st = u->dictionary == NULL || u->cube == NULL
-                         ? error_set(err, ST_NO_MEMORY, "out of memory")
-                         : ST_OK;
+    u->path = strdup(path);
+    enum status st = u->path == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
     if (st == ST_OK && mode == STORE_WRITE)
         st = take_lock(u, path, err);
     if (st == ST_OK)
         st = store_open(path, mode, &u->store, err);
     if (st == ST_OK)
+        st = settle_keys(u, mode, keys, err);
+    if (st == ST_OK)
         st = load(u, err);
+    if (st == ST_OK && mode == STORE_WRITE)
+        st = rollup_new(u->store, u->dictionary, &u->rollup, err);
     if (st != ST_OK) {
         usage_close(u);
         return st;
@@ -116,13 +142,21 @@ void usage_close(struct usage *u)
 {
     if (u == NULL)
         return;
+    while (u->readers != NULL) {
+        struct reader *next = u->readers->next;
+        store_close(u->readers->store);
+        free(u->readers);
+        u->readers = next;
+    }
+    rollup_free(u->rollup);
     store_close(u->store);
     dictionary_free(u->dictionary);
-    cube_free(u->cube);
     buf_clear(&u->folder);
     buf_clear(&u->prices);
-    pthread_rwlock_destroy(&u->lock);
+    buf_clear(&u->dimension_names);
+    free(u->path);
     pthread_mutex_destroy(&u->store_mutex);
+    pthread_mutex_destroy(&u->readers_mutex);
     if (u->lock_fd >= 0)
         close(u->lock_fd);
     free(u);
@@ -181,6 +215,26 @@ uint64_t usage_version(const struct usage *u)
     return u->version;
 }
 
+uint64_t usage_number(struct usage *u, const char *name)
+{
+    int64_t number = 0;
+    pthread_mutex_lock(&u->store_mutex);
+    enum status st = store_get_number(u->store, name, &number, NULL);
+    pthread_mutex_unlock(&u->store_mutex);
+    return st == ST_OK ? (uint64_t)number : 0;
+}
+
+void usage_keep_number(struct usage *u, const char *name, uint64_t number)
+{
+    if (u->lock_fd < 0 || usage_number(u, name) == number)
+        return;
+    pthread_mutex_lock(&u->store_mutex);
+    /* It is a help for the next start: no harm where it cannot be written. */
+    if (store_set_number(u->store, name, (int64_t)number, NULL) != ST_OK)
+        number = 0;
+    pthread_mutex_unlock(&u->store_mutex);
+}
+
 enum status usage_find(struct usage *u, struct view key, struct store_object *out,
                        struct error *err)
 {
@@ -201,14 +255,11 @@ enum status usage_touch(struct usage *u, struct view key, int64_t size, int64_t 
 
 /* ---- counting ---- */
 
-void usage_all_dimensions(struct dimension_set *set)
+const struct dimension_set *usage_dimensions(const struct usage *u,
+                                             const struct dimension_keys **keys)
 {
-    static const char all[] =
-        "InferenceProfileType,InferenceProfile,ModelId,SourceRegion,InferenceRegion,"
-        "AccountId,Operation,Principal";
-    struct dimension_keys keys = {0};
-    if (dimension_set_parse(VIEW_LIT(all), &keys, set, NULL) != ST_OK)
-        abort(); /* a name above is wrong */
+    *keys = &u->keys;
+    return &u->dimensions;
 }
 
 static struct store_chunk *chunk_of_hour(struct counted_object *o, int64_t hour)
@@ -256,210 +307,46 @@ enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
     return st;
 }
 
-/* An object that is in the file now joins the sums in memory. */
-static enum status apply(struct usage *u, const struct counted_object *o, uint32_t series)
-{
-    enum status st = ST_OK;
-    struct tally t = o->tally;
-    t.objects.found = o->had_failed ? 0 : 1;
-    if (o->had_failed)
-        u->tally.objects.failed--;
-    switch (o->file.state) {
-    case OBJECT_STATE_COUNTED: t.objects.counted = 1; break;
-    case OBJECT_STATE_SKIPPED: t.objects.skipped[o->skip] = 1; break;
-    case OBJECT_STATE_FAILED: t.objects.failed = 1; break;
-    }
-    tally_add(&u->tally, &t);
-    for (size_t i = 0; i < o->chunk_count && st == ST_OK; i++)
-        st = cube_add(u->cube, o->chunks[i].hour, buf_view(&o->chunks[i].cells), series);
-    return st;
-}
-
 enum status usage_commit(struct usage *u, struct counted_object *list, store_exists_fn *exists,
                          void *context, struct error *err)
 {
-    uint32_t texts, series;
     bool any = false;
     pthread_mutex_lock(&u->store_mutex);
     enum status st = store_commit(u->store, u->dictionary, list, exists, context, err);
-    pthread_mutex_unlock(&u->store_mutex);
-    if (st != ST_OK)
-        return st;
-    dictionary_counts(u->dictionary, &texts, &series);
-    pthread_rwlock_wrlock(&u->lock);
     for (const struct counted_object *o = list; o != NULL && st == ST_OK; o = o->next) {
-        any = any || o->applied;
+        uint64_t bytes = 0;
+        for (size_t i = 0; i < o->chunk_count; i++)
+            bytes += o->chunks[i].cells.len;
         if (o->applied)
-            st = apply(u, o, series);
+            rollup_see(u->rollup, o->chunk_count, bytes);
+        any = any || o->applied;
     }
-    u->broken = u->broken || st != ST_OK;
+    pthread_mutex_unlock(&u->store_mutex);
     if (any)
         u->version++;
-    pthread_rwlock_unlock(&u->lock);
-    return st != ST_OK ? error_set(err, st, "out of memory") : ST_OK;
+    return st;
 }
 
-/* ---- questions ---- */
-
-/* What the values of a dimension are folded into: for each text itself or "Other". */
-struct fold {
-    u128 *size; /* by text: its tokens */
-    uint32_t *order;
-    uint32_t *replace;
-};
-
-static int by_size(const void *a, const void *b, void *context)
+static int64_t steady_ms(void)
 {
-    const u128 *size = context;
-    uint32_t left, right;
-    memcpy(&left, a, sizeof(left));
-    memcpy(&right, b, sizeof(right));
-    if (size[left] != size[right])
-        return size[left] > size[right] ? -1 : 1;
-    return left < right ? -1 : 1;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static u128 tokens_of(const struct cube *cube, uint32_t series)
+enum status usage_roll_up(struct usage *u, enum usage_rollup when, struct error *err)
 {
-    u128 sum = 0;
-    for (unsigned m = METRIC_INPUT; m <= METRIC_CACHE_WRITE; m++)
-        sum += cube_total(cube, series, (enum metric)m);
-    return sum;
-}
-
-/* The texts of one dimension by size; those beyond the `keep` largest are replaced by `other`. */
-static enum status fold_values(const struct usage *u, const uint32_t *values, uint32_t texts,
-                               size_t kind, uint32_t keep, uint32_t other, uint32_t **replace,
-                               struct usage_fold *told)
-{
-    uint32_t series = cube_series(u->cube), count = 0;
-    struct fold f = {
-        .size = calloc((size_t)texts + 1, sizeof(*f.size)),
-        .order = malloc(((size_t)texts + 1) * sizeof(*f.order)),
-        .replace = malloc(((size_t)texts + 1) * sizeof(*f.replace)),
-    };
-    enum status st = f.size == NULL || f.order == NULL || f.replace == NULL ? ST_NO_MEMORY : ST_OK;
-    if (st == ST_OK) {
-        for (uint32_t i = 0; i < texts; i++)
-            f.replace[i] = UINT32_MAX;
-        for (uint32_t s = 0; s < series; s++) {
-            uint32_t text = values[(size_t)s * DIMENSION_FIXED_COUNT + kind];
-            if (f.replace[text] == UINT32_MAX) {
-                f.replace[text] = text;
-                f.order[count++] = text;
-            }
-            f.size[text] += tokens_of(u->cube, s);
+    bool more = true;
+    enum status st = ST_OK;
+    while (st == ST_OK && more) {
+        pthread_mutex_lock(&u->store_mutex);
+        int64_t begin = steady_ms();
+        more = when == ROLLUP_NOW || rollup_is_due(u->rollup, when == ROLLUP_WHEN_IDLE, begin);
+        if (more) {
+            st = rollup_run(u->rollup, &more, err);
+            rollup_took(u->rollup, begin, steady_ms());
         }
-        qsort_r(f.order, count, sizeof(*f.order), by_size, f.size);
-        for (uint32_t i = keep; i < count; i++)
-            f.replace[f.order[i]] = other;
-        told->kept = count < keep ? count : keep;
-        told->folded = count < keep ? 0 : count - keep;
-        *replace = f.replace;
-        f.replace = NULL;
+        pthread_mutex_unlock(&u->store_mutex);
     }
-    free(f.size);
-    free(f.order);
-    free(f.replace);
-    return st;
-}
-
-static enum status fold_all(struct usage *u, const struct usage_query *q,
-                            uint32_t *replace[DIMENSION_FIXED_COUNT], struct usage_fold *told)
-{
-    uint32_t texts, series;
-    uint32_t other = dictionary_other(u->dictionary);
-    uint32_t *values = dictionary_copy_series(u->dictionary, cube_series(u->cube));
-    enum status st = other == DICTIONARY_NONE || values == NULL ? ST_NO_MEMORY : ST_OK;
-    dictionary_counts(u->dictionary, &texts, &series);
-    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT && st == ST_OK; kind++) {
-        if (q->keep[kind] != 0)
-            st = fold_values(u, values, texts, kind, q->keep[kind], other, &replace[kind],
-                             &told[kind]);
-    }
-    free(values);
-    return st;
-}
-
-static enum status gather(struct usage *u, const struct usage_query *q, struct grouping **groupings,
-                          struct usage_fold *told)
-{
-    uint32_t *replace[DIMENSION_FIXED_COUNT] = {NULL};
-    const uint32_t *constant[DIMENSION_FIXED_COUNT];
-    bool folds = false;
-    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
-        folds = folds || q->keep[kind] != 0;
-    enum status st = folds ? fold_all(u, q, replace, told) : ST_OK;
-    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
-        constant[kind] = replace[kind];
-    for (size_t i = 0; i < q->set_count && st == ST_OK; i++) {
-        struct grouping_options options = {
-            .dictionary = u->dictionary,
-            .set = &q->sets[i],
-            .series_count = cube_series(u->cube),
-            .interval_seconds =
-                q->set_intervals != NULL ? q->set_intervals[i] : q->interval_seconds,
-            .max_cells =
-                q->max_rows == 0 || q->max_rows > UINT32_MAX / 4 ? UINT32_MAX / 4 : q->max_rows,
-            .replace = folds ? constant : NULL,
-        };
-        groupings[i] = grouping_new(&options);
-        st = groupings[i] == NULL ? ST_NO_MEMORY : ST_OK;
-    }
-    if (st == ST_OK)
-        st = cube_gather(u->cube, q->has_since ? q->since : INT64_MIN,
-                         q->has_until ? q->until : INT64_MAX, q->interval_seconds, groupings,
-                         q->set_count);
-    for (size_t kind = 0; kind < DIMENSION_FIXED_COUNT; kind++)
-        free(replace[kind]);
-    return st;
-}
-
-static enum status fill(struct aggregate *aggregate, struct grouping **groupings, size_t count)
-{
-    enum status st = ST_OK;
-    for (size_t i = 0; i < count && st == ST_OK; i++)
-        st = grouping_add_to(groupings[i], aggregate, i);
-    return st;
-}
-
-enum status usage_ask(struct usage *u, const struct usage_query *q, struct usage_answer *out,
-                      struct error *err)
-{
-    struct dimension_keys keys = {0};
-    struct aggregate_options options = {
-        .sets = q->sets,
-        .set_count = q->set_count,
-        .keys = &keys,
-        .interval_seconds = q->interval_seconds,
-    };
-    enum status st = ST_OK;
-    *out = (struct usage_answer){0};
-    struct grouping **groupings = calloc(q->set_count, sizeof(struct grouping *));
-    struct aggregate *aggregate = aggregate_new(&options);
-    if (groupings == NULL || aggregate == NULL)
-        st = ST_NO_MEMORY;
-    pthread_rwlock_rdlock(&u->lock);
-    out->tally = u->tally;
-    out->version = u->version;
-    if (u->broken)
-        st = error_set(err, ST_IO, "memory ran out while counting; start again");
-    if (st == ST_OK)
-        st = gather(u, q, groupings, out->fold);
-    pthread_rwlock_unlock(&u->lock);
-    if (st == ST_OK)
-        st = fill(aggregate, groupings, q->set_count);
-    for (size_t i = 0; groupings != NULL && i < q->set_count; i++)
-        grouping_free(groupings[i]);
-    free(groupings);
-    if (st == ST_OK) {
-        out->aggregate = aggregate;
-        return ST_OK;
-    }
-    aggregate_free(aggregate);
-    if (st == ST_NO_MEMORY)
-        return error_set(err, st, "out of memory");
-    if (st == ST_TOO_BIG)
-        return error_set(err, st, "more than %u rows", q->max_rows);
     return st;
 }

@@ -1,5 +1,5 @@
 /*
- * usage.h: a usage store in use: the file, its dictionary and its sums in memory, kept together.
+ * usage.h: a usage store in use: the file and its dictionary in memory, kept together.
  *
  * Any thread may ask; one thread at a time commits.  A question sees each object whole or not at
  * all.
@@ -13,11 +13,15 @@
 struct usage;
 
 /*
- * Open and load the store at `path`; statuses as store_open.  A store that is written belongs to
- * this process as long as it is open: ST_CONFLICT when another one has it.
+ * Open the store at `path`; statuses as store_open.  A store that is written belongs to this
+ * process as long as it is open: ST_CONFLICT when another one has it.  One that is read is seen as
+ * it was when it was opened.
+ *
+ * `keys`: the dimensions a new store keeps beside the fixed ones, "Metadata:team,Tag:cost-center".
+ * A store with something in it has its own: empty: those; others: ST_CONFLICT.
  */
-NODISCARD enum status usage_open(const char *path, enum store_mode mode, struct usage **out,
-                                 struct error *err);
+NODISCARD enum status usage_open(const char *path, enum store_mode mode, struct view keys,
+                                 struct usage **out, struct error *err);
 void usage_close(struct usage *usage); /* usage_close(NULL) does nothing */
 
 /*
@@ -31,6 +35,17 @@ NODISCARD enum status usage_claim(struct usage *usage, struct view folder, struc
 const char *usage_folder(const struct usage *usage);
 const char *usage_prices(const struct usage *usage);
 
+/* The keys it keeps, as for usage_open; valid as long as it. */
+struct view usage_keys(const struct usage *usage);
+
+/* All its dimensions in their order, as objects are counted for it; valid as long as it. */
+const struct dimension_set *usage_dimensions(const struct usage *usage,
+                                             const struct dimension_keys **keys);
+
+/* A small number the store keeps for the caller under a name; 0: none yet, or no answer. */
+uint64_t usage_number(struct usage *usage, const char *name);
+void usage_keep_number(struct usage *usage, const char *name, uint64_t number);
+
 /* As store_find and store_touch. */
 NODISCARD enum status usage_find(struct usage *usage, struct view key, struct store_object *out,
                                  struct error *err);
@@ -38,21 +53,26 @@ NODISCARD enum status usage_touch(struct usage *usage, struct view key, int64_t 
                                   int64_t mtime_ns, struct error *err);
 
 /*
- * Pack the sums of one object, counted by all fixed dimensions in their order and by the minute.
+ * Pack the sums of one object, counted by usage_dimensions and by the minute.
  * ST_NO_MEMORY.
  */
 NODISCARD enum status usage_pack(struct usage *usage, const struct aggregate *aggregate,
                                  struct counted_object *object);
 
-/* As store_commit, and the sums join those in memory. */
+/* As store_commit. */
 NODISCARD enum status usage_commit(struct usage *usage, struct counted_object *list,
                                    store_exists_fn *exists, void *context, struct error *err);
+
+/* Take what was committed into the rollups: when there is much of it, when it costs nobody anything
+ * because nothing is coming in, or whatever there is.  Answers are the same before and after. */
+enum usage_rollup { ROLLUP_WHEN_BUSY, ROLLUP_WHEN_IDLE, ROLLUP_NOW };
+NODISCARD enum status usage_roll_up(struct usage *usage, enum usage_rollup when, struct error *err);
 
 /* Another number after every commit that changed something. */
 uint64_t usage_version(const struct usage *usage);
 
 struct usage_query {
-    const struct dimension_set *sets; /* fixed dimensions only */
+    const struct dimension_set *sets; /* of dimensions the store keeps */
     size_t set_count;
     int64_t interval_seconds; /* a multiple of 60, or 0 */
     /* By set: a multiple of it, so that fewer rows are gathered; NULL: the same. */
@@ -63,6 +83,7 @@ struct usage_query {
     /* By dimension kind: the values to keep, those with most tokens; the others become "Other".
      * 0: all. */
     uint32_t keep[DIMENSION_FIXED_COUNT];
+    uint32_t keep_keys; /* the same for each of the store's keys */
 };
 
 struct usage_fold {
@@ -70,17 +91,15 @@ struct usage_fold {
 };
 
 struct usage_answer {
-    struct aggregate *aggregate; /* the sums; aggregate_free */
-    struct tally tally;          /* the balance of the store, whatever was asked */
-    uint64_t version;            /* of the store */
-    struct usage_fold fold[DIMENSION_FIXED_COUNT];
+    struct aggregate *aggregate;                /* the sums; aggregate_free */
+    struct tally tally;                         /* the balance of the store, whatever was asked */
+    uint64_t version;                           /* of the store */
+    struct usage_fold fold[DIMENSIONS_PER_SET]; /* by position in usage_dimensions */
 };
 
-/* ST_TOO_BIG: more than max_rows.  After a failure there is nothing to free. */
+/* ST_TOO_BIG: more than max_rows.  ST_USAGE: a dimension is not kept.  After a failure there is
+ * nothing to free. */
 NODISCARD enum status usage_ask(struct usage *usage, const struct usage_query *query,
                                 struct usage_answer *out, struct error *err);
-
-/* A set of all fixed dimensions, in their order, as objects are counted for a store. */
-void usage_all_dimensions(struct dimension_set *set);
 
 #endif

@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { openBrowser } from './browser.mjs';
 import { HOSTILE, makeDataset, offlineReport, random } from './dataset.mjs';
 import { dollars, grouped, one, rowsOf, sums } from './oracle.mjs';
+import { Program } from './program.mjs';
 import { MockServer } from './server.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -452,7 +453,7 @@ await test('approximate prices are marked', async (page) => {
     t.metrics.ApproximateTokens = t.metrics.InputTokenCount.map((n, r) => t.metrics.EstimatedCost[r] ? n : 0);
   }
   await openReport(page, json);
-  assert.match(await page.textContent('#card-cost'), /^≥\u00a0≈\u00a0\$/);
+  assert.match(await page.textContent('#card-cost'), /^≥\u00a0\$/);
   assert.ok((await readTable(page, 'breakdown')).head.includes('Approximately priced'));
   await page.evaluate(() => { location.hash = 'model=amazon.nova-lite-v1:0'; });
   await page.waitForTimeout(50);
@@ -920,8 +921,15 @@ await test('print: white, without controls, from the dark theme too', async (pag
 /* JSON.parse would round integers beyond 2^53; the API writes them as numbers. */
 const parseExact = (text) => JSON.parse(text.replace(/([:[,]\s*)([0-9]{16,})(?=\s*[,\]}])/g, '$1"$2"'));
 
-if (process.env.BASE_URL) {
-  const base = process.env.BASE_URL.replace(/\/*$/, '/');
+const program = process.env.BASE_URL || process.env.REPORT
+  ? null : Program.find(process.env.BUILD ?? join(root, 'build', 'release'));
+if (!program && !process.env.BASE_URL) {
+  console.log('skipped: the tests against the program: build/release/bedrock-metrics is not built');
+}
+const served = process.env.BASE_URL ?? (program ? await program.start() : null);
+
+if (served) {
+  const base = served.replace(/\/*$/, '/');
   const get = async (path) => {
     const response = await fetch(base + path);
     assert.equal(response.status, 200, path);
@@ -954,9 +962,72 @@ if (process.env.BASE_URL) {
   });
 }
 
-if (process.env.REPORT) {
+if (program) {
+  const get = async (path) => (await fetch(program.url + path)).text();
+  const loaded = async (page, hash = '') => {
+    await page.goto(program.url + hash);
+    await page.waitForFunction(() => document.getElementById('status').dataset.state === 'live');
+  };
+
+  await test('program: filters equal /api/usage of the same question', async (page) => {
+    await loaded(page);
+    const rows = parseExact(await get('api/usage?by=AccountId,SourceRegion,ModelId&interval=all')).rows;
+    const account = rows[0].AccountId;
+    await page.click('[data-dimension="AccountId"] .drop');
+    await page.click(`[data-dimension="AccountId"] .option:has(bdi:text-is("${account}"))`);
+    await page.keyboard.press('Escape');
+    let total = rows.filter((r) => r.AccountId === account)
+      .reduce((sum, r) => sum + BigInt(r.TotalTokenCount), 0n);
+    assert.equal(await title(page, 'tokens'), `${grouped(total)} tokens`);
+    const region = rows.find((r) => r.AccountId === account).SourceRegion;
+    await loaded(page, `#account=${account}&source=${region}`);
+    await page.reload();
+    await page.waitForSelector('.chip');
+    await checkAll(page, JSON.parse(await get('api/page')), (r) => r.AccountId === account &&
+      (!new URL(page.url()).hash.includes('source') || r.SourceRegion === region));
+  });
+
+  await test('program: live, a file that arrives is on the page', async (page) => {
+    await loaded(page);
+    const before = BigInt(JSON.parse(await get('api/usage')).totals.TotalTokenCount);
+    await page.screenshot({ path: join(shots, 'program-light.png'), fullPage: true });
+    for (let n = 1; n <= 3; n++) {
+      program.addFile(`live-${n}`, 'anthropic.claude-sonnet-4-20250514-v1:0', 1000 * n);
+      const want = before + [0n, 1000n, 3000n, 6000n][n];
+      await page.waitForFunction((t) => document.getElementById('card-tokens').title === t,
+        `${grouped(want)} tokens`);
+    }
+    await checkAll(page, JSON.parse(await get('api/page')));
+    assert.match(await page.textContent('#status'), /Live, updated/);
+  });
+
+  await test('program: dark, and on a phone', async (page) => {
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await loaded(page);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+    assert.deepEqual(await poorContrast(page), []);
+    await page.screenshot({ path: join(shots, 'program-dark.png'), fullPage: true });
+    await page.setViewportSize({ width: 375, height: 780 });
+    await page.waitForTimeout(200);
+    assert.ok(await page.evaluate(() =>
+      document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+    await page.screenshot({ path: join(shots, 'program-phone.png'), fullPage: true });
+  });
+
+  await test('program: prints', async (page) => {
+    await loaded(page);
+    await page.emulateMedia({ media: 'print' });
+    await page.waitForTimeout(200);
+    await page.screenshot({ path: join(shots, 'program-print.png'), fullPage: true });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+      'rgb(255, 255, 255)');
+  });
+}
+
+const reportFile = process.env.REPORT ?? (program ? program.report() : null);
+if (reportFile) {
   await test('program: its report file', async (page) => {
-    await page.goto(pathToFileURL(resolve(process.env.REPORT)).href);
+    await page.goto(pathToFileURL(resolve(reportFile)).href);
     await page.waitForSelector('#panels:not([hidden])');
     const json = JSON.parse(await page.evaluate(async () => {
       const e = document.getElementById('bedrock-metrics-data');
@@ -977,6 +1048,7 @@ await test('network: no request left loopback in any test', async () => {
 });
 
 await browser.close();
+await program?.stop();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

@@ -169,7 +169,10 @@ def verify(method, target, headers, body, keys, now=None, service=None,
         return Fault("XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does "
                      "not match what was computed.", 400)
     path, _, query = target.partition("?")
-    if requote(path, "/") != path:
+    # An ARN as one segment of a path keeps its slash encoded (Bedrock's GetInferenceProfile).
+    canonical = requote(path, "/") if svc == "s3" else \
+        "/".join(requote(segment) for segment in path.split("/"))
+    if canonical != path:
         return Fault("InvalidURI", "path is not canonically encoded: " + path, 400)
     for pair in query.split("&"):
         name, _, value = pair.partition("=")

@@ -113,6 +113,8 @@ static void assert_part(const struct ledger_part *a, const struct ledger_part *b
     assert_true(ledger_marker_eq(&a->control, &b->control));
     assert_int_equal(a->date_ms, b->date_ms);
     assert_int_equal(a->control_ms, b->control_ms);
+    assert_int_equal(a->resolved_applied, b->resolved_applied);
+    assert_int_equal(a->resolved_absent, b->resolved_absent);
 }
 
 static bool has_member(const struct ledger_record *r, const struct ledger_id *id)
@@ -130,6 +132,8 @@ static void check_batches(struct ledger *l)
     const struct view payloads[2] = {VIEW_LIT("first\0payload"), VIEW_LIT("")};
     assert_int_equal(ledger_load(l, &id, &got), ST_MISSING);
     contract_record(&r, 11, 2, 2);
+    r.tags[0] = UINT64_MAX - 1;
+    r.tags[1] = 0;
     prepare_first(l, &r, payloads, 2);
     assert_int_equal(ledger_prepare(l, &r, payloads, 2), ST_CONFLICT);
     assert_int_equal(ledger_abort(l, &id, NOW), ST_CONFLICT);
@@ -138,6 +142,13 @@ static void check_batches(struct ledger *l)
     assert_int_equal(got.batch.prepared_ms, NOW + 11);
     assert_int_equal(got.batch.n_members, 2);
     assert_true(has_member(&got, &r.members[0]) && has_member(&got, &r.members[1]));
+    for (int i = 0; i < 2; i++)
+        assert_true(got.tags[i] == (ledger_id_eq(&got.members[i], &r.members[0]) ? r.tags[0] : 0));
+    uint64_t tags[2] = {1, 1};
+    enum ledger_progress both[2];
+    assert_int_equal(ledger_lookup_tags(l, r.members, 2, both, tags), ST_OK);
+    assert_int_equal(both[0], LEDGER_PREPARED);
+    assert_true(tags[0] == r.tags[0] && tags[1] == 0);
     assert_int_equal(got.batch.n_parts, 2);
     for (int i = 0; i < 2; i++) {
         assert_part(&got.batch.parts[i], &r.batch.parts[i]);
@@ -189,7 +200,9 @@ static void check_journal(struct ledger *l)
                                   .marker = {28000000, 300, 25},
                                   .date_ms = NOW + 1,
                                   .control = {28000020, 65535, 1},
-                                  .control_ms = NOW + 2};
+                                  .control_ms = NOW + 2,
+                                  .resolved_applied = 1,
+                                  .resolved_absent = UINT16_MAX};
     assert_int_equal(ledger_journal(l, &j), ST_OK);
     assert_int_equal(ledger_load(l, &j.batch_id, &got), ST_OK);
     assert_part(&got.batch.parts[1], &j.part);
@@ -268,6 +281,11 @@ static void check_markers(struct ledger *l)
         assert_int_equal(ledger_marker_next(l, 101, &other), ST_OK);
         assert_true(repeated || other.slot * 26 + other.digit == number);
     }
+    uint32_t used;
+    assert_int_equal(ledger_markers_used(l, 100, &used), ST_OK);
+    assert_int_equal(used, last + 1);
+    assert_int_equal(ledger_markers_used(l, 99, &used), ST_OK);
+    assert_int_equal(used, 0);
 }
 
 struct seen {

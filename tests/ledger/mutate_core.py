@@ -4,11 +4,12 @@
 Run in the top folder; needs a C compiler.  Mutants that cannot be noticed are listed with the
 reason.  Exit 1 when another one survives, or when a mutated line is not found any more.
 """
+import glob
 import os
 import subprocess
 import sys
 
-CORE = "src/ledger/protocol_core.c"
+CORE = sorted(glob.glob("src/ledger/protocol_*.c"))
 FOLDER = "build/mutants"
 
 # name, text, replacement
@@ -29,11 +30,11 @@ MUTANTS = [
      '    case AFTER_SENDING:\n        if (ours)',
      '    case AFTER_SENDING:\n        if (1)'),
     ('everything is member',
-     '        if (ledger_id_eq(&ev->members[i], id))\n            return true;\n    return false;',
-     '        (void)id;\n    return true;'),
+     '        return true;\n    }\n    return false;',
+     '        return true;\n    }\n    return true;'),
     ('nothing is member',
-     '        if (ledger_id_eq(&ev->members[i], id))\n            return true;\n    return false;',
-     '        (void)id;\n    return false;'),
+     '        return true;\n    }\n    return false;',
+     '        return false;\n    }\n    return false;'),
     ('unknown claim is mine',
      '        default: count_try(run, o);\n        }',
      '        default: o->state = OBJECT_MINE;\n        }'),
@@ -53,17 +54,17 @@ MUTANTS = [
      '    if (ev->kind == EVENT_OK) {\n        run->batch.state = BATCH_PREPARED;',
      '    if (1) {\n        run->batch.state = BATCH_PREPARED;'),
     ('sending failed is ok',
-     '    if (ev->kind == EVENT_OK) {\n        *current(run) = run->next;\n'
-     '        emit_send(run, fx);',
-     '    if (ev->kind != EVENT_CONFLICT) {\n        *current(run) = run->next;\n'
-     '        emit_send(run, fx);'),
+     '    if (ev->kind == EVENT_OK) {\n        *core_current(run) = run->next;\n'
+     '        core_emit_send(run, fx);',
+     '    if (ev->kind != EVENT_CONFLICT) {\n        *core_current(run) = run->next;\n'
+     '        core_emit_send(run, fx);'),
     ('sending conflict is ok',
-     '    if (ev->kind == EVENT_OK) {\n        *current(run) = run->next;\n'
-     '        emit_send(run, fx);',
-     '    if (1) {\n        *current(run) = run->next;\n        emit_send(run, fx);'),
+     '    if (ev->kind == EVENT_OK) {\n        *core_current(run) = run->next;\n'
+     '        core_emit_send(run, fx);',
+     '    if (1) {\n        *core_current(run) = run->next;\n        core_emit_send(run, fx);'),
     ('result failed is ok',
-     '    if (ev->kind != EVENT_OK) {\n        reload(run, AFTER_RESULT, fx);',
-     '    if (0) {\n        reload(run, AFTER_RESULT, fx);'),
+     '    if (ev->kind != EVENT_OK) {\n        core_reload(run, AFTER_RESULT, fx);',
+     '    if (0) {\n        core_reload(run, AFTER_RESULT, fx);'),
     ('fence without margin',
      '    int64_t fence_ms = p->date_ms + run->config.fence_ms;',
      '    int64_t fence_ms = p->date_ms + run->config.fence_ms - 300000;'),
@@ -78,7 +79,7 @@ MUTANTS = [
      '    if (ev->applied > 1) {'),
     ('control without journal',
      'run->next.control = ev->marker;',
-     'run->next.control = current(run)->marker;'),
+     'run->next.control = core_current(run)->marker;'),
     ('split loses attempt',
      '        next->attempt++;\n        break;\n    case RESULT_RESEND',
      '        break;\n    case RESULT_RESEND'),
@@ -90,7 +91,13 @@ MUTANTS = [
      '    run->next_split'),
     ('no answer is refused',
      '    run->tally.requests_in_doubt++;',
-     '    if (1) { start_result(run, RESULT_REFUSED, ev, fx); return; }'),
+     '    if (1) { core_start_result(run, RESULT_REFUSED, ev, fx); return; }'),
+    ('done without telling',
+     'if (!run->told && ledger_batch_doubts(&run->batch, &doubts))',
+     'if (!run->told && ledger_batch_doubts(&run->batch, &doubts) && run->stop)'),
+    ('told without an answer',
+     '    if (ev->kind == EVENT_OK) {\n        run->told = true;',
+     '    if (1) {\n        run->told = true;'),
     ('done with skipped',
      '    if (all_final)\n',
      '    if (all_final || run->skipped)\n'),
@@ -117,12 +124,14 @@ SURVIVORS = {
 }
 
 
-def build(text):
-    path = os.path.join(FOLDER, "protocol_core.c")
+def build(mutated, text):
+    path = os.path.join(FOLDER, os.path.basename(mutated))
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
-    subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-O2", path,
-                    "tests/ledger/simulator.c", "-o", os.path.join(FOLDER, "sim")], check=True)
+    files = [path if file == mutated else file for file in CORE]
+    subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-O2",
+                    *files, "tests/ledger/simulator.c", "-o", os.path.join(FOLDER, "sim")],
+                   check=True)
 
 
 def noticed(seeds):
@@ -145,15 +154,18 @@ def noticed(seeds):
 def main():
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     os.makedirs(FOLDER, exist_ok=True)
-    with open(CORE, encoding="utf-8") as f:
-        core = f.read()
+    core = {}
+    for file in CORE:
+        with open(file, encoding="utf-8") as f:
+            core[file] = f.read()
     wrong = 0
     for name, text, replacement in MUTANTS:
-        if text not in core:
-            print(f"{name}: its text is not in {CORE}")
+        places = [file for file in CORE if text in core[file]]
+        if len(places) != 1:
+            print(f"{name}: its text is in {len(places)} files")
             wrong += 1
             continue
-        build(core.replace(text, replacement, 1))
+        build(places[0], core[places[0]].replace(text, replacement, 1))
         how = noticed(seeds)
         if how:
             print(f"{name}: noticed, {how}")

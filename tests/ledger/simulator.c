@@ -72,6 +72,7 @@ struct sim_object {
 };
 
 struct sim_batch {
+    struct ledger_doubts told;
     struct ledger_batch b;
     int64_t expires_ms; /* of its record; once open, not before it is done */
     struct ledger_id members[BATCH_OBJECTS];
@@ -369,11 +370,24 @@ static enum protocol_event_kind ledger_journal(const struct protocol_effect *fx)
     return EVENT_OK;
 }
 
+/* Telling counts an object of its own by the same protocol; here it is one write. */
+static enum protocol_event_kind ledger_tell(const struct ledger_nonce *id)
+{
+    struct sim_batch *s = batch_find(id);
+    if (s == NULL)
+        return EVENT_FAILED;
+    ledger_batch_doubts(&s->b, &s->told);
+    return EVENT_OK;
+}
+
 static enum protocol_event_kind ledger_done(const struct ledger_nonce *id)
 {
     struct sim_batch *s = batch_find(id);
+    struct ledger_doubts doubts;
     if (s == NULL || s->b.state == BATCH_ABORTED)
         return EVENT_CONFLICT;
+    if (ledger_batch_doubts(&s->b, &doubts) && memcmp(&doubts, &s->told, sizeof doubts) != 0)
+        fail("a batch is done, and its doubts are not told");
     if (s->b.state != BATCH_DONE)
         s->expires_ms = expiry();
     s->b.state = BATCH_DONE;
@@ -792,6 +806,14 @@ static bool worker_apply(struct worker *w)
     case EFFECT_SEND: apply_send(w); break;
     case EFFECT_READ_MARKERS: apply_read_markers(w); break;
     case EFFECT_SEND_CONTROL: apply_send_control(w); break;
+    case EFFECT_TELL:
+        loss = ledger_loss();
+        w->ev.kind = EVENT_FAILED;
+        if (loss == LOSS_NONE)
+            w->ev.kind = ledger_tell(&w->fx.batch_id);
+        else if (loss == LOSS_AFTER)
+            ledger_tell(&w->fx.batch_id);
+        break;
     case EFFECT_DONE:
         loss = ledger_loss();
         w->ev.kind = EVENT_FAILED;

@@ -7,8 +7,8 @@ import traceback
 sys.dont_write_bytecode = True
 
 MODULES = ("test_lambda", "test_worker", "test_faults", "test_same_sums", "test_enqueue",
-           "test_source", "test_dashboard", "test_reconcile", "test_roles", "test_torture",
-           "test_soak")
+           "test_source", "test_guard", "test_dashboard", "test_reconcile", "test_roles",
+           "test_torture", "test_soak")
 
 
 def main():

@@ -1,4 +1,5 @@
 """Buckets of other accounts, and application profiles resolved by Bedrock."""
+import collections
 import json
 import time
 
@@ -73,3 +74,54 @@ def test_application_profiles_are_resolved():
                      for _, m, d, _, _ in cloud.cloudwatch.data() if m == "Invocations"}
             equal(names, {wanted}, json.dumps(log[-500:]))
         equal(len(asked), 1, "asked once a process")
+
+
+def test_profiles_beyond_the_listing_and_tags():
+    """One that the listing lacks is asked for once, whatever comes of it; tags where wanted."""
+    prefix = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/"
+    asked = []
+
+    def profile(name, app):
+        return {"inferenceProfileArn": prefix + name, "inferenceProfileId": name,
+                "inferenceProfileName": app, "status": "ACTIVE", "type": "APPLICATION",
+                "models": [{"modelArn": "arn:aws:bedrock:%s::foundation-model/anthropic.claude-x-v1:0"
+                            % region} for region in ("us-east-1", "us-west-2")]}
+
+    def bedrock(request):
+        from urllib.parse import unquote
+        target = unquote(request.target)
+        asked.append(target if not target.endswith("listTagsForResource") else
+                     "tags " + json.loads(request.body)["resourceARN"])
+        if target.endswith("/listTagsForResource"):
+            arn = json.loads(request.body)["resourceARN"]
+            return httpbase.json_response({"tags": [{"key": "team", "value": "t-" + arn[-6:]}]})
+        if target == "/inference-profiles/" + prefix + "newone000001":
+            return httpbase.json_response(profile("newone000001", "new-app"))
+        if target.startswith("/inference-profiles/arn:"):
+            return httpbase.json_response({"message": "no such profile"}, status=404)
+        return httpbase.json_response({"inferenceProfileSummaries":
+                                       [profile("listed000001", "listed-app")]})
+
+    with Cloud() as cloud, httpbase.Server(bedrock) as server:
+        cloud.proxy.routes["bedrock"] = ("127.0.0.1", server.port)
+        for i in range(4):
+            cloud.send(cloud.put("o%d" % i, [record(3 * i + j, model=prefix + name)
+                                             for j, name in enumerate(
+                                                 ("listed000001", "newone000001", "gone00000001"))]))
+        dimensions = ("InferenceProfile", "ModelId", "Tag:team")
+        run = cloud.run("worker", "--once", RESOLVE_INFERENCE_PROFILES="true", BATCH_SIZE="1",
+                        METRIC_DIMENSIONS=",".join(dimensions))
+        equal(run.returncode, 0, run.stderr)
+        found = collections.Counter()
+        for _, m, d, _, points in cloud.cloudwatch.data():
+            if m == "Invocations":
+                found[tuple(d[n] for n in dimensions)] += sum(p["Sum"] for p in points.values())
+        equal(dict(found), {
+            ("listed-app", "anthropic.claude-x-v1:0", "t-000001"): 4,
+            ("new-app", "anthropic.claude-x-v1:0", "t-000001"): 4,
+            ("gone00000001", "application-inference-profile/gone00000001", "none"): 4}, run.stderr)
+        equal(len([a for a in asked if "newone" in a and a.startswith("/")]), 1, asked)
+        equal(len([a for a in asked if "gone" in a]), 1, asked)
+        equal(len([a for a in asked if a.startswith("tags")]), 2, asked)
+        equal(run.stderr.count("application inference profile cannot be resolved"), 1, run.stderr)
+        check("gone00000001" in run.stderr, run.stderr)

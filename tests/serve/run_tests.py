@@ -15,12 +15,21 @@ import tempfile
 import time
 from decimal import Decimal
 
+import rollups
 from harness import ALL, Harness, Program, Server, cube_sums, record, write_gzip
 
 TOKENS = ['InputTokenCount', 'OutputTokenCount', 'CacheReadInputTokenCount',
           'CacheWriteInputTokenCount']
 ERRORS = ['InvocationClientErrors', 'InvocationServerErrors', 'InvocationThrottles']
 COUNTS = ['Invocations', *TOKENS, *ERRORS, 'UnpricedTokens']
+
+
+def is_made(store):
+    """Whether a killed process came as far as to make its tables."""
+    base = sqlite3.connect(store)
+    tables = base.execute("SELECT count(*) FROM sqlite_schema WHERE name='rollup'").fetchone()[0]
+    base.close()
+    return tables == 1
 
 
 class Tests:
@@ -49,6 +58,8 @@ class Tests:
         assert mode == 0o600, oct(mode)
         assert self.program.report(self.store) == self.program.aggregate(self.logs)
         assert b'objects:' in done.stderr
+        counted, behind = rollups.check(self.store)
+        assert counted > 0 and behind == 0
 
     def expected_sums(self):
         """Against the simulator's own answer, which no code of the program made."""
@@ -435,19 +446,152 @@ class Tests:
         shutil.copy(self.store, copy)
         base = sqlite3.connect(copy)
         rng = random.Random(3)
-        ids = [row[0] for row in base.execute('SELECT id FROM chunk')]
-        for _ in range(60):
+        tables = [('chunk', 'cells'), ('rollup', 'cells'), ('series', 'texts')]
+        for turn in range(90):
+            table, column = tables[turn % 2 if turn < 70 else 2]
+            ids = [row[0] for row in base.execute(f'SELECT rowid FROM {table}')]
             chosen = rng.choice(ids)
-            cells = bytearray(base.execute('SELECT cells FROM chunk WHERE id=?', (chosen,))
+            cells = bytearray(base.execute(f'SELECT {column} FROM {table} WHERE rowid=?', (chosen,))
                               .fetchone()[0])
             cells[rng.randrange(len(cells))] = rng.randrange(256)
-            base.execute('UPDATE chunk SET cells=? WHERE id=?',
+            base.execute(f'UPDATE {table} SET {column}=? WHERE rowid=?',
                          (bytes(cells[:rng.randrange(1, len(cells) + 1)]), chosen))
             base.commit()
-            done = self.program.run('report', '--store', copy, '--output', 'json', status=None)
+            interval = rng.choice(['1m', '1h', '1d', 'all'])
+            done = self.program.run('report', '--store', copy, '--output', 'json', '--interval',
+                                    interval, status=None)
             assert done.returncode in (0, 1), done
         base.close()
         self.program.run('report', '--store', self.path('nothing.sqlite'), status=1)
+
+    def rollups_while_files_come(self):
+        """Rollups, tally and answers at many moments of a store that is being filled."""
+        logs, store = self.folder('rolling'), self.path('rolling.sqlite')
+        seen, total, checks = set(), 0, 0
+        with Server(self.program, logs, store) as server:
+            for turn in range(12):
+                for i in range(150):
+                    total += 1
+                    hour = (turn * 7 + i) % 60
+                    write_gzip(os.path.join(logs, f'{turn}-{i}.gz'), record(
+                        f'2026-11-{2 + hour // 24:02}T{hour % 24:02}:{i % 60:02}:00Z', n=1,
+                        model=f'anthropic.claude-{i % 9}'))
+                done = rollups.check_while(store, 0.15)
+                checks += done[0]
+                seen |= done[1]
+                part = server.usage('by=ModelId&interval=1d')
+                whole = server.usage('by=Principal')
+                assert sum(row['InputTokenCount'] for row in part['rows']) <= \
+                    whole['totals']['InputTokenCount']
+            server.wait_for(lambda u: u['totals']['InputTokenCount'] == total, 'all')
+            for query in ('by=ModelId&interval=1h', 'by=Principal&interval=1d', 'by=ModelId'):
+                words = [w for q in query.split('&') for w in ('--' + q.split('=')[0],
+                                                               q.split('=')[1])]
+                ours, theirs = server.get('/api/usage?' + query), self.program.aggregate(logs, *words)
+                assert ours == theirs, query
+        assert any(counted > 0 for counted, _ in seen), seen
+        return f'{checks} checks, {len(seen)} states'
+
+    def earlier_store(self):
+        """A store of version 1 is refused for reading, and brought up to date by serve."""
+        old = self.path('version-1.sqlite')
+        self.program.run('serve', self.logs, '--once', '--quiet', '--store', old)
+        rollups.to_version_1(old)
+        done = self.program.run('report', '--store', old, '--output', 'json', status=1)
+        assert b'version 1' in done.stderr and b'serve FOLDER --once' in done.stderr, done.stderr
+        done = self.program.run('serve', self.logs, '--once', '--store', old)
+        assert b'store brought up to date' in done.stderr, done.stderr
+        assert rollups.check(old)[1] == 0
+        self.same_as_expected(old)
+        base = sqlite3.connect(old)
+        base.execute('PRAGMA user_version=3')
+        base.close()
+        done = self.program.run('serve', self.logs, '--once', '--store', old, status=1)
+        assert b'version 3' in done.stderr, done.stderr
+
+    def keys(self):
+        """Metadata as dimensions of a store, chosen when it is made."""
+        logs, store = self.folder('keys'), self.path('keys.sqlite')
+        lines = ''
+        for i in range(400):
+            line = json.loads(record(n=i, time_text=f'2026-11-02T{i % 24:02}:00:00Z'))
+            if i % 3:
+                line['requestMetadata'] = {'team': f'team {i % 5}', 'cost': 'x' * (i % 2)}
+            lines += json.dumps(line) + '\n'
+        write_gzip(os.path.join(logs, 'a.gz'), lines)
+        self.program.run('serve', logs, '--once', '--quiet', '--store', store, '--metadata',
+                         'team,cost')
+        for by in ('Metadata:team', 'Metadata:cost,ModelId', 'Metadata:team,Principal'):
+            for interval in ('all', '1h', '1d', '1m'):
+                words = ['--by', by, '--interval', interval]
+                assert self.program.report(store, *words) == self.program.aggregate(logs, *words)
+        done = self.program.run('report', '--store', store, '--output', 'json', '--by',
+                                'Metadata:other', status=2)
+        assert b'Metadata:other is not kept' in done.stderr, done.stderr
+        done = self.program.run('serve', logs, '--once', '--store', store, '--metadata', 'team',
+                                status=2)
+        assert b'the store keeps Metadata:team,Metadata:cost' in done.stderr, done.stderr
+        for words in (['--metadata', ''], ['--metadata', 'a,,b'], ['--tag', 'a,a'],
+                      ['--metadata', 'a,b,c,d,e,f,g,h,i']):
+            self.program.run('serve', logs, '--once', '--store', self.path('x'), *words, status=2)
+        with Server(self.program, logs, store) as server:
+            assert server.get('/api/usage?by=Metadata:team') == \
+                self.program.aggregate(logs, '--by', 'Metadata:team')
+            assert server.ask('/api/usage?by=Tag:x')[0].status == 400
+            data = json.loads(server.get('/api/page'))
+        self.check_keys(data, logs)
+        out = self.path('keys.html')
+        self.program.run('report', '--store', store, '--quiet', '--out', out)
+        with open(out, 'rb') as file:
+            self.check_keys(self.embedded(file.read()), logs)
+
+    def check_keys(self, data, logs):
+        """The keys of the store are dimensions of both tables of the page."""
+        self.check_dataset(data, logs)
+        wanted = {row['Metadata:team']: row['Invocations'] for row in json.loads(
+            self.program.aggregate(logs, '--by', 'Metadata:team'))['rows']}
+        for name in ('cube', 'principals'):
+            table = data[name]
+            assert table['dimensions'][-2:] == ['Metadata:team', 'Metadata:cost']
+            at, found = 0, {}
+            for value, rows in zip(table['series'][-2], table['rows']):
+                team = data['dictionary']['Metadata:team'][value]
+                found[team] = found.get(team, 0) + sum(
+                    table['metrics']['Invocations'][at:at + rows])
+                at += rows
+            assert found == wanted, (name, found, wanted)
+
+    def routing_guard(self):
+        """What ran in Regions that are not allowed: in rows, /metrics and on the page."""
+        logs, store = self.folder('guard'), self.path('guard.sqlite')
+        lines, tokens = '', 0
+        for i in range(90):
+            line = json.loads(record(n=i, model='us.anthropic.claude-sonnet-4-20250514-v1:0'))
+            line['inferenceRegion'] = ('us-east-1', 'us-west-2', 'eu-central-1')[i % 3]
+            tokens += i if i % 3 == 2 else 0
+            lines += json.dumps(line) + '\n'
+        write_gzip(os.path.join(logs, 'a.gz'), lines)
+        allowed = ['--allow-inference-regions', 'us-east-1,us-west-2']
+        with Server(self.program, logs, store, *allowed) as server:
+            server.wait_for(lambda u: u['objects']['counted'] == 1, 'the file')
+            rows = server.usage('by=InferenceRegion')['rows']
+            found = {row['InferenceRegion']: (row['DisallowedRegionTokenCount'],
+                                              row['DisallowedRegionInvocations']) for row in rows}
+            assert found == {'us-east-1': (0, 0), 'us-west-2': (0, 0),
+                             'eu-central-1': (tokens, 30)}, found
+            assert f'bedrock_disallowed_region_token_count_total{{inference_profile_type=' \
+                in server.get('/metrics').decode()
+            notes = json.loads(server.get('/api/page'))['notes']
+        sentence = f'{tokens} tokens in 30 invocations ran in Regions that are not allowed.'
+        assert sentence in notes, notes
+        found = json.loads(self.program.report(store, '--by', 'InferenceRegion'))
+        assert found['totals']['DisallowedRegionTokenCount'] == tokens
+        out = self.path('guard.html')
+        self.program.run('report', logs, '--quiet', '--out', out, *allowed)
+        with open(out, 'rb') as file:
+            assert sentence in self.embedded(file.read())['notes']
+        self.program.run('report', logs, '--quiet', '--out', out, '--allow-inference-regions', 'a,,b',
+                         status=2)
 
     def usage_errors(self):
         for words in (['serve'], ['serve', self.logs, self.logs], ['serve', '/nonexistent'],
@@ -465,8 +609,12 @@ class Tests:
         """kill -9 at any moment neither loses nor doubles."""
         wanted = int(os.environ.get('KILLS', '200'))
         rng = random.Random(1)
+        begin = time.monotonic()
+        self.program.run('serve', self.logs, '--once', '--quiet', '--store', self.path('whole'))
+        whole = time.monotonic() - begin
         end = time.monotonic() + 240
         kills = finished = round_number = 0
+        states = set()
         while kills < wanted and time.monotonic() < end:
             store = self.path(f'killed-{round_number}.sqlite')
             round_number += 1
@@ -474,7 +622,7 @@ class Tests:
                 process = self.program.start('serve', self.logs, '--once', '--quiet', '--jobs', '2',
                                              '--store', store)
                 try:
-                    process.wait(timeout=rng.uniform(0.0, 0.09))
+                    process.wait(timeout=rng.uniform(0.0, whole / 2))
                 except subprocess.TimeoutExpired:
                     pass
                 ended = process.poll() is not None
@@ -485,14 +633,18 @@ class Tests:
                     finished += 1
                     break
                 kills += 1
+                if kills % 3 == 0 and os.path.exists(store) and is_made(store):
+                    states.add(rollups.check(store))
             self.program.run('serve', self.logs, '--once', '--quiet', '--store', store)
             self.same_as_expected(store)
+            assert rollups.check(store)[1] == 0
             assert self.program.report(store) == self.program.aggregate(self.logs)
             base = sqlite3.connect(store)
             assert base.execute('PRAGMA integrity_check').fetchone()[0] == 'ok'
             base.close()
         assert kills >= min(wanted, 20), kills
-        return f'{kills} kills, {round_number} stores, {finished} ended before they were killed'
+        return f'{kills} kills, {round_number} stores, {finished} ended before they were killed, ' \
+            f'rollups checked in {len(states)} states'
 
     def kills_while_files_come(self):
         logs, store = self.folder('coming'), self.path('coming.sqlite')
@@ -507,6 +659,7 @@ class Tests:
             time.sleep(rng.uniform(0, 0.1))
             server.process.kill()
             server.stop()
+            rollups.check(store)
             if turn % 5 == 4:
                 self.program.run('serve', logs, '--once', '--quiet', '--store', store)
                 found = json.loads(self.program.report(store))
@@ -542,6 +695,10 @@ def main():
                 ('a store has one server and one folder', t.one_store_one_server),
                 ('the default store', t.default_store),
                 ('damaged and foreign stores', t.damaged_store),
+                ('rollups at any moment equal the chunks', t.rollups_while_files_come),
+                ('a store of an earlier version', t.earlier_store),
+                ('metadata as dimensions of a store', t.keys),
+                ('what ran in Regions that are not allowed', t.routing_guard),
                 ('wrong usage', t.usage_errors),
                 ('kill -9 while scanning', t.kills),
                 ('kill -9 while files come', t.kills_while_files_come)):

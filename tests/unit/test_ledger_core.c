@@ -452,7 +452,7 @@ static void test_recover_by_part_state(void **state)
         {POLICY_RESOLVE, PART_PLANNED, EFFECT_MARKER},
         {POLICY_RESOLVE, PART_SENDING, EFFECT_READ_MARKERS},
         {POLICY_RESOLVE, PART_ACKED, EFFECT_DONE},
-        {POLICY_RESOLVE, PART_DROPPED, EFFECT_DONE},
+        {POLICY_RESOLVE, PART_DROPPED, EFFECT_TELL},
         {POLICY_RESOLVE, PART_REJECTED, EFFECT_DONE},
         {POLICY_RESEND, PART_SENDING, EFFECT_LOAD},
         {POLICY_DROP, PART_SENDING, EFFECT_LOAD},
@@ -710,10 +710,83 @@ static void test_result_written_without_answer(void **state)
         answer(EVENT_FAILED);
         struct protocol_event ev = loaded(BATCH_PREPARED, PART_SENDING);
         record.batch.parts[0] = written;
-        assert_int_equal(step(ev), i == 0 ? EFFECT_MARKER : EFFECT_DONE);
+        assert_int_equal(step(ev), i == 0 ? EFFECT_MARKER : EFFECT_TELL);
         assert_int_equal(run.tally.resent, i == 0);
         assert_int_equal(run.tally.dropped, i == 1);
         assert_int_equal(run.tally.resent_tokens + run.tally.dropped_tokens, 100);
+    }
+}
+
+/* What was in doubt is told before the batch is done; without an answer it stays open. */
+static void test_doubts_are_told(void **state)
+{
+    (void)state;
+    struct ledger_doubts doubts;
+    config.policy = POLICY_DROP;
+    for (int told = 0; told < 2; told++) {
+        until_sending(1);
+        assert_int_equal(answer(EVENT_NO_ANSWER), EFFECT_JOURNAL);
+        assert_int_equal(answer(EVENT_OK), EFFECT_TELL);
+        assert_true(ledger_batch_doubts(&run.batch, &doubts));
+        assert_int_equal(doubts.dropped, 1);
+        assert_int_equal(doubts.dropped_tokens, 100);
+        if (told) {
+            assert_int_equal(answer(EVENT_OK), EFFECT_DONE);
+            assert_int_equal(answer(EVENT_FAILED), EFFECT_DONE);
+            assert_int_equal(answer(EVENT_OK), EFFECT_END);
+            assert_int_equal(run.objects[0].state, OBJECT_COUNTED);
+        } else {
+            assert_int_equal(answer(EVENT_FAILED), EFFECT_END);
+            assert_int_equal(run.objects[0].state, OBJECT_PENDING);
+            assert_true(run.retry_after_ms > 0);
+        }
+    }
+    until_sending(1);
+    assert_int_equal(answer(EVENT_ACCEPTED), EFFECT_JOURNAL);
+    assert_int_equal(answer(EVENT_OK), EFFECT_DONE);
+    assert_false(ledger_batch_doubts(&run.batch, &doubts));
+}
+
+static void test_doubts_add_up(void **state)
+{
+    (void)state;
+    struct ledger_batch b = {.n_parts = 4,
+                             .parts = {{.state = PART_ACKED, .tokens = 5, .resent = 2},
+                                       {.state = PART_DROPPED, .tokens = 7, .resolved_absent = 3},
+                                       {.state = PART_ACKED, .tokens = 9, .resolved_applied = 1},
+                                       {.state = PART_REJECTED, .tokens = 11}}};
+    struct ledger_doubts d;
+    assert_true(ledger_batch_doubts(&b, &d));
+    assert_int_equal(d.applied, 1);
+    assert_int_equal(d.absent, 3);
+    assert_int_equal(d.resent, 2);
+    assert_int_equal(d.resent_tokens, 10);
+    assert_int_equal(d.dropped, 1);
+    assert_int_equal(d.dropped_tokens, 7);
+}
+
+/* Another content than the one that was counted; unknown ones are never another. */
+static void test_changed_content(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t announced, counted;
+        bool changed;
+    } rows[] = {{5, 5, false}, {5, 6, true}, {0, 6, false}, {5, 0, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct protocol_claim other = {.result = CLAIM_OTHER, .owner = nonce_of(7)};
+        struct ledger_id id = id_of(1);
+        protocol_run_init(&run, &config, &id, 1, 0);
+        run.objects[0].tag = rows[i].announced;
+        assert_int_equal(answer(EVENT_START), EFFECT_CLAIM);
+        assert_int_equal(claims(&other), EFFECT_LOAD);
+        struct protocol_event ev = loaded(BATCH_DONE, PART_ACKED);
+        record.batch.n_members = 1;
+        ev.members = &id;
+        ev.tags = &rows[i].counted;
+        assert_int_equal(step(ev), EFFECT_END);
+        assert_int_equal(run.objects[0].state, OBJECT_COUNTED_BEFORE);
+        assert_int_equal(run.objects[0].changed, rows[i].changed);
     }
 }
 
@@ -792,6 +865,9 @@ int main(void)
         cmocka_unit_test_setup(test_silence_from_any_step_on, setup),
         cmocka_unit_test_setup(test_single_answers_missing, setup),
         cmocka_unit_test_setup(test_result_written_without_answer, setup),
+        cmocka_unit_test_setup(test_doubts_are_told, setup),
+        cmocka_unit_test_setup(test_doubts_add_up, setup),
+        cmocka_unit_test_setup(test_changed_content, setup),
         cmocka_unit_test_setup(test_control_without_answer, setup),
         cmocka_unit_test_setup(test_others_wait_for_the_fence_too, setup),
         cmocka_unit_test_setup(test_claim_from_the_future_does_not_block, setup),

@@ -16,6 +16,7 @@
 #include "../ledger/ledger_contract.h"
 #include "base/log.h"
 #include "ledger/ledger_drive.h"
+#include "ledger/ledger_id.h"
 
 #define START INT64_C(1764000000000)
 #define MINUTE INT64_C(60000)
@@ -45,6 +46,7 @@ static struct {
     unsigned sends, reads;
     bool unreadable, stop;
     char payload[2][OBJECTS + 1];
+    char told[1]; /* the datum that tells of doubts is number 0 */
     struct ledger_part signed_part;
     char signed_payload[OBJECTS];
     size_t signed_n;
@@ -103,6 +105,18 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
     return ST_OK;
 }
 
+static enum status host_tell(void *ctx, const struct ledger_doubts *doubts,
+                             struct ledger_batch_data *out)
+{
+    (void)ctx;
+    assert_true(doubts->applied + doubts->absent + doubts->resent + doubts->dropped > 0);
+    world.told[0] = 0;
+    out->payloads[0] = view_make(world.told, 1);
+    out->parts[0] = (struct ledger_part){.count = 1};
+    out->n_parts = out->n_payloads = 1;
+    return ST_OK;
+}
+
 static void host_sign(void *ctx, const struct ledger_part *part, struct view payload,
                       int64_t *date_ms, struct ledger_answer *answer)
 {
@@ -130,7 +144,7 @@ static void host_send(void *ctx, const struct ledger_part *part, struct ledger_a
         return;
     assert_true(part->first + part->count <= payload.len);
     for (uint32_t i = part->first; i < part->first + part->count; i++)
-        if ((unsigned)payload.ptr[i] == world.poison) {
+        if (world.poison != 0 && (unsigned)payload.ptr[i] == world.poison) {
             answer->kind = EVENT_INVALID;
             return;
         }
@@ -188,6 +202,7 @@ static const struct ledger_host HOST = {
     .wait_ms = host_wait,
     .stop = host_stop,
     .read = host_read,
+    .tell = host_tell,
     .sign = host_sign,
     .send = host_send,
     .send_control = host_send_control,
@@ -358,6 +373,48 @@ static void bring_to_an_end(struct ledger *l)
     ledger_driver_free(d);
 }
 
+static bool note_id(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
+                    int64_t prepared_ms)
+{
+    struct ledger_nonce **next = ctx;
+    (void)prepared_ms;
+    assert_int_equal(state, BATCH_DONE);
+    *(*next)++ = *id;
+    return true;
+}
+
+/* Finish all that is open; then of each batch with doubts it was told once. */
+static void assert_doubts_told(void)
+{
+    struct ledger_driver *d = driver(memory);
+    struct ledger_recovery r;
+    for (int round = 0; round < 40; round++) {
+        assert_int_equal(ledger_drive_recover(d, 100, &r), ST_OK);
+        if (r.found == 0)
+            break;
+        world.now_ms += 21 * MINUTE;
+    }
+    assert_int_equal(r.found, 0);
+    ledger_driver_free(d);
+    static struct ledger_nonce found[256];
+    static struct ledger_record record;
+    struct ledger_nonce *end = found;
+    unsigned doubted = 0;
+    assert_int_equal(ledger_list_batches(memory, 0, INT64_MAX, note_id, &end), ST_OK);
+    for (const struct ledger_nonce *id = found; id < end; id++) {
+        struct ledger_doubts doubts;
+        struct ledger_id told;
+        enum ledger_progress progress;
+        assert_int_equal(ledger_load(memory, id, &record), ST_OK);
+        ledger_id_of_doubts(id, &told);
+        assert_int_equal(ledger_lookup(memory, &told, 1, &progress), ST_OK);
+        bool has = ledger_batch_doubts(&record.batch, &doubts);
+        assert_int_equal(progress, has ? LEDGER_DONE : LEDGER_ABSENT);
+        doubted += has;
+    }
+    assert_int_equal(world.applied[0], doubted);
+}
+
 static void assert_each_applied(unsigned times)
 {
     for (unsigned i = 1; i <= OBJECTS; i++)
@@ -409,10 +466,12 @@ static void killed_everywhere(unsigned lose_answer_of, unsigned second_kill)
         world.kill_at = 0;
         bring_to_an_end(memory);
         assert_each_applied(2);
+        assert_doubts_told();
         if (!killed)
             break;
     }
     assert_true(n > 20);
+    assert_true(lose_answer_of == 0 || world.applied[0] == 1);
 }
 
 static void test_killed_at_every_point(void **state)
@@ -446,6 +505,7 @@ static void test_ledger_answers_lost_on_every_call(void **state)
             flaky.apply_lost = applied != 0;
             bring_to_an_end(&flaky.head);
             assert_each_applied(2);
+            assert_doubts_told();
         }
 }
 

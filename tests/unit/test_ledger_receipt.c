@@ -42,6 +42,31 @@ static void test_identity(void **state)
     }
 }
 
+static void test_identity_of_notes(void **state)
+{
+    (void)state;
+    struct ledger_nonce batch = {{1, 2, 3}};
+    struct ledger_id object, doubts, change, other, again;
+    assert_int_equal(ledger_id_of(IDENTITY_KEY, VIEW_LIT("b"), VIEW_LIT("k"), &object), ST_OK);
+    ledger_id_of_doubts(&batch, &doubts);
+    assert_int_equal(ledger_id_of_change(&object, 7, &change), ST_OK);
+    assert_int_equal(ledger_id_of_change(&object, 8, &other), ST_OK);
+    assert_int_equal(ledger_id_of_change(&object, 7, &again), ST_OK);
+    assert_true(ledger_id_is_note(&doubts) && ledger_id_is_note(&change));
+    assert_false(ledger_id_is_note(&object) || ledger_id_eq(&change, &other));
+    assert_true(ledger_id_eq(&change, &again));
+}
+
+/* printf x | sha256sum, the first 64 bits. */
+static void test_tag_of_content(void **state)
+{
+    (void)state;
+    assert_true(ledger_tag_of(VIEW_LIT("x")) == 0x2d711642b726b044);
+    assert_true(ledger_tag_of(VIEW_LIT("\"x\"")) == 0x2d711642b726b044);
+    assert_true(ledger_tag_of(VIEW_LIT("")) == 0 && ledger_tag_of(VIEW_LIT("\"\"")) == 0);
+    assert_true(ledger_tag_of(VIEW_LIT("\"")) != 0);
+}
+
 /* printf 'b\0k' | sha256sum */
 static void test_identity_is_sha256(void **state)
 {
@@ -155,6 +180,8 @@ int main(void)
         cmocka_unit_test(test_policy_names),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_identity_is_sha256),
+        cmocka_unit_test(test_identity_of_notes),
+        cmocka_unit_test(test_tag_of_content),
         cmocka_unit_test(test_receipt_ignores_order_and_parts),
         cmocka_unit_test(test_receipt_sees_repetition_and_absence),
         cmocka_unit_test(test_receipt_of_one),

@@ -288,7 +288,7 @@ static void test_strange_files_are_refused(void **state)
 {
     (void)state;
     static const char *const sql[] = {
-        "PRAGMA user_version = 2",   "PRAGMA user_version = 0",
+        "PRAGMA user_version = 3",   "PRAGMA user_version = 0",
         "PRAGMA application_id = 1", "PRAGMA application_id = 0",
         "DROP TABLE part",           "ALTER TABLE part DROP COLUMN control_ms"};
     struct ledger *l;
@@ -349,6 +349,29 @@ static void test_damaged_pages(void **state)
     fclose(f);
     assert_true(refused > 0);
     (void)worked; /* overflow pages of payloads may hold anything; quick_check cannot tell */
+}
+
+/* A file of the first version, with an open batch in it. */
+static void test_upgrade(void **state)
+{
+    (void)state;
+    static struct ledger_record r, got;
+    struct ledger *l = open_ok();
+    contract_record(&r, 1, 2, 2);
+    assert_int_equal(ledger_prepare(l, &r, NULL, 0), ST_OK);
+    ledger_close(l);
+    run_sql("ALTER TABLE part DROP COLUMN resolved_applied;"
+            "ALTER TABLE part DROP COLUMN resolved_absent;"
+            "ALTER TABLE member DROP COLUMN tag; PRAGMA user_version = 1");
+    assert_int_equal(open_with(true, &l), ST_BAD_ITEM);
+    for (int again = 0; again < 2; again++) {
+        l = open_ok();
+        assert_int_equal(ledger_load(l, &r.batch.id, &got), ST_OK);
+        assert_int_equal(got.batch.n_parts, 2);
+        assert_int_equal(got.batch.parts[1].resolved_absent, 0);
+        assert_true(got.tags[0] == 0 && got.tags[1] == 0);
+        ledger_close(l);
+    }
 }
 
 static void test_prune(void **state)
@@ -437,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_strange_files_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upgrade, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
         cmocka_unit_test_setup_teardown(test_racing_threads_have_one_winner, setup, teardown),
     };

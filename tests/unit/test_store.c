@@ -117,11 +117,8 @@ static bool there(void *context, struct view key)
 
 static struct counted_object *make_object(struct fixture *f, const char *key, size_t cells)
 {
-    struct dimension_set set;
-    struct dimension_keys keys = {0};
-    usage_all_dimensions(&set);
-    struct aggregate_options options = {
-        .sets = &set, .set_count = 1, .keys = &keys, .interval_seconds = 60};
+    struct aggregate_options options = {.set_count = 1, .interval_seconds = 60};
+    options.sets = usage_dimensions(f->usage, &options.keys);
     struct aggregate *aggregate = aggregate_new(&options);
     struct counted_object *o = calloc(1, sizeof(*o));
     assert_non_null(aggregate);
@@ -167,7 +164,7 @@ static void commit(struct fixture *f, struct counted_object *list)
 static void open_store(struct fixture *f)
 {
     struct error err = {0};
-    enum status st = usage_open(f->path, STORE_WRITE, &f->usage, &err);
+    enum status st = usage_open(f->path, STORE_WRITE, VIEW_EMPTY, &f->usage, &err);
     if (st != ST_OK)
         fail_msg("%s", err.text);
 }
@@ -285,11 +282,10 @@ static void test_questions_equal_plain_sums(void **state)
 
 static struct tally tally_now(struct fixture *f)
 {
-    struct dimension_set set;
+    const struct dimension_keys *keys;
     struct usage_answer answer;
     struct error err = {0};
-    usage_all_dimensions(&set);
-    struct usage_query query = {.sets = &set, .set_count = 1};
+    struct usage_query query = {.sets = usage_dimensions(f->usage, &keys), .set_count = 1};
     assert_int_equal(usage_ask(f->usage, &query, &answer, &err), ST_OK);
     aggregate_free(answer.aggregate);
     return answer.tally;
@@ -375,8 +371,8 @@ static void test_a_store_has_one_writer(void **state)
     struct fixture *f = *state;
     struct usage *other = NULL;
     struct error err = {0};
-    assert_int_equal(usage_open(f->path, STORE_WRITE, &other, &err), ST_CONFLICT);
-    assert_int_equal(usage_open(f->path, STORE_READ, &other, &err), ST_OK);
+    assert_int_equal(usage_open(f->path, STORE_WRITE, VIEW_EMPTY, &other, &err), ST_CONFLICT);
+    assert_int_equal(usage_open(f->path, STORE_READ, VIEW_EMPTY, &other, &err), ST_OK);
     usage_close(other);
     assert_int_equal(usage_claim(f->usage, VIEW_LIT("/a"), VIEW_LIT("2026-01-01"), &err), ST_OK);
     assert_int_equal(usage_claim(f->usage, VIEW_LIT("/b"), VIEW_LIT("2026-01-01"), &err),

@@ -14,7 +14,9 @@ export function costText(dataset, units, unpriced, approximate, places = PLACES)
   if (!dataset.hasCost) return '–';
   if (units === 0n && unpriced > 0n) return 'unpriced';
   const amount = format.cost(units, dataset.digits, places);
-  return `${unpriced > 0n ? '≥\u00a0' : ''}${approximate > 0n ? '≈\u00a0' : ''}${amount}`;
+  /* One sign is enough: what is only a lower bound is no more exact for being approximate too. */
+  if (unpriced > 0n) return `≥\u00a0${amount}`;
+  return approximate > 0n ? `≈\u00a0${amount}` : amount;
 }
 
 export function costTitle(dataset, units, unpriced, approximate) {

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """commands.py: sweep, resolve, verify, quarantine and redrive of the real program, and the policies
 for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N passed, N failed."""
+import fcntl
 import json
-import shutil
+import os
+import pty
+import re
+import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -12,44 +15,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline"))
 sys.dont_write_bytecode = True
 
-from lib import BUCKET, Cloud, check, equal, log_key, record, s3_event   # noqa: E402
-from moto_harness import MotoHarness, ensure_venv                        # noqa: E402
-
-METRICS = ("Invocations,InputTokenCount,OutputTokenCount,CacheReadInputTokenCount,"
-           "CacheWriteInputTokenCount,TotalTokenCount")
-
-
-class World(Cloud):
-    def __enter__(self):
-        super().__enter__()
-        self.folder = tempfile.mkdtemp(prefix="bedrock-ledger-")
-        self.settings = {"LEDGER": self.folder + "/ledger", "METRICS": METRICS,
-                         "BEDROCK_METRICS_TEST_FENCE_MS": 1000,
-                         "BEDROCK_METRICS_TEST_LEASE_MS": 200}
-        return self
-
-    def __exit__(self, *exc):
-        super().__exit__(*exc)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def do(self, status, *words, **env):
-        run = self.run(*words, **dict(self.settings, **env))
-        equal(run.returncode, status, "exit status of " + " ".join(words) + "\n" +
-              run.stdout[-1500:] + run.stderr[-1500:])
-        if "json" in words and status != 2:
-            return json.loads(run.stdout)
-        return run.stdout + run.stderr
-
-    def exact(self):
-        return {k: v for k, v in self.sums().items() if v}
-
-    def put_some(self, n, name="o", sent=True):
-        keys = [self.put("%s%d" % (name, i), [record(10 * i + j) for j in range(3)])
-                for i in range(n)]
-        if sent:
-            self.send(*keys)
-        return keys
-
+from world import World                                            # noqa: E402
+from lib import BINARY, BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
+from moto_harness import MotoHarness, ensure_venv                  # noqa: E402
+import receipts                                                    # noqa: E402
+import tellings                                                    # noqa: E402
 
 def test_sweep_finds_what_the_queue_lost():
     with World(visibility=1) as w:
@@ -71,6 +41,33 @@ def test_sweep_finds_what_the_queue_lost():
         equal(w.exact(), w.expected())
         w.do(2, "sweep", "--since", "yesterday")
         w.do(2, "sweep", LEDGER=None)
+
+
+def test_sweep_sends_what_is_missing_through_the_queue():
+    with World(visibility=1) as w:
+        w.put_some(1)
+        w.put_some(23, "lost", sent=False)
+        w.do(0, "worker", "--once")
+        before = w.exact()
+        # The ledger is only looked into: its owner may have it open.
+        with open(w.settings["LEDGER"] + "-lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            w.do(1, "sweep", "--grace", "0m")
+            dry = w.do(1, "sweep", "--grace", "0m", "--enqueue", "--dry-run", "--output", "json")
+            equal((dry["missing"], dry["enqueued"]), (23, 0))
+            sent = w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json",
+                        CLOUDWATCH_NAMESPACE=None)
+        equal((sent["missing"], sent["enqueued"], sent["counted"]), (23, 23, 0))
+        equal(w.exact(), before)
+        w.do(0, "sweep", "--grace", "0m", "--enqueue")  # twice does no harm
+        w.do(0, "worker", "--once")
+        equal(w.exact(), w.expected())
+        equal(w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json")["missing"], 0)
+        w.do(2, "sweep", "--queue", w.queue_url)
+        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=None)
+        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=w.queue_url + "," + w.queue_url)
+        w.do(2, "sweep", "--enqueue", "--receipt", w.folder + "/r")
+        w.do(1, "sweep", "--grace", "0m", "--enqueue", LEDGER=w.folder + "/none")
 
 
 def test_worker_sweeps_by_itself():
@@ -145,6 +142,73 @@ def test_verify():
         check(over["over"] > 0 and over["missing"] == 0, over)
 
 
+def soon():
+    """The minute that runs, included."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 120))
+
+
+def markers(w, status, **env):
+    return w.do(status, "verify", "--markers", "--until", soon(), "--output", "json", **env)
+
+
+def test_verify_markers():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.do(0, "worker", "--once")
+        good = markers(w, 0)
+        equal((good["accepted"], good["found"], good["open"], good["others"]), (1, 1, 0, 0))
+        # Accepted, and nothing of it is there.
+        w.cloudwatch.control({"faults": [{"kind": "swallow", "op": "PutMetricData"}]})
+        w.put_some(2, "swallowed")
+        w.do(0, "worker", "--once")
+        bad = markers(w, 1)
+        equal((bad["accepted"], bad["found"], bad["missing"]), (2, 1, 1))
+        equal([(d["fault"], d["applied"], d["part"]) for d in bad["differences"]],
+              [("missing", 0, 0)])
+        equal(len(bad["differences"][0]["batch"]), 32)
+        text = w.do(1, "verify", "--markers", "--until", soon())
+        check("missing" in text and bad["differences"][0]["batch"] in text, text)
+        equal(bad["repeated"] + bad["unknown"], 0)
+
+
+def test_verify_markers_of_requests_in_doubt():
+    for policy, fault in (("resend", "lost"), ("resolve", "not_applied")):
+        with World(visibility=1) as w:
+            w.put_some(3)
+            w.cloudwatch.control({"faults": [{"kind": fault, "op": "PutMetricData"}]})
+            env = {"LEDGER_POLICY": policy}
+            w.run("worker", "--once",
+                  **dict(w.settings, BEDROCK_METRICS_TEST_FENCE_MS=60000, **env))
+            if policy == "resolve":
+                first = markers(w, 0)
+                equal((first["open"], first["accepted"]), (1, 0))
+                time.sleep(1.1)
+            for _ in range(6):
+                run = w.run("resolve", **dict(w.settings, **env))
+                if run.returncode == 0:
+                    break
+                time.sleep(1)
+            equal(run.returncode, 0, run.stderr)
+            # Its request, and the one that tells of the doubt.  There, too: the first attempt where
+            # it was resent, and where it was resolved the control that proves it absent.
+            last = markers(w, 0)
+            equal((last["accepted"], last["found"], last["others"], last["open"]), (2, 2, 1, 0),
+                  policy)
+
+
+def test_verify_markers_of_two_ledgers_in_one_namespace():
+    with World(visibility=1) as w:
+        w.put_some(1)
+        w.do(0, "worker", "--once")
+        for i in range(3):
+            w.put_some(1, "other%d" % i)
+            w.do(0, "worker", "--once", LEDGER=w.folder + "/other")
+        seen = markers(w, 1)
+        equal((seen["missing"], seen["repeated"] + seen["unknown"]), (0, 3), seen)
+        check(seen["unknown"] >= 2, seen)
+        check(all(d["batch"] is None for d in seen["differences"] if d["fault"] == "unknown"), seen)
+
+
 def test_policies_deviate_by_what_they_say():
     for policy, fault, sign in (("resend", "lost", 1), ("drop", "not_applied", -1),
                                 ("resend", "not_applied", 0), ("drop", "lost", 0)):
@@ -211,6 +275,42 @@ def test_another_namespace_is_refused_while_batches_are_open():
         check("Custom/BedrockMetrics" in text, text)
 
 
+def on_terminal(w, *words, **env):
+    """What a command writes on standard error when that is a terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BINARY, *words], env=w.env(**dict(w.settings, **env)),
+                               stdout=subprocess.DEVNULL, stderr=slave, cwd="/")
+    os.close(slave)
+    text = b""
+    try:
+        while piece := os.read(master, 65536):
+            text += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    process.wait(timeout=60)
+    return text.decode()
+
+
+def test_progress_on_a_terminal():
+    with World(visibility=1) as w:
+        w.put_some(12)
+        w.do(0, "worker", "--once", BATCH_SIZE=1)
+        w.do(0, "worker", "--once")
+        w.put_some(3, "lost", sent=False)
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
+        text = on_terminal(w, "verify", "--until", "0m")
+        check(re.search(r"\r\x1b\[K\d+/\d+ series  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
+              repr(text))
+        check(text.endswith("\r\x1b[K"), "the line stays", repr(text))
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
+        equal(on_terminal(w, "verify", "--until", "0m", "--quiet"), "", "quiet")
+        w.cloudwatch.control({"faults": [{"kind": "delay", "op": "PutMetricData", "seconds": 0.4}]})
+        text = on_terminal(w, "sweep", "--grace", "0m", "--log-level", "WARN")
+        check(re.search(r"\r\x1b\[K\d+/15 objects  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
+              repr(text))
+
+
 def dynamodb(aws, name):
     aws.call_json("dynamodb", "DynamoDB_20120810.CreateTable", {
         "TableName": name, "BillingMode": "PAY_PER_REQUEST",
@@ -233,6 +333,12 @@ def test_lambda_sweep_and_dynamodb():
         equal([r["kind"] for r in runtime.results], ["response", "response", "error"])
         equal(w.exact(), w.expected())
         w.do(0, "verify", "--until", "0m")
+        seen = markers(w, 0)
+        check(seen["accepted"] > 0 and seen["found"] == seen["accepted"], seen)
+        # A second table in the same namespace has markers of its own.
+        other = dynamodb(aws, "second")
+        w.do(1, "sweep", "--grace", "0m", "--dry-run", **other)
+        equal(markers(w, 0, **other)["accepted"], 0)
         w.do(0, "resolve")
         # A file cannot be shared by instances.
         run = w.run("lambda", LEDGER=w.folder + "/x", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
@@ -286,6 +392,8 @@ def test_redrive():
         env = {"AWS_ENDPOINT_URL": aws.url, "SQS_QUEUE_URL": urls["queue_url"]}
         dry = w.do(1, "redrive", "--dry-run", "--output", "json", **env)
         equal(dry["queues"][0]["messages"], 23)
+        text = on_terminal(w, "redrive", "--output", "json", "--dry-run", **env)
+        equal(text, "")  # nothing to wait for
         moved = w.do(0, "redrive", "--output", "json", **env)
         equal((moved["queues"][0]["messages"], moved["queues"][0]["outcome"]), (23, "moved"))
         equal(aws.queue_depth(urls["dead_letter_url"]), 0)
@@ -297,7 +405,8 @@ def main():
     ensure_venv()
     names = sys.argv[1:]
     failed = passed = 0
-    for name, test in sorted(globals().items()):
+    tests = {**globals(), **vars(receipts), **vars(tellings)}
+    for name, test in sorted(tests.items()):
         if not name.startswith("test_") or (names and not any(n in name for n in names)):
             continue
         try:

@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
 from world import FENCE_MS, LEASE_MS, MODES, QUEUE, Cases, World, check     # noqa: E402
-from world import parser, run_cases                                         # noqa: E402
+from world import equal, parser, run_cases                                  # noqa: E402
 
 POINTS = ["claim:1", "read:1", "prepare:1", "marker:1", "sign:1", "journal:1", "send:1",
           "journal:2", "done:1"]
 LATER = ["marker:2", "sign:3", "journal:3", "send:2", "journal:4", "send:4"]
 REAL_FENCE_MINUTES = 30
-RESOLVE = ["read-markers:1", "marker:1", "journal:1", "send-control:1", "read-markers:2", "send:1"]
+RESOLVE = ["read-markers:1", "marker:1", "journal:1", "send-control:1", "read-markers:2", "send:1",
+           "tell:1"]
 
 
 # ---- cases ----
@@ -45,6 +46,9 @@ def in_recovery(mode, point, applied):
         killed, _ = world.run(BEDROCK_METRICS_KILL_POINT=point)
         check(killed, "the program did not come to", point, world.log[-1500:])
         world.finish()
+        if "tell" in point:  # whoever told it, it is told once
+            name = "InDoubtResolved" + ("Applied" if applied else "Absent")
+            equal(world.cloud.sums(()).get(name), 1, name)
 
 
 def at_moment(mode, seconds):
@@ -147,7 +151,8 @@ def cases(everything):
                 add("%s large %s" % (mode, point), at_point, mode, point, True)
         for point in [w + "-" + p for p in RESOLVE for w in ("before", "after")]:
             for applied in (True, False):
-                if applied and point.split("-", 1)[1] not in ("read-markers:1", "journal:1"):
+                if applied and point.split("-", 1)[1] not in (
+                        "read-markers:1", "journal:1", "tell:1"):
                     continue  # it is found at once: nothing else is done
                 if everything or (mode == "sqlite" and not applied):
                     add("%s resolving %s %s" % (mode, "applied" if applied else "absent", point),

@@ -1,0 +1,108 @@
+/*
+ * ledger_dynamodb_private.h: what the files of the DynamoDB ledger share.  Of them only.
+ *
+ * `item_` is about documents, `table_` makes calls, `dynamodb_` is the table of functions and what
+ * it is made of.
+ */
+#ifndef LEDGER_LEDGER_DYNAMODB_PRIVATE_H
+#define LEDGER_LEDGER_DYNAMODB_PRIVATE_H
+
+#include "ledger/ledger_dynamodb.h"
+
+enum {
+    PK_BYTES = 80,
+    PART_BYTES = 86,
+    PART_BYTES_1 = 82, /* of the layout's first version */
+    TAG_BYTES = 8,
+    LISTS = 16,
+    GET_MAX = 100,   /* keys of a BatchGetItem */
+    ROUNDS_MAX = 10, /* of one with unprocessed keys */
+    DAY_S = 24 * 60 * 60,
+};
+
+struct ledger_dynamodb {
+    struct ledger head;
+    char *table;
+    ledger_dynamodb_call *call;
+    void *ctx;
+    int64_t (*now_ms)(void *ctx);
+    int64_t ttl_s;
+};
+
+/* ---- ledger_dynamodb.c ---- */
+
+NODISCARD enum status dynamodb_read_members(const json_t *item, struct ledger_record *out);
+NODISCARD enum status dynamodb_read_batch(const json_t *item, const struct ledger_nonce *id,
+                                          struct ledger_batch *b);
+NODISCARD enum status dynamodb_load(struct ledger *ledger, const struct ledger_nonce *batch,
+                                    struct ledger_record *out);
+
+/* ---- ledger_dynamodb_item.c ---- */
+
+void item_hex(const uint8_t *bytes, size_t n, char *out);
+bool item_unhex(const char *text, uint8_t *out, size_t n);
+void item_pk(char kind, const uint8_t *bytes, size_t n, char out[PK_BYTES]);
+void item_pk_batch(char kind, const struct ledger_nonce *id, char out[PK_BYTES]);
+void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_BYTES]);
+void item_pk_list(char kind, unsigned number, char out[PK_BYTES]);
+
+/* Attribute values: {"S": text}, {"N": "12"}, {"B": base64}.  NULL when memory is short, which the
+ * setters of jansson take for a failure of their own. */
+json_t *item_value_s(const char *text);
+json_t *item_value_n(int64_t number);
+json_t *item_value_b(const void *bytes, size_t n);
+bool item_get_n(const json_t *item, const char *name, int64_t *out);
+
+/* Decode into out[0..max); false unless it fits.  Base64 has no other alphabet here. */
+bool item_decode(const char *text, void *out, size_t max, size_t *n);
+const char *item_text_b(const json_t *item, const char *name);
+bool item_get_b(const json_t *item, const char *name, void *out, size_t n);
+json_t *item_key(const char *pk);
+struct ledger_dynamodb *table_of(struct ledger *l);
+NODISCARD enum status table_call(struct ledger_dynamodb *l, const char *operation, json_t *in,
+                                 json_t **out);
+
+/* With the item found where it does not hold. */
+bool table_add_condition(json_t *in, const char *condition);
+
+/* {"TableName":..., "Key":..., "UpdateExpression":...}: `condition` and `names` may be NULL. */
+json_t *table_update(struct ledger_dynamodb *l, const char *pk, const char *expression,
+                     const char *condition, json_t *names, json_t *values);
+
+/* One item, read consistently: *item (the caller's), or NULL with ST_MISSING. */
+NODISCARD enum status table_get(struct ledger_dynamodb *l, const char *pk, json_t **item);
+
+/* Items of up to GET_MAX keys, by their pk: *items is an object, the caller's.  Takes keys over. */
+NODISCARD enum status table_get_many(struct ledger_dynamodb *l, json_t *keys, json_t **items);
+int64_t table_expiry_s(struct ledger_dynamodb *l, int64_t extra_days);
+
+/* The part in an "M" of the list `p`; false when it is damaged. */
+bool item_get_part(const json_t *m, struct ledger_part *p);
+
+/* {"M": {"n": nonce, "v": part}}: the nonce apart, for conditions. */
+json_t *item_value_part(const struct ledger_part *p);
+
+/* ---- ledger_dynamodb_upkeep.c ---- */
+
+/* Set or remove the entry of a batch or an object on its list. */
+NODISCARD enum status dynamodb_list_entry(struct ledger_dynamodb *l, char kind, const uint8_t *id,
+                                          size_t n, bool on, int64_t time_ms);
+NODISCARD enum status dynamodb_open_entry(struct ledger_dynamodb *l,
+                                          const struct ledger_nonce *batch, bool on,
+                                          int64_t time_ms);
+NODISCARD enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms,
+                                         struct ledger_nonce *out, size_t max, size_t *n);
+NODISCARD enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms,
+                                            int64_t until_ms, ledger_batch_fn *fn, void *ctx);
+NODISCARD enum status dynamodb_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
+                                      enum ledger_progress *out, uint64_t *tags);
+NODISCARD enum status dynamodb_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n);
+NODISCARD enum status dynamodb_quarantine_add(struct ledger *ledger,
+                                              const struct ledger_quarantined *e);
+NODISCARD enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *fn,
+                                               void *ctx);
+NODISCARD enum status dynamodb_quarantine_release(struct ledger *ledger,
+                                                  const struct ledger_id *id);
+NODISCARD enum status dynamodb_statistics(struct ledger *ledger, struct ledger_statistics *out);
+
+#endif

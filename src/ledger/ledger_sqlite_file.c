@@ -1,0 +1,251 @@
+/* Statements, transactions, rows. */
+#include "ledger/ledger_sqlite_private.h"
+
+#include "base/log.h"
+
+#define PART_COLUMNS                                                                               \
+    "state, payload, first, count, tokens, attempt, resent, nonce, minute, slot, digit, date_ms,"  \
+    " control_minute, control_slot, control_digit, control_ms, resolved_applied, resolved_absent"
+
+static const char *const SQL_TEXT[SQL_N] = {
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_OBJECT_INSERT] = "INSERT INTO object (id, owner, claimed_ms) VALUES (?1, ?2, ?3)"
+                          " ON CONFLICT (id) DO NOTHING",
+    [SQL_OBJECT_TAKE] =
+        "UPDATE object SET owner = ?2, claimed_ms = ?3 WHERE id = ?1 AND owner = ?4",
+    [SQL_OBJECT_GET] = "SELECT owner, claimed_ms FROM object WHERE id = ?1",
+    [SQL_BATCH_INSERT] = "INSERT INTO batch (id, state, time_ms) VALUES (?1, ?2, ?3)"
+                         " ON CONFLICT (id) DO NOTHING",
+    [SQL_BATCH_GET] = "SELECT state, time_ms FROM batch WHERE id = ?1",
+    [SQL_BATCH_DONE] = "UPDATE batch SET state = 3, done_ms = ?2 WHERE id = ?1 AND state = 2 AND"
+                       " NOT EXISTS (SELECT 1 FROM part WHERE batch = ?1 AND state < 2)",
+    [SQL_BATCH_OPEN] = "SELECT id FROM batch WHERE state = 2 AND time_ms < ?1"
+                       " ORDER BY time_ms LIMIT ?2",
+    [SQL_BATCH_RANGE] = "SELECT id, state, time_ms FROM batch WHERE state >= 2 AND time_ms >= ?1"
+                        " AND time_ms < ?2",
+    [SQL_MEMBER_INSERT] = "INSERT INTO member (batch, object, tag) VALUES (?1, ?2, ?3)",
+    [SQL_MEMBER_LIST] = "SELECT object, tag FROM member WHERE batch = ?1",
+    [SQL_MEMBER_HAS] = "SELECT tag FROM member WHERE batch = ?1 AND object = ?2",
+    [SQL_PART_INSERT] = "INSERT INTO part (batch, i, " PART_COLUMNS ") VALUES"
+                        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                        " ?17, ?18, ?19, ?20)",
+    [SQL_PART_LIST] = "SELECT " PART_COLUMNS " FROM part WHERE batch = ?1 ORDER BY i",
+    [SQL_PART_COUNT] = "SELECT count(*) FROM part WHERE batch = ?1",
+    [SQL_PART_UPDATE] = "UPDATE part SET (" PART_COLUMNS ") = (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+                        " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+                        " WHERE batch = ?1 AND i = ?2 AND nonce = ?21",
+    [SQL_PART_ALL] = "SELECT state, tokens, resent FROM part",
+    [SQL_PAYLOAD_INSERT] = "INSERT INTO payload (batch, i, body) VALUES (?1, ?2, ?3)",
+    [SQL_PAYLOAD_GET] = "SELECT body FROM payload WHERE batch = ?1 AND i = ?2",
+    [SQL_MARKER] = "INSERT INTO marker (minute, n) VALUES (?1, 0)"
+                   " ON CONFLICT (minute) DO UPDATE SET n = n + 1",
+    [SQL_MARKER_GET] = "SELECT n FROM marker WHERE minute = ?1",
+    [SQL_QUARANTINE_PUT] = "INSERT OR REPLACE INTO quarantine (id, bucket, key, reason, time_ms)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_QUARANTINE_HAS] = "SELECT 1 FROM quarantine WHERE id = ?1",
+    [SQL_QUARANTINE_LIST] = "SELECT id, bucket, key, reason, time_ms FROM quarantine"
+                            " ORDER BY time_ms, id",
+    [SQL_QUARANTINE_DELETE] = "DELETE FROM quarantine WHERE id = ?1",
+    [SQL_COUNTS] = "SELECT (SELECT count(*) FROM object), (SELECT count(*) FROM quarantine),"
+                   " (SELECT count(*) FROM batch WHERE state = 2),"
+                   " (SELECT count(*) FROM batch WHERE state = 3),"
+                   " (SELECT count(*) FROM batch WHERE state = 1),"
+                   " (SELECT ifnull(min(time_ms), 0) FROM batch WHERE state = 2)",
+    /* An object goes before its batch, and never while the batch is open. */
+    [SQL_PRUNE_OBJECTS] = "DELETE FROM object WHERE claimed_ms < ?1 AND owner NOT IN"
+                          " (SELECT id FROM batch WHERE state = 2 OR max(time_ms, done_ms) >= ?1)",
+    [SQL_PRUNE_BATCHES] = "DELETE FROM batch WHERE state <> 2 AND max(time_ms, done_ms) < ?1"
+                          " AND id NOT IN (SELECT owner FROM object)",
+    [SQL_PRUNE_MEMBERS] = "DELETE FROM member WHERE batch NOT IN (SELECT id FROM batch)",
+    [SQL_PRUNE_PARTS] = "DELETE FROM part WHERE batch NOT IN (SELECT id FROM batch)",
+    [SQL_PRUNE_PAYLOADS] = "DELETE FROM payload WHERE batch NOT IN (SELECT id FROM batch)",
+    [SQL_PRUNE_MARKERS] = "DELETE FROM marker WHERE minute < ?1 / 60000",
+};
+
+struct ledger_sqlite *file_of(struct ledger *l)
+{
+    return (struct ledger_sqlite *)l;
+}
+
+void file_close(struct ledger_sqlite *l)
+{
+    for (int i = 0; i < SQL_N; i++) {
+        sqlite3_finalize(l->locked.statements[i]);
+        l->locked.statements[i] = NULL;
+    }
+    sqlite3_close(l->locked.db);
+    l->locked.db = NULL;
+}
+
+enum status file_status_of(struct ledger_sqlite *l, int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE: return ST_OK;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return ST_RETRY;
+    case SQLITE_NOMEM: return ST_NO_MEMORY;
+    default: break;
+    }
+    LOG_EVENT(LOG_ERROR, "ledger closed after a fault of its file",
+              log_cstr("file", l->locked.db == NULL ? "" : sqlite3_db_filename(l->locked.db, NULL)),
+              log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
+    file_close(l);
+    return ST_IO;
+}
+
+/* ---- statements ---- */
+
+enum status file_prepare(struct ledger_sqlite *l, struct error *err)
+{
+    for (int i = 0; i < SQL_N; i++) {
+        int rc = sqlite3_prepare_v3(l->locked.db, SQL_TEXT[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                    &l->locked.statements[i], NULL);
+        if (rc != SQLITE_OK)
+            return error_set(err, (rc & 0xff) == SQLITE_ERROR ? ST_BAD_ITEM : ST_IO,
+                             "Does not have the expected tables: %s.", sqlite3_errstr(rc));
+    }
+    return ST_OK;
+}
+
+sqlite3_stmt *file_statement(struct ledger_sqlite *l, enum sql which)
+{
+    sqlite3_stmt *s = l->locked.statements[which];
+    sqlite3_reset(s);
+    return s;
+}
+
+void file_bind_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t n)
+{
+    /* A NULL pointer would bind NULL.  Binding can only fail for lack of memory, which stepping a
+     * NOT NULL column then reports. */
+    sqlite3_bind_blob(s, at, n == 0 ? "" : bytes, (int)n, SQLITE_STATIC);
+}
+
+void file_bind_nonce(sqlite3_stmt *s, int at, const struct ledger_nonce *n)
+{
+    file_bind_bytes(s, at, n->bytes, sizeof n->bytes);
+}
+
+void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id)
+{
+    file_bind_bytes(s, at, id->bytes, sizeof id->bytes);
+}
+
+enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s)
+{
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_DONE)
+        return ST_MISSING;
+    return file_status_of(l, rc);
+}
+
+enum status file_step_done(struct ledger_sqlite *l, sqlite3_stmt *s)
+{
+    enum status st = file_status_of(l, sqlite3_step(s));
+    if (l->locked.db != NULL)
+        sqlite3_reset(s);
+    return st;
+}
+
+bool file_changed(struct ledger_sqlite *l)
+{
+    return sqlite3_changes(l->locked.db) > 0;
+}
+
+enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n)
+{
+    const void *bytes = sqlite3_column_blob(s, at);
+    if (bytes == NULL || sqlite3_column_bytes(s, at) != (int)n)
+        return ST_BAD_ITEM;
+    memcpy(out, bytes, n);
+    return ST_OK;
+}
+
+enum status file_begin(struct ledger_sqlite *l, bool write)
+{
+    pthread_mutex_lock(&l->mutex);
+    if (l->locked.db == NULL)
+        return ST_IO;
+    if (write && l->read_only)
+        return ST_DENIED;
+    return file_step_done(l, file_statement(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ));
+}
+
+enum status file_finish(struct ledger_sqlite *l, enum status st)
+{
+    if (l->locked.db != NULL) {
+        for (int i = 0; i < SQL_N; i++)
+            sqlite3_reset(l->locked.statements[i]);
+        if (st == ST_OK)
+            st = file_step_done(l, file_statement(l, SQL_COMMIT));
+        if (l->locked.db != NULL && !sqlite3_get_autocommit(l->locked.db)) {
+            enum status undo = file_step_done(l, file_statement(l, SQL_ROLLBACK));
+            if (undo != ST_OK)
+                st = undo;
+        }
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return st;
+}
+
+/* ---- parts ---- */
+
+static void bind_marker(sqlite3_stmt *s, int at, const struct ledger_marker *m)
+{
+    sqlite3_bind_int64(s, at, m->minute);
+    sqlite3_bind_int(s, at + 1, m->slot);
+    sqlite3_bind_int(s, at + 2, m->digit);
+}
+
+void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t i,
+                    const struct ledger_part *p)
+{
+    file_bind_nonce(s, 1, batch);
+    sqlite3_bind_int(s, 2, i);
+    sqlite3_bind_int(s, 3, p->state);
+    sqlite3_bind_int(s, 4, p->payload);
+    sqlite3_bind_int64(s, 5, p->first);
+    sqlite3_bind_int64(s, 6, p->count);
+    sqlite3_bind_int64(s, 7, (sqlite3_int64)p->tokens); /* all 64 bits; never summed in SQL */
+    sqlite3_bind_int64(s, 8, p->attempt);
+    sqlite3_bind_int64(s, 9, p->resent);
+    file_bind_nonce(s, 10, &p->nonce);
+    bind_marker(s, 11, &p->marker);
+    sqlite3_bind_int64(s, 14, p->date_ms);
+    bind_marker(s, 15, &p->control);
+    sqlite3_bind_int64(s, 18, p->control_ms);
+    sqlite3_bind_int(s, 19, p->resolved_applied);
+    sqlite3_bind_int(s, 20, p->resolved_absent);
+}
+
+static struct ledger_marker column_marker(sqlite3_stmt *s, int at)
+{
+    return (struct ledger_marker){.minute = sqlite3_column_int64(s, at),
+                                  .slot = (uint16_t)sqlite3_column_int(s, at + 1),
+                                  .digit = (uint8_t)sqlite3_column_int(s, at + 2)};
+}
+
+enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p)
+{
+    *p = (struct ledger_part){.state = (uint8_t)sqlite3_column_int(s, 0),
+                              .payload = (uint16_t)sqlite3_column_int(s, 1),
+                              .first = (uint32_t)sqlite3_column_int64(s, 2),
+                              .count = (uint32_t)sqlite3_column_int64(s, 3),
+                              .tokens = (uint64_t)sqlite3_column_int64(s, 4),
+                              .attempt = (uint32_t)sqlite3_column_int64(s, 5),
+                              .resent = (uint32_t)sqlite3_column_int64(s, 6),
+                              .marker = column_marker(s, 8),
+                              .date_ms = sqlite3_column_int64(s, 11),
+                              .control = column_marker(s, 12),
+                              .control_ms = sqlite3_column_int64(s, 15),
+                              .resolved_applied = (uint16_t)sqlite3_column_int(s, 16),
+                              .resolved_absent = (uint16_t)sqlite3_column_int(s, 17)};
+    if (p->state > PART_REJECTED)
+        return ST_BAD_ITEM;
+    return file_column_bytes(s, 7, p->nonce.bytes, sizeof p->nonce.bytes);
+}

@@ -1,0 +1,129 @@
+/*
+ * ledger_sqlite_private.h: what the files of the SQLite ledger share.  Of them only.
+ *
+ * Every function of the table begins with file_begin() and ends with file_finish(), also after a
+ * failure of file_begin(): within the process a mutex makes each call one transaction.
+ */
+#ifndef LEDGER_LEDGER_SQLITE_PRIVATE_H
+#define LEDGER_LEDGER_SQLITE_PRIVATE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "ledger/ledger.h"
+
+enum sql {
+    SQL_BEGIN_READ,
+    SQL_BEGIN_WRITE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_OBJECT_INSERT,
+    SQL_OBJECT_TAKE,
+    SQL_OBJECT_GET,
+    SQL_BATCH_INSERT,
+    SQL_BATCH_GET,
+    SQL_BATCH_DONE,
+    SQL_BATCH_OPEN,
+    SQL_BATCH_RANGE,
+    SQL_MEMBER_INSERT,
+    SQL_MEMBER_LIST,
+    SQL_MEMBER_HAS,
+    SQL_PART_INSERT,
+    SQL_PART_LIST,
+    SQL_PART_COUNT,
+    SQL_PART_UPDATE,
+    SQL_PART_ALL,
+    SQL_PAYLOAD_INSERT,
+    SQL_PAYLOAD_GET,
+    SQL_MARKER,
+    SQL_MARKER_GET,
+    SQL_QUARANTINE_PUT,
+    SQL_QUARANTINE_HAS,
+    SQL_QUARANTINE_LIST,
+    SQL_QUARANTINE_DELETE,
+    SQL_COUNTS,
+    SQL_PRUNE_OBJECTS,
+    SQL_PRUNE_BATCHES,
+    SQL_PRUNE_MEMBERS,
+    SQL_PRUNE_PARTS,
+    SQL_PRUNE_PAYLOADS,
+    SQL_PRUNE_MARKERS,
+    SQL_N,
+};
+
+struct ledger_sqlite {
+    struct ledger head;
+    pthread_mutex_t mutex;
+    struct {         /* guarded by the mutex */
+        sqlite3 *db; /* NULL after a fault */
+        sqlite3_stmt *statements[SQL_N];
+    } locked;
+    bool read_only;
+    int lock_fd;
+};
+
+/* ---- ledger_sqlite.c ---- */
+
+void sqlite_close(struct ledger *ledger);
+
+/* ---- ledger_sqlite_file.c ---- */
+
+struct ledger_sqlite *file_of(struct ledger *l);
+void file_close(struct ledger_sqlite *l);
+
+/* What a result code means for the caller; closes the file when it can no longer be trusted. */
+NODISCARD enum status file_status_of(struct ledger_sqlite *l, int rc);
+
+/* Prepare all statements, once the tables are known to be there. */
+NODISCARD enum status file_prepare(struct ledger_sqlite *l, struct error *err);
+
+/* A prepared statement, reset. */
+sqlite3_stmt *file_statement(struct ledger_sqlite *l, enum sql which);
+void file_bind_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t n);
+void file_bind_nonce(sqlite3_stmt *s, int at, const struct ledger_nonce *n);
+void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id);
+
+/* ST_OK: there is a row (or, for a writing statement, it is done); ST_MISSING: there is none. */
+NODISCARD enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s);
+NODISCARD enum status file_step_done(struct ledger_sqlite *l, sqlite3_stmt *s);
+bool file_changed(struct ledger_sqlite *l);
+
+/* A blob of exactly n bytes; anything else is a damaged record. */
+NODISCARD enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n);
+NODISCARD enum status file_begin(struct ledger_sqlite *l, bool write);
+
+/* End what begin() began: keep it if st is ST_OK.  Returns st, or what the commit came to. */
+NODISCARD enum status file_finish(struct ledger_sqlite *l, enum status st);
+void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t i,
+                    const struct ledger_part *p);
+NODISCARD enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p);
+
+/* ---- ledger_sqlite_open.c ---- */
+
+NODISCARD enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct error *err);
+
+/* Make the file with its mode; SQLite gives its side files the same. */
+NODISCARD enum status sqlite_create_private(const char *path, struct error *err);
+NODISCARD enum status sqlite_take_lock(struct ledger_sqlite *l, const char *path,
+                                       struct error *err);
+NODISCARD enum status sqlite_open_file(struct ledger_sqlite *l,
+                                       const struct ledger_sqlite_options *o, struct error *err);
+
+/* ---- ledger_sqlite_upkeep.c ---- */
+
+NODISCARD enum status sqlite_list_open(struct ledger *ledger, int64_t before_ms,
+                                       struct ledger_nonce *out, size_t max, size_t *n);
+NODISCARD enum status sqlite_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,
+                                          ledger_batch_fn *fn, void *ctx);
+NODISCARD enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, size_t n,
+                                    enum ledger_progress *out, uint64_t *tags);
+NODISCARD enum status sqlite_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n);
+NODISCARD enum status sqlite_quarantine_add(struct ledger *ledger,
+                                            const struct ledger_quarantined *entry);
+NODISCARD enum status sqlite_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *fn,
+                                             void *ctx);
+NODISCARD enum status sqlite_quarantine_release(struct ledger *ledger, const struct ledger_id *id);
+NODISCARD enum status sqlite_statistics(struct ledger *ledger, struct ledger_statistics *out);
+NODISCARD enum status sqlite_prune(struct ledger *ledger, int64_t before_ms, uint64_t *removed);
+
+#endif
