@@ -322,6 +322,14 @@ export class BedrockMetricsAggregatorStack extends Stack {
               allow('ResolveApplicationProfiles', 'bedrock:ListInferenceProfiles', '*'),
             ),
             choose(
+              c.resolveProfiles,
+              allow(
+                'ReadApplicationProfiles',
+                ['bedrock:GetInferenceProfile', 'bedrock:ListTagsForResource'],
+                Fn.sub('arn:${AWS::Partition}:bedrock:*:${AWS::AccountId}:application-inference-profile/*'),
+              ),
+            ),
+            choose(
               c.useLedger,
               allow(
                 'KeepLedger',

@@ -15,11 +15,12 @@ enum metric {
     METRIC_CLIENT_ERRORS,
     METRIC_SERVER_ERRORS,
     METRIC_THROTTLES,
-    METRIC_LATENCY,                /* milliseconds; only where it is read */
-    METRIC_COST,                   /* 1e-12 USD */
-    METRIC_UNPRICED,               /* tokens without a price */
-    METRIC_APPROXIMATE,            /* tokens priced at a price that is only near the true one */
-    METRIC_DISALLOWED_TOKENS,      /* of records elsewhere (region_guard.h); only with a list */
+    METRIC_LATENCY,           /* milliseconds; only where it is read */
+    METRIC_COST,              /* 1e-12 USD */
+    METRIC_UNPRICED,          /* tokens without a price */
+    METRIC_APPROXIMATE,       /* tokens priced at a price that is only near the true one */
+    METRIC_DISALLOWED_TOKENS, /* of records elsewhere (region_guard.h); only with a list of Regions
+                               */
     METRIC_DISALLOWED_INVOCATIONS, /* likewise */
     METRIC_COUNT,
 };

@@ -257,9 +257,7 @@ static enum status add_keys(struct buf *out, const char *option, const char *kin
         buf_add_cstr(out, kind);
         buf_add_view(out, key);
     }
-    return buf_status(out) == ST_OK
-               ? ST_OK
-               : error_set(err, ST_USAGE, "--%s: the keys are too long", option);
+    return buf_status(out) == ST_OK ? ST_OK : error_set(err, ST_USAGE, "--%s is too long", option);
 }
 
 static enum status settle_keys(const struct choice *c, struct serve *s, struct error *err)
@@ -274,7 +272,7 @@ static enum status settle_keys(const struct choice *c, struct serve *s, struct e
         return st;
     st = dimension_set_parse(buf_view(&s->keys), &keys, &set, err);
     if (st == ST_OK && set.count > MAX_KEYS)
-        st = error_set(err, ST_USAGE, "more than %d keys for one store", MAX_KEYS);
+        st = error_set(err, ST_USAGE, "more than %d keys for a store", MAX_KEYS);
     return st;
 }
 

@@ -311,7 +311,8 @@ def check_permissions_follow_the_parameters():
             ({"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"},
              always | {"PublishMetrics", "DecryptLogs"}),
             ({"ResolveInferenceProfiles": "true"},
-             always | {"PublishMetrics", "ResolveApplicationProfiles"})):
+             always | {"PublishMetrics", "ResolveApplicationProfiles",
+                       "ReadApplicationProfiles"})):
         assert set(statements(**parameters)) == wanted, parameters
 
 

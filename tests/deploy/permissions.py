@@ -26,6 +26,7 @@ QUEUE_ARN = "arn:aws:sqs:%s:%s:%s" % (REGION, ACCOUNT, lib.QUEUE)
 TABLE = "ledger"
 KEY_ARN = "arn:aws:kms:%s:%s:key/1" % (REGION, ACCOUNT)
 PROFILE = "arn:aws:bedrock:%s:%s:application-inference-profile/ab12cd34ef56" % (REGION, ACCOUNT)
+LATER_PROFILE = PROFILE[:-12] + "zy98xw76vu54"
 ONE_ACTION = {"DeleteMessageBatch": "DeleteMessage", "SendMessageBatch": "SendMessage",
               "ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}
 
@@ -85,6 +86,8 @@ class Guard(FaultProxy):
         if service == "bedrock":
             if request.path == "/inference-profiles":
                 return [("bedrock:ListInferenceProfiles", "*", {})]
+            if request.path == "/listTagsForResource":
+                return [("bedrock:ListTagsForResource", request.json()["resourceARN"], {})]
             return [("bedrock:GetInferenceProfile",
                      urllib.parse.unquote(request.path.split("/", 2)[2]), {})]
         bucket, _, key = request.path[1:].partition("/")
@@ -118,12 +121,20 @@ class Guard(FaultProxy):
         return response
 
 
-def bedrock(_request):
-    return httpbase.json_response({"inferenceProfileSummaries": [{
-        "inferenceProfileArn": PROFILE, "inferenceProfileId": "ab12cd34ef56",
-        "inferenceProfileName": "billing-app", "status": "ACTIVE", "type": "APPLICATION",
-        "models": [{"modelArn": "arn:aws:bedrock:%s::foundation-model/anthropic.claude-x-v1:0" % r}
-                   for r in ("us-east-1", "us-west-2")]}]})
+def profile(arn, name):
+    return {"inferenceProfileArn": arn, "inferenceProfileId": arn.rpartition("/")[2],
+            "inferenceProfileName": name, "status": "ACTIVE", "type": "APPLICATION",
+            "models": [{"modelArn": "arn:aws:bedrock:%s::foundation-model/anthropic.claude-x-v1:0"
+                        % r} for r in ("us-east-1", "us-west-2")]}
+
+
+def bedrock(request):
+    """One profile is in the list, the other was made since."""
+    if request.path == "/listTagsForResource":
+        return httpbase.json_response({"tags": [{"key": "team", "value": "billing"}]})
+    if request.path != "/inference-profiles":
+        return httpbase.json_response(profile(LATER_PROFILE, "later-app"))
+    return httpbase.json_response({"inferenceProfileSummaries": [profile(PROFILE, "billing-app")]})
 
 
 class World(lib.Cloud):
@@ -190,11 +201,15 @@ def function_counts_encrypted(statements, dynamodb):
 
 def function_resolves(statements, dynamodb):
     with World(statements, None) as world:
-        record = lib.record(1, model=PROFILE)
-        del record["inferenceRegion"]
-        key = world.put("o", [record])
+        records = [lib.record(1, model=PROFILE), lib.record(2, model=LATER_PROFILE)]
+        for record in records:
+            del record["inferenceRegion"]
+        key = world.put("o", records)
+        dimensions = ("InferenceProfileType", "InferenceProfile", "Tag:team")
         return world.outcome(*world.call([lib.sqs_payload([lib.s3_event(key)])],
-                                         RESOLVE_INFERENCE_PROFILES="true"))
+                                         RESOLVE_INFERENCE_PROFILES="true",
+                                         METRIC_DIMENSIONS=",".join(dimensions)),
+                             dimension=dimensions)
 
 
 def function_keeps_a_ledger(statements, dynamodb):
