@@ -9,6 +9,7 @@ import collections
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -232,7 +233,7 @@ def log_lines(text, message):
     """key=value pairs of each log line with this message."""
     out = []
     for line in text.splitlines():
-        body = line.partition(" ")[2].lstrip()
+        body = re.sub(r"^BM-[A-Z][0-9]+ ", "", line.partition(" ")[2].lstrip())
         if body.startswith(message + " ") or body == message:
             out.append(dict(word.split("=", 1) for word in body[len(message):].split()
                             if "=" in word))
