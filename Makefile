@@ -82,7 +82,9 @@ build/web/index.html: $(wildcard web/*.mjs web/*.json web/.npmrc web/src/*)
 	@echo "  PAGE  $@"
 	@rm -rf build/web/source && mkdir -p build/web/source
 	@cp -R web/build.mjs web/package.json web/package-lock.json web/.npmrc web/src build/web/source/
-	@cd build/web/source && npm ci --silent --no-audit --no-fund
+	@cd build/web/source && npm ci --loglevel=error --no-audit --no-fund || { \
+	    echo "npm could not fetch what the page is built from (web/package.json); see above" >&2; \
+	    exit 1; }
 	@node build/web/source/build.mjs --out $@
 
 $(BUILD)/%.o: %.c $(PACKAGES_CHECKED)
