@@ -205,7 +205,7 @@ def function_resolves(statements, dynamodb):
         for record in records:
             del record["inferenceRegion"]
         key = world.put("o", records)
-        dimensions = ("InferenceProfileType", "InferenceProfile", "Tag:team")
+        dimensions = ("InferenceProfile", "InferenceProfileType", "Tag:team")  # as they are kept
         return world.outcome(*world.call([lib.sqs_payload([lib.s3_event(key)])],
                                          RESOLVE_INFERENCE_PROFILES="true",
                                          METRIC_DIMENSIONS=",".join(dimensions)),
