@@ -548,9 +548,8 @@ int cmd_aggregate(int argc, char **argv)
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};
-    if (st == ST_OK) {
+    if (st == ST_OK)
         st = counting_open(&s.pipeline.counter, argv, (size_t)count, &sources, &err);
-    }
     if (st == ST_OK && s.ledger.ledger != NULL)
         st = upkeep_open(&s.ledger, c.publish ? UPKEEP_COUNT : UPKEEP_LOOK, &err);
     if (st == ST_OK && s.ledger.ledger != NULL)

@@ -322,9 +322,8 @@ int cmd_plan(int argc, char **argv)
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};
-    if (st == ST_OK) {
+    if (st == ST_OK)
         st = counting_open(&s.pipeline.counter, argv, (size_t)count, &sources, &err);
-    }
     int status;
     if (st == ST_OK)
         status = run(&c, &s, &sources);

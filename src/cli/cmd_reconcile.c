@@ -261,11 +261,8 @@ int cmd_reconcile(int argc, char **argv)
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};
-    if (st == ST_OK) {
-        const struct counter_options *counter = &s.pipeline.counter;
-        struct sources_range range = {true, true, counter->since, counter->until};
-        st = sources_open(&sources, argv, (size_t)count, &range, &err);
-    }
+    if (st == ST_OK)
+        st = counting_open(&s.pipeline.counter, argv, (size_t)count, &sources, &err);
     int status = st == ST_OK ? run(&c, &s, &sources) : upkeep_failed("reconcile", st, &err);
     sources_close(&sources);
     settings_aws_close(&s.aws);
