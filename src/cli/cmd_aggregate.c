@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aggregate/region_guard.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
@@ -65,6 +66,7 @@ struct settings {
     int64_t interval_seconds;
     const char *interval;
     struct counting counting;
+    struct region_guard *guard; /* NULL: none */
     struct pipeline_options pipeline;
     struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
     struct upkeep ledger;          /* .ledger NULL: none */
@@ -150,12 +152,10 @@ static enum status choose_guard(const struct choice *c, struct settings *s, stru
 {
     if (c->allowed == NULL)
         return ST_OK;
-    struct view rest = view_of(c->allowed), region;
-    while (view_split(&rest, ',', &region)) {
-        if (view_trim(region).len == 0)
-            return error_set(err, ST_USAGE,
-                             "an empty Region in --allow-inference-regions \"%.80s\"", c->allowed);
-    }
+    struct error detail = {0};
+    enum status st = region_guard_new(c->allowed, &s->guard, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, "--allow-inference-regions: %s", detail.text);
     return dimension_set_parse(VIEW_LIT("InferenceRegion"), &s->keys, &s->sets[s->set_count++],
                                err);
 }
@@ -305,22 +305,12 @@ static void end_progress(struct measure *m)
 
 /* ---- the routing guard ---- */
 
-static bool is_allowed(const char *allowed, struct view region)
-{
-    struct view rest = view_of(allowed), one;
-    while (view_split(&rest, ',', &one)) {
-        if (view_eq(view_trim(one), region))
-            return true;
-    }
-    return false;
-}
-
 /*
  * Name the Regions outside of the list that tokens ran in; *elsewhere says whether there are any.
  * Records that do not say where they ran are named but prove nothing.
  */
-static enum status guard(const struct choice *c, const struct settings *s,
-                         const struct aggregate *aggregate, bool *elsewhere)
+static enum status guard(const struct settings *s, const struct aggregate *aggregate,
+                         bool *elsewhere)
 {
     struct aggregate_row row;
     struct aggregate_rows *rows = aggregate_rows_new(aggregate, s->set_count - 1);
@@ -328,7 +318,7 @@ static enum status guard(const struct choice *c, const struct settings *s,
         return ST_NO_MEMORY;
     for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
         aggregate_rows_get(rows, i, &row);
-        if (is_allowed(c->allowed, row.value[0]))
+        if (region_guard_allows(s->guard, row.value[0]))
             continue;
         bool unknown = view_eq_cstr(row.value[0], "unknown");
         LOG_EVENT(unknown ? LOG_WARN : LOG_ERROR,
@@ -460,8 +450,8 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     }
     uint64_t folded = 0;
     bool elsewhere = false;
-    if (st == ST_OK && c->allowed != NULL)
-        st = guard(c, s, aggregate, &elsewhere);
+    if (st == ST_OK && s->guard != NULL)
+        st = guard(s, aggregate, &elsewhere);
     if (st == ST_OK && s->has_top)
         st = aggregate_fold(aggregate, s->top, &folded);
     if (st == ST_OK && folded > 0)
@@ -562,6 +552,7 @@ int cmd_aggregate(int argc, char **argv)
     sources_close(&sources);
     upkeep_close(&s.ledger);
     publish_beside_free(s.beside);
+    region_guard_free(s.guard);
     counting_clear(&s.counting);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/json_write.h"
 
 enum { MAX_TEXT = 64 * 1024 };
@@ -44,15 +45,9 @@ static void add(struct findings *f, const struct doctor_finding *head, struct vi
 {
     /* Counted even if it cannot be kept: the exit status must not depend on memory. */
     f->number[head->verdict]++;
-    if (f->count == f->capacity) {
-        size_t capacity = f->capacity == 0 ? 32 : 2 * f->capacity;
-        struct doctor_finding *grown = realloc(f->all, capacity * sizeof(*grown));
-        if (grown == NULL) {
-            f->failed = ST_NO_MEMORY;
-            return;
-        }
-        f->all = grown;
-        f->capacity = capacity;
+    if (!array_room(&f->all, f->count, &f->capacity, 32, sizeof(*f->all))) {
+        f->failed = ST_NO_MEMORY;
+        return;
     }
     struct doctor_finding *out = &f->all[f->count];
     *out = *head;

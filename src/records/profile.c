@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/json_read.h"
 
@@ -214,14 +215,9 @@ static enum status insert(struct profiles *profiles, struct entry *entry)
         profiles->entries[at] = *entry;
         return ST_OK;
     }
-    if (profiles->count == profiles->capacity) {
-        size_t capacity = profiles->capacity == 0 ? 16 : profiles->capacity * 2;
-        struct entry *grown = realloc(profiles->entries, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        profiles->entries = grown;
-        profiles->capacity = capacity;
-    }
+    if (!array_room(&profiles->entries, profiles->count, &profiles->capacity, 16,
+                    sizeof(*profiles->entries)))
+        return ST_NO_MEMORY;
     memmove(&profiles->entries[at + 1], &profiles->entries[at],
             (profiles->count - at) * sizeof(*entry));
     profiles->entries[at] = *entry;

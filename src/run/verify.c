@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "aws/cloudwatch.h"
+#include "base/array.h"
 #include "publish/payload.h"
 
 enum {
@@ -45,15 +46,9 @@ static bool note_batch(void *ctx, const struct ledger_nonce *id, enum ledger_bat
     struct verify *v = ctx;
     (void)state;
     (void)prepared_ms;
-    if (v->batch_count == v->batch_capacity) {
-        size_t wanted = v->batch_capacity == 0 ? 256 : v->batch_capacity * 2;
-        struct ledger_nonce *grown = realloc(v->batches, wanted * sizeof(*grown));
-        if (grown == NULL) {
-            v->no_memory = true;
-            return false;
-        }
-        v->batches = grown;
-        v->batch_capacity = wanted;
+    if (!array_room(&v->batches, v->batch_count, &v->batch_capacity, 256, sizeof(*v->batches))) {
+        v->no_memory = true;
+        return false;
     }
     v->batches[v->batch_count++] = *id;
     return true;
@@ -85,16 +80,10 @@ static enum status series_number(struct verify *v, const json_t *datum, uint32_t
 
 static enum status add_point(struct verify *v, const struct point *p)
 {
-    if (v->count == v->capacity) {
-        size_t wanted = v->capacity == 0 ? 4096 : v->capacity * 2;
-        if (wanted > VERIFY_MAX_POINTS)
-            return ST_TOO_BIG;
-        struct point *grown = realloc(v->points, wanted * sizeof(*grown));
-        if (grown == NULL)
-            return ST_NO_MEMORY;
-        v->points = grown;
-        v->capacity = wanted;
-    }
+    if (v->count == VERIFY_MAX_POINTS)
+        return ST_TOO_BIG;
+    if (!array_room(&v->points, v->count, &v->capacity, 4096, sizeof(*v->points)))
+        return ST_NO_MEMORY;
     v->points[v->count++] = *p;
     return ST_OK;
 }
