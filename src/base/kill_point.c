@@ -1,4 +1,4 @@
-#include "run/kill_point.h"
+#include "base/kill_point.h"
 
 #include <pthread.h>
 #include <signal.h>

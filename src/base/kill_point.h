@@ -5,8 +5,8 @@
  * N-th time.  Compiled in always, so that what is tested is what is shipped; without the variable a
  * point is one comparison.
  */
-#ifndef RUN_KILL_POINT_H
-#define RUN_KILL_POINT_H
+#ifndef BASE_KILL_POINT_H
+#define BASE_KILL_POINT_H
 
 #include <stdbool.h>
 

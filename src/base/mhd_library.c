@@ -1,4 +1,4 @@
-#include "serve/mhd_library.h"
+#include "base/mhd_library.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * It brings a TLS library with it, and loading that takes longer than counting a small folder of
  * logs; commands that serve nothing never load it.
  */
-#ifndef SERVE_MHD_LIBRARY_H
-#define SERVE_MHD_LIBRARY_H
+#ifndef BASE_MHD_LIBRARY_H
+#define BASE_MHD_LIBRARY_H
 
 #include <microhttpd.h>
 

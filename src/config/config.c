@@ -1,4 +1,4 @@
-#include "run/config.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdio.h>

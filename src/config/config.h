@@ -4,8 +4,8 @@
  * The environment comes first, then --env-file, then .env in the working folder: a value that is
  * set is never replaced by a later one.  An unknown value is an error that quotes it.
  */
-#ifndef RUN_CONFIG_H
-#define RUN_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "aggregate/metric.h"
 #include "base/log.h"

@@ -1,4 +1,4 @@
-#include "run/dimension_sets.h"
+#include "config/dimension_sets.h"
 
 #include "base/suggest.h"
 #include "publish/datum.h"

@@ -4,8 +4,8 @@
  * "InferenceProfileType;InferenceProfileType,ModelId": every set has series of its own, so a record
  * is in each set once.
  */
-#ifndef RUN_DIMENSION_SETS_H
-#define RUN_DIMENSION_SETS_H
+#ifndef CONFIG_DIMENSION_SETS_H
+#define CONFIG_DIMENSION_SETS_H
 
 #include "aggregate/dimension.h"
 #include "aggregate/metric.h"

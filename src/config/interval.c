@@ -1,4 +1,4 @@
-#include "run/interval.h"
+#include "config/interval.h"
 
 enum status interval_parse(struct view text, int64_t *seconds)
 {

@@ -1,6 +1,6 @@
 /* interval.h: lengths of buckets and points in time as people write them. */
-#ifndef RUN_INTERVAL_H
-#define RUN_INTERVAL_H
+#ifndef CONFIG_INTERVAL_H
+#define CONFIG_INTERVAL_H
 
 #include "base/rfc3339.h"
 

@@ -1,4 +1,4 @@
-#include "run/profile_asker.h"
+#include "config/profile_asker.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
  * profile_asker.h: application inference profiles that the listing did not have, and tags, asked
  * for at Bedrock (GetInferenceProfile, ListTagsForResource).
  */
-#ifndef RUN_PROFILE_ASKER_H
-#define RUN_PROFILE_ASKER_H
+#ifndef CONFIG_PROFILE_ASKER_H
+#define CONFIG_PROFILE_ASKER_H
 
 #include <jansson.h>
 

@@ -1,4 +1,4 @@
-#include "run/settings.h"
+#include "config/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,11 +7,11 @@
 #include "aggregate/region_guard.h"
 #include "aws/bedrock.h"
 #include "base/log.h"
+#include "config/config.h"
+#include "config/dimension_sets.h"
+#include "config/profile_asker.h"
 #include "events/event_body.h"
 #include "price/price.h"
-#include "run/config.h"
-#include "run/dimension_sets.h"
-#include "run/profile_asker.h"
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
 

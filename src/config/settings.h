@@ -4,13 +4,13 @@
  * Names and defaults are in the README.  Every unusable value is an error that
  * quotes it, before any work.
  */
-#ifndef RUN_SETTINGS_H
-#define RUN_SETTINGS_H
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
 
 #include "aws/aws_call.h"
+#include "config/dimension_sets.h"
+#include "count/object_counter.h"
 #include "publish/batch.h"
-#include "run/dimension_sets.h"
-#include "run/object_counter.h"
 
 struct profiles;
 struct prices;

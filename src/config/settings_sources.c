@@ -1,4 +1,4 @@
-#include "run/settings_sources.h"
+#include "config/settings_sources.h"
 
 #include <signal.h>
 #include <stdlib.h>

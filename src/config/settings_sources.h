@@ -2,11 +2,11 @@
  * settings_sources.h: the SOURCE words of a command line as sources: files and folders, and
  * "s3://bucket[/prefix]" with what it takes to read them.
  */
-#ifndef RUN_SETTINGS_SOURCES_H
-#define RUN_SETTINGS_SOURCES_H
+#ifndef CONFIG_SETTINGS_SOURCES_H
+#define CONFIG_SETTINGS_SOURCES_H
 
+#include "config/settings.h"
 #include "objects/source.h"
-#include "run/settings.h"
 
 struct sources_range {
     bool has_since, has_until;

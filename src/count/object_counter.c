@@ -1,4 +1,4 @@
-#include "run/object_counter.h"
+#include "count/object_counter.h"
 
 #include <stdlib.h>
 

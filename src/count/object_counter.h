@@ -3,12 +3,12 @@
  *
  * The heart of all three ways to run the program.  A counter belongs to one worker.
  */
-#ifndef RUN_OBJECT_COUNTER_H
-#define RUN_OBJECT_COUNTER_H
+#ifndef COUNT_OBJECT_COUNTER_H
+#define COUNT_OBJECT_COUNTER_H
 
 #include "aggregate/aggregate.h"
+#include "count/tally.h"
 #include "objects/byte_stream.h"
-#include "run/tally.h"
 
 struct counter_options {
     struct aggregate_options aggregate;

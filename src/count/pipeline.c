@@ -1,11 +1,11 @@
-#include "run/pipeline.h"
+#include "count/pipeline.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "run/object_name.h"
-#include "run/progress.h"
+#include "count/progress.h"
+#include "ledger/object_name.h"
 
 enum {
     QUEUE_LENGTH = 256, /* objects listed ahead of the workers */

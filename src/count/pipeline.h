@@ -5,13 +5,13 @@
  * counts an object itself.  A worker without work scans for one that is busy with a large object,
  * so that inflating and scanning overlap.  With one job everything runs in the calling thread.
  */
-#ifndef RUN_PIPELINE_H
-#define RUN_PIPELINE_H
+#ifndef COUNT_PIPELINE_H
+#define COUNT_PIPELINE_H
 
+#include "count/object_counter.h"
 #include "ledger/ledger_id.h"
 #include "ledger/receipt.h"
 #include "objects/source.h"
-#include "run/object_counter.h"
 
 struct progress;
 

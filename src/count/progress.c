@@ -1,4 +1,4 @@
-#include "run/progress.h"
+#include "count/progress.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

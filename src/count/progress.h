@@ -4,8 +4,8 @@
  * Any thread may add.  The line is drawn at most ten times a second, and only where standard error
  * is a terminal.
  */
-#ifndef RUN_PROGRESS_H
-#define RUN_PROGRESS_H
+#ifndef COUNT_PROGRESS_H
+#define COUNT_PROGRESS_H
 
 #include "base/view.h"
 

@@ -1,4 +1,4 @@
-#include "run/tally.h"
+#include "count/tally.h"
 
 const char *record_skip_name(enum record_skip skip)
 {

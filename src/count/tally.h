@@ -1,6 +1,6 @@
 /* tally.h: what a run found, and the balance that must hold: found = counted + skipped + ... */
-#ifndef RUN_TALLY_H
-#define RUN_TALLY_H
+#ifndef COUNT_TALLY_H
+#define COUNT_TALLY_H
 
 #include "objects/object_key.h"
 

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "ledger/counted.h"
 #include "objects/object_key.h"
-#include "run/counted.h"
 
 struct parsed {
     struct event_body own;

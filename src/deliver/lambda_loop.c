@@ -1,16 +1,16 @@
-#include "run/lambda_loop.h"
+#include "deliver/lambda_loop.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/json_write.h"
+#include "base/kill_point.h"
 #include "base/log.h"
-#include "run/config.h"
-#include "run/counted.h"
-#include "run/interval.h"
-#include "run/kill_point.h"
-#include "run/sweep.h"
+#include "config/config.h"
+#include "config/interval.h"
+#include "ledger/counted.h"
+#include "ledger/sweep.h"
 
 enum {
     /* Objects of one invocation read at a time: reading waits for S3 most of its time. */

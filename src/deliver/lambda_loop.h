@@ -4,12 +4,12 @@
  * A queue's event is answered with the messages that come back (ReportBatchItemFailures); an event
  * that came without a queue succeeds or fails as a whole.
  */
-#ifndef RUN_LAMBDA_LOOP_H
-#define RUN_LAMBDA_LOOP_H
+#ifndef DELIVER_LAMBDA_LOOP_H
+#define DELIVER_LAMBDA_LOOP_H
 
 #include "aws/lambda_api.h"
+#include "config/settings.h"
 #include "events/event_direct.h"
-#include "run/settings.h"
 
 /*
  * What {"command": ...} invocations do; NULL: refused.  ST_OK: *answer holds a JSON text; else *err

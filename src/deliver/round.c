@@ -1,4 +1,4 @@
-#include "run/round.h"
+#include "deliver/round.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
+#include "ledger/counted.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
 #include "publish/publish_emf.h"
-#include "run/counted.h"
 
 enum {
     /* A message's own sums need an order over all texts its reader has met; so that this stays

@@ -11,13 +11,13 @@
  * doubt may count twice.  With one every object counts exactly once, on its own (counted.h), and
  * all is done in round_publish.
  */
-#ifndef RUN_ROUND_H
-#define RUN_ROUND_H
+#ifndef DELIVER_ROUND_H
+#define DELIVER_ROUND_H
 
+#include "config/settings.h"
 #include "events/event_body.h"
 #include "ledger/receipt.h"
 #include "publish/publish_cloudwatch.h"
-#include "run/settings.h"
 
 struct round_message {
     struct view id;                  /* for log lines */

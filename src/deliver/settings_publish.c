@@ -1,4 +1,4 @@
-#include "run/settings_publish.h"
+#include "deliver/settings_publish.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -5,10 +5,10 @@
  * of the report, in buckets of METRIC_RESOLUTION; afterwards the report's sums are taken out of
  * them.
  */
-#ifndef RUN_SETTINGS_PUBLISH_H
-#define RUN_SETTINGS_PUBLISH_H
+#ifndef DELIVER_SETTINGS_PUBLISH_H
+#define DELIVER_SETTINGS_PUBLISH_H
 
-#include "run/round.h"
+#include "deliver/round.h"
 
 struct publish_beside;
 

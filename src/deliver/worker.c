@@ -1,4 +1,4 @@
-#include "run/worker.h"
+#include "deliver/worker.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -9,13 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/kill_point.h"
 #include "base/log.h"
-#include "publish/openmetrics.h"
-#include "run/config.h"
-#include "run/counted.h"
-#include "run/kill_point.h"
-#include "run/sweep.h"
-#include "run/worker_http.h"
+#include "config/config.h"
+#include "deliver/worker_http.h"
+#include "ledger/counted.h"
+#include "ledger/sweep.h"
+#include "report/openmetrics.h"
 
 enum {
     READERS = 4, /* of each queue */

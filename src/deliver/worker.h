@@ -6,12 +6,12 @@
  * while it is published: the queue is the only buffer, and memory stays flat.  While a round has
  * messages their visibility is extended.
  */
-#ifndef RUN_WORKER_H
-#define RUN_WORKER_H
+#ifndef DELIVER_WORKER_H
+#define DELIVER_WORKER_H
 
 #include "aws/sqs.h"
-#include "run/round.h"
-#include "run/run_receipt.h"
+#include "deliver/round.h"
+#include "ledger/run_receipt.h"
 
 enum {
     /* After being asked to stop: objects under way may end, publishing may begin, and the queue may

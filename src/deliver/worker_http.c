@@ -1,4 +1,4 @@
-#include "run/worker_http.h"
+#include "deliver/worker_http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "serve/mhd_library.h"
+#include "base/mhd_library.h"
 
 enum { MAX_ANSWER = 1 << 20, MAX_CONNECTIONS = 32, IDLE_S = 10 };
 

@@ -4,8 +4,8 @@
  * GET and HEAD only, no parameters, nothing of the logs but sums.  Answers are made by a callback
  * in the server's thread.
  */
-#ifndef RUN_WORKER_HTTP_H
-#define RUN_WORKER_HTTP_H
+#ifndef DELIVER_WORKER_HTTP_H
+#define DELIVER_WORKER_HTTP_H
 
 #include "base/buf.h"
 

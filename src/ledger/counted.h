@@ -5,14 +5,14 @@
  * Every object counts on its own, whatever becomes of the others in its message: one that was
  * counted is a duplicate when the message comes back.
  */
-#ifndef RUN_COUNTED_H
-#define RUN_COUNTED_H
+#ifndef LEDGER_COUNTED_H
+#define LEDGER_COUNTED_H
 
+#include "deliver/round.h"
 #include "ledger/ledger_drive.h"
+#include "ledger/ledger_session.h"
+#include "ledger/run_receipt.h"
 #include "objects/byte_stream.h"
-#include "run/ledger_session.h"
-#include "run/round.h"
-#include "run/run_receipt.h"
 
 struct counted_object {
     struct view bucket, key; /* bucket empty: a local file */

@@ -1,11 +1,11 @@
 /* counted_private.h: what the files counted*.c share.  Of them only. */
-#ifndef RUN_COUNTED_PRIVATE_H
-#define RUN_COUNTED_PRIVATE_H
+#ifndef LEDGER_COUNTED_PRIVATE_H
+#define LEDGER_COUNTED_PRIVATE_H
 
 #include <pthread.h>
 
+#include "ledger/counted.h"
 #include "publish/payload.h"
-#include "run/counted.h"
 
 enum {
     /* Of one batch: 32 requests of 999 data and a marker.  Halving refused requests needs room. */

@@ -1,14 +1,14 @@
 /* What the protocol asks of CloudWatch, and of this host. */
-#include "run/counted_private.h"
+#include "ledger/counted_private.h"
 
 #include <errno.h>
 #include <sys/random.h>
 
 #include "aws/cloudwatch.h"
+#include "base/kill_point.h"
 #include "base/log.h"
+#include "ledger/marker.h"
 #include "publish/payload.h"
-#include "run/kill_point.h"
-#include "run/marker.h"
 
 enum { MAX_BODY = 2 * BATCH_MAX_BYTES };
 

@@ -1,13 +1,13 @@
-#include "run/ledger_session.h"
+#include "ledger/ledger_session.h"
 
 #include <stdlib.h>
 
 #include "aws/dynamodb.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "ledger/ledger_dynamodb.h"
+#include "ledger/object_name.h"
 #include "objects/source_s3.h"
-#include "run/config.h"
-#include "run/object_name.h"
 
 enum { TTL_DAYS_MIN = 17, TTL_DAYS_MAX = 3650 };
 

@@ -10,12 +10,12 @@
  * publish to one namespace, as the stacks of several Regions do: the markers of each have its
  * Region and name in them.  Of files only one may.
  */
-#ifndef RUN_LEDGER_SESSION_H
-#define RUN_LEDGER_SESSION_H
+#ifndef LEDGER_LEDGER_SESSION_H
+#define LEDGER_LEDGER_SESSION_H
 
+#include "config/settings.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_id.h"
-#include "run/settings.h"
 
 struct aws_pool;
 

@@ -1,11 +1,11 @@
-#include "run/ledger_source.h"
+#include "ledger/ledger_source.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "ledger/counted.h"
+#include "ledger/object_name.h"
 #include "objects/object_key.h"
-#include "run/counted.h"
-#include "run/object_name.h"
 
 enum { GATHERED = 256, COUNTED_AT_A_TIME = 2048 };
 

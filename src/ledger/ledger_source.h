@@ -5,12 +5,12 @@
  * What the ledger has counted, or holds in an unfinished batch, is named as a duplicate and not
  * read.  Standard input has no identity and is always read.
  */
-#ifndef RUN_LEDGER_SOURCE_H
-#define RUN_LEDGER_SOURCE_H
+#ifndef LEDGER_LEDGER_SOURCE_H
+#define LEDGER_LEDGER_SOURCE_H
 
+#include "deliver/round.h"
+#include "ledger/ledger_session.h"
 #include "objects/source.h"
-#include "run/ledger_session.h"
-#include "run/round.h"
 
 /*
  * Put a filter in front of each source, which it owns from then on (also after a failure); the

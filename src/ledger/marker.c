@@ -1,4 +1,4 @@
-#include "run/marker.h"
+#include "ledger/marker.h"
 
 #include <stdio.h>
 

@@ -5,8 +5,8 @@
  * worth 4^digit: the base 4 digits of the slot's sum in that minute say how often each request was
  * applied (protocol_core.h).
  */
-#ifndef RUN_MARKER_H
-#define RUN_MARKER_H
+#ifndef LEDGER_MARKER_H
+#define LEDGER_MARKER_H
 
 #include <jansson.h>
 

@@ -1,9 +1,9 @@
-#include "run/object_name.h"
+#include "ledger/object_name.h"
 
 #include <stdlib.h>
 
+#include "config/config.h"
 #include "objects/source_s3.h"
-#include "run/config.h"
 
 enum status object_name_split(struct view shown, struct view *bucket, struct view *key, char **path)
 {

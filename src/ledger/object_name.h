@@ -1,6 +1,6 @@
 /* object_name.h: the name of an object as a source shows it, as what the ledger knows it by. */
-#ifndef RUN_OBJECT_NAME_H
-#define RUN_OBJECT_NAME_H
+#ifndef LEDGER_OBJECT_NAME_H
+#define LEDGER_OBJECT_NAME_H
 
 #include "base/status.h"
 #include "ledger/ledger_id.h"

@@ -1,7 +1,7 @@
-#include "run/run_receipt.h"
+#include "ledger/run_receipt.h"
 
 #include "base/json_write.h"
-#include "run/balance.h"
+#include "report/balance.h"
 
 void run_receipt_merge(struct run_receipt *into, const struct run_receipt *from)
 {

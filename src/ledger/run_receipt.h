@@ -6,15 +6,15 @@
  * in any order.  (Two workers that finish the same abandoned batch at the same moment both have
  * it.)  Balance and sums are of the objects that this run read.
  */
-#ifndef RUN_RUN_RECEIPT_H
-#define RUN_RUN_RECEIPT_H
+#ifndef LEDGER_RUN_RECEIPT_H
+#define LEDGER_RUN_RECEIPT_H
 
 #include "aggregate/metric.h"
 #include "base/buf.h"
 #include "base/u128.h"
+#include "count/tally.h"
 #include "ledger/ledger_id.h"
 #include "ledger/receipt.h"
-#include "run/tally.h"
 
 struct run_receipt { /* all zero: nothing counted */
     struct tally tally;

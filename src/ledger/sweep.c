@@ -1,10 +1,10 @@
-#include "run/sweep.h"
+#include "ledger/sweep.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "count/progress.h"
 #include "objects/source_s3.h"
-#include "run/progress.h"
 
 enum {
     GATHERED = 512, /* keys looked up at a time */

@@ -2,13 +2,13 @@
  * sweep.h: the listing against the ledger, so that nothing depends on the queue: finds objects that
  * were never counted, and counts them.
  */
-#ifndef RUN_SWEEP_H
-#define RUN_SWEEP_H
+#ifndef LEDGER_SWEEP_H
+#define LEDGER_SWEEP_H
 
 #include <stdatomic.h>
 
 #include "base/rfc3339.h"
-#include "run/counted.h"
+#include "ledger/counted.h"
 
 struct sweep_options {
     struct round *round; /* one that counts by way of a ledger; NULL: pool and send are given */

@@ -1,4 +1,4 @@
-#include "run/verify.h"
+#include "ledger/verify.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -4,10 +4,10 @@
  * Every datum the ledger says was accepted is added up and compared with what GetMetricData
  * returns.  A namespace that others write into too shows their data as too much.
  */
-#ifndef RUN_VERIFY_H
-#define RUN_VERIFY_H
+#ifndef LEDGER_VERIFY_H
+#define LEDGER_VERIFY_H
 
-#include "run/ledger_session.h"
+#include "ledger/ledger_session.h"
 
 struct verify_difference {
     struct view series; /* JSON: {"MetricName":...,"Dimensions":[...]} */

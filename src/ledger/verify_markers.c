@@ -1,4 +1,4 @@
-#include "run/verify_markers.h"
+#include "ledger/verify_markers.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "aws/cloudwatch.h"
 #include "base/array.h"
-#include "run/marker.h"
+#include "ledger/marker.h"
 
 enum {
     SLOTS_A_CALL = 4,     /* of 14 days of minutes each: within the points of a call */

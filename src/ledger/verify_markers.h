@@ -8,10 +8,10 @@
  * or not; a request applied four times looks like the next one applied once; slots far beyond those
  * the ledger used are not asked.
  */
-#ifndef RUN_VERIFY_MARKERS_H
-#define RUN_VERIFY_MARKERS_H
+#ifndef LEDGER_VERIFY_MARKERS_H
+#define LEDGER_VERIFY_MARKERS_H
 
-#include "run/ledger_session.h"
+#include "ledger/ledger_session.h"
 
 enum marker_fault { MARKER_MISSING, MARKER_REPEATED, MARKER_UNKNOWN };
 

@@ -1,4 +1,4 @@
-#include "run/balance.h"
+#include "report/balance.h"
 
 #include "base/log.h"
 

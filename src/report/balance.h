@@ -1,9 +1,9 @@
 /* balance.h: a tally as reports and people see it. */
-#ifndef RUN_BALANCE_H
-#define RUN_BALANCE_H
+#ifndef REPORT_BALANCE_H
+#define REPORT_BALANCE_H
 
-#include "publish/report.h"
-#include "run/tally.h"
+#include "count/tally.h"
+#include "report/report.h"
 
 struct report_balance balance_of(const struct tally *tally);
 

@@ -1,6 +1,6 @@
 /* openmetrics.h: names and label values as OpenMetrics 1.0 wants them. */
-#ifndef PUBLISH_OPENMETRICS_H
-#define PUBLISH_OPENMETRICS_H
+#ifndef REPORT_OPENMETRICS_H
+#define REPORT_OPENMETRICS_H
 
 #include "base/buf.h"
 

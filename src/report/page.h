@@ -2,10 +2,10 @@
  * page.h: the usage page: its data set (bedrock-metrics/page/1, web/README.md) and one offline
  * file.
  */
-#ifndef PUBLISH_PAGE_H
-#define PUBLISH_PAGE_H
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
 
-#include "publish/report.h"
+#include "report/report.h"
 
 enum {
     PAGE_SETS = 2,

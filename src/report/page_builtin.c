@@ -1,5 +1,5 @@
 #include "base/embed.h"
-#include "publish/page.h"
+#include "report/page.h"
 
 #ifndef PAGE_BUILTIN_FILE
 #define PAGE_BUILTIN_FILE "build/web/index.html"

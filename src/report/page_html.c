@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "publish/page_table.h"
+#include "report/page_table.h"
 
 enum { JSON_CEILING = 256 << 20, PACKED_CEILING = 256 << 20, GZIP_WINDOW = 15 + 16 };
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/json_write.h"
-#include "publish/page_table.h"
+#include "report/page_table.h"
 
 enum { COST_DIGITS = 12 };
 

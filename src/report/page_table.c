@@ -1,4 +1,4 @@
-#include "publish/page_table.h"
+#include "report/page_table.h"
 
 #include <stdlib.h>
 

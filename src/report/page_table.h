@@ -1,8 +1,8 @@
 /* page_table.h: series with rows by time, small enough for a page.  Private to page*.c. */
-#ifndef PUBLISH_PAGE_TABLE_H
-#define PUBLISH_PAGE_TABLE_H
+#ifndef REPORT_PAGE_TABLE_H
+#define REPORT_PAGE_TABLE_H
 
-#include "publish/page.h"
+#include "report/page.h"
 
 /* Of one set. */
 enum { PAGE_SET_DIMENSIONS = 6 + PAGE_KEYS };

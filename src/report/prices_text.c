@@ -1,4 +1,4 @@
-#include "cli/prices_text.h"
+#include "report/prices_text.h"
 
 #include <stdio.h>
 

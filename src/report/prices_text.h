@@ -1,6 +1,6 @@
 /* prices_text.h: price lists and explanations as text for people and programs. */
-#ifndef CLI_PRICES_TEXT_H
-#define CLI_PRICES_TEXT_H
+#ifndef REPORT_PRICES_TEXT_H
+#define REPORT_PRICES_TEXT_H
 
 #include "base/buf.h"
 #include "price/price.h"

@@ -3,8 +3,8 @@
  *
  * Every writer gives the same bytes for the same sums.  Integers are exact, whatever their size.
  */
-#ifndef PUBLISH_REPORT_H
-#define PUBLISH_REPORT_H
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* report_csv.c: RFC 4180 with line feeds: the columns of the JSON rows, in their order. */
 #include "base/rfc3339.h"
-#include "publish/report.h"
+#include "report/report.h"
 
 enum { GATHERED_BYTES = 1 << 20, ROW_BYTES = 64 * 1024 };
 

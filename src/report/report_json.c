@@ -1,7 +1,7 @@
 /* report_json.c: the document bedrock-metrics/aggregate/1, and what all writers share. */
 #include "base/json_write.h"
 #include "base/rfc3339.h"
-#include "publish/report.h"
+#include "report/report.h"
 
 enum { GATHERED_BYTES = 1 << 20, ROW_BYTES = 64 * 1024 };
 

@@ -7,8 +7,8 @@
  */
 #include <stdlib.h>
 
-#include "publish/openmetrics.h"
-#include "publish/report.h"
+#include "report/openmetrics.h"
+#include "report/report.h"
 
 enum { GATHERED_BYTES = 1 << 20, ROW_BYTES = 64 * 1024 };
 

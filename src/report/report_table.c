@@ -4,7 +4,7 @@
 #include "base/json_write.h"
 #include "base/rfc3339.h"
 #include "base/utf8.h"
-#include "publish/report.h"
+#include "report/report.h"
 
 enum {
     GATHERED_BYTES = 1 << 20,

@@ -1,4 +1,4 @@
-#include "publish/dashboard.h"
+#include "tools/dashboard.h"
 
 #include "base/json_write.h"
 

@@ -6,8 +6,8 @@
  * with exactly its dimensions, so every widget names one of the sets that are published.  Every
  * record is in every set once, so a sum over any one set is the total.
  */
-#ifndef PUBLISH_DASHBOARD_H
-#define PUBLISH_DASHBOARD_H
+#ifndef TOOLS_DASHBOARD_H
+#define TOOLS_DASHBOARD_H
 
 #include "aggregate/dimension.h"
 #include "aggregate/metric.h"

@@ -1,4 +1,4 @@
-#include "cli/plan_bill.h"
+#include "tools/plan_bill.h"
 
 size_t bill_list_tiers(struct bill_tier tiers[BILL_TIERS])
 {

@@ -8,8 +8,8 @@
  * hour stands for it here, which is the same but for logs that come late.  PutMetricData costs by
  * the request.
  */
-#ifndef CLI_PLAN_BILL_H
-#define CLI_PLAN_BILL_H
+#ifndef TOOLS_PLAN_BILL_H
+#define TOOLS_PLAN_BILL_H
 
 #include "base/u128.h"
 #include "base/view.h"

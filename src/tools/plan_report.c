@@ -1,4 +1,4 @@
-#include "cli/plan_report.h"
+#include "tools/plan_report.h"
 
 #include <stdio.h>
 

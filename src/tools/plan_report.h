@@ -1,11 +1,11 @@
 /* plan_report.h: what `plan` prints, as text or as the document bedrock-metrics/plan/1. */
-#ifndef CLI_PLAN_REPORT_H
-#define CLI_PLAN_REPORT_H
+#ifndef TOOLS_PLAN_REPORT_H
+#define TOOLS_PLAN_REPORT_H
 
 #include "base/buf.h"
-#include "cli/plan_bill.h"
-#include "cli/plan_series.h"
-#include "run/tally.h"
+#include "count/tally.h"
+#include "tools/plan_bill.h"
+#include "tools/plan_series.h"
 
 struct plan_report {
     const struct plan_series *series;

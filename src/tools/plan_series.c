@@ -1,4 +1,4 @@
-#include "cli/plan_series.h"
+#include "tools/plan_series.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
  * A series is a combination of dimension values; a metric, as CloudWatch bills it, is a series and
  * a metric's name, in every hour in which it has a value above 0.
  */
-#ifndef CLI_PLAN_SERIES_H
-#define CLI_PLAN_SERIES_H
+#ifndef TOOLS_PLAN_SERIES_H
+#define TOOLS_PLAN_SERIES_H
 
 #include "aggregate/aggregate.h"
 

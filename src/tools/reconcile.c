@@ -1,4 +1,4 @@
-#include "run/reconcile.h"
+#include "tools/reconcile.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -9,8 +9,8 @@
  * Bedrock's Invocations have meant requests that succeeded, and later requests that were accepted,
  * failed ones too; so any number from the successful to all that were not throttled agrees.
  */
-#ifndef RUN_RECONCILE_H
-#define RUN_RECONCILE_H
+#ifndef TOOLS_RECONCILE_H
+#define TOOLS_RECONCILE_H
 
 #include "aggregate/aggregate.h"
 #include "aws/aws_call.h"

@@ -1,4 +1,4 @@
-#include "cli/reconcile_report.h"
+#include "tools/reconcile_report.h"
 
 #include <math.h>
 

@@ -1,11 +1,11 @@
 /* reconcile_report.h: what `reconcile` prints, as text or as the document
  * bedrock-metrics/reconcile/1.
  */
-#ifndef CLI_RECONCILE_REPORT_H
-#define CLI_RECONCILE_REPORT_H
+#ifndef TOOLS_RECONCILE_REPORT_H
+#define TOOLS_RECONCILE_REPORT_H
 
 #include "base/buf.h"
-#include "run/reconcile.h"
+#include "tools/reconcile.h"
 
 enum { RECONCILE_NAMED = 200 }; /* differences that a text names */
 

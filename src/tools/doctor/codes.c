@@ -1,6 +1,6 @@
 /* codes.c: every code of doctor, whether it is a fault, and what should be.  docs/doctor.md has a
  * row for each; tests/doctor compares. */
-#include "doctor/findings.h"
+#include "tools/doctor/findings.h"
 
 #define FAULT DOCTOR_FAULT
 #define WARNING DOCTOR_WARNING

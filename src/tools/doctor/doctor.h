@@ -6,10 +6,10 @@
  * is "not checked", with the IAM action that is missing.  Nothing is written anywhere but by
  * doctor_canary().
  */
-#ifndef DOCTOR_DOCTOR_H
-#define DOCTOR_DOCTOR_H
+#ifndef TOOLS_DOCTOR_DOCTOR_H
+#define TOOLS_DOCTOR_DOCTOR_H
 
-#include "doctor/findings.h"
+#include "tools/doctor/findings.h"
 
 enum doctor_consumer { CONSUMER_FUNCTION, CONSUMER_WORKER };
 

@@ -1,4 +1,4 @@
-#include "doctor/findings.h"
+#include "tools/doctor/findings.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * A code is stable: docs/doctor.md, dashboards and scripts know it.  Codes are never reused; new
  * ones are added.  One thread.
  */
-#ifndef DOCTOR_FINDINGS_H
-#define DOCTOR_FINDINGS_H
+#ifndef TOOLS_DOCTOR_FINDINGS_H
+#define TOOLS_DOCTOR_FINDINGS_H
 
 #include "base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "doctor/notification.h"
+#include "tools/doctor/notification.h"
 
 #include "aws/xml_scan.h"
 

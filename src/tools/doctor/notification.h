@@ -2,8 +2,8 @@
  * notification.h: a bucket's notification configuration, read from the XML of
  * GetBucketNotificationConfiguration.
  */
-#ifndef DOCTOR_NOTIFICATION_H
-#define DOCTOR_NOTIFICATION_H
+#ifndef TOOLS_DOCTOR_NOTIFICATION_H
+#define TOOLS_DOCTOR_NOTIFICATION_H
 
 #include "base/buf.h"
 

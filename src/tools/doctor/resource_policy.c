@@ -1,4 +1,4 @@
-#include "doctor/resource_policy.h"
+#include "tools/doctor/resource_policy.h"
 
 #include <jansson.h>
 #include <stdio.h>

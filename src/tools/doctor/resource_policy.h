@@ -8,8 +8,8 @@
  * notification messages to a destination"; Bedrock user guide, "Monitor model invocation using
  * CloudWatch Logs and Amazon S3", for the policies of bucket and key.
  */
-#ifndef DOCTOR_RESOURCE_POLICY_H
-#define DOCTOR_RESOURCE_POLICY_H
+#ifndef TOOLS_DOCTOR_RESOURCE_POLICY_H
+#define TOOLS_DOCTOR_RESOURCE_POLICY_H
 
 #include "base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "doctor/walk.h"
+#include "tools/doctor/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

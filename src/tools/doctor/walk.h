@@ -1,10 +1,10 @@
 /* walk.h: what the steps of doctor know of each other. */
-#ifndef DOCTOR_WALK_H
-#define DOCTOR_WALK_H
+#ifndef TOOLS_DOCTOR_WALK_H
+#define TOOLS_DOCTOR_WALK_H
 
 #include "aws/aws_call.h"
 #include "aws/sqs.h"
-#include "doctor/doctor.h"
+#include "tools/doctor/doctor.h"
 
 enum {
     WALK_MAX = 32,        /* buckets, queues, Regions each */

@@ -5,9 +5,9 @@
 #include "aws/aws_json.h"
 #include "aws/bedrock.h"
 #include "aws/s3.h"
-#include "doctor/notification.h"
-#include "doctor/walk.h"
 #include "objects/object_key.h"
+#include "tools/doctor/notification.h"
+#include "tools/doctor/walk.h"
 
 /* ---- logging ---- */
 

@@ -9,8 +9,8 @@
 #include "aws/cloudwatch.h"
 #include "aws/s3.h"
 #include "base/rfc3339.h"
-#include "doctor/walk.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "tools/doctor/walk.h"
 
 static const char step[] = "canary";
 static const char model[] = "bedrock-metrics.canary";

@@ -5,7 +5,7 @@
 #include "aws/aws_json.h"
 #include "aws/lambda_config.h"
 #include "base/json_write.h"
-#include "doctor/walk_function.h"
+#include "tools/doctor/walk_function.h"
 
 static const char mapping_step[] = "mapping";
 static const char function_step[] = "function";

@@ -1,10 +1,10 @@
 /* walk_function.h: steps that look at the function once its mapping and configuration are known. */
-#ifndef DOCTOR_WALK_FUNCTION_H
-#define DOCTOR_WALK_FUNCTION_H
+#ifndef TOOLS_DOCTOR_WALK_FUNCTION_H
+#define TOOLS_DOCTOR_WALK_FUNCTION_H
 
 #include <jansson.h>
 
-#include "doctor/walk.h"
+#include "tools/doctor/walk.h"
 
 /* Reserved concurrency against the mapping's maximum. */
 void walk_concurrency(struct walk *w, const struct walk_queue *q, struct view name,

@@ -4,7 +4,7 @@
 #include "aws/ask.h"
 #include "aws/aws_json.h"
 #include "aws/lambda_config.h"
-#include "doctor/walk_function.h"
+#include "tools/doctor/walk_function.h"
 
 static const char concurrency_step[] = "concurrency";
 static const char log_step[] = "log-group";

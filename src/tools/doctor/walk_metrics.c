@@ -7,8 +7,8 @@
 #include "aws/aws_json.h"
 #include "aws/cloudwatch.h"
 #include "aws/dynamodb.h"
-#include "doctor/walk.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "tools/doctor/walk.h"
 
 static const char metrics_step[] = "metrics";
 

@@ -4,8 +4,8 @@
 
 #include "aws/aws_json.h"
 #include "aws/cloudwatch.h"
-#include "doctor/resource_policy.h"
-#include "doctor/walk.h"
+#include "tools/doctor/resource_policy.h"
+#include "tools/doctor/walk.h"
 
 enum { DAY_S = 86400, RETENTION_S = 4 * DAY_S, RECEIVES = 5, RECEIVES_LEDGER = 20 };
 

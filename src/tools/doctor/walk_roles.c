@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "aws/sts.h"
-#include "doctor/walk.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "tools/doctor/walk.h"
 
 static const char step[] = "roles";
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "aws/sts.h"
-#include "doctor/walk.h"
-#include "run/config.h"
-#include "run/settings.h"
+#include "config/config.h"
+#include "config/settings.h"
+#include "tools/doctor/walk.h"
 
 static const char step[] = "configuration";
 

@@ -2,7 +2,7 @@
 #include "aws/ask.h"
 #include "aws/aws_json.h"
 #include "aws/cloudwatch.h"
-#include "doctor/walk.h"
+#include "tools/doctor/walk.h"
 
 static const char alarms_step[] = "alarms";
 static const char schedule_step[] = "schedule";

@@ -6,8 +6,8 @@
 #include "aws/ask.h"
 #include "aws/aws_json.h"
 #include "aws/s3.h"
-#include "doctor/resource_policy.h"
-#include "doctor/walk.h"
+#include "tools/doctor/resource_policy.h"
+#include "tools/doctor/walk.h"
 
 static const char policy_step[] = "bucket-policy";
 static const char key_step[] = "key";
