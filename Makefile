@@ -59,7 +59,7 @@ ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -Isrc $(WARN) $(WERROR) $(OPT_$(VARIANT)) $
               $(PACKAGE_CFLAGS) -DBM_VERSION='"$(VERSION)"'
 ALL_LDFLAGS := $(OPT_$(VARIANT)) $(LINK_$(VARIANT)) $(LDFLAGS)
 
-SOURCES := $(sort $(wildcard src/*/*.c))
+SOURCES := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 CORE := $(filter-out $(BUILD)/src/cli/main.o,$(OBJECTS))
 SIM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/simulator/*.c)))
@@ -74,7 +74,7 @@ all: $(BINARY)
 
 CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
 $(BUILD)/src/price/price_builtin.o: data/bedrock-prices.json
-$(BUILD)/src/publish/page_builtin.o: build/web/index.html
+$(BUILD)/src/report/page_builtin.o: build/web/index.html
 $(BUILD)/src/cli/explain_builtin.o: docs/troubleshooting.md
 
 # The page is built in a copy, so that nothing generated stands among the sources.

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
-#include "publish/dashboard.h"
+#include "config/config.h"
+#include "config/dimension_sets.h"
 #include "publish/datum.h"
-#include "run/config.h"
-#include "run/dimension_sets.h"
+#include "tools/dashboard.h"
 
 enum { MAX_TARGETS = 32 };
 

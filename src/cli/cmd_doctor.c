@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cli/options.h"
-#include "doctor/doctor.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "tools/doctor/doctor.h"
 
 enum { MAX_OUTPUT = 64 * 1024 * 1024, MAX_WAIT_S = 86400 };
 

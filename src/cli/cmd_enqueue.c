@@ -17,13 +17,13 @@
 #include "cli/out_file.h"
 #include "cli/read_file.h"
 #include "cli/time_option.h"
+#include "config/config.h"
+#include "config/interval.h"
+#include "config/settings.h"
+#include "count/progress.h"
 #include "events/event_make.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
-#include "run/config.h"
-#include "run/interval.h"
-#include "run/progress.h"
-#include "run/settings.h"
 
 enum {
     MAX_PER_MESSAGE = 100,

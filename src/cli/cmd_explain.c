@@ -6,7 +6,7 @@
 
 #include "base/codes.h"
 #include "cli/options.h"
-#include "doctor/findings.h"
+#include "tools/doctor/findings.h"
 
 enum { CODE_BYTES = 16, MIN_DIGITS = 2, MAX_DIGITS = 3 };
 

@@ -4,8 +4,8 @@
 
 #include "base/log.h"
 #include "cli/options.h"
-#include "run/config.h"
-#include "run/lambda_loop.h"
+#include "config/config.h"
+#include "deliver/lambda_loop.h"
 
 static const struct command this_command = {
     .name = "lambda",

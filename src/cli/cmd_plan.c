@@ -6,13 +6,13 @@
 #include "cli/counting.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
-#include "cli/plan_report.h"
-#include "run/balance.h"
-#include "run/config.h"
-#include "run/dimension_sets.h"
-#include "run/interval.h"
-#include "run/pipeline.h"
-#include "run/settings_sources.h"
+#include "config/config.h"
+#include "config/dimension_sets.h"
+#include "config/interval.h"
+#include "config/settings_sources.h"
+#include "count/pipeline.h"
+#include "report/balance.h"
+#include "tools/plan_report.h"
 
 enum { MAX_TOP = 1000, MAX_SERIES = 1000000, HOUR_S = 3600 };
 enum { MAX_RESULT_BYTES = 256 << 20 };

@@ -5,8 +5,8 @@
 
 #include "base/rfc3339.h"
 #include "cli/options.h"
-#include "cli/prices_text.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "report/prices_text.h"
 
 enum { EXIT_UNPRICED = EXIT_FOUND_FAULTS };
 enum { OUTPUT_MAX_BYTES = 256 * 1024 * 1024, NAME_MAX_BYTES = 2048, SECONDS_A_DAY = 86400 };

@@ -9,13 +9,13 @@
 #include "base/log.h"
 #include "cli/counting.h"
 #include "cli/options.h"
-#include "cli/reconcile_report.h"
 #include "cli/time_option.h"
 #include "cli/upkeep.h"
-#include "run/balance.h"
-#include "run/interval.h"
-#include "run/pipeline.h"
-#include "run/settings_sources.h"
+#include "config/interval.h"
+#include "config/settings_sources.h"
+#include "count/pipeline.h"
+#include "report/balance.h"
+#include "tools/reconcile_report.h"
 
 enum { MAX_RESULT_BYTES = 256 << 20, FINAL_AFTER_S = 15 * 60 };
 

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cli/cmd_ledger.h"
 #include "cli/upkeep.h"
-#include "run/config.h"
+#include "config/config.h"
 
 enum { MAX_TEXT = 1 << 20, VISIBILITY_S = 60, MAX_MESSAGES = 1000 * 1000 };
 

@@ -9,10 +9,10 @@
 #include "cli/sweep_enqueue.h"
 #include "cli/time_option.h"
 #include "cli/upkeep.h"
+#include "config/config.h"
+#include "config/interval.h"
+#include "ledger/sweep.h"
 #include "objects/source_s3.h"
-#include "run/config.h"
-#include "run/interval.h"
-#include "run/sweep.h"
 
 enum { GRACE_S = 15 * 60, MAX_TEXT = 16 << 20 };
 

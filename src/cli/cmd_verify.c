@@ -6,9 +6,9 @@
 #include "cli/cmd_ledger.h"
 #include "cli/time_option.h"
 #include "cli/upkeep.h"
-#include "run/interval.h"
-#include "run/verify.h"
-#include "run/verify_markers.h"
+#include "config/interval.h"
+#include "ledger/verify.h"
+#include "ledger/verify_markers.h"
 
 enum { MAX_TEXT = 8 << 20, NAMED = 200, READABLE_AFTER_S = 5 * 60 };
 

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/receipt_file.h"
-#include "run/config.h"
-#include "run/worker.h"
+#include "config/config.h"
+#include "deliver/worker.h"
 
 static const struct command this_command = {
     .name = "worker",

@@ -7,7 +7,7 @@
 #include "cli/novelty.h"
 #include "cli/read_file.h"
 #include "cli/time_option.h"
-#include "run/config.h"
+#include "config/config.h"
 
 enum { MAX_JOBS = 64 };
 static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;

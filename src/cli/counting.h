@@ -3,8 +3,8 @@
 #define CLI_COUNTING_H
 
 #include "base/rfc3339.h"
+#include "count/object_counter.h"
 #include "price/price.h"
-#include "run/object_counter.h"
 
 struct region_guard;
 struct sources;

@@ -8,7 +8,7 @@
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/suggest.h"
-#include "run/config.h"
+#include "config/config.h"
 
 enum { MAX_OPTIONS = 64, HELP_COLUMN = 34, MAX_COMPLAINT = 8 * 1024 };
 

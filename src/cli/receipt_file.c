@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "run/object_name.h"
+#include "ledger/object_name.h"
 
 enum { MAX_TEXT = 64 * 1024 };
 

@@ -4,7 +4,7 @@
 
 #include "cli/options.h"
 #include "cli/out_file.h"
-#include "run/run_receipt.h"
+#include "ledger/run_receipt.h"
 
 struct receipt_file {
     const char *path; /* as given; NULL: none is wanted, and all below does nothing */

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "aws/sqs.h"
+#include "config/config.h"
 #include "events/event_make.h"
 #include "objects/source_s3.h"
-#include "run/config.h"
 
 struct sweep_enqueue {
     const struct settings_aws *aws;

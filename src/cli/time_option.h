@@ -2,8 +2,8 @@
 #ifndef CLI_TIME_OPTION_H
 #define CLI_TIME_OPTION_H
 
-#include "run/interval.h"
-#include "run/settings_sources.h"
+#include "config/interval.h"
+#include "config/settings_sources.h"
 
 struct instant time_option_now(void);
 

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "run/config.h"
-#include "run/ledger_source.h"
+#include "config/config.h"
+#include "ledger/ledger_source.h"
 
 static volatile sig_atomic_t signal_number;
 

@@ -4,8 +4,8 @@
 
 #include "cli/options.h"
 #include "cli/receipt_file.h"
-#include "run/counted.h"
-#include "run/progress.h"
+#include "count/progress.h"
+#include "ledger/counted.h"
 
 struct upkeep {
     /* options */

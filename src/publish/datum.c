@@ -2,7 +2,7 @@
 
 #include "base/json_write.h"
 #include "base/utf8.h"
-#include "publish/report.h"
+#include "report/report.h"
 
 /* ---- names and values ---- */
 

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/json_write.h"
-#include "publish/report.h"
+#include "report/report.h"
 
 /* A log event may be 256 KiB; 30 dimensions of 1024 characters are far below. */
 enum { MAX_LINE = 256 * 1024 };

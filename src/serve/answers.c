@@ -5,9 +5,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "publish/openmetrics.h"
-#include "run/balance.h"
-#include "run/interval.h"
+#include "config/interval.h"
+#include "report/balance.h"
+#include "report/openmetrics.h"
 #include "serve/page_query.h"
 
 enum {

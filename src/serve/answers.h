@@ -6,7 +6,7 @@
 #ifndef SERVE_ANSWERS_H
 #define SERVE_ANSWERS_H
 
-#include "publish/page.h"
+#include "report/page.h"
 #include "store/usage.h"
 
 struct answers_options {

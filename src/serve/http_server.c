@@ -10,8 +10,8 @@
 
 #include "base/json_write.h"
 #include "base/log.h"
+#include "base/mhd_library.h"
 #include "serve/http_guard.h"
-#include "serve/mhd_library.h"
 
 enum {
     THREADS = 4,

@@ -9,7 +9,7 @@
 #ifndef SERVE_INGEST_H
 #define SERVE_INGEST_H
 
-#include "run/object_counter.h"
+#include "count/object_counter.h"
 #include "store/usage.h"
 
 /* A file as it was found: a regular one. */

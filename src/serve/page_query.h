@@ -2,7 +2,7 @@
 #ifndef SERVE_PAGE_QUERY_H
 #define SERVE_PAGE_QUERY_H
 
-#include "publish/page.h"
+#include "report/page.h"
 #include "store/usage.h"
 
 struct page_query {

@@ -18,7 +18,7 @@
 #define STORE_STORE_H
 
 #include "base/buf.h"
-#include "run/tally.h"
+#include "count/tally.h"
 #include "store/dictionary.h"
 
 struct store;

@@ -190,7 +190,7 @@ def check_log_lines(results):
 
 def check_worker_metrics(results):
     """The families of the worker's /metrics."""
-    code = read("src/run/worker.c")
+    code = read("src/deliver/worker.c")
     table = re.search(r"families\[\]\[2\] = \{(.*?)\n    \};", code, re.S).group(1)
     there = re.findall(r'\{"(\w+)",', table) + re.findall(r'add_family\(out, "(\w+)"', code)
     rows = table_behind(read("docs/monitoring.md"), "<!-- worker metrics -->")
@@ -201,7 +201,7 @@ def check_worker_metrics(results):
 def check_reasons(results):
     models = read("docs/models.md")
     skips = quoted("src/objects/object_key.c", r'case OBJECT_\w+: return "(\w+)"')
-    names = re.search(r"names\[RECORD_SKIP_COUNT\] = \{(.*?)\}", read("src/run/tally.c"), re.S)
+    names = re.search(r"names\[RECORD_SKIP_COUNT\] = \{(.*?)\}", read("src/count/tally.c"), re.S)
     skips += re.findall(r'"(\w+)"', names.group(1))
     for name in skips:
         results.check("| `%s` |" % name in models, "models.md has no row for reason %s" % name)

@@ -183,7 +183,7 @@ def check_odd_answers(binary):
 
 def check_documents(binary):
     """Every code has its row in docs/doctor.md, and a case here."""
-    source = open(os.path.join(ROOT, "src/doctor/codes.c")).read()
+    source = open(os.path.join(ROOT, "src/tools/doctor/codes.c")).read()
     docs = open(os.path.join(ROOT, "docs/doctor.md")).read()
     codes = re.findall(r'"(BM-D\d\d)", (FAULT|WARNING)', source)
     rows = re.findall(r"^\| (BM-D\d\d) \| (fault|warning) \|", docs, re.M)

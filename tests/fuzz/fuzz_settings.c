@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/dimension_sets.h"
+#include "config/interval.h"
 #include "publish/payload.h"
 #include "records/profile.h"
-#include "run/dimension_sets.h"
-#include "run/interval.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

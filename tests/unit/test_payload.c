@@ -1,6 +1,6 @@
 /* test_payload.c: payloads and markers: there and back, any sub-range, damage. */
+#include "ledger/marker.h"
 #include "publish/payload.h"
-#include "run/marker.h"
 #include "unit.h"
 
 static const struct dimension_set SET = {

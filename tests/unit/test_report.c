@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "publish/openmetrics.h"
-#include "publish/report.h"
+#include "report/openmetrics.h"
+#include "report/report.h"
 
 struct call {
     int64_t time;

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/rfc3339.h"
-#include "run/interval.h"
+#include "config/interval.h"
 
 #define BAD ST_BAD_ITEM, 0, 0
 

@@ -3,9 +3,9 @@
 #include "unit.h"
 
 #include "base/log.h"
+#include "config/settings_sources.h"
+#include "deliver/round.h"
 #include "objects/source_s3.h"
-#include "run/round.h"
-#include "run/settings_sources.h"
 
 static const char *const variables[] = {
     "METRIC_DIMENSIONS", "METRIC_RESOLUTION",

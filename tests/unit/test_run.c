@@ -1,8 +1,8 @@
 /* test_run.c: the balance, and settings from environment and files. */
 #include "unit.h"
 
-#include "run/balance.h"
-#include "run/config.h"
+#include "config/config.h"
+#include "report/balance.h"
 
 static void tallies(void **state)
 {

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "run/progress.h"
-#include "run/run_receipt.h"
+#include "count/progress.h"
+#include "ledger/run_receipt.h"
 
 static struct run_receipt receipt_of(unsigned first, unsigned n)
 {

@@ -1,0 +1,152 @@
+#include "config/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/suggest.h"
+
+enum { MAX_LINE = 64 * 1024 };
+
+const char *config_get(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+static bool is_name(struct view name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+        if (!letter && !(i > 0 && c >= '0' && c <= '9'))
+            return false;
+    }
+    return name.len > 0;
+}
+
+/*
+ * Without its quotes; a single or double quoted value is taken as it stands between them.
+ *     'two words'  # a comment may follow
+ *     ^         ^ the quotes; without a comment behind it the last one of the line closes
+ */
+static struct view unquote(struct view value)
+{
+    if (value.len < 2 || (value.ptr[0] != '"' && value.ptr[0] != '\''))
+        return value;
+    struct view inner = view_skip(value, 1);
+    size_t close = view_find_char(inner, value.ptr[0]);
+    if (close == SIZE_MAX)
+        return value;
+    struct view behind = view_skip(inner, close + 1);
+    struct view comment = view_trim(behind);
+    if (comment.len == 0 || (comment.len < behind.len && comment.ptr[0] == '#'))
+        return view_first(inner, close);
+    return value.ptr[value.len - 1] == value.ptr[0] ? view_first(inner, inner.len - 1) : value;
+}
+
+/* NAME=VALUE of one line into the environment. */
+static enum status set_line(struct view line, const char *path, size_t number, struct error *err)
+{
+    static const struct view export = {"export ", 7};
+    line = view_trim(line);
+    if (line.len == 0 || line.ptr[0] == '#')
+        return ST_OK;
+    if (view_starts(line, export))
+        line = view_trim(view_skip(line, export.len));
+    size_t equals = view_find_char(line, '=');
+    struct view name = view_trim(view_first(line, equals));
+    if (equals == SIZE_MAX || !is_name(name))
+        return error_set(err, ST_USAGE, "%s, line %zu: expected NAME=VALUE", path, number);
+    struct view value = unquote(view_trim(view_skip(line, equals + 1)));
+    char *name_text = strndup(name.ptr, name.len);
+    char *value_text = strndup(value.len > 0 ? value.ptr : "", value.len);
+    int failed = name_text == NULL || value_text == NULL || setenv(name_text, value_text, 0) != 0;
+    free(name_text);
+    free(value_text);
+    return failed ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+}
+
+enum status config_load_env_file(const char *path, struct error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, "%s: %s", path,
+                         strerrordesc_np(errno));
+    char *line = NULL;
+    size_t capacity = 0;
+    size_t number = 0;
+    ssize_t n;
+    enum status st = ST_OK;
+    while (st == ST_OK && (n = getline(&line, &capacity, file)) >= 0) {
+        number++;
+        st = n > MAX_LINE ? error_set(err, ST_USAGE, "%s, line %zu: too long", path, number)
+                          : set_line(view_make(line, (size_t)n), path, number, err);
+    }
+    /* Without memory getline ends as at the end of the file, but for this. */
+    if (st == ST_OK && !feof(file))
+        st = error_set(err, ST_IO, "%s: cannot be read: %s", path, strerrordesc_np(errno));
+    free(line);
+    fclose(file);
+    return st;
+}
+
+enum status config_get_bool(const char *name, bool otherwise, bool *out, struct error *err)
+{
+    static const char *const yes[] = {"true", "1", "yes", "on"};
+    static const char *const no[] = {"false", "0", "no", "off"};
+    const char *value = config_get(name, NULL);
+    *out = otherwise;
+    if (value == NULL)
+        return ST_OK;
+    for (size_t i = 0; i < 4; i++) {
+        bool is_yes = view_eq_nocase(view_of(value), view_of(yes[i]));
+        if (is_yes || view_eq_nocase(view_of(value), view_of(no[i]))) {
+            *out = is_yes;
+            return ST_OK;
+        }
+    }
+    return error_set(err, ST_USAGE, "%s: \"%.80s\" is neither true nor false", name, value);
+}
+
+enum status config_get_u64(const char *name, uint64_t otherwise, uint64_t low, uint64_t high,
+                           uint64_t *out, struct error *err)
+{
+    const char *value = config_get(name, NULL);
+    *out = otherwise;
+    if (value == NULL)
+        return ST_OK;
+    uint64_t number;
+    if (view_parse_u64(view_of(value), high, &number) != ST_OK || number < low)
+        return error_set(err, ST_USAGE, "%s: \"%.80s\" is no whole number from %llu to %llu", name,
+                         value, (unsigned long long)low, (unsigned long long)high);
+    *out = number;
+    return ST_OK;
+}
+
+enum status config_get_metrics(metric_set otherwise, metric_set *out, struct error *err)
+{
+    const char *value = config_get("METRICS", NULL);
+    *out = otherwise;
+    if (value == NULL)
+        return ST_OK;
+    struct view rest = view_of(value), part;
+    *out = 0;
+    while (view_split(&rest, ',', &part)) {
+        part = view_trim(part);
+        enum metric metric = metric_find(part);
+        if (metric == METRIC_COUNT) {
+            const char *names[METRIC_COUNT];
+            for (unsigned m = 0; m < METRIC_COUNT; m++)
+                names[m] = metric_name((enum metric)m);
+            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
+            return error_set(err, ST_USAGE,
+                             "METRICS: unknown metric \"%.*s\"; known are Invocations, "
+                             "InputTokenCount, OutputTokenCount, CacheReadInputTokenCount, "
+                             "CacheWriteInputTokenCount, TotalTokenCount, ...%s",
+                             (int)(part.len < 80 ? part.len : 80), part.ptr, near.text);
+        }
+        *out |= METRIC_BIT(metric);
+    }
+    return ST_OK;
+}

@@ -1,0 +1,83 @@
+#include "config/dimension_sets.h"
+
+#include "base/suggest.h"
+#include "publish/datum.h"
+
+static int shown(struct view v)
+{
+    return (int)(v.len < 80 ? v.len : 80);
+}
+
+bool dimension_set_has(const struct dimension_set *set, struct view name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (view_eq(set->dimension[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* The order of the names does not make another set: CloudWatch would add both into one series. */
+static bool is_same(const struct dimension_set *a, const struct dimension_set *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; i < a->count && same; i++)
+        same = dimension_set_has(b, a->dimension[i].name);
+    return same;
+}
+
+enum status dimension_sets_parse(struct view text, struct dimension_sets *out, struct error *err)
+{
+    struct view rest = text.ptr == NULL ? VIEW_LIT("") : text, part;
+    out->count = 0;
+    while (view_split(&rest, ';', &part)) {
+        if (out->count == DIMENSION_SETS_MAX)
+            return error_set(err, ST_USAGE, "more than %d sets in \"%.*s\"", DIMENSION_SETS_MAX,
+                             shown(text), text.ptr);
+        struct dimension_set *set = &out->set[out->count];
+        enum status st = dimension_set_parse(part, &out->keys, set, err);
+        for (size_t i = 0; st == ST_OK && i < set->count; i++)
+            st = datum_check_dimension(set->dimension[i].name, err);
+        if (st != ST_OK)
+            return st;
+        for (size_t i = 0; i < out->count; i++) {
+            if (is_same(&out->set[i], set))
+                return error_set(err, ST_USAGE, "the set \"%.*s\" is given twice", shown(part),
+                                 part.ptr);
+        }
+        out->count++;
+    }
+    return ST_OK;
+}
+
+enum status dimension_sets_parse_metrics(struct view text, metric_set *out, struct error *err)
+{
+    struct view rest = text.ptr == NULL ? VIEW_LIT("") : text, part;
+    *out = 0;
+    while (view_split(&rest, ',', &part)) {
+        part = view_trim(part);
+        enum metric metric = metric_find(part);
+        if (metric == METRIC_COUNT) {
+            const char *names[METRIC_COUNT];
+            for (unsigned m = 0; m < METRIC_COUNT; m++)
+                names[m] = metric_name((enum metric)m);
+            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
+            return error_set(err, ST_USAGE, "unknown metric \"%.*s\"%s", shown(part), part.ptr,
+                             near.text);
+        }
+        *out |= METRIC_BIT(metric);
+    }
+    return ST_OK;
+}
+
+enum status dimension_sets_parse_resolution(struct view text, uint64_t *out, struct error *err)
+{
+    uint64_t n;
+    if (view_parse_u64(text, 3600, &n) == ST_OK &&
+        (n == 1 || n == 5 || n == 10 || n == 30 || (n > 0 && n % 60 == 0))) {
+        *out = n;
+        return ST_OK;
+    }
+    return error_set(err, ST_USAGE, "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600",
+                     shown(text), text.ptr);
+}

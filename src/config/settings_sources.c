@@ -1,0 +1,68 @@
+#include "config/settings_sources.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "objects/source_s3.h"
+
+static enum status open_s3(struct sources *s, size_t url_count, const struct sources_range *range,
+                           struct error *err)
+{
+    enum status st = settings_aws_open(&s->aws, err);
+    if (st != ST_OK)
+        return st;
+    /* A connection that dies while it is written to is an error, not the end of the process. */
+    signal(SIGPIPE, SIG_IGN);
+    struct aws_client_options client = {.config = s->aws.config,
+                                        .creds = s->aws.creds,
+                                        .budget = s->aws.budget,
+                                        .clock = aws_clock_system()};
+    s->pool = aws_pool_new(&client);
+    if (s->pool == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    struct source_s3_options options = {.urls = s->urls,
+                                        .count = url_count,
+                                        .pool = s->pool,
+                                        .has_since = range->has_since,
+                                        .has_until = range->has_until,
+                                        .since = range->since,
+                                        .until = range->until};
+    st = source_s3_new(&options, &s->list[s->count], err);
+    s->count += st == ST_OK;
+    return st;
+}
+
+enum status sources_open(struct sources *out, char *const *words, size_t count,
+                         const struct sources_range *range, struct error *err)
+{
+    size_t path_count = 0, url_count = 0;
+    *out = (struct sources){0};
+    out->paths = calloc(count + 1, sizeof(char *));
+    out->urls = calloc(count + 1, sizeof(char *));
+    if (out->paths == NULL || out->urls == NULL)
+        return error_set(err, ST_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        if (source_s3_is_url(words[i]))
+            out->urls[url_count++] = words[i];
+        else
+            out->paths[path_count++] = words[i];
+    }
+    if (path_count > 0) {
+        out->list[0] = source_files_new(out->paths, path_count);
+        if (out->list[0] == NULL)
+            return error_set(err, ST_NO_MEMORY, "out of memory");
+        out->count = 1;
+    }
+    return url_count > 0 ? open_s3(out, url_count, range, err) : ST_OK;
+}
+
+void sources_close(struct sources *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        source_free(s->list[i]);
+    free(s->paths);
+    free(s->urls);
+    aws_pool_free(s->pool);
+    settings_aws_close(&s->aws);
+    *s = (struct sources){0};
+}

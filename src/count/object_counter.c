@@ -1,0 +1,186 @@
+#include "count/object_counter.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "objects/content.h"
+#include "records/scan.h"
+
+enum {
+    CHUNK_BYTES = 256 * 1024, /* in the second-level cache between inflating and scanning */
+    LOGGED_SKIPS = 10,        /* of one object; the rest as a count */
+};
+
+struct object_counter {
+    struct counter_options options;
+    struct content *content;
+    struct scanner *scanner;
+    struct aggregate *aggregate;
+    uint8_t *chunk;
+    size_t chunk_bytes;
+    counter_progress_fn *progress;
+    void *progress_context;
+    struct record_dates dates;
+    /* of the current object */
+    struct view key;
+    struct tally seen; /* its records and times */
+    uint64_t skips;
+    enum status fault; /* of counting; scanning goes on without */
+};
+
+static void skip(struct object_counter *c, enum record_skip why, uint64_t offset)
+{
+    c->seen.records.skipped[why]++;
+    if (c->options.log_skips && c->skips < LOGGED_SKIPS)
+        LOG_EVENT(LOG_WARN, "text skipped", log_view("object", c->key), log_u64("offset", offset),
+                  log_cstr("reason", record_skip_name(why)));
+    c->skips++;
+}
+
+static bool in_range(const struct object_counter *c, struct instant time)
+{
+    return (!c->options.has_since || instant_compare(time, c->options.since) >= 0) &&
+           (!c->options.has_until || instant_compare(time, c->options.until) < 0);
+}
+
+static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,
+                    const struct scan_record *raw)
+{
+    struct object_counter *c = context;
+    struct record record;
+    c->seen.records.found++;
+    if (outcome == SCAN_MALFORMED) {
+        skip(c, RECORD_MALFORMED, offset);
+    } else if (outcome == SCAN_NOT_INVOCATION_LOG) {
+        skip(c, RECORD_NOT_LOG, offset);
+    } else if (record_check(raw, &c->dates, &record) != ST_OK) {
+        skip(c, RECORD_INVALID, offset);
+    } else if (!in_range(c, record.time)) {
+        skip(c, RECORD_OUT_OF_RANGE, offset);
+    } else {
+        c->seen.records.counted++;
+        tally_see_time(&c->seen, record.time.seconds);
+        if (c->fault == ST_OK)
+            c->fault = aggregate_add(c->aggregate, &record);
+    }
+}
+
+struct object_counter *object_counter_new(const struct counter_options *options)
+{
+    struct object_counter *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return NULL;
+    struct scan_options scan = {
+        .metadata_keys = options->aggregate.keys->metadata,
+        .metadata_key_count = options->aggregate.keys->metadata_count,
+        .latency = options->latency,
+    };
+    c->options = *options;
+    c->chunk_bytes = options->chunk_bytes != 0 ? options->chunk_bytes : CHUNK_BYTES;
+    c->content = content_new();
+    c->scanner = scanner_new(&scan, on_text, c);
+    c->aggregate = aggregate_new(&options->aggregate);
+    c->chunk = malloc(c->chunk_bytes);
+    if (c->content == NULL || c->scanner == NULL || c->aggregate == NULL || c->chunk == NULL) {
+        object_counter_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void object_counter_free(struct object_counter *c)
+{
+    if (c == NULL)
+        return;
+    content_free(c->content);
+    scanner_free(c->scanner);
+    aggregate_free(c->aggregate);
+    free(c->chunk);
+    free(c);
+}
+
+struct aggregate *object_counter_aggregate(struct object_counter *c)
+{
+    return c->aggregate;
+}
+
+struct aggregate *object_counter_take_aggregate(struct object_counter *c)
+{
+    struct aggregate *aggregate = c->aggregate;
+    c->aggregate = NULL;
+    return aggregate;
+}
+
+void object_counter_on_progress(struct object_counter *c, counter_progress_fn *progress,
+                                void *context)
+{
+    c->progress = progress;
+    c->progress_context = context;
+}
+
+void object_counter_scan(struct object_counter *c, const uint8_t *bytes, size_t n)
+{
+    scanner_feed(c->scanner, bytes, n);
+}
+
+size_t object_counter_chunk_bytes(const struct object_counter *c)
+{
+    return c->chunk_bytes;
+}
+
+/* Inflate and scan to the end, by turns or, once there is a helper, at the same time. */
+static enum status read_all(struct object_counter *c, struct error *err)
+{
+    struct scan_helper *helper = NULL;
+    uint64_t told = 0;
+    enum status st;
+    do {
+        if (c->progress != NULL && helper == NULL) {
+            uint64_t read = content_bytes_read(c->content);
+            helper = c->progress(c->progress_context, c, read - told);
+            told = read;
+        }
+        size_t n;
+        uint8_t *chunk = helper != NULL ? helper->class->buffer(helper) : c->chunk;
+        st = content_next(c->content, chunk, c->chunk_bytes, &n, err);
+        if (st != ST_OK && st != ST_END)
+            break;
+        if (helper != NULL)
+            helper->class->submit(helper, n);
+        else
+            object_counter_scan(c, chunk, n);
+    } while (st == ST_OK);
+    if (helper != NULL)
+        helper->class->finish(helper);
+    if (c->progress != NULL)
+        (void)c->progress(c->progress_context, NULL, content_bytes_read(c->content) - told);
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status object_counter_run(struct object_counter *c, struct view key,
+                               struct byte_stream *stream, struct tally *tally, struct error *err)
+{
+    c->key = key;
+    c->seen = (struct tally){0};
+    c->skips = 0;
+    c->fault = ST_OK;
+    *tally = (struct tally){0};
+    scanner_reset(c->scanner);
+    content_begin(c->content, stream, c->options.max_object_bytes);
+    enum status st = read_all(c, err);
+    if (st == ST_OK)
+        scanner_finish(c->scanner);
+    if (st == ST_OK && c->fault != ST_OK)
+        st = error_set(err, c->fault, "out of memory");
+    if (c->options.log_skips && c->skips > LOGGED_SKIPS)
+        LOG_EVENT(LOG_WARN, "more texts skipped", log_view("object", key),
+                  log_u64("count", c->skips - LOGGED_SKIPS));
+    if (st != ST_OK) {
+        aggregate_rollback(c->aggregate);
+        return st;
+    }
+    *tally = c->seen;
+    tally->bytes_read = content_bytes_read(c->content);
+    tally->bytes_inflated = content_bytes_inflated(c->content);
+    return ST_OK;
+}

@@ -1,0 +1,74 @@
+/*
+ * object_counter.h: one object from its stream to pending sums: inflate, scan, check, count.
+ *
+ * The heart of all three ways to run the program.  A counter belongs to one worker.
+ */
+#ifndef COUNT_OBJECT_COUNTER_H
+#define COUNT_OBJECT_COUNTER_H
+
+#include "aggregate/aggregate.h"
+#include "count/tally.h"
+#include "objects/byte_stream.h"
+
+struct counter_options {
+    struct aggregate_options aggregate;
+    bool latency;              /* read the latency from bodies */
+    bool has_since, has_until; /* records outside [since, until) are out_of_range */
+    struct instant since, until;
+    uint64_t max_object_bytes;
+    size_t chunk_bytes; /* inflated bytes scanned at a time; 0: the usual */
+    bool log_skips;     /* a WARN line for a skipped text (the first ten of an object) */
+};
+
+/* Scans for another thread while that one inflates; see pipeline.c.  May be absent. */
+struct scan_helper;
+
+struct object_counter;
+
+struct object_counter *object_counter_new(
+    const struct counter_options *options); /* NULL: no memory */
+void object_counter_free(struct object_counter *counter);
+
+/*
+ * Count the object `key` from its stream (which stays the caller's).  ST_OK: its sums are pending
+ * in the counter's aggregate and *tally (zeroed by the callee) holds its records and bytes. Another
+ * status: nothing is pending, *err says why.
+ */
+NODISCARD enum status object_counter_run(struct object_counter *counter, struct view key,
+                                         struct byte_stream *stream, struct tally *tally,
+                                         struct error *err);
+
+/* The sums.  The caller commits or rolls back. */
+struct aggregate *object_counter_aggregate(struct object_counter *counter);
+
+/* The same, now the caller's; the counter can only be freed afterwards. */
+struct aggregate *object_counter_take_aggregate(struct object_counter *counter);
+
+/*
+ * For overlapping: `progress` is called before every chunk with the bytes read since the last call;
+ * it may return a helper that scans from then on, or NULL.
+ */
+struct scan_helper_class {
+    /* A chunk buffer to inflate into, of chunk_bytes; waits for a free one. */
+    uint8_t *(*buffer)(struct scan_helper *helper);
+    /* n bytes of the last buffer are to be scanned by `scan`. */
+    void (*submit)(struct scan_helper *helper, size_t n);
+    /* Wait until all was scanned and let the helper go. */
+    void (*finish)(struct scan_helper *helper);
+};
+
+struct scan_helper {
+    const struct scan_helper_class *class;
+};
+
+typedef struct scan_helper *counter_progress_fn(void *context, struct object_counter *counter,
+                                                uint64_t bytes_read);
+void object_counter_on_progress(struct object_counter *counter, counter_progress_fn *progress,
+                                void *context);
+
+/* Scan n bytes of the current object: what a helper does with a submitted buffer, in order. */
+void object_counter_scan(struct object_counter *counter, const uint8_t *bytes, size_t n);
+
+size_t object_counter_chunk_bytes(const struct object_counter *counter);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * What the program says of itself as metrics.  Counters are data of the same journaled batches as
+ * usage, so each is counted once; gauges have a request of their own, which may be lost or come
+ * twice, because only their maximum is looked at.
+ */
+#include "ledger/counted_private.h"
+
+#include "aws/cloudwatch.h"
+#include "base/log.h"
+
+enum { COUNTERS_MAX = 16, GAUGES_BYTES = 2048 };
+
+static void add(struct batch_counter *list, size_t *n, const char *metric, uint64_t amount)
+{
+    if (amount > 0)
+        list[(*n)++] = (struct batch_counter){.metric = metric, .amount = amount};
+}
+
+/* Of the run whose objects have just been read. */
+static size_t run_counters(struct counted *c, struct batch_counter list[COUNTERS_MAX])
+{
+    struct record_tally records = {0};
+    uint64_t kept = 0, changes = 0, duplicates = 0;
+    size_t n = 0;
+    for (uint16_t i = 0; i < c->run.n_objects; i++) {
+        const struct counted_object *o = c->chosen[i];
+        duplicates += c->run.objects[i].state == OBJECT_COUNTED_BEFORE && !o->note;
+        if (c->run.objects[i].state != OBJECT_MINE || !o->read)
+            continue;
+        changes += o->note;
+        kept += !o->note;
+        if (!o->note)
+            record_tally_add(&records, &o->tally.records);
+    }
+    c->duplicates_told = c->duplicates_untold + (int64_t)duplicates;
+    if (c->duplicates_told > 0)
+        add(list, &n, "DuplicatesSuppressed", (uint64_t)c->duplicates_told);
+    add(list, &n, "ObjectsChanged", changes);
+    add(list, &n, "SweepRecovered", c->sweeping ? kept : 0);
+    for (unsigned i = 0; i < RECORD_SKIP_COUNT; i++) {
+        size_t at = n;
+        add(list, &n, "RecordsRejected", records.skipped[i]);
+        if (n > at) {
+            list[at].dimension = "Reason";
+            list[at].value = record_skip_name((enum record_skip)i);
+        }
+    }
+    return n;
+}
+
+static size_t doubt_counters(const struct ledger_doubts *d, struct batch_counter list[COUNTERS_MAX])
+{
+    size_t n = 0;
+    add(list, &n, "InDoubtResolvedApplied", d->applied);
+    add(list, &n, "InDoubtResolvedAbsent", d->absent);
+    add(list, &n, "InDoubtResent", d->resent);
+    add(list, &n, "InDoubtResentTokens", d->resent_tokens);
+    add(list, &n, "InDoubtDropped", d->dropped);
+    add(list, &n, "InDoubtDroppedTokens", d->dropped_tokens);
+    return n;
+}
+
+enum status counted_encode_run(struct counted *c, struct ledger_batch_data *out)
+{
+    struct batch_counter list[COUNTERS_MAX];
+    size_t n = run_counters(c, list);
+    return counted_encode(c, c->locked.sums, list, n, out);
+}
+
+enum status counted_host_tell(void *ctx, const struct ledger_doubts *doubts,
+                              struct ledger_batch_data *out)
+{
+    struct counted *c = ctx;
+    struct batch_counter list[COUNTERS_MAX];
+    struct counter_options options = settings_counter(c->options.settings);
+    size_t n = doubt_counters(doubts, list);
+    struct aggregate *nothing = aggregate_new(&options.aggregate);
+    uint64_t folded = c->series_folded; /* is of the batch that this is about */
+    enum status st = nothing == NULL ? ST_NO_MEMORY : counted_encode(c, nothing, list, n, out);
+    c->series_folded = folded;
+    aggregate_free(nothing);
+    return st;
+}
+
+/* ---- gauges ---- */
+
+static void add_gauge(struct buf *out, const char *metric, const char *unit, int64_t at_s,
+                      uint64_t value)
+{
+    if (out->len > 0)
+        buf_add_char(out, ',');
+    buf_printf(out, "{\"MetricName\":\"%s\",\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"%s\"}",
+               metric, (long long)at_s, (unsigned long long)value, unit);
+}
+
+void counted_tell_open(struct counted *c, const struct ledger_recovery *r)
+{
+    const struct run_settings *s = c->options.settings;
+    struct payload nothing = {.name_space = s->name_space};
+    struct buf data, body;
+    struct aws_answer answer;
+    struct error err = {0};
+    if ((r->open == 0 && !c->open_told) || counted_is_over(c))
+        return;
+    int64_t now_ms = counted_wall_ms(c);
+    int64_t age_ms = r->open > 0 && now_ms > r->oldest_ms ? now_ms - r->oldest_ms : 0;
+    buf_init(&data, GAUGES_BYTES);
+    buf_init(&body, 2 * GAUGES_BYTES);
+    counted_forget_put(c);
+    add_gauge(&data, "InDoubtOpen", "Count", now_ms / 60000 * 60, r->in_doubt);
+    add_gauge(&data, "OldestOpenBatchAge", "Seconds", now_ms / 60000 * 60, (uint64_t)age_ms / 1000);
+    enum status st = payload_write(&nothing, 0, 0, buf_view(&data), &body);
+    if (st == ST_OK)
+        st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,
+                                buf_view(&body), &err);
+    if (st == ST_OK)
+        st = cloudwatch_put_sign(c->put, &err);
+    aws_answer_init(&answer);
+    if (st == ST_OK)
+        st = cloudwatch_put_send(c->put, &answer, &err);
+    aws_answer_clear(&answer);
+    if (st == ST_OK)
+        c->open_told = r->open > 0;
+    else
+        LOG_EVENT(LOG_WARN, "gauges not published", log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
+    counted_forget_put(c);
+    buf_clear(&data);
+    buf_clear(&body);
+}
