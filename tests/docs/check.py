@@ -19,13 +19,14 @@ import names  # noqa: E402
 import queries  # noqa: E402
 import runs  # noqa: E402
 import shell  # noqa: E402
+import words  # noqa: E402
 from common import Program, Results  # noqa: E402
 
 
 def main():
     program = Program(sys.argv[1] if len(sys.argv) > 1 else "build/release")
     results = Results()
-    for part in (runs, files, names, codes, queries, links, shell):
+    for part in (runs, files, names, codes, queries, links, shell, words):
         part.check(program, results)
     print("%d passed, %d failed" % (results.passed, results.failed))
     return 1 if results.failed else 0
