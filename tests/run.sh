@@ -35,7 +35,7 @@ step() {
     "$@" >"$log" 2>&1 </dev/null
     status=$?
     # shellcheck disable=SC2046 # three numbers
-    set -- $($python tests/core/count.py "$status" "$log")
+    set -- $($python tests/support/count.py "$status" "$log")
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
     end=$(date +%s)
     if [ "$2" -gt 0 ]; then
@@ -97,13 +97,13 @@ step differential-jobs $python tests/oracle/differential.py --binary "$binary" -
     --seeds "5000:$((5000 + seeds / 3))"
 
 step simulator $python tests/simulator/test_simulator.py "$simulator"
-step simulated-logs $python tests/core/simulated.py --binary "$binary" --simulator "$simulator"
-step demo $python tests/core/demo.py "$build"
+step simulated-logs $python tests/oracle/simulated.py --binary "$binary" --simulator "$simulator"
+step demo $python tests/simulator/test_demo.py "$build"
 step memory $python tests/scenarios/memory.py --binary "$binary" --mib 64
 
-step prices as_one $python tests/cost/check_prices.py "$build/tests/cost/price_tool"
+step prices as_one $python tests/prices/check_prices.py "$build/tests/prices/price_tool"
 if "$binary" prices --help >"$logs/prices-help" 2>&1; then
-    step prices-command $python tests/cost/check_command.py "$binary"
+    step prices-command $python tests/prices/check_command.py "$binary"
 fi
 step fake-aws $python tests/fake_aws/test_fakes.py
 finish

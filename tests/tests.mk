@@ -7,7 +7,7 @@ EMULATOR_valgrind := valgrind -q --error-exitcode=99 --leak-check=full
 test: deps
 	@$(MAKE) --no-print-directory test-run
 
-test-run: $(BINARY) $(SIM) $(UNIT) $(BUILD)/tests/cost/price_tool
+test-run: $(BINARY) $(SIM) $(UNIT) $(BUILD)/tests/prices/price_tool
 	@PYTHON='$(PYTHON)' sh tests/run.sh $(BUILD)
 
 ## make test-unit     the unit tests only; VARIANT=asan|tsan|valgrind|clang|arm64 for other builds
@@ -16,9 +16,9 @@ test-unit: $(UNIT)
 
 unit-tests: $(UNIT)
 
-# What tests/cost/check_prices.py asks for prices.
-PRICE_TOOL := $(BUILD)/tests/cost/price_tool
-$(PRICE_TOOL): $(BUILD)/tests/cost/price_tool.o $(CORE)
+# What tests/prices/check_prices.py asks for prices.
+PRICE_TOOL := $(BUILD)/tests/prices/price_tool
+$(PRICE_TOOL): $(BUILD)/tests/prices/price_tool.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 

@@ -31,7 +31,7 @@ lambda: deps
 ## make lambda-arm64  build/lambda-arm64.zip, cross-built
 lambda-arm64: deps
 	@sh tools/packages.sh install $(APT_LAMBDA) gcc-aarch64-linux-gnu
-	@sh tests/core/arm64_root.sh $(ARM64_ROOT) >build/arm64-root.log 2>&1
+	@sh tools/arm64_root.sh $(ARM64_ROOT) >build/arm64-root.log 2>&1
 	@$(MAKE) --no-print-directory build/lambda-arm64.zip
 
 build/lambda-%.zip: $(SOURCES) Makefile tools/lambda.mk data/bedrock-prices.json

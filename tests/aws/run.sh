@@ -38,7 +38,7 @@ done
 # shellcheck disable=SC2086,SC2090
 $CC -std=c17 -D_GNU_SOURCE -Isrc -g -O1 -DBM_VERSION='"test"' -o "$OUT/aws_tool_plain" \
     tests/aws/aws_tool.c src/aws/*.c src/base/*.c $LIBS
-$CC -std=c17 -D_GNU_SOURCE -O1 -shared -fPIC -o "$OUT/fail_alloc.so" tests/core/fail_alloc.c -ldl
+$CC -std=c17 -D_GNU_SOURCE -O1 -shared -fPIC -o "$OUT/fail_alloc.so" tests/torture/fail_alloc.c -ldl
 
 if [ "$INSTALL" = yes ] && [ ! -x "$VENV/bin/moto_server" ]; then
     echo "setting up $VENV"

@@ -27,7 +27,7 @@ if [ "${BENCH_PEERS:-1}" != 0 ]; then
     for profile in chat none; do
         echo
         echo "Other tools, $profile bodies, one processor, same answer:"
-        python3 tests/peers/run.py --binary "$build/bedrock-metrics" --rounds 3 "$dir/$profile-$mb" ||
+        python3 tests/bench/peers/run.py --binary "$build/bedrock-metrics" --rounds 3 "$dir/$profile-$mb" ||
             echo "(a peer failed or disagreed)"
     done
 fi

@@ -52,7 +52,7 @@ def one(library, n, folder):
 
 def build_library(folder):
     library = os.path.join(folder, "fail_alloc.so")
-    source = HERE.parent / "core" / "fail_alloc.c"
+    source = HERE.parent / "torture" / "fail_alloc.c"
     subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o",
                     library, str(source), "-ldl"], check=True)
     return library

@@ -2,7 +2,7 @@
  * test_price.c: price lists, matching and cost.
  *
  * Tables of ids that have cost other tools money: prefixes, versions, aliases, ARNs, thresholds,
- * price changes.  tests/cost/check_prices.py compares the whole list with a second calculation.
+ * price changes.  tests/prices/check_prices.py compares the whole list with a second calculation.
  */
 #include <setjmp.h>
 #include <stdarg.h>

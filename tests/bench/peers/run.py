@@ -21,7 +21,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 VENV = os.path.join(ROOT, "build", "venv", "bin", "python3")
 BY = "ModelId,InferenceProfileType,SourceRegion,InferenceRegion"
 ERRORS = ("InvocationClientErrors", "InvocationServerErrors", "InvocationThrottles")
