@@ -69,9 +69,13 @@ torture-binary: $(TORTURE)
 torture: torture-binary
 	@$(PYTHON) tests/torture/torture.py --binary $(TORTURE)
 
+## make map           the file map of docs/architecture.md, from the comments that open the files
+map:
+	@$(PYTHON) tests/docs/files.py
+
 ## make format        every C file as .clang-format has it
 format:
 	@find src tests -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | \
 	    xargs clang-format -i
 
-.PHONY: torture torture-binary format
+.PHONY: torture torture-binary format map

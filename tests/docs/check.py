@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import codes  # noqa: E402
 import files  # noqa: E402
+import house  # noqa: E402
 import links  # noqa: E402
 import names  # noqa: E402
 import queries  # noqa: E402
@@ -26,7 +27,7 @@ from common import Program, Results  # noqa: E402
 def main():
     program = Program(sys.argv[1] if len(sys.argv) > 1 else "build/release")
     results = Results()
-    for part in (runs, files, names, codes, queries, links, shell, words):
+    for part in (runs, files, house, names, codes, queries, links, shell, words):
         part.check(program, results)
     print("%d passed, %d failed" % (results.passed, results.failed))
     return 1 if results.failed else 0

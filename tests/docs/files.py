@@ -1,62 +1,200 @@
-"""docs/architecture.md against the sources: the file map, and who includes whom."""
+"""docs/architecture.md against the sources: the file map, and which room includes which.
 
+    files.py            writes the file map and the order of the rooms anew (make map)
+
+The map is made from the comment that opens a file: its first sentence, without the file's name.  A
+header speaks for its .c file too.
+"""
+
+import collections
 import os
 import re
 
-from common import read, source, tracked
+from common import ROOT, read, source, tracked
 
-# Who may include whose headers, besides base and its own folder.
-INCLUDES = {
-    "base": set(),
-    "events": set(),
-    "objects": set(),
-    "records": set(),
-    "aws": set(),
-    "price": {"records"},
-    "aggregate": {"records", "price"},
-    "publish": {"records", "aggregate"},
-    "ledger": set(),
-    "store": {"records", "aggregate"},
+# The rooms of src/, in the order in which they may include each other: a room sees those before it.
+ROOMS = {
+    "base": "knows no logs and no AWS",
+    "aws": "signed calls, and what AWS's services answer",
+    "events": "what arrived, as references to objects",
+    "objects": "the bytes of one object",
+    "records": "JSON texts to typed records",
+    "price": "what a record costs",
+    "aggregate": "exact sums",
+    "count": "from an object to its sums: the reader threads",
+    "report": "results as people and tools read them",
+    "publish": "sums to a metric service",
+    "config": "settings, and where they come from",
+    "ledger": "the exactly-once promise",
+    "deliver": "from an event to an accepted request",
+    "store": "sums in a file of the machine",
+    "serve": "the local page",
+    "tools": "plan, dashboard, reconcile: nothing else needs them",
+    "tools/doctor": "finds what is wrong with a pipeline",
+    "cli": "the commands",
 }
-# Single files that see more: the kinds of source and publisher that are AWS's, and a struct.
-ALSO = {
-    "src/objects/source_s3": "aws",
-    "src/publish/publish_cloudwatch": "aws",
-    "src/store/store": "run",
+ORDER = list(ROOMS)
+# These run where there is no AWS at all.
+NEVER = {("events", "aws"), ("records", "aws"), ("aggregate", "aws")}
+# Against the order today, to be gone soon: file without its ending -> room.
+STILL = {
+    "src/count/pipeline": "ledger",
+    "src/ledger/counted": "deliver",
+    "src/ledger/ledger_source": "deliver",
 }
 
-
-def map_entries(text):
-    """Paths that the file map names."""
-    part = text.split("<!-- files: src -->")[1].split("<!-- end of files -->")[0]
-    folder = ""
-    for line in part.splitlines():
-        head = re.match(r"`(src/[a-z]+/)`: ", line)
-        entry = re.match(r"\| `([\w.]+|[\w.]+\.\[ch\])` \| [^|]+ \|$", line)
-        if head:
-            folder = head.group(1)
-        elif entry and entry.group(1).endswith(".[ch]"):
-            yield folder + entry.group(1)[:-4] + "h"
-            yield folder + entry.group(1)[:-4] + "c"
-        elif entry:
-            yield folder + entry.group(1)
+MAP = ("<!-- files: src -->", "<!-- end of files -->")
+RULE = ("<!-- rooms -->", "<!-- end of rooms -->")
 
 
-def check(_program, results):
+# ---- includes ----
+
+def included(path, text):
+    """The rooms whose headers a file includes, however it spells them."""
+    for quoted, name in re.findall(r'(?m)^\s*#\s*include\s*(["<])([^">]+)[">]', text):
+        if name.startswith("."):
+            name = os.path.normpath(os.path.join(os.path.dirname(path)[4:], name))
+        room = os.path.dirname(name)
+        if room in ROOMS or quoted == '"':
+            yield room or os.path.dirname(path)[4:]
+
+
+def pairs(files):
+    """(path, room, room that it includes, whether the order allows that)."""
+    for path, text in files.items():
+        room = os.path.dirname(path)[4:]
+        for other in sorted(set(included(path, text)) - {room}):
+            known = room in ROOMS and other in ROOMS
+            back = known and ORDER.index(other) > ORDER.index(room)
+            yield path, room, other, known and not back and (room, other) not in NEVER
+
+
+def against(files):
+    return [pair for pair in pairs(files) if not pair[3]]
+
+
+def check_finds(results):
+    """A planted include against the order is seen in every pair of rooms, however it is spelt."""
+    missed = []
+    for i, room in enumerate(ORDER):
+        for j, other in enumerate(ORDER):
+            planted = {"src/%s/x.c" % room: '#include "%s/y.h"\n' % other}
+            wrong = j > i or (room, other) in NEVER
+            if bool(against(planted)) != wrong:
+                missed.append("%s includes %s" % (room, other))
+    results.same(missed, [], "includes: pairs of rooms not seen")
+    for line in (
+        "#  include <serve/y.h>", '#if X\n#include "serve/y.h"\n#endif', '#include "../serve/y.h"',
+        '#include "nowhere/y.h"', '#include "tools/doctor/y.h"',
+    ):  # fmt: skip
+        found = against({"src/deliver/x.c": "/* x */\n%s\n" % line})
+        results.same(len(found), 1, "includes: %r is seen" % line)
+
+
+def check_includes(results):
+    for path, room, other, allowed in pairs(source("src")):
+        stem = os.path.splitext(path)[0]
+        allowed = allowed or STILL.get(stem) == other
+        results.check(allowed, "%s: %s may not include %s" % (path, room, other))
+    needed = {(os.path.splitext(path)[0], other) for path, _, other, _ in against(source("src"))}
+    for stem, other in STILL.items():
+        results.check((stem, other) in needed, "%s is in order: take it out of STILL" % stem)
+
+
+# ---- the file map ----
+
+def opening(text):
+    """The first sentence of the comment that opens a file, "" without one."""
+    match = re.match(r"/\*(.*?)\*/|((?://[^\n]*\n)+)", text, re.S)
+    if not match:
+        return ""
+    lines = match.group(0).strip("/*\n").split("\n")
+    lines = [re.sub(r"^\s*(\*|//)?\s*", "", line) for line in lines]
+    blank = lines.index("", 1) if "" in lines[1:] else len(lines)
+    paragraph = " ".join(" ".join(lines[:blank]).split())
+    paragraph = re.sub(r"^[\w.\[\]]+\.(?:inc\.)?[ch\]]+: ", "", paragraph)
+    return re.split(r"(?<!\.)(?<!e\.g)(?<!i\.e)\.(?:\s|$)", paragraph)[0]
+
+
+def file_map():
+    """The lines between the marks."""
+    files = source("src")
+    rooms = collections.defaultdict(dict)
+    for path in sorted(files):
+        room, name = os.path.dirname(path)[4:], os.path.basename(path)
+        stem, ending = os.path.splitext(name)
+        twin = os.path.splitext(path)[0] + {".c": ".h", ".h": ".c"}[ending]
+        if twin in files:
+            header, code = (path, twin) if ending == ".h" else (twin, path)
+            rooms[room]["%s.[ch]" % stem] = opening(files[header]) or opening(files[code])
+        else:
+            rooms[room][name] = opening(files[path])
+    out = []
+    for room in [r for r in ORDER if r in rooms] + sorted(set(rooms) - set(ORDER)):
+        out += ["", "`src/%s/`: %s" % (room, ROOMS.get(room, "")), "", "| file | |", "|---|---|"]
+        out += ["| `%s` | %s |" % (name, text.replace("|", "\\|"))
+                for name, text in sorted(rooms[room].items())]
+    return out + [""]
+
+
+def rule():
+    """The order of the rooms as sentences."""
+    never = ", ".join("`%s`" % room for room, _ in sorted(NEVER))
+    return [
+        "A room includes the headers of rooms to its left only, never of one to its right:",
+        "",
+        "`%s`." % " < ".join(ORDER),
+        "",
+        "Of these " + never + " never include `aws`, so that they run where there is none.",
+    ]
+
+
+def between(text, marks):
+    return text.split(marks[0], 1)[1].split(marks[1], 1)[0].strip("\n").split("\n")
+
+
+def written(text):
+    """The document with both parts as they should be."""
+    for marks, lines in ((MAP, file_map()), (RULE, rule())):
+        head, rest = text.split(marks[0], 1)
+        content = "\n".join(lines).strip("\n")
+        text = "%s%s\n\n%s\n\n%s%s" % (head, marks[0], content, *rest.partition(marks[1])[1:])
+    return text
+
+
+def check_map(results):
     text = read("docs/architecture.md")
-    written = list(map_entries(text))
-    there = tracked("src")
-    results.same(len(written), len(set(written)), "file map: files named twice")
-    for path in sorted(set(written) | set(there)):
-        results.check(path in there, "file map: %s does not exist" % path)
-        results.check(path in written, "file map: %s is not in it" % path)
+    for marks, lines in ((MAP, file_map()), (RULE, rule())):
+        there = between(text, marks)
+        wanted = "\n".join(lines).strip("\n").split("\n")
+        for line in wanted:
+            results.check(line in there, "architecture.md lacks (make map): %s" % line)
+        for line in there:
+            results.check(line in wanted, "architecture.md is not what `make map` writes: %s" % line)
+        results.check(there == wanted, "architecture.md: `make map` writes lines in another order")
+    for path in tracked("src"):
+        results.check(path.endswith((".c", ".h")), "src/ holds %s, which is on no map" % path)
     folders = {path.split("/")[0] for path in tracked() if "/" in path and path[0] != "."}
     for folder in sorted(folders - {"src"}):
         results.check("`%s/`" % folder in text, "architecture.md does not name %s/" % folder)
-    for path, code in source("src").items():
-        stage = os.path.dirname(path)[4:]
-        for other in set(re.findall(r'(?m)^\s*#\s*include "(\w+)/', code)) - {stage, "base"}:
-            allowed = stage in ("run", "serve", "doctor") and other != "cli" or stage == "cli"
-            allowed = allowed or ALSO.get(path[:-2]) == other
-            allowed = allowed or other in INCLUDES.get(stage, set())
-            results.check(allowed, "%s includes %s/" % (path, other))
+
+
+def check(_program, results):
+    check_finds(results)
+    check_includes(results)
+    check_map(results)
+
+
+def main():
+    path = os.path.join(ROOT, "docs/architecture.md")
+    text = read("docs/architecture.md")
+    new = written(text)
+    if new != text:
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            file.write(new)
+        os.replace(path + ".part", path)
+    print("docs/architecture.md: the file map is %s" % ("written" if new != text else "as it was"))
+
+
+if __name__ == "__main__":
+    main()
