@@ -1,4 +1,9 @@
+/* The list of metrics, and how a value of each is written in exact digits. */
 #include "aggregate/metric.h"
+
+#include <stdio.h>
+
+#include "base/json_write.h"
 
 static const struct {
     const char *name;
@@ -54,4 +59,27 @@ enum metric metric_find(struct view name)
     while (i < METRIC_COUNT && !view_eq_cstr(name, metrics[i].name))
         i++;
     return (enum metric)i;
+}
+
+void metric_add_cost(struct buf *out, u128 cost)
+{
+    static const uint64_t one = UINT64_C(1000000000000);
+    char digits[16];
+    uint64_t fraction = (uint64_t)(cost % one);
+    json_add_u128(out, cost / one);
+    if (fraction == 0)
+        return;
+    int n = snprintf(digits, sizeof(digits), "%012llu", (unsigned long long)fraction);
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    buf_add_char(out, '.');
+    buf_add(out, digits, (size_t)n);
+}
+
+void metric_add_value(struct buf *out, enum metric metric, u128 value)
+{
+    if (metric == METRIC_COST)
+        metric_add_cost(out, value);
+    else
+        json_add_u128(out, value);
 }

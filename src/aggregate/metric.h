@@ -2,7 +2,8 @@
 #ifndef AGGREGATE_METRIC_H
 #define AGGREGATE_METRIC_H
 
-#include "base/view.h"
+#include "base/buf.h"
+#include "base/u128.h"
 
 /* In the order of columns.  The first four token metrics stand in the order of enum scan_number. */
 enum metric {
@@ -45,5 +46,11 @@ const char *metric_help(enum metric metric);
 
 /* METRIC_COUNT when there is none of that name. */
 enum metric metric_find(struct view name);
+
+/* A cost in 1e-12 USD as a decimal number without trailing zeros: "0.0123". */
+void metric_add_cost(struct buf *out, u128 cost);
+
+/* A value of this metric as JSON and CSV have it: all digits, and a cost as a decimal number. */
+void metric_add_value(struct buf *out, enum metric metric, u128 value);
 
 #endif

@@ -23,7 +23,7 @@ static void add_sums(struct buf *out, const struct run_receipt *r, metric_set me
         if ((metrics & METRIC_BIT(i)) == 0)
             continue;
         buf_printf(out, "%s\"%s\":", first ? "" : ",", metric_name((enum metric)i));
-        report_add_value(out, (enum metric)i, r->sums[i]);
+        metric_add_value(out, (enum metric)i, r->sums[i]);
         first = false;
     }
 }

@@ -2,7 +2,6 @@
 
 #include "base/json_write.h"
 #include "base/utf8.h"
-#include "report/report.h"
 
 /* ---- names and values ---- */
 
@@ -191,7 +190,7 @@ uint64_t datum_count(const struct aggregate_row *row, enum metric metric)
 static void add_member(struct buf *out, const char *name, enum metric metric, u128 value)
 {
     buf_printf(out, "\"%s\":", name);
-    report_add_value(out, metric, value);
+    metric_add_value(out, metric, value);
 }
 
 void datum_add(struct buf *out, const struct datum_form *form, const struct aggregate_row *row,

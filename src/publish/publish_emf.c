@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/json_write.h"
-#include "report/report.h"
 
 /* A log event may be 256 KiB; 30 dimensions of 1024 characters are far below. */
 enum { MAX_LINE = 256 * 1024 };
@@ -59,7 +58,7 @@ static void add_line(struct emf *e, const struct dimension_set *set,
         if (values[m] == 0)
             continue;
         buf_printf(&e->line, ",\"%s\":", metric_name((enum metric)m));
-        report_add_value(&e->line, (enum metric)m, values[m]);
+        metric_add_value(&e->line, (enum metric)m, values[m]);
     }
     buf_add_cstr(&e->line, "}\n");
 }

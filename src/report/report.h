@@ -52,12 +52,6 @@ NODISCARD enum status report_write_openmetrics(const struct report *report, FILE
 /* ST_USAGE: two dimensions of the set become the same OpenMetrics label; *err names them. */
 NODISCARD enum status report_check_labels(const struct dimension_set *set, struct error *err);
 
-/* A cost in 1e-12 USD as a decimal number without trailing zeros: "0.0123". */
-void report_add_cost(struct buf *out, u128 cost);
-
-/* A metric's value as JSON and CSV have it. */
-void report_add_value(struct buf *out, enum metric metric, u128 value);
-
 /* The members "objects", "records" and "bytes" as JSON has them. */
 void report_add_balance(struct buf *out, const struct report_balance *balance);
 

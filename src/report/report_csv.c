@@ -65,7 +65,7 @@ static void add_row(struct buf *out, const struct report *report, const struct a
         if ((report->metrics & METRIC_BIT(m)) == 0)
             continue;
         buf_add_cstr(out, separator);
-        report_add_value(out, (enum metric)m, row->sum[m]);
+        metric_add_value(out, (enum metric)m, row->sum[m]);
         separator = ",";
     }
     buf_add_char(out, '\n');

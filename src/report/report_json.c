@@ -15,29 +15,6 @@ enum status report_flush(struct buf *gathered, FILE *out)
     return ST_OK;
 }
 
-void report_add_cost(struct buf *out, u128 cost)
-{
-    static const uint64_t one = UINT64_C(1000000000000);
-    char digits[16];
-    uint64_t fraction = (uint64_t)(cost % one);
-    json_add_u128(out, cost / one);
-    if (fraction == 0)
-        return;
-    int n = snprintf(digits, sizeof(digits), "%012llu", (unsigned long long)fraction);
-    while (n > 1 && digits[n - 1] == '0')
-        n--;
-    buf_add_char(out, '.');
-    buf_add(out, digits, (size_t)n);
-}
-
-void report_add_value(struct buf *out, enum metric metric, u128 value)
-{
-    if (metric == METRIC_COST)
-        report_add_cost(out, value);
-    else
-        json_add_u128(out, value);
-}
-
 static void add_metrics(struct buf *out, const struct report *report, const u128 sum[METRIC_COUNT],
                         bool first)
 {
@@ -48,7 +25,7 @@ static void add_metrics(struct buf *out, const struct report *report, const u128
         buf_add_cstr(out, first ? "\"" : ",\"");
         buf_add_cstr(out, metric_name((enum metric)m));
         buf_add_cstr(out, "\":");
-        report_add_value(out, (enum metric)m, sum[m]);
+        metric_add_value(out, (enum metric)m, sum[m]);
         first = false;
     }
 }

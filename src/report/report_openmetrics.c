@@ -122,7 +122,7 @@ static void add_sample(struct buf *out, const struct report *report, enum metric
         buf_add_char(out, '"');
     }
     buf_add_cstr(out, "} ");
-    report_add_value(out, metric, row->sum[metric]);
+    metric_add_value(out, metric, row->sum[metric]);
     int64_t time = report_has_time(report) ? row->time : report->balance.last_time;
     buf_printf(out, " %lld\n", (long long)time);
 }

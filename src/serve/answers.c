@@ -171,7 +171,7 @@ static void add_family(struct buf *out, const struct aggregate_rows *rows,
             buf_add_char(out, '"');
         }
         buf_add_cstr(out, "} ");
-        report_add_value(out, metric, row.sum[metric]);
+        metric_add_value(out, metric, row.sum[metric]);
         buf_add_char(out, '\n');
     }
 }

@@ -336,12 +336,12 @@ static void costs(void **state)
     buf_init(&out, 64);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         buf_reset(&out);
-        report_add_cost(&out, cases[i].cost);
+        metric_add_cost(&out, cases[i].cost);
         expect_view(i, buf_view(&out), view_of(cases[i].text));
     }
     buf_reset(&out);
-    report_add_value(&out, METRIC_COST, 250000000000);
-    report_add_value(&out, METRIC_INPUT, 25);
+    metric_add_value(&out, METRIC_COST, 250000000000);
+    metric_add_value(&out, METRIC_INPUT, 25);
     expect_view(99, buf_view(&out), VIEW_LIT("0.2525"));
     buf_clear(&out);
 }
