@@ -4,6 +4,10 @@
 
 #include "aggregate/region_guard.h"
 
+/* What aggregate_reset keeps: more than the models and Regions of one customer, far less than a day
+ * of request metadata. */
+enum { TEXTS_KEPT = 4096 };
+
 static bool intern_constants(struct aggregate *agg)
 {
     agg->none = interner_id(agg->texts, VIEW_LIT("none"));
@@ -63,10 +67,31 @@ void aggregate_free(struct aggregate *agg)
     free(agg);
 }
 
+/* All that is remembered by a text's number goes with the texts.  Without memory they stay. */
+static void forget_texts(struct aggregate *agg)
+{
+    struct interner *old = agg->texts;
+    agg->texts = interner_new();
+    if (agg->texts == NULL || !intern_constants(agg)) {
+        interner_free(agg->texts);
+        agg->texts = old; /* the constants have the same numbers in both */
+        return;
+    }
+    interner_free(old);
+    free(agg->models);
+    agg->models = NULL;
+    agg->model_capacity = 0;
+    memset(agg->memo, 0, sizeof(agg->memo));
+    if (agg->price_memo != NULL)
+        memset(agg->price_memo, 0, PRICE_MEMO_SIZE * sizeof(*agg->price_memo));
+}
+
 void aggregate_reset(struct aggregate *agg)
 {
     for (size_t i = 0; i < agg->set_count; i++)
         cells_reset(agg->cells[i]);
+    if (interner_count(agg->texts) > TEXTS_KEPT)
+        forget_texts(agg);
 }
 
 /* ---- a record's dimension values ---- */
@@ -414,26 +439,14 @@ void aggregate_rollback(struct aggregate *agg)
         cells_rollback(agg->cells[i]);
 }
 
-/* The number in `into` of each text of `from`; NULL: no memory. */
-static uint32_t *translate(struct aggregate *into, const struct aggregate *from)
-{
-    uint32_t count = interner_count(from->texts);
-    uint32_t *ids = malloc((count + 1) * sizeof(*ids));
-    for (uint32_t i = 0; i < count && ids != NULL; i++) {
-        ids[i] = interner_id(into->texts, interner_text(from->texts, i));
-        if (ids[i] == INTERNER_NONE) {
-            free(ids);
-            ids = NULL;
-        }
-    }
-    return ids;
-}
-
 enum status aggregate_merge(struct aggregate *into, const struct aggregate *from)
 {
-    uint32_t *ids = translate(into, from);
+    /* The number in `into` of each text that a row of `from` has; its aggregate may remember more. */
+    size_t count = interner_count(from->texts);
+    uint32_t *ids = malloc((count + 1) * sizeof(*ids));
     if (ids == NULL)
         return ST_NO_MEMORY;
+    memset(ids, 0xff, count * sizeof(*ids)); /* all INTERNER_NONE */
     enum status st = ST_OK;
     for (size_t s = 0; s < into->set_count && st == ST_OK; s++) {
         const struct cells *cells = from->cells[s];
@@ -441,9 +454,15 @@ enum status aggregate_merge(struct aggregate *into, const struct aggregate *from
             if (!cells_is_counted(cells, cell))
                 continue;
             struct cell_key key = {.time = cells_time(cells, cell)};
-            for (size_t i = 0; i < into->sets[s].count; i++)
-                key.id[i] = ids[cells_ids(cells, cell)[i]];
-            uint32_t target = cells_find(into->cells[s], &key);
+            bool ok = true;
+            for (size_t i = 0; i < into->sets[s].count; i++) {
+                uint32_t id = cells_ids(cells, cell)[i];
+                if (ids[id] == INTERNER_NONE)
+                    ids[id] = interner_id(into->texts, interner_text(from->texts, id));
+                key.id[i] = ids[id];
+                ok = ok && key.id[i] != INTERNER_NONE;
+            }
+            uint32_t target = ok ? cells_find(into->cells[s], &key) : UINT32_MAX;
             if (target == UINT32_MAX)
                 st = ST_NO_MEMORY;
             else

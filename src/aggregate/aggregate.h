@@ -63,7 +63,10 @@ NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggre
  */
 NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t limit, uint64_t *folded);
 
-/* Forget all sums, keep the memory. */
+/*
+ * Forget all sums, keep the memory for the next ones.  The texts are kept, too, while they are few:
+ * so an aggregate that lives long stays small whatever it meets.
+ */
 void aggregate_reset(struct aggregate *agg);
 
 struct statistic {
@@ -85,6 +88,13 @@ struct aggregate_rows *aggregate_rows_new(const struct aggregate *agg,
 void aggregate_rows_free(struct aggregate_rows *rows);
 size_t aggregate_rows_count(const struct aggregate_rows *rows);
 void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct aggregate_row *out);
+
+/*
+ * The same rows one after another in no order, without memory or sorting: *cursor is 0 at first.
+ * false: there are no more.
+ */
+bool aggregate_next_row(const struct aggregate *agg, size_t set, uint32_t *cursor,
+                        struct aggregate_row *out);
 
 /* The sums over all rows of a set (the same for every set). */
 void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT]);

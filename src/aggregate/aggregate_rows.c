@@ -118,21 +118,41 @@ static void add_sums(u128 sum[METRIC_COUNT], const u128 *slots)
         sum[METRIC_INPUT] + sum[METRIC_OUTPUT] + sum[METRIC_CACHE_READ] + sum[METRIC_CACHE_WRITE];
 }
 
-void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct aggregate_row *out)
+static void get_row(const struct aggregate *agg, size_t set, uint32_t cell,
+                    struct aggregate_row *out)
 {
-    uint32_t cell = rows->order[index];
-    const uint32_t *ids = cells_ids(rows->cells, cell);
-    out->time = cells_time(rows->cells, cell);
-    for (size_t i = 0; i < rows->agg->sets[rows->set].count; i++)
-        out->value[i] = interner_text(rows->agg->texts, ids[i]);
+    const struct cells *cells = agg->cells[set];
+    const uint32_t *ids = cells_ids(cells, cell);
+    out->time = cells_time(cells, cell);
+    for (size_t i = 0; i < agg->sets[set].count; i++)
+        out->value[i] = interner_text(agg->texts, ids[i]);
     memset(out->sum, 0, sizeof(out->sum));
-    add_sums(out->sum, cells_sums(rows->cells, cell));
-    const struct statistic *statistics = cells_statistics(rows->cells, cell);
+    add_sums(out->sum, cells_sums(cells, cell));
+    const struct statistic *statistics = cells_statistics(cells, cell);
     if (statistics == NULL)
         return;
     for (unsigned m = 0; m < METRIC_COUNT; m++)
         out->statistic[m] =
             statistics[m == METRIC_TOTAL ? (size_t)SLOT_TOTAL : metric_slot((enum metric)m)];
+}
+
+void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct aggregate_row *out)
+{
+    get_row(rows->agg, rows->set, rows->order[index], out);
+}
+
+bool aggregate_next_row(const struct aggregate *agg, size_t set, uint32_t *cursor,
+                        struct aggregate_row *out)
+{
+    const struct cells *cells = agg->cells[set];
+    while (*cursor < cells_count(cells)) {
+        uint32_t cell = (*cursor)++;
+        if (!cells_is_counted(cells, cell))
+            continue;
+        get_row(agg, set, cell, out);
+        return true;
+    }
+    return false;
 }
 
 void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])

@@ -12,12 +12,6 @@
 #include "objects/source_s3.h"
 #include "publish/publish_emf.h"
 
-enum {
-    /* A message's own sums need an order over all texts its reader has met; so that this stays
-     * small, and memory flat, a reader starts afresh after so many messages. */
-    RENEW_AFTER = 64,
-};
-
 /* Messages whose data go out together. */
 struct group {
     struct aggregate *sums;
@@ -30,7 +24,6 @@ struct group {
 struct reader {
     struct round *round;
     struct object_counter *counter;
-    unsigned used;
     struct round_summary part;
     pthread_t thread;
 };
@@ -137,7 +130,6 @@ static void free_counters(struct round *r)
     for (size_t i = 0; i < ROUND_MAX_READERS; i++) {
         object_counter_free(r->readers[i].counter);
         r->readers[i].counter = NULL;
-        r->readers[i].used = 0;
     }
 }
 
@@ -224,18 +216,17 @@ static struct group *group_for(struct round *r, uint64_t data)
     struct group *g = r->locked.count > 0 ? &r->locked.groups[r->locked.count - 1] : NULL;
     if (g == NULL || g->broken)
         return new_group(r);
-    if (g->data_bound + data > BATCH_MAX_DATA &&
-        batch_count_data(g->sums, r->settings->metrics, &g->data_bound) != ST_OK)
-        return NULL;
+    if (g->data_bound + data > BATCH_MAX_DATA)
+        g->data_bound = batch_count_data(g->sums, r->settings->metrics);
     return g->data_bound + data > BATCH_MAX_DATA ? new_group(r) : g;
 }
 
 /* The sums of one whole message, in `agg`, join a group. */
 static enum status join_group(struct round *r, struct round_message *m, const struct aggregate *agg)
 {
-    uint64_t data;
-    enum status st = batch_count_data(agg, r->settings->metrics, &data);
-    if (st != ST_OK || data == 0)
+    uint64_t data = batch_count_data(agg, r->settings->metrics);
+    enum status st = ST_OK;
+    if (data == 0)
         return st;
     pthread_mutex_lock(&r->locked.mutex);
     struct group *g = group_for(r, data);
@@ -345,17 +336,6 @@ static enum status read_objects(struct reader *reader, struct round_message *m,
     return st;
 }
 
-static enum status renew(struct reader *reader)
-{
-    if (reader->counter != NULL && ++reader->used < RENEW_AFTER)
-        return ST_OK;
-    object_counter_free(reader->counter);
-    struct counter_options options = settings_counter(reader->round->settings);
-    reader->counter = object_counter_new(&options);
-    reader->used = 0;
-    return reader->counter == NULL ? ST_NO_MEMORY : ST_OK;
-}
-
 static enum status read_message(struct reader *reader, struct round_message *m)
 {
     struct event_body own = {0};
@@ -370,11 +350,11 @@ static enum status read_message(struct reader *reader, struct round_message *m)
             return fail(m, st, VIEW_EMPTY, err.text);
         body = &own;
     }
-    st = renew(reader);
-    if (st == ST_OK)
-        st = read_objects(reader, m, body);
-    else
-        (void)fail(m, st, VIEW_EMPTY, "out of memory");
+    struct counter_options options = settings_counter(reader->round->settings);
+    if (reader->counter == NULL)
+        reader->counter = object_counter_new(&options);
+    st = reader->counter != NULL ? read_objects(reader, m, body)
+                                 : fail(m, ST_NO_MEMORY, VIEW_EMPTY, "out of memory");
     if (st == ST_OK) {
         reader->part.test_events += body->test_events;
         reader->part.other_events += body->other_events;

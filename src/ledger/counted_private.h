@@ -16,7 +16,6 @@ enum {
 struct reader {
     struct counted *counted;
     struct object_counter *counter;
-    unsigned used;
     pthread_t thread;
 };
 

@@ -6,8 +6,6 @@
 
 enum {
     PAYLOADS_LIMIT = PROTOCOL_PARTS_MAX - 8,
-    /* As in round.c: a reader starts afresh so that memory stays flat. */
-    RENEW_AFTER = 64,
 };
 
 static enum status open_object(struct counted *c, const struct counted_object *o,
@@ -37,36 +35,21 @@ uint64_t counted_look(struct counted *c, const struct counted_object *o)
     return tag;
 }
 
-static enum status renew(struct reader *reader)
-{
-    if (reader->counter != NULL && ++reader->used < RENEW_AFTER)
-        return ST_OK;
-    object_counter_free(reader->counter);
-    struct counter_options options = settings_counter(reader->counted->options.settings);
-    reader->counter = object_counter_new(&options);
-    reader->used = 0;
-    return reader->counter == NULL ? ST_NO_MEMORY : ST_OK;
-}
-
 /* Whether so many data more fit; the bound counts what two objects share twice, so a full one is
  * counted anew. */
 static bool has_room(struct counted *c, uint64_t data)
 {
     if (c->locked.count == 0 || c->locked.data_bound + data <= c->data_limit)
         return true;
-    if (batch_count_data(c->locked.sums, c->options.settings->metrics, &c->locked.data_bound) !=
-        ST_OK)
-        return false;
+    c->locked.data_bound = batch_count_data(c->locked.sums, c->options.settings->metrics);
     return c->locked.data_bound + data <= c->data_limit;
 }
 
 /* The sums of one whole object join those of the run. */
 static enum status join(struct counted *c, struct counted_object *o, const struct aggregate *agg)
 {
-    uint64_t data;
-    enum status st = batch_count_data(agg, c->options.settings->metrics, &data);
-    if (st != ST_OK)
-        return st;
+    uint64_t data = batch_count_data(agg, c->options.settings->metrics);
+    enum status st = ST_OK;
     pthread_mutex_lock(&c->locked.mutex);
     if (!has_room(c, data)) {
         c->locked.full = true;
@@ -93,11 +76,13 @@ static enum status read_object(struct reader *reader, struct counted_object *o)
     pthread_mutex_unlock(&c->locked.mutex);
     if (o->deferred)
         return ST_RETRY;
-    enum status st = renew(reader);
-    if (st != ST_OK)
-        return error_set(&o->err, st, "out of memory");
+    struct counter_options options = settings_counter(c->options.settings);
+    if (reader->counter == NULL)
+        reader->counter = object_counter_new(&options);
+    if (reader->counter == NULL)
+        return error_set(&o->err, ST_NO_MEMORY, "out of memory");
     struct aggregate *agg = object_counter_aggregate(reader->counter);
-    st = open_object(c, o, &stream, &o->err);
+    enum status st = open_object(c, o, &stream, &o->err);
     o->read_tag = st == ST_OK ? tag_of(c, o, stream) : 0;
     if (st == ST_OK)
         st = object_counter_run(reader->counter, o->key, stream, &o->tally, &o->err);

@@ -199,25 +199,20 @@ enum status batch_each_row(const struct aggregate *agg, const struct batch_optio
     return st;
 }
 
-enum status batch_count_data(const struct aggregate *agg, metric_set metrics, uint64_t *count)
+uint64_t batch_count_data(const struct aggregate *agg, metric_set metrics)
 {
-    *count = 0;
+    uint64_t count = 0;
     for (size_t s = 0; s < aggregate_set_count(agg); s++) {
-        struct aggregate_rows *rows = aggregate_rows_new(agg, s);
-        if (rows == NULL)
-            return ST_NO_MEMORY;
-        for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
-            struct aggregate_row row;
-            memset(&row, 0, sizeof(row));
-            aggregate_rows_get(rows, i, &row);
+        struct aggregate_row row = {0};
+        uint32_t cursor = 0;
+        while (aggregate_next_row(agg, s, &cursor, &row)) {
             for (unsigned m = 0; m < METRIC_COUNT; m++) {
                 if ((metrics & METRIC_BIT(m)) != 0)
-                    *count += datum_count(&row, (enum metric)m);
+                    count += datum_count(&row, (enum metric)m);
             }
         }
-        aggregate_rows_free(rows);
     }
-    return ST_OK;
+    return count;
 }
 
 /* ---- requests ---- */

@@ -62,8 +62,7 @@ NODISCARD enum status batch_each_row(const struct aggregate *agg,
                                      void *context, struct batch_dropped *dropped);
 
 /* How many data all sums of `agg` make (rows outside the limits of time included). */
-NODISCARD enum status batch_count_data(const struct aggregate *agg, metric_set metrics,
-                                       uint64_t *count);
+uint64_t batch_count_data(const struct aggregate *agg, metric_set metrics);
 
 struct batch;
 

@@ -15,8 +15,6 @@ enum {
     QUEUE_LENGTH = 256,
     MAX_UNCOMMITTED = 1024,
     MAX_JOBS = 64,
-    /* A worker's table of texts grows with every principal's session; a fresh one costs little. */
-    OBJECTS_PER_COUNTER = 64,
     RETRY_SECONDS = 5,
     PATH_CEILING = 64 * 1024,
 };
@@ -204,14 +202,12 @@ static void *worker_main(void *context)
     struct ingest *in = context;
     struct object_counter *counter = NULL;
     struct job job;
-    for (unsigned n = 0; take_job(in, &job); n++) {
+    while (take_job(in, &job)) {
         struct error err = {0};
         enum status st = ST_NO_MEMORY;
         struct counted_object *o = NULL;
-        if (n % OBJECTS_PER_COUNTER == 0) {
-            object_counter_free(counter);
+        if (counter == NULL)
             counter = object_counter_new(&in->options.counter);
-        }
         if (counter != NULL)
             o = do_job(in, counter, &job, &st, &err);
         else

@@ -1,6 +1,8 @@
 /* test_aggregate.c: dimensions, interned texts, cells, and the sums of records. */
 #include "unit.h"
 
+#include <malloc.h>
+
 #include "aggregate/aggregate.h"
 #include "aggregate/cells.h"
 #include "aggregate/interner.h"
@@ -380,6 +382,41 @@ static void merging(void **state)
     }
 }
 
+/* A reader's aggregate sees new texts with every object: what it remembers of them is bounded, and
+ * merging takes over those of the sums only. */
+static void long_life(void **state)
+{
+    static char team[2000];
+    struct aggregate *agg = new_aggregate("Metadata:team,ModelId", NULL, 0);
+    struct aggregate *sum = new_aggregate("Metadata:team,ModelId", NULL, 0);
+    struct call call = calls[0];
+    size_t before = mallinfo2().uordblks;
+    (void)state;
+    memset(team, 'x', sizeof(team) - 1);
+    call.team = team;
+    for (unsigned i = 0; i < 50000; i++) {
+        team[snprintf(team, 16, "%u", i)] = 'x';
+        add_call(agg, &call);
+        if (i % 100 != 0) {
+            aggregate_rollback(agg);
+        } else {
+            aggregate_commit(agg);
+            aggregate_reset(agg);
+        }
+    }
+    assert_true(mallinfo2().uordblks < before + (16 << 20)); /* of 100 MB of texts */
+    call.team = "one";
+    add_call(agg, &call);
+    aggregate_commit(agg);
+    expect_rows(agg, 0, "0|one|anthropic.c| 1 10 1 11 0 0 0\n");
+    before = mallinfo2().uordblks;
+    assert_int_equal(aggregate_merge(sum, agg), ST_OK);
+    assert_true(mallinfo2().uordblks < before + (1 << 16));
+    expect_rows(sum, 0, "0|one|anthropic.c| 1 10 1 11 0 0 0\n");
+    aggregate_free(agg);
+    aggregate_free(sum);
+}
+
 static void folding(void **state)
 {
     static const struct {
@@ -564,6 +601,7 @@ int main(void)
         cmocka_unit_test(rows_of_all_dimensions),
         cmocka_unit_test(rollback_leaves_no_trace),
         cmocka_unit_test(merging),
+        cmocka_unit_test(long_life),
         cmocka_unit_test(folding),
         cmocka_unit_test(folding_over_time),
         cmocka_unit_test(statistics_and_wide_sums),
