@@ -1,4 +1,4 @@
-#include "aws/aws_answer.h"
+#include "aws/aws_private.h"
 
 #include "aws/aws_json.h"
 #include "aws/xml_scan.h"

@@ -3,8 +3,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#include "aws/aws_answer.h"
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 #include "base/log.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "aws/aws_client.h"
 #include "aws/aws_json.h"
+#include "aws/aws_private.h"
 #include "base/log.h"
 
 enum {

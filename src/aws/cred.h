@@ -50,7 +50,8 @@ struct cred_provider {
     void (*free)(struct cred_provider *self); /* NULL: nothing to free */
 };
 
-/* One file each: cred_env.c, cred_web_identity.c, cred_profile.c, cred_container.c, cred_imds.c. */
+/* The environment is in cred_chain.c; one file each: cred_web_identity.c, cred_profile.c,
+ * cred_container.c, cred_imds.c. */
 extern struct cred_provider CRED_ENV, CRED_WEB_IDENTITY, CRED_PROFILE, CRED_CONTAINER, CRED_IMDS;
 
 struct cred_chain;

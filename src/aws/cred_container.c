@@ -3,7 +3,7 @@
  *
  * Facts: AWS SDK reference guide, "Container credential provider".
  */
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/retry.h"
 #include "aws/uri.h"
 

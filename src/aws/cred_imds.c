@@ -4,7 +4,7 @@
  *
  * Facts: EC2 user guide, "Use the Instance Metadata Service".
  */
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/retry.h"
 #include "aws/uri.h"
 

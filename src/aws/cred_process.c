@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 
 enum { MAX_OUTPUT = 64 * 1024, MAX_WORDS = 64, TIMEOUT_MS = 60000, SLICE_MS = 100 };
 

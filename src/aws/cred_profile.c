@@ -4,7 +4,7 @@
  * A profile may name a role and another profile to take it with, and that one again: the way is
  * first followed to its end, then walked back, one AssumeRole each.
  */
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/sts.h"
 
 enum { MAX_HOPS = 5 };

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/sts.h"
 
 enum { MAX_TOKEN_FILE = 32 * 1024 };

@@ -1,7 +1,7 @@
 #include "aws/dynamodb.h"
 
-#include "aws/aws_client.h"
 #include "aws/aws_json.h"
+#include "aws/aws_private.h"
 
 enum {
     MAX_ANSWER = 20 * 1024 * 1024, /* BatchGetItem: 16 MB */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 #include "base/json_write.h"
 

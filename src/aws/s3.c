@@ -1,7 +1,6 @@
 #include "aws/s3.h"
 
-#include "aws/aws_client.h"
-#include "aws/s3_call.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 #include "aws/xml_scan.h"
 

@@ -1,9 +1,8 @@
 /* s3_list.c: listings of a bucket, page by page. */
 #include <stdlib.h>
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/s3.h"
-#include "aws/s3_call.h"
 #include "aws/uri.h"
 #include "aws/xml_scan.h"
 #include "base/array.h"

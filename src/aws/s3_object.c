@@ -1,9 +1,8 @@
 /* s3_object.c: one object as a stream that survives cut connections. */
 #include <stdlib.h>
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/s3.h"
-#include "aws/s3_call.h"
 #include "aws/uri.h"
 
 enum {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/aws_client.h"
 #include "aws/aws_json.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 
 enum {

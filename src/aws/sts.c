@@ -1,6 +1,6 @@
 #include "aws/sts.h"
 
-#include "aws/aws_client.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 #include "aws/xml_scan.h"
 #include "base/rfc3339.h"

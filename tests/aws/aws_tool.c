@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "aws/aws_client.h"
 #include "aws/aws_json.h"
+#include "aws/aws_private.h"
 #include "aws/bedrock.h"
 #include "aws/cloudwatch.h"
 #include "aws/dynamodb.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "aws/aws_json.h"
-#include "aws/lambda_config.h"
+#include "aws/control_plane.h"
 #include "base/json_write.h"
 #include "tools/doctor/walk_function.h"
 

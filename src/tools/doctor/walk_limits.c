@@ -1,9 +1,8 @@
 /* walk_limits.c: how many copies of the function may run, and how long its log is kept. */
 #include <stdio.h>
 
-#include "aws/ask.h"
 #include "aws/aws_json.h"
-#include "aws/lambda_config.h"
+#include "aws/control_plane.h"
 #include "tools/doctor/walk_function.h"
 
 static const char concurrency_step[] = "concurrency";
@@ -132,9 +131,9 @@ void walk_log_group(struct walk *w, const struct walk_queue *q, struct view name
         group = buf_view(&text);
     }
     json_t *in = json_pack("{s:s%}", "logGroupNamePrefix", group.ptr, group.len);
-    enum status st =
-        in == NULL ? ST_NO_MEMORY
-                   : ask(w->client, ASK_LOGS, q->region, "DescribeLogGroups", in, &answer, &err);
+    enum status st = in == NULL ? ST_NO_MEMORY
+                                : control_plane_call(w->client, CONTROL_LOGS, q->region,
+                                                     "DescribeLogGroups", in, &answer, &err);
     if (st == ST_OK)
         judge_log_group(w, q, group, group_of(answer, group), &command);
     else

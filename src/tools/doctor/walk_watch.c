@@ -1,7 +1,7 @@
 /* walk_watch.c: who would notice: the alarm on dead letters, and the schedule of the sweep. */
-#include "aws/ask.h"
 #include "aws/aws_json.h"
 #include "aws/cloudwatch.h"
+#include "aws/control_plane.h"
 #include "tools/doctor/walk.h"
 
 static const char alarms_step[] = "alarms";
@@ -174,8 +174,8 @@ void walk_schedule(struct walk *w, struct walk_queue *q)
     buf_init(&command, WALK_TEXT);
     json_t *in = json_pack("{s:s}", "TargetArn", q->function_arn);
     enum status st = in == NULL ? ST_NO_MEMORY
-                                : ask(w->client, ASK_EVENTS, q->region, "ListRuleNamesByTarget", in,
-                                      &answer, &err);
+                                : control_plane_call(w->client, CONTROL_EVENTS, q->region,
+                                                     "ListRuleNamesByTarget", in, &answer, &err);
     const json_t *names = json_object_get(answer, "RuleNames");
     if (st != ST_OK)
         walk_call_failed(w, schedule_step, subject, st, "events:ListRuleNamesByTarget", &err);

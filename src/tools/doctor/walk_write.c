@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/ask.h"
 #include "aws/aws_json.h"
+#include "aws/control_plane.h"
 #include "aws/s3.h"
 #include "tools/doctor/resource_policy.h"
 #include "tools/doctor/walk.h"
@@ -208,8 +208,8 @@ static void look_at_key(struct walk *w, const struct walk_bucket *b, struct view
     json_t *described = NULL, *policy = NULL;
     json_t *in = json_pack("{s:s%}", "KeyId", key.ptr, key.len);
     enum status st = in == NULL ? ST_NO_MEMORY
-                                : ask(w->client, ASK_KMS, view_of(b->region), "DescribeKey", in,
-                                      &described, &err);
+                                : control_plane_call(w->client, CONTROL_KMS, view_of(b->region),
+                                                     "DescribeKey", in, &described, &err);
     const json_t *data = json_object_get(described, "KeyMetadata");
     struct view state = aws_json_text(data, "KeyState"), arn = aws_json_text(data, "Arn");
     if (st == ST_MISSING)
@@ -226,7 +226,8 @@ static void look_at_key(struct walk *w, const struct walk_bucket *b, struct view
                              "can let Bedrock in",
                              (int)key.len, key.ptr);
     else if (json_object_set_new(in, "PolicyName", json_string("default")) == 0) {
-        st = ask(w->client, ASK_KMS, view_of(b->region), "GetKeyPolicy", in, &policy, &err);
+        st = control_plane_call(w->client, CONTROL_KMS, view_of(b->region), "GetKeyPolicy", in,
+                                &policy, &err);
         if (st == ST_OK)
             judge_key_policy(w, b, key, arn.len > 0 ? arn : key, aws_json_text(policy, "Policy"),
                              command);

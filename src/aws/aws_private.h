@@ -1,0 +1,110 @@
+/*
+ * aws_private.h: what the files of the AWS layer share with one another and with nobody else: parts
+ * of a client, the reading of answers, S3's calls, pieces of credential providers.
+ */
+#ifndef AWS_AWS_PRIVATE_H
+#define AWS_AWS_PRIVATE_H
+
+#include "aws/aws_call.h"
+
+/* ---- the client ---- */
+
+/* An entry of a list of headers; the texts are the caller's. */
+static inline struct http_header http_header_of(const char *name, struct view value)
+{
+    return (struct http_header){view_of(name), value};
+}
+
+/* The Regions of buckets, learned from redirects; the oldest is forgotten first. */
+struct s3_regions {
+    struct {
+        char bucket[64];
+        char region[33];
+    } known[32];
+    unsigned next;
+};
+struct s3_regions *aws_client_s3_regions(struct aws_client *c);
+
+/* The retry budget given to aws_client_new(), may be NULL. */
+struct retry_budget *aws_client_budget(struct aws_client *c);
+
+/* Asked while waiting: true when the caller's aws_stop says so or the deadline is past. */
+const struct aws_stop *aws_client_stop(const struct aws_client *c);
+
+/* ---- answers (aws_answer.c) ---- */
+
+/*
+ * Fill code, message, request id and server date from an answer of any HTTP status, whichever of
+ * AWS's protocols it is in.
+ */
+void aws_answer_read(struct aws_answer *a);
+
+/* What the caller can do about an answer that was read; the statuses are those of aws_call(). */
+enum status aws_answer_status(const struct aws_answer *a);
+
+/* The service refused the credentials as expired. */
+bool aws_answer_is_expired(const struct aws_answer *a);
+
+/* The service refused the signature, or the date in it. */
+bool aws_answer_is_signature(const struct aws_answer *a);
+
+/* ---- S3 (s3.c) ---- */
+
+enum { S3_MAX_KEY = 1024, S3_MAX_PATH = 8 * 1024 };
+
+/*
+ * Make a call about a bucket or object, following the bucket to its Region.  Service, Region,
+ * endpoint and path of *req are filled in here.  `region` may be empty: where the bucket was found
+ * before, else the configured one.  With `stream` the answer's body is left to be read from
+ * *stream.  Otherwise as aws_call().
+ */
+NODISCARD enum status s3_call(struct aws_client *c, struct view bucket, struct view region,
+                              struct view key, struct aws_request *req, struct aws_answer *answer,
+                              struct http_stream **stream, struct error *err);
+
+/* Begin a buffer with a copy of a name or option; the caller checks buf_status() and clears it. */
+static inline void s3_keep(struct buf *b, struct view v)
+{
+    buf_init(b, 4096);
+    buf_add_view(b, v);
+}
+
+/* ---- credentials ---- */
+
+/* Credentials handed out as they are: a role's source while the role is taken. */
+NODISCARD enum status cred_chain_new_static(struct cred_chain **out,
+                                            const struct aws_config *config,
+                                            const struct aws_clock *clock,
+                                            const struct credentials *creds);
+
+/*
+ * Fetch from the provider that a profile names as its credential_source.  ST_DENIED: it provides
+ * none; ST_USAGE: no such source; other failures are the provider's.
+ */
+NODISCARD enum status cred_fetch_source(struct view name, const struct cred_context *ctx,
+                                        struct credentials *out, struct error *err);
+
+/*
+ * Take `role` with the credentials of `base` (NULL: with role->web_identity_token), in a client of
+ * its own.  Statuses as aws_call(); ST_RETRY also when STS answers without usable credentials.
+ */
+struct sts_role;
+NODISCARD enum status cred_assume(const struct cred_context *ctx, struct cred_chain *base,
+                                  struct view region, const struct sts_role *role,
+                                  struct credentials *out, struct error *err);
+
+/*
+ * Append the trimmed content of a small file that holds a token.  ST_IO: it cannot be read;
+ * ST_BAD_ITEM: it is empty; ST_TOO_BIG: beyond the ceiling of *out.
+ */
+NODISCARD enum status cred_read_token(const char *path, struct buf *out, struct error *err);
+
+/*
+ * Run `command` (see cred_split_command) without a shell; appends to *out what it prints, at
+ * most 64 KiB.  ST_USAGE: it cannot be split or started; ST_DENIED: it ended with a failure;
+ * ST_RETRY: it ran longer than a minute; ST_CANCELLED.
+ */
+NODISCARD enum status cred_run_process(struct view command, const struct cred_context *ctx,
+                                       struct buf *out, struct error *err);
+
+#endif
