@@ -35,7 +35,7 @@ static size_t key_index(struct view *keys, size_t *count, struct view key)
 static enum status unknown(struct view name, struct error *err)
 {
     struct suggestion near = suggest_end(name, "", names, DIMENSION_FIXED_COUNT);
-    return error_set(err, ST_USAGE, "unknown dimension \"%.*s\"; known are %s%s",
+    return error_set(err, ST_USAGE, E_U201, "unknown dimension \"%.*s\"; known are %s%s",
                      (int)(name.len < 80 ? name.len : 80), name.ptr, dimension_all_names(),
                      near.text);
 }
@@ -61,7 +61,8 @@ static enum status parse_one(struct view name, struct dimension_keys *keys, stru
         return unknown(name, err);
     }
     if (out->key == SIZE_MAX)
-        return error_set(err, ST_USAGE, "more than %d different keys of one kind, at \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U203,
+                         "more than %d different keys of one kind, at \"%.*s\"",
                          DIMENSION_METADATA_KEYS, (int)(name.len < 80 ? name.len : 80), name.ptr);
     return ST_OK;
 }
@@ -75,17 +76,18 @@ enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (part.len == 0)
-            return error_set(err, ST_USAGE, "an empty dimension name in \"%.*s\"; known are %s",
+            return error_set(err, ST_USAGE, E_U201,
+                             "an empty dimension name in \"%.*s\"; known are %s",
                              (int)(text.len < 80 ? text.len : 80), text.ptr, dimension_all_names());
         if (set->count == DIMENSIONS_PER_SET)
-            return error_set(err, ST_USAGE, "more than %d dimensions in one set",
+            return error_set(err, ST_USAGE, E_U203, "more than %d dimensions in one set",
                              DIMENSIONS_PER_SET);
         enum status st = parse_one(part, keys, &set->dimension[set->count], err);
         if (st != ST_OK)
             return st;
         for (size_t i = 0; i < set->count; i++) {
             if (view_eq(set->dimension[i].name, part))
-                return error_set(err, ST_USAGE, "dimension \"%.*s\" is named twice",
+                return error_set(err, ST_USAGE, E_U103, "dimension \"%.*s\" is named twice",
                                  (int)(part.len < 80 ? part.len : 80), part.ptr);
         }
         set->count++;

@@ -17,17 +17,17 @@ enum status region_guard_new(const char *list, struct region_guard **out, struct
     struct view rest = view_of(list), region;
     *out = NULL;
     if (view_trim(rest).len == 0)
-        return error_set(err, ST_USAGE, "no Region is given");
+        return error_set(err, ST_USAGE, E_U214, "no Region is given");
     while (view_split(&rest, ',', &region)) {
         if (view_trim(region).len == 0)
-            return error_set(err, ST_USAGE, "an empty Region in \"%.80s\"", list);
+            return error_set(err, ST_USAGE, E_U214, "an empty Region in \"%.80s\"", list);
     }
     struct region_guard *guard = calloc(1, sizeof(*guard));
     char *copy = strdup(list);
     if (guard == NULL || copy == NULL) {
         free(guard);
         free(copy);
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     guard->list = copy;
     pthread_mutex_init(&guard->mutex, NULL);

@@ -1,3 +1,4 @@
+/* What an answer of AWS means: its error in the spelling of each protocol, what can be done, its code. */
 #include "aws/aws_private.h"
 
 #include "aws/aws_json.h"
@@ -72,58 +73,148 @@ static void read_json_error(struct aws_answer *a, struct view body)
     json_decref(doc);
 }
 
-static bool code_in(const char *code, const char *const *list, size_t n)
+/* What the caller can do about an error, as far as its name says. */
+enum meaning {
+    OTHER,
+    THROTTLED,
+    TRANSIENT,
+    TIMED_OUT,
+    EXPIRED,
+    SIGNATURE,
+    MISSING,
+    DENIED,
+    CONFLICT
+};
+
+/*
+ * The names AWS gives its errors, as bare_code() leaves them.  Those to try again are botocore's
+ * (retries/standard.py) and S3's own.  Without a code that of the HTTP status is taken.
+ */
+static const struct known {
+    const char *name;
+    enum code code;
+    enum meaning meaning;
+} known[] = {
+    {"Throttling", E_A207, THROTTLED},
+    {"ThrottlingException", E_A207, THROTTLED},
+    {"ThrottledException", E_A207, THROTTLED},
+    {"RequestThrottledException", E_A207, THROTTLED},
+    {"RequestThrottled", E_A207, THROTTLED},
+    {"TooManyRequestsException", E_A207, THROTTLED},
+    {"ProvisionedThroughputExceededException", E_A207, THROTTLED},
+    {"TransactionInProgressException", E_A207, THROTTLED},
+    {"RequestLimitExceeded", E_A207, THROTTLED},
+    {"BandwidthLimitExceeded", E_A207, THROTTLED},
+    {"LimitExceededException", E_A207, THROTTLED},
+    {"SlowDown", E_A207, THROTTLED},
+    {"EC2ThrottledException", E_A207, THROTTLED},
+    {"RequestTimeout", E_NONE, TIMED_OUT},
+    {"RequestTimeoutException", E_NONE, TIMED_OUT},
+    {"PriorRequestNotComplete", E_NONE, TRANSIENT},
+    {"InternalError", E_NONE, TRANSIENT},
+    {"InternalFailure", E_NONE, TRANSIENT},
+    {"ServiceUnavailable", E_NONE, TRANSIENT},
+    {"IDPCommunicationError", E_NONE, TRANSIENT},
+    {"InternalServerError", E_NONE, TRANSIENT},
+    {"TransactionConflictException", E_NONE, TRANSIENT},
+    {"ExpiredToken", E_A208, EXPIRED},
+    {"ExpiredTokenException", E_A208, EXPIRED},
+    {"TokenRefreshRequired", E_A208, EXPIRED},
+    {"RequestTimeTooSkewed", E_A210, SIGNATURE},
+    {"RequestExpired", E_A210, SIGNATURE},
+    {"RequestInTheFuture", E_A210, SIGNATURE},
+    {"InvalidSignatureException", E_A209, SIGNATURE},
+    {"SignatureDoesNotMatch", E_A209, SIGNATURE},
+    {"InvalidSignature", E_A209, SIGNATURE},
+    {"AuthFailure", E_NONE, SIGNATURE},
+    {"NoSuchBucket", E_A203, MISSING},
+    {"NoSuchKey", E_A204, MISSING},
+    {"NoSuchVersion", E_NONE, MISSING},
+    {"QueueDoesNotExist", E_A205, MISSING},
+    {"AWS.SimpleQueueService.NonExistentQueue", E_A205, MISSING},
+    {"NonExistentQueue", E_A205, MISSING},
+    {"ResourceNotFoundException", E_A206, MISSING},
+    {"AccessDenied", E_A202, DENIED},
+    {"AccessDeniedException", E_A202, DENIED},
+    {"AuthorizationError", E_A202, OTHER},
+    {"AuthorizationErrorException", E_A202, OTHER},
+    {"UnauthorizedOperation", E_A202, OTHER},
+    {"NotAuthorized", E_A202, OTHER},
+    {"NotAuthorizedException", E_A202, OTHER},
+    {"InvalidAccessKeyId", E_A209, DENIED},
+    {"InvalidClientTokenId", E_A209, DENIED},
+    {"UnrecognizedClientException", E_A209, DENIED},
+    {"MissingAuthenticationToken", E_NONE, DENIED},
+    {"MissingAuthenticationTokenException", E_NONE, DENIED},
+    {"IncompleteSignature", E_NONE, DENIED},
+    {"OptInRequired", E_NONE, DENIED},
+    {"InvalidObjectState", E_A211, CONFLICT},
+    {"PermanentRedirect", E_A212, OTHER},
+    {"AuthorizationHeaderMalformed", E_A212, OTHER},
+    {"IllegalLocationConstraintException", E_A212, OTHER},
+    {"PreconditionFailed", E_A213, CONFLICT},
+    {"ConditionalCheckFailedException", E_NONE, CONFLICT},
+    {"ConditionalRequestConflict", E_NONE, CONFLICT},
+};
+
+static const struct known *find_known(struct view name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(code, list[i]) == 0)
-            return true;
-    return false;
+    static const struct known unknown = {"", E_NONE, OTHER};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (view_eq(name, view_of(known[i].name)))
+            return &known[i];
+    }
+    return &unknown;
 }
 
-#define CODE_IN(code, list) code_in((code), (list), sizeof(list) / sizeof((list)[0]))
+static enum meaning meaning_of(const struct aws_answer *a)
+{
+    return find_known(view_of(a->code))->meaning;
+}
 
-/* botocore, retries/standard.py, and S3's own. */
-static const char *const throttle_codes[] = {"Throttling",
-                                             "ThrottlingException",
-                                             "ThrottledException",
-                                             "RequestThrottledException",
-                                             "RequestThrottled",
-                                             "TooManyRequestsException",
-                                             "ProvisionedThroughputExceededException",
-                                             "TransactionInProgressException",
-                                             "RequestLimitExceeded",
-                                             "BandwidthLimitExceeded",
-                                             "LimitExceededException",
-                                             "SlowDown",
-                                             "EC2ThrottledException"};
-static const char *const transient_codes[] = {
-    "RequestTimeout",        "RequestTimeoutException", "PriorRequestNotComplete",
-    "InternalError",         "InternalFailure",         "ServiceUnavailable",
-    "IDPCommunicationError", "InternalServerError",     "TransactionConflictException"};
-static const char *const expired_codes[] = {"ExpiredToken", "ExpiredTokenException",
-                                            "TokenRefreshRequired"};
-static const char *const signature_codes[] = {
-    "RequestTimeTooSkewed",  "RequestExpired",   "RequestInTheFuture", "InvalidSignatureException",
-    "SignatureDoesNotMatch", "InvalidSignature", "AuthFailure"};
-static const char *const missing_codes[] = {"NoSuchKey",
-                                            "NoSuchBucket",
-                                            "NoSuchVersion",
-                                            "QueueDoesNotExist",
-                                            "AWS.SimpleQueueService.NonExistentQueue",
-                                            "NonExistentQueue",
-                                            "ResourceNotFoundException"};
-static const char *const denied_codes[] = {"AccessDenied",
-                                           "AccessDeniedException",
-                                           "UnrecognizedClientException",
-                                           "InvalidClientTokenId",
-                                           "MissingAuthenticationToken",
-                                           "MissingAuthenticationTokenException",
-                                           "IncompleteSignature",
-                                           "OptInRequired",
-                                           "InvalidAccessKeyId"};
-static const char *const conflict_codes[] = {"ConditionalCheckFailedException",
-                                             "PreconditionFailed", "InvalidObjectState",
-                                             "ConditionalRequestConflict"};
+enum code aws_code_of_name(struct view name, enum code otherwise)
+{
+    /* KMS.DisabledException of S3, KmsAccessDenied of SQS, KMSAccessDeniedException of Lambda */
+    if (view_eq_nocase(view_first(name, 3), VIEW_LIT("KMS")))
+        return E_A201;
+    enum code code = find_known(name)->code;
+    return code != E_NONE ? code : otherwise;
+}
+
+static enum code code_of_http(int status)
+{
+    switch (status) {
+    case 400: return E_A216;
+    case 401:
+    case 403: return E_A202;
+    case 404: return E_A214;
+    case 412: return E_A213;
+    case 429: return E_A207;
+    case 500:
+    case 502:
+    case 503:
+    case 504: return E_A215;
+    default: return E_NONE;
+    }
+}
+
+/*
+ * "User: ARN is not authorized to perform: kms:Decrypt on resource: ARN ...": the action that was
+ * denied.  No ARN holds a blank, so what stands in front of the first "perform: " is AWS's.
+ */
+static bool is_denied_by_kms(const struct aws_answer *a)
+{
+    static const char before[] = " is not authorized to perform: ";
+    struct view message = view_of(a->message);
+    size_t at = view_find(message, view_of(before));
+    return at != SIZE_MAX && view_starts(view_skip(message, at + strlen(before)), VIEW_LIT("kms:"));
+}
+
+enum code aws_answer_code(const struct aws_answer *a)
+{
+    enum code code = aws_code_of_name(view_of(a->code), code_of_http(a->http.status));
+    return code == E_A202 && is_denied_by_kms(a) ? E_A201 : code;
+}
 
 void aws_answer_read(struct aws_answer *a)
 {
@@ -145,38 +236,39 @@ void aws_answer_read(struct aws_answer *a)
         read_xml_error(a, body);
     else if (body.len > 0 && body.ptr[0] == '{')
         read_json_error(a, body);
+    enum meaning meaning = meaning_of(a);
     /* The text of a signature error repeats the canonical request, session token and all. */
-    if (CODE_IN(a->code, signature_codes))
+    if (meaning == SIGNATURE)
         a->message[0] = '\0';
-    a->throttled = a->http.status == 429 || CODE_IN(a->code, throttle_codes);
-    if (CODE_IN(a->code, transient_codes) && strstr(a->code, "Timeout") != NULL)
-        a->timed_out = true;
+    a->throttled = a->http.status == 429 || meaning == THROTTLED;
+    a->timed_out = a->timed_out || meaning == TIMED_OUT;
 }
 
 enum status aws_answer_status(const struct aws_answer *a)
 {
     int http = a->http.status;
+    enum meaning meaning = meaning_of(a);
     if (http >= 200 && http < 300)
         return ST_OK;
-    if (a->throttled || http >= 500 || http == 408 || http == 425 ||
-        CODE_IN(a->code, transient_codes))
+    if (a->throttled || http >= 500 || http == 408 || http == 425 || meaning == TRANSIENT ||
+        meaning == TIMED_OUT)
         return http == 501 ? ST_BAD_ITEM : ST_RETRY;
-    if (http == 412 || http == 409 || CODE_IN(a->code, conflict_codes))
+    if (http == 412 || http == 409 || meaning == CONFLICT)
         return ST_CONFLICT;
-    if (http == 404 || CODE_IN(a->code, missing_codes))
+    if (http == 404 || meaning == MISSING)
         return ST_MISSING;
-    if (http == 401 || http == 403 || CODE_IN(a->code, denied_codes) ||
-        CODE_IN(a->code, expired_codes) || CODE_IN(a->code, signature_codes))
+    if (http == 401 || http == 403 || meaning == DENIED || meaning == EXPIRED ||
+        meaning == SIGNATURE)
         return ST_DENIED;
     return ST_BAD_ITEM;
 }
 
 bool aws_answer_is_expired(const struct aws_answer *a)
 {
-    return CODE_IN(a->code, expired_codes);
+    return meaning_of(a) == EXPIRED;
 }
 
 bool aws_answer_is_signature(const struct aws_answer *a)
 {
-    return CODE_IN(a->code, signature_codes);
+    return meaning_of(a) == SIGNATURE;
 }

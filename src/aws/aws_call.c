@@ -81,7 +81,7 @@ enum status aws_client_new(struct aws_client **out, const struct aws_client_opti
     enum status st = http_new(&c->http, &http);
     if (st) {
         free(c);
-        return error_set(err, st, "cannot set up HTTP");
+        return error_set(err, st, E_A309, "cannot set up HTTP");
     }
     *out = c;
     return ST_OK;
@@ -152,7 +152,7 @@ static bool mend(struct aws_client *c, const struct aws_signed *s, const struct 
         int64_t off = a->server_date_s - aws_client_now_s(c);
         if (off > SKEW_S || off < -SKEW_S) {
             c->skew_s += off;
-            LOG_EVENT(LOG_WARN, "clock differs from AWS, corrected for signatures",
+            LOG_FAULT(LOG_WARN, E_A100, "clock differs from AWS, corrected for signatures",
                       log_u64("seconds", (uint64_t)(off < 0 ? -off : off)),
                       log_cstr("direction", off < 0 ? "ahead" : "behind"));
             return true;
@@ -164,7 +164,7 @@ static bool mend(struct aws_client *c, const struct aws_signed *s, const struct 
 static void describe(const struct aws_signed *s, const struct aws_answer *a, enum status st,
                      struct error *err)
 {
-    error_set(err, st, "%s: %d%s%s%s%s%s%s%s", s->operation, a->http.status,
+    error_set(err, st, aws_answer_code(a), "%s: %d%s%s%s%s%s%s%s", s->operation, a->http.status,
               a->code[0] != '\0' ? " " : "", a->code, a->message[0] != '\0' ? ": " : "", a->message,
               a->request_id[0] != '\0' ? " (request " : "", a->request_id,
               a->request_id[0] != '\0' ? ")" : "");
@@ -183,7 +183,7 @@ static enum status build_url(const struct aws_client *c, struct aws_signed *s, s
         st = aws_config_endpoint(c->config, req->service, region, &s->url, NULL, err);
     }
     if (!st && !aws_region_valid(region))
-        st = error_set(err, ST_USAGE,
+        st = error_set(err, ST_USAGE, region.len == 0 ? E_U303 : E_U214,
                        region.len == 0 ? "no Region: set AWS_REGION" : "not a Region: \"%.*s\"",
                        (int)(region.len < 64 ? region.len : 64), region.ptr);
     if (st)
@@ -198,10 +198,10 @@ static enum status build_url(const struct aws_client *c, struct aws_signed *s, s
         buf_add_view(&s->url, req->query);
     }
     if (buf_cstr(&s->url) == NULL)
-        return error_set(err, buf_status(&s->url), "request address too long");
+        return error_set(err, buf_status(&s->url), E_A309, "request address too long");
     /* An endpoint's own path is part of what is signed, so both are parsed together. */
     if (uri_parse(view_make(s->url.ptr, path_end), u) != ST_OK)
-        return error_set(err, ST_USAGE, "cannot form an address for %s", req->operation);
+        return error_set(err, ST_USAGE, E_A111, "cannot form an address for %s", req->operation);
     return ST_OK;
 }
 
@@ -259,7 +259,7 @@ static enum status sign(struct aws_client *c, struct aws_signed *s, const struct
                               .normalize_path = !req->service->s3};
     enum status st = sigv4_sign(&r, &c->cache, &s->result);
     if (st)
-        return error_set(err, st, "%s: the request cannot be signed", s->operation);
+        return error_set(err, st, E_A309, "%s: the request cannot be signed", s->operation);
     h[n++] = http_header_of("X-Amz-Date", view_of(s->result.date));
     if (r.session_token.len > 0)
         h[n++] = http_header_of("X-Amz-Security-Token", r.session_token);
@@ -318,19 +318,19 @@ void aws_signed_free(struct aws_signed *s)
 static enum status send_signed(struct aws_client *c, struct aws_signed *s, struct aws_answer *a,
                                struct http_stream **stream, struct attempt *how, struct error *err)
 {
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     *how = (struct attempt){0};
     if (s->sent)
-        return error_set(err, ST_USAGE, "%s: a signature is sent only once", s->operation);
+        return error_set(err, ST_USAGE, E_A309, "%s: a signature is sent only once", s->operation);
     s->sent = true;
     a->http.handed_over = false;
     if (client_stop(c))
-        return error_set(err, ST_CANCELLED, "%s: stopped before it was sent", s->operation);
+        return error_set(err, ST_CANCELLED, E_A306, "%s: stopped before it was sent", s->operation);
     enum status st = stream != NULL ? http_stream_open(c->http, &s->http, &a->http, stream, &inner)
                                     : http_send(c->http, &s->http, &a->http, &inner);
     aws_answer_read(a);
     if (st) {
-        return error_set(err, st, "%s: %s%s%s%s", s->operation, inner.text,
+        return error_set(err, st, inner.code, "%s: %s%s%s%s", s->operation, inner.text,
                          a->request_id[0] != '\0' ? " (request " : "", a->request_id,
                          a->request_id[0] != '\0' ? ")" : "");
     }
@@ -364,7 +364,7 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
                         struct http_stream **stream, struct error *err)
 {
     struct retry retry;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     bool mended = false;
     retry_init(&retry, c->budget, &c->clock, &c->stop,
                req->max_attempts > 0 ? req->max_attempts : aws_config_max_attempts(c->config),
@@ -397,7 +397,7 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
                   log_cstr("reason", err->text));
         enum status wait = retry_wait(&retry, a->timed_out, how.retry_after_ms, NULL);
         if (wait == ST_CANCELLED)
-            return error_set(err, wait, "%s: stopped between attempts", req->operation);
+            return error_set(err, wait, E_A306, "%s: stopped between attempts", req->operation);
         if (wait)
             return wait;
     }

@@ -128,10 +128,11 @@ enum status aws_endpoint_check(struct view url, const char *what, struct error *
 {
     struct uri u;
     if (uri_parse(url, &u) != ST_OK)
-        return error_set(err, ST_USAGE, "%s is not an endpoint address: \"%.*s\"", what,
+        return error_set(err, ST_USAGE, E_A111, "%s is not an endpoint address: \"%.*s\"", what,
                          (int)(url.len < 128 ? url.len : 128), url.ptr);
     if (!u.https && !uri_host_is_loopback(u.host))
-        return error_set(err, ST_USAGE, "%s must be https (http only on loopback): \"%.*s\"", what,
+        return error_set(err, ST_USAGE, E_A111,
+                         "%s must be https (http only on loopback): \"%.*s\"", what,
                          (int)(url.len < 128 ? url.len : 128), url.ptr);
     return ST_OK;
 }
@@ -182,7 +183,7 @@ static enum status load_files(struct aws_config *c, const char *profile, struct 
     }
     if (asked != NULL && strcmp(asked, "default") != 0 &&
         !aws_ini_has_profile(c->ini, view_of(asked)))
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A105,
                          "profile \"%.64s\" is in neither config nor credentials file", asked);
     return ST_OK;
 }
@@ -196,7 +197,7 @@ static enum status load_region(struct aws_config *c, struct error *err)
     if (region.len == 0)
         return ST_OK;
     if (!aws_region_valid(region))
-        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
                          (int)(region.len < 64 ? region.len : 64), region.ptr);
     c->region = view_dup(region);
     return c->region == NULL ? ST_NO_MEMORY : ST_OK;
@@ -210,7 +211,7 @@ static enum status load_flag(struct aws_config *c, const char *variable, const c
     struct view v = text != NULL ? view_of(text) : profile_get(c, key);
     *out = view_eq_nocase(v, VIEW_LIT("true"));
     if (v.len > 0 && !*out && !view_eq_nocase(v, VIEW_LIT("false")))
-        return error_set(err, ST_USAGE, "%s must be true or false: \"%.*s\"", variable,
+        return error_set(err, ST_USAGE, E_U207, "%s must be true or false: \"%.*s\"", variable,
                          (int)(v.len < 64 ? v.len : 64), v.ptr);
     return ST_OK;
 }
@@ -221,7 +222,7 @@ static enum status load_attempts(struct aws_config *c, struct error *err)
     struct view v = text != NULL ? view_of(text) : profile_get(c, "max_attempts");
     uint64_t n = 3;
     if (v.len > 0 && (view_parse_u64(v, 100, &n) || n == 0))
-        return error_set(err, ST_USAGE, "AWS_MAX_ATTEMPTS must be 1 to 100: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U208, "AWS_MAX_ATTEMPTS must be 1 to 100: \"%.*s\"",
                          (int)(v.len < 64 ? v.len : 64), v.ptr);
     c->max_attempts = (unsigned)n;
     return ST_OK;
@@ -235,7 +236,8 @@ static enum status check_retry_mode(struct aws_config *c, struct error *err)
     if (v.len == 0 || view_eq_cstr(v, "standard") || view_eq_cstr(v, "legacy") ||
         view_eq_cstr(v, "adaptive"))
         return ST_OK;
-    return error_set(err, ST_USAGE, "AWS_RETRY_MODE must be standard, legacy or adaptive: \"%.*s\"",
+    return error_set(err, ST_USAGE, E_A113,
+                     "AWS_RETRY_MODE must be standard, legacy or adaptive: \"%.*s\"",
                      (int)(v.len < 64 ? v.len : 64), v.ptr);
 }
 
@@ -255,7 +257,8 @@ static enum status load_ca(struct aws_config *c, struct error *err)
         if (c->ca_file == NULL)
             return ST_NO_MEMORY;
         if (access(c->ca_file, R_OK) != 0)
-            return error_set(err, ST_USAGE, "CA file cannot be read: \"%.128s\"", c->ca_file);
+            return error_set(err, ST_USAGE, E_A112, "CA file cannot be read: \"%.128s\"",
+                             c->ca_file);
         return ST_OK;
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -452,7 +455,7 @@ static enum status own_endpoint(const struct aws_config *c, const struct aws_ser
 {
     const struct partition *p = partition_of(region);
     if (c->dual_stack && !service->s3 && p->dual_stack == NULL)
-        return error_set(err, ST_USAGE, "no dual-stack endpoints in Region \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U214, "no dual-stack endpoints in Region \"%.*s\"",
                          (int)region.len, region.ptr);
     buf_add_cstr(out, "https://");
     buf_add_cstr(out, service->prefix);
@@ -482,9 +485,9 @@ enum status aws_config_endpoint(const struct aws_config *c, const struct aws_ser
         return buf_status(out);
     }
     if (region.len == 0)
-        return error_set(err, ST_USAGE, "no Region: set AWS_REGION");
+        return error_set(err, ST_USAGE, E_U303, "no Region: set AWS_REGION");
     if (!aws_region_valid(region))
-        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
                          (int)(region.len < 64 ? region.len : 64), region.ptr);
     return own_endpoint(c, service, region, out, err);
 }

@@ -189,14 +189,14 @@ enum status aws_ini_add(struct aws_ini *ini, enum aws_ini_kind kind, struct view
     struct view rest = text;
     uint64_t number = 0;
     if (text.len > AWS_INI_MAX_BYTES)
-        return error_set(err, ST_TOO_BIG, "file larger than %d bytes", AWS_INI_MAX_BYTES);
+        return error_set(err, ST_TOO_BIG, E_A105, "file larger than %d bytes", AWS_INI_MAX_BYTES);
     if (view_starts(rest, VIEW_LIT("\xef\xbb\xbf")))
         rest = view_skip(rest, 3);
     while (rest.len > 0 && view_split(&rest, '\n', &line)) {
         number++;
         enum status st = parse_line(ini, kind, &pos, line);
         if (st == ST_USAGE) { /* the line itself is not shown: it may hold a secret */
-            error_set(err, st, "line %llu is neither a section nor key = value",
+            error_set(err, st, E_A105, "line %llu is neither a section nor key = value",
                       (unsigned long long)number);
             if (err != NULL)
                 err->offset = number;
@@ -214,7 +214,8 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
     if (fd < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return ST_OK;
-        return error_set(err, ST_IO, "cannot read %s: %s", path, strerror(errno));
+        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot read %s: %s", path,
+                         strerror(errno));
     }
     struct buf content;
     buf_init(&content, AWS_INI_MAX_BYTES + 1);
@@ -222,30 +223,31 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
     struct stat info;
     bool is_null = fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && strcmp(path, "/dev/null") == 0;
     if (!is_null && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)))
-        st = error_set(err, ST_IO, "%s is not a regular file", path);
+        st = error_set(err, ST_IO, E_A105, "%s is not a regular file", path);
     else if (!is_null && kind == AWS_INI_CREDENTIALS && (info.st_mode & 077) != 0)
-        LOG_EVENT(LOG_WARN, "credentials file can be read by others; chmod 600 it",
+        LOG_FAULT(LOG_WARN, E_A103, "credentials file can be read by others; chmod 600 it",
                   log_cstr("file", path));
     while (!st) {
         char *room = buf_reserve(&content, 4096);
         if (room == NULL) {
-            st = error_set(err, buf_status(&content), "%s is too large", path);
+            st = error_set(err, buf_status(&content), E_A105, "%s is too large", path);
             break;
         }
         ssize_t n = read(fd, room, 4096);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            st = error_set(err, ST_IO, "cannot read %s: %s", path, strerror(errno));
+            st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot read %s: %s", path,
+                           strerror(errno));
         if (n <= 0)
             break;
         content.len += (size_t)n;
     }
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     if (!st)
         st = aws_ini_add(ini, kind, buf_view(&content), &inner);
     if (inner.text[0] != '\0') {
-        error_set(err, st, "%s: %s", path, inner.text);
+        error_set(err, st, inner.code, "%s: %s", path, inner.text);
         if (err != NULL)
             err->offset = inner.offset;
     }

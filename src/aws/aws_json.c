@@ -37,9 +37,10 @@ static enum status parse_answer(const struct aws_answer *a, const char *operatio
 {
     struct view body = buf_view(&a->http.body);
     *out = body.len == 0 ? json_object() : aws_json_parse(body);
-    return *out != NULL ? ST_OK
-                        : error_set(err, ST_RETRY, "%s: the answer is no JSON object (request %s)",
-                                    operation, a->request_id);
+    return *out != NULL
+               ? ST_OK
+               : error_set(err, ST_RETRY, E_A305, "%s: the answer is no JSON object (request %s)",
+                           operation, a->request_id);
 }
 
 enum status aws_json_call(struct aws_client *c, const struct aws_json_call *call, const json_t *in,
@@ -122,13 +123,14 @@ enum status aws_rest_list(struct aws_client *c, const struct aws_rest_call *call
         struct aws_rest_call next = *call;
         json_t *page = NULL;
         if (n == MAX_PAGES) {
-            st = error_set(err, ST_TOO_BIG, "%s: more than %d pages", call->operation, MAX_PAGES);
+            st = error_set(err, ST_TOO_BIG, E_A305, "%s: more than %d pages", call->operation,
+                           MAX_PAGES);
             break;
         }
         next.query = buf_view(&query);
         st = aws_rest_call(c, &next, &page, err);
         if (!st && json_array_extend(all, json_object_get(page, pages->member)) != 0)
-            st = error_set(err, ST_RETRY, "%s: unusable answer", call->operation);
+            st = error_set(err, ST_RETRY, E_A305, "%s: unusable answer", call->operation);
         struct view token = aws_json_text(page, pages->token);
         more = token.len > 0;
         buf_reset(&query);

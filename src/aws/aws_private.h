@@ -42,6 +42,12 @@ void aws_answer_read(struct aws_answer *a);
 /* What the caller can do about an answer that was read; the statuses are those of aws_call(). */
 enum status aws_answer_status(const struct aws_answer *a);
 
+/* The code of an answer of 300 and more that was read; E_NONE for an odd status without a name. */
+enum code aws_answer_code(const struct aws_answer *a);
+
+/* The code of an error by the name AWS gives it, such as "QueueDoesNotExist". */
+enum code aws_code_of_name(struct view name, enum code otherwise);
+
 /* The service refused the credentials as expired. */
 bool aws_answer_is_expired(const struct aws_answer *a);
 

@@ -18,7 +18,7 @@ enum status bedrock_get_inference_profile(struct aws_client *c, struct view regi
     *out = NULL;
     /* A leading dot: "." and ".." as path segments would be another operation. */
     if (id_or_arn.len == 0 || id_or_arn.len > MAX_ID || id_or_arn.ptr[0] == '.')
-        return error_set(err, ST_BAD_ITEM, "not an inference profile");
+        return error_set(err, ST_BAD_ITEM, E_A305, "not an inference profile");
     buf_init(&path, 8192);
     buf_add_cstr(&path, "/inference-profiles/");
     uri_add_encoded(&path, id_or_arn);
@@ -74,7 +74,7 @@ enum status bedrock_list_tags(struct aws_client *c, struct view region, struct v
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
     json_decref(body);
     if (text == NULL)
-        return error_set(err, ST_BAD_ITEM, "ListTagsForResource: not an ARN");
+        return error_set(err, ST_BAD_ITEM, E_R134, "ListTagsForResource: not an ARN");
     enum status st = aws_rest_call(c,
                                    &(struct aws_rest_call){.service = &AWS_BEDROCK,
                                                            .region = region,

@@ -54,7 +54,7 @@ static enum status gzip(struct view in, struct buf *out, struct error *err)
     }
     deflateEnd(&z);
     if (buf_status(out) == ST_TOO_BIG)
-        return error_set(err, ST_TOO_BIG, "PutMetricData: larger than 1 MiB compressed");
+        return error_set(err, ST_TOO_BIG, E_P111, "PutMetricData: larger than 1 MiB compressed");
     if (done != Z_STREAM_END)
         return ST_NO_MEMORY;
     return buf_status(out);
@@ -73,7 +73,7 @@ enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c
     buf_add_view(&p->region, region);
     enum status st = buf_status(&p->region);
     if (st)
-        st = error_set(err, ST_USAGE, "Region name is too long");
+        st = error_set(err, ST_USAGE, E_U214, "Region name is too long");
     if (!st)
         st = gzip(json, &p->body, err);
     if (st) {
@@ -160,7 +160,7 @@ enum status cloudwatch_put_send(struct cloudwatch_put *p, struct aws_answer *ans
     struct aws_answer *a = answer != NULL ? answer : &own;
     enum status st;
     if (p->signed_request == NULL) {
-        st = error_set(err, ST_USAGE, "PutMetricData: not signed");
+        st = error_set(err, ST_USAGE, E_A309, "PutMetricData: not signed");
     } else {
         a->http.status = 0;
         a->http.handed_over = false;
@@ -188,7 +188,7 @@ enum status cloudwatch_put_data(struct aws_client *c, struct view region, struct
     struct cloudwatch_put *p = NULL;
     struct retry retry;
     struct aws_answer answer;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     if (err == NULL)
         err = &inner;
     aws_answer_init(&answer);
@@ -281,7 +281,7 @@ static enum status all_pages(struct aws_client *c, struct view region, const cha
         size_t i;
         json_t *item;
         if (n == MAX_PAGES) {
-            st = error_set(err, ST_TOO_BIG, "%s: more than %d pages", operation, MAX_PAGES);
+            st = error_set(err, ST_TOO_BIG, E_A305, "%s: more than %d pages", operation, MAX_PAGES);
             break;
         }
         st = get_page(c, region, operation, request, &page, server_date_s, err);
@@ -290,7 +290,7 @@ static enum status all_pages(struct aws_client *c, struct view region, const cha
             if (!st)
                 st = join(joined, item);
             if (st)
-                error_set(err, st, "%s: unusable answer", operation);
+                error_set(err, st, E_A305, "%s: unusable answer", operation);
         }
         json_t *token = json_object_get(page, "NextToken");
         bool more = json_is_string(token) && json_string_length(token) > 0;

@@ -48,7 +48,7 @@ static enum status get_of_function(struct aws_client *c, struct view region, con
     *out = NULL;
     /* A leading dot: "." and ".." as path segments would be another operation. */
     if (function.len == 0 || function.len > MAX_NAME || function.ptr[0] == '.')
-        return error_set(err, ST_BAD_ITEM, "not a function");
+        return error_set(err, ST_BAD_ITEM, E_A305, "not a function");
     buf_init(&path, 8192);
     buf_printf(&path, "/%s/functions/", version);
     uri_add_encoded(&path, function);

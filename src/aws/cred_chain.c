@@ -71,7 +71,7 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
 {
     json_t *doc = aws_json_parse(text);
     if (doc == NULL)
-        return error_set(err, ST_BAD_ITEM, "%s: credentials are no JSON object", what);
+        return error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials are no JSON object", what);
     struct view token = aws_json_text(doc, "Token");
     if (token.len == 0)
         token = aws_json_text(doc, "SessionToken");
@@ -80,12 +80,12 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
     enum status st = ST_OK;
     const json_t *version = json_object_get(doc, "Version");
     if (version != NULL && json_integer_value(version) != 1)
-        st = error_set(err, ST_BAD_ITEM, "%s: credentials of an unknown version", what);
+        st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials of an unknown version", what);
     if (!st && expiry.len > 0 && rfc3339_parse(expiry, &at) != ST_OK)
-        st = error_set(err, ST_BAD_ITEM, "%s: Expiration is no date-time", what);
+        st = error_set(err, ST_BAD_ITEM, E_A114, "%s: Expiration is no date-time", what);
     if (!st && credentials_set(out, aws_json_text(doc, "AccessKeyId"),
                                aws_json_text(doc, "SecretAccessKey"), token, at.seconds) != ST_OK)
-        st = error_set(err, ST_BAD_ITEM, "%s: credentials without usable keys", what);
+        st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials without usable keys", what);
     json_decref(doc);
     return st;
 }
@@ -150,7 +150,7 @@ static enum status fetch(struct cred_chain *chain, const struct cred_context *ct
         }
         return st;
     }
-    return error_set(err, ST_DENIED,
+    return error_set(err, ST_DENIED, E_A101,
                      "no AWS credentials: neither in the environment, the shared files, nor from a "
                      "container or instance role");
 }
@@ -199,7 +199,7 @@ enum status cred_chain_get(struct cred_chain *chain, struct http *http, const st
             break;
         }
         if (aws_stop_asked(stop)) {
-            st = error_set(err, ST_CANCELLED, "stopped while waiting for credentials");
+            st = error_set(err, ST_CANCELLED, E_A306, "stopped while waiting for credentials");
             break;
         }
         if (chain->locked.refreshing) {
@@ -224,7 +224,7 @@ enum status cred_chain_get(struct cred_chain *chain, struct http *http, const st
             chain->locked.chosen = chosen;
             store(chain, out, now_s);
         } else if (good && st != ST_CANCELLED) {
-            LOG_EVENT(LOG_WARN, "credentials could not be renewed yet",
+            LOG_FAULT(LOG_WARN, E_A102, "credentials could not be renewed yet",
                       log_cstr("reason", err != NULL ? err->text : status_name(st)));
             *out = chain->locked.current;
             st = ST_OK;
@@ -255,10 +255,11 @@ static enum status env_fetch(struct cred_provider *self, const struct cred_conte
     if (aws_config_profile_forced(ctx->config) || (id == NULL && secret == NULL))
         return ST_MISSING;
     if (id == NULL || secret == NULL)
-        return error_set(err, ST_USAGE, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together");
+        return error_set(err, ST_USAGE, E_A104,
+                         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together");
     const char *token = aws_env_get(env, "AWS_SESSION_TOKEN");
     if (credentials_set(out, view_of(id), view_of(secret), view_of(token), 0) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A104,
                          "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN holds a "
                          "blank or control byte, or is too long");
     return ST_OK;
@@ -365,14 +366,14 @@ enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base
     struct view session =
         role->session_name.len > 0 ? role->session_name : VIEW_LIT("bedrock-metrics");
     if (!sts_role_arn_valid(role->role_arn))
-        return error_set(err, ST_USAGE, "not a role ARN: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_A107, "not a role ARN: \"%.*s\"",
                          (int)(role->role_arn.len < 128 ? role->role_arn.len : 128),
                          role->role_arn.ptr);
     if (!sts_session_name_valid(session))
-        return error_set(err, ST_USAGE, "not a role session name: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_A107, "not a role session name: \"%.*s\"",
                          (int)(session.len < 64 ? session.len : 64), session.ptr);
     if (role->region.len > 0 && !aws_region_valid(role->region))
-        return error_set(err, ST_USAGE, "not a Region: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
                          (int)(role->region.len < 64 ? role->region.len : 64), role->region.ptr);
     struct role_provider *p = calloc(1, sizeof(*p));
     if (p == NULL)
@@ -385,7 +386,8 @@ enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base
         !set_field(p->session_name, sizeof(p->session_name) - 1, session) ||
         !set_field(p->region, sizeof(p->region) - 1, role->region)) {
         free(p);
-        return error_set(err, ST_USAGE, "external id of a role is too long or not printable");
+        return error_set(err, ST_USAGE, E_A107,
+                         "external id of a role is too long or not printable");
     }
     return chain_owning(out, base->config, &base->clock, &p->base);
 }

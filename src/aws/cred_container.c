@@ -34,7 +34,7 @@ static enum status container_url(const struct aws_env *env, struct buf *url, str
     if (relative != NULL) {
         buf_add_cstr(url, "http://169.254.170.2");
         if (relative[0] != '/')
-            return error_set(err, ST_USAGE,
+            return error_set(err, ST_USAGE, E_A109,
                              "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
         buf_add_cstr(url, relative);
     } else {
@@ -43,7 +43,7 @@ static enum status container_url(const struct aws_env *env, struct buf *url, str
     if (buf_cstr(url) == NULL)
         return buf_status(url);
     if (!cred_container_url_allowed(buf_view(url)))
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A109,
                          "container credentials are only fetched over https or from loopback and "
                          "the addresses of ECS and EKS: \"%.128s\"",
                          relative != NULL ? relative : full);
@@ -69,7 +69,7 @@ static enum status container_fetch(struct cred_provider *self, const struct cred
     struct buf url;
     struct buf token;
     struct http_response answer;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     buf_init(&url, 4096);
     buf_init(&token, MAX_TOKEN);
     http_response_init(&answer);
@@ -92,12 +92,12 @@ static enum status container_fetch(struct cred_provider *self, const struct cred
     do {
         st = http_send(ctx->http, &req, &answer, &inner);
         if (!st && (answer.status >= 500 || answer.status == 429))
-            st = error_set(&inner, ST_RETRY, "answered %d", answer.status);
+            st = error_set(&inner, ST_RETRY, E_A305, "answered %d", answer.status);
     } while (st == ST_RETRY && retry_wait(&retry, false, 0, NULL) == ST_OK);
     if (st)
-        error_set(err, st, "container credentials: %s", inner.text);
+        error_set(err, st, E_A109, "container credentials: %s", inner.text);
     else if (answer.status != 200)
-        st = error_set(err, ST_DENIED, "container credentials: answered %d", answer.status);
+        st = error_set(err, ST_DENIED, E_A109, "container credentials: answered %d", answer.status);
     else
         st = cred_parse_json(buf_view(&answer.body), "container credentials", out, err);
 out:

@@ -35,7 +35,7 @@ static enum status imds_base(const struct aws_env *env, struct view *out, struct
     while (out->len > 0 && out->ptr[out->len - 1] == '/')
         out->len--;
     if (!cred_imds_url_allowed(*out))
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A110,
                          "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither loopback nor an address of "
                          "the metadata service: \"%.128s\"",
                          endpoint);
@@ -101,7 +101,7 @@ static enum status imds_role(const struct cred_context *ctx, struct view base,
     size_t end = view_find_char(role, '\n');
     role = view_trim(end == SIZE_MAX ? role : view_first(role, end));
     if (answer->status != 200 || !role_valid(role))
-        return error_set(err, ST_RETRY, "metadata service: answered %d for the role's name",
+        return error_set(err, ST_RETRY, E_A110, "metadata service: answered %d for the role's name",
                          answer->status);
     buf_add_cstr(path, folder);
     uri_add_encoded(path, role);
@@ -116,7 +116,7 @@ static enum status imds_fetch(struct cred_provider *self, const struct cred_cont
     struct buf token;
     struct buf path;
     struct http_response answer;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     buf_init(&token, 1024);
     buf_init(&path, 1024);
     http_response_init(&answer);
@@ -132,7 +132,7 @@ static enum status imds_fetch(struct cred_provider *self, const struct cred_cont
     if (!st && answer.status != 200) {
         st = answer.status == 403 || answer.status == 404 || answer.status == 405
                  ? ST_MISSING /* switched off */
-                 : error_set(err, ST_RETRY, "metadata service: answered %d", answer.status);
+                 : error_set(err, ST_RETRY, E_A110, "metadata service: answered %d", answer.status);
         goto out;
     }
     buf_add_view(&token, view_trim(buf_view(&answer.body)));
@@ -145,9 +145,9 @@ static enum status imds_fetch(struct cred_provider *self, const struct cred_cont
     if (!st)
         st = imds_get(ctx, base, "GET", buf_view(&path), header, &answer, &inner);
     if (st && st != ST_MISSING)
-        error_set(err, st, "%s", inner.text);
+        error_set(err, st, inner.code, "%s", inner.text);
     if (!st && answer.status != 200)
-        st = error_set(err, ST_RETRY, "metadata service: answered %d for credentials",
+        st = error_set(err, ST_RETRY, E_A110, "metadata service: answered %d for credentials",
                        answer.status);
     if (!st)
         st = cred_parse_json(buf_view(&answer.body), "metadata service", out, err);
@@ -174,10 +174,10 @@ enum status cred_fetch_source(struct view name, const struct cred_context *ctx,
             continue;
         enum status st = sources[i].provider->fetch(sources[i].provider, ctx, out, err);
         if (st == ST_MISSING)
-            return error_set(err, ST_DENIED, "credential_source = %s provides no credentials",
-                             sources[i].name);
+            return error_set(err, ST_DENIED, E_A105,
+                             "credential_source = %s provides no credentials", sources[i].name);
         return st;
     }
-    return error_set(err, ST_USAGE, "unknown credential_source \"%.*s\"",
+    return error_set(err, ST_USAGE, E_A105, "unknown credential_source \"%.*s\"",
                      (int)(name.len < 64 ? name.len : 64), name.ptr);
 }

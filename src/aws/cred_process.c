@@ -76,7 +76,7 @@ static enum status start(struct buf *words, size_t n, pid_t *pid, int *fd, struc
     }
     argv[n] = NULL;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return error_set(err, ST_IO, "credential_process: no pipe: %s", strerror(errno));
+        return error_set(err, ST_IO, E_A108, "credential_process: no pipe: %s", strerror(errno));
     posix_spawn_file_actions_t actions;
     if (posix_spawn_file_actions_init(&actions) != 0) {
         close(ends[0]);
@@ -92,7 +92,7 @@ static enum status start(struct buf *words, size_t n, pid_t *pid, int *fd, struc
     close(ends[1]);
     if (failed != 0) {
         close(ends[0]);
-        return error_set(err, ST_USAGE, "credential_process cannot be started: %s",
+        return error_set(err, ST_USAGE, E_A108, "credential_process cannot be started: %s",
                          strerror(failed));
     }
     *fd = ends[0];
@@ -106,9 +106,9 @@ static enum status collect(int fd, const struct cred_context *ctx, struct buf *o
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         if (aws_stop_asked(ctx->stop))
-            return error_set(err, ST_CANCELLED, "stopped while credential_process ran");
+            return error_set(err, ST_CANCELLED, E_A108, "stopped while credential_process ran");
         if (ctx->clock->steady_ms(ctx->clock->ctx) >= end)
-            return error_set(err, ST_RETRY, "credential_process took longer than a minute");
+            return error_set(err, ST_RETRY, E_A108, "credential_process took longer than a minute");
         int ready = poll(&p, 1, SLICE_MS);
         if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
@@ -117,13 +117,13 @@ static enum status collect(int fd, const struct cred_context *ctx, struct buf *o
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_set(err, ST_IO, "credential_process: %s", strerror(errno));
+            return error_set(err, ST_IO, E_A108, "credential_process: %s", strerror(errno));
         if (n == 0)
             return ST_OK;
         buf_add(out, chunk, (size_t)n);
         explicit_bzero(chunk, (size_t)n);
         if (buf_status(out) != ST_OK)
-            return error_set(err, buf_status(out), "credential_process printed too much");
+            return error_set(err, buf_status(out), E_A108, "credential_process printed too much");
     }
 }
 
@@ -139,7 +139,7 @@ enum status cred_run_process(struct view command, const struct cred_context *ctx
     out->max = MAX_OUTPUT;
     enum status st = cred_split_command(command, &words, &n);
     if (st || n > MAX_WORDS)
-        st = error_set(err, ST_USAGE, "credential_process is not a command line");
+        st = error_set(err, ST_USAGE, E_A108, "credential_process is not a command line");
     if (!st)
         st = start(&words, n, &pid, &fd, err);
     buf_clear(&words);
@@ -152,7 +152,7 @@ enum status cred_run_process(struct view command, const struct cred_context *ctx
     while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
     }
     if (!st && !(WIFEXITED(code) && WEXITSTATUS(code) == 0))
-        st = error_set(err, ST_DENIED, "credential_process failed with %s %d",
+        st = error_set(err, ST_DENIED, E_A108, "credential_process failed with %s %d",
                        WIFEXITED(code) ? "exit code" : "signal",
                        WIFEXITED(code) ? WEXITSTATUS(code) : WTERMSIG(code));
     return st;

@@ -23,7 +23,8 @@ static enum status static_keys(const struct cred_context *ctx, struct view profi
         return ST_MISSING;
     if (id.len == 0 || secret.len == 0 ||
         credentials_set(out, id, secret, get(ctx, profile, "aws_session_token"), 0) != ST_OK)
-        return error_set(err, ST_USAGE, "profile \"%.*s\": keys are incomplete or not usable",
+        return error_set(err, ST_USAGE, E_A105,
+                         "profile \"%.*s\": keys are incomplete or not usable",
                          (int)(profile.len < 64 ? profile.len : 64), profile.ptr);
     return ST_OK;
 }
@@ -45,7 +46,7 @@ static enum status plain_profile(const struct cred_context *ctx, struct view pro
                                  struct credentials *out, struct error *err)
 {
     if (get(ctx, profile, "sso_session").len > 0 || get(ctx, profile, "sso_start_url").len > 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A106,
                          "profile \"%.*s\" signs in with AWS IAM Identity Center (sso_*), which is "
                          "not supported; use credential_process = aws configure "
                          "export-credentials --profile NAME",
@@ -70,17 +71,18 @@ static enum status take_role(const struct cred_context *ctx, struct view profile
                             .web_identity_token = web_token};
     int shown = (int)(profile.len < 64 ? profile.len : 64);
     if (get(ctx, profile, "mfa_serial").len > 0)
-        return error_set(err, ST_USAGE, "profile \"%.*s\" needs MFA, which is not supported", shown,
-                         profile.ptr);
+        return error_set(err, ST_USAGE, E_A106,
+                         "profile \"%.*s\" needs MFA, which is not supported", shown, profile.ptr);
     if (!sts_role_arn_valid(role.role_arn))
-        return error_set(err, ST_USAGE, "profile \"%.*s\": role_arn is not a role ARN", shown,
-                         profile.ptr);
-    if (!sts_session_name_valid(role.session_name))
-        return error_set(err, ST_USAGE, "profile \"%.*s\": role_session_name is not allowed", shown,
-                         profile.ptr);
-    if (duration.len > 0 && (view_parse_u64(duration, 43200, &seconds) || seconds < 900))
-        return error_set(err, ST_USAGE, "profile \"%.*s\": duration_seconds is not 900 to 43200",
+        return error_set(err, ST_USAGE, E_A107, "profile \"%.*s\": role_arn is not a role ARN",
                          shown, profile.ptr);
+    if (!sts_session_name_valid(role.session_name))
+        return error_set(err, ST_USAGE, E_A107,
+                         "profile \"%.*s\": role_session_name is not allowed", shown, profile.ptr);
+    if (duration.len > 0 && (view_parse_u64(duration, 43200, &seconds) || seconds < 900))
+        return error_set(err, ST_USAGE, E_A105,
+                         "profile \"%.*s\": duration_seconds is not 900 to 43200", shown,
+                         profile.ptr);
     role.duration_s = (uint32_t)seconds;
     struct view region = get(ctx, profile, "region");
     struct cred_chain *chain = NULL;
@@ -135,8 +137,8 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
     bool web = false;
     while (get(ctx, at, "role_arn").len > 0) {
         if (n == MAX_HOPS)
-            return error_set(err, ST_USAGE, "profiles refer to one another more than %d times",
-                             MAX_HOPS);
+            return error_set(err, ST_USAGE, E_A105,
+                             "profiles refer to one another more than %d times", MAX_HOPS);
         hops[n++] = at;
         base = at;
         web = get(ctx, at, "web_identity_token_file").len > 0;
@@ -144,7 +146,7 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
         if (web || next.len == 0)
             break;
         if (!aws_ini_has_profile(aws_config_ini(ctx->config), next))
-            return error_set(err, ST_USAGE, "source_profile \"%.*s\" does not exist",
+            return error_set(err, ST_USAGE, E_A105, "source_profile \"%.*s\" does not exist",
                              (int)(next.len < 64 ? next.len : 64), next.ptr);
         bool itself = view_eq(next, at);
         base = next;
@@ -154,13 +156,14 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
     }
     if (n > 0 && !web && view_eq(base, hops[n - 1]) &&
         get(ctx, base, "credential_source").len == 0 && get(ctx, base, "source_profile").len == 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_A105,
                          "profile \"%.*s\": role_arn needs source_profile, credential_source or "
                          "web_identity_token_file",
                          (int)(base.len < 64 ? base.len : 64), base.ptr);
     enum status st = web ? web_role(ctx, hops[--n], out, err) : begin(ctx, base, out, err);
     if (st == ST_MISSING && n > 0)
-        return error_set(err, ST_DENIED, "profile \"%.*s\" has no credentials to take a role with",
+        return error_set(err, ST_DENIED, E_A105,
+                         "profile \"%.*s\" has no credentials to take a role with",
                          (int)(base.len < 64 ? base.len : 64), base.ptr);
     while (!st && n > 0) {
         struct credentials source = *out;

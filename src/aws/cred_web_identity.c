@@ -12,7 +12,8 @@ enum status cred_read_token(const char *path, struct buf *out, struct error *err
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return error_set(err, ST_IO, "cannot read token file %s: %s", path, strerror(errno));
+        return error_set(err, ST_IO, E_A107, "cannot read token file %s: %s", path,
+                         strerror(errno));
     enum status st = ST_OK;
     for (;;) {
         char chunk[4096];
@@ -20,7 +21,8 @@ enum status cred_read_token(const char *path, struct buf *out, struct error *err
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            st = error_set(err, ST_IO, "cannot read token file %s: %s", path, strerror(errno));
+            st = error_set(err, ST_IO, E_A107, "cannot read token file %s: %s", path,
+                           strerror(errno));
         if (n <= 0)
             break;
         buf_add(out, chunk, (size_t)n);
@@ -28,11 +30,11 @@ enum status cred_read_token(const char *path, struct buf *out, struct error *err
     }
     close(fd);
     if (!st && buf_status(out) != ST_OK)
-        st = error_set(err, buf_status(out), "token file %s is too large", path);
+        st = error_set(err, buf_status(out), E_A107, "token file %s is too large", path);
     while (out->len > 0 && (unsigned char)out->ptr[out->len - 1] <= 0x20)
         out->len--;
     if (!st && out->len == 0)
-        st = error_set(err, ST_BAD_ITEM, "token file %s is empty", path);
+        st = error_set(err, ST_BAD_ITEM, E_A107, "token file %s is empty", path);
     return st;
 }
 
@@ -47,11 +49,12 @@ static enum status web_fetch(struct cred_provider *self, const struct cred_conte
     if (file == NULL || aws_config_profile_forced(ctx->config))
         return ST_MISSING;
     if (arn == NULL || !sts_role_arn_valid(view_of(arn)))
-        return error_set(err, ST_USAGE, "AWS_WEB_IDENTITY_TOKEN_FILE needs a role in AWS_ROLE_ARN");
+        return error_set(err, ST_USAGE, E_A107,
+                         "AWS_WEB_IDENTITY_TOKEN_FILE needs a role in AWS_ROLE_ARN");
     if (session == NULL)
         session = "bedrock-metrics";
     if (!sts_session_name_valid(view_of(session)))
-        return error_set(err, ST_USAGE, "AWS_ROLE_SESSION_NAME is not a role session name");
+        return error_set(err, ST_USAGE, E_A107, "AWS_ROLE_SESSION_NAME is not a role session name");
     struct buf token;
     buf_init(&token, MAX_TOKEN_FILE);
     enum status st = cred_read_token(file, &token, err);

@@ -32,12 +32,13 @@ static enum status load(struct error *err)
 {
     void *handle = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL)
-        return error_set(err, ST_MISSING, "libcurl.so.4 cannot be loaded: install libcurl4");
+        return error_set(err, ST_MISSING, E_R112,
+                         "libcurl.so.4 cannot be loaded: install libcurl4");
     bool all = true;
 #define CURL_LIBRARY_LOOK_UP(name)                                                                 \
     all = look_up(handle, "curl_" #name, &curl_library.name, sizeof(curl_library.name)) && all;
     CURL_LIBRARY_FUNCTIONS(CURL_LIBRARY_LOOK_UP)
-    return all ? ST_OK : error_set(err, ST_MISSING, "libcurl.so.4 is too old");
+    return all ? ST_OK : error_set(err, ST_MISSING, E_R112, "libcurl.so.4 is too old");
 }
 
 #endif
@@ -53,7 +54,7 @@ enum status curl_library_load(struct error *err)
         /* A peer that closes while it is written to is a failed request, not the process's end. */
         (void)signal(SIGPIPE, SIG_IGN);
         if (st == ST_OK && curl_library.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-            st = error_set(err, ST_NO_MEMORY, "libcurl cannot be initialised");
+            st = error_set(err, ST_NO_MEMORY, E_R112, "libcurl cannot be initialised");
         loaded = st == ST_OK;
     }
     pthread_mutex_unlock(&mutex);

@@ -47,9 +47,9 @@ enum status dynamodb_query_all(struct aws_client *c, struct view region, const j
             break;
         }
         if (json_array_extend(all, json_object_get(page, "Items")) != 0)
-            st = error_set(err, ST_RETRY, "Query: unusable answer");
+            st = error_set(err, ST_RETRY, E_A305, "Query: unusable answer");
         else if (json_array_size(all) > max_items)
-            st = error_set(err, ST_TOO_BIG, "Query: more than %zu items", max_items);
+            st = error_set(err, ST_TOO_BIG, E_A305, "Query: more than %zu items", max_items);
         json_t *last = json_object_get(page, "LastEvaluatedKey");
         bool more = json_is_object(last);
         if (!st && more && json_object_set(request, "ExclusiveStartKey", last) != 0)
@@ -89,14 +89,14 @@ static enum status get_some(struct aws_client *c, struct view region, const char
         json_t *rest = json_object_get(page, "UnprocessedKeys");
         bool more = !st && json_object_size(rest) > 0;
         if (!st && found != NULL && json_array_extend(items, found) != 0)
-            st = error_set(err, ST_RETRY, "BatchGetItem: unusable answer");
+            st = error_set(err, ST_RETRY, E_A305, "BatchGetItem: unusable answer");
         if (!st && more && json_object_set(request, "RequestItems", rest) != 0)
             st = ST_NO_MEMORY;
         json_decref(page);
         if (!more)
             break;
         if (!st && retry_wait(&retry, false, 0, NULL) != ST_OK)
-            st = error_set(err, ST_RETRY, "BatchGetItem: keys stay unprocessed");
+            st = error_set(err, ST_RETRY, E_A305, "BatchGetItem: keys stay unprocessed");
     }
     json_decref(request);
     return st;

@@ -82,7 +82,7 @@ enum status http_new(struct http **out, const struct http_options *options)
     struct error err = {0};
     enum status st = curl_library_load(&err);
     if (st != ST_OK) {
-        LOG_EVENT(LOG_ERROR, "no HTTP", log_cstr("reason", err.text));
+        LOG_FAULT(LOG_ERROR, E_R112, "no HTTP", log_cstr("reason", err.text));
         return st;
     }
     struct http *h = calloc(1, sizeof(*h));
@@ -402,7 +402,8 @@ static enum status transfer_new(struct http *h, const struct http_request *req,
     resp->timed_out = false;
     for (const char *p = req->url; *p != '\0'; p++)
         if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-            return error_set(err, ST_BAD_ITEM, "request address holds a control byte or blank");
+            return error_set(err, ST_BAD_ITEM, E_A309,
+                             "request address holds a control byte or blank");
 
     struct http_stream *t = calloc(1, sizeof(*t));
     if (t == NULL)
@@ -419,7 +420,8 @@ static enum status transfer_new(struct http *h, const struct http_request *req,
     enum status st = build_lines(t, req);
     if (st) {
         transfer_free(t);
-        return st == ST_BAD_ITEM ? error_set(err, st, "request header holds a control byte") : st;
+        return st == ST_BAD_ITEM ? error_set(err, st, E_A309, "request header holds a control byte")
+                                 : st;
     }
     t->easy = h->spare != NULL ? h->spare : curl_library.easy_init();
     h->spare = NULL;
@@ -461,7 +463,7 @@ static enum status wait_slice(struct http_stream *t, struct error *err)
 {
     struct http *h = t->h;
     if (!t->once && aws_stop_asked(&h->stop))
-        return error_set(err, ST_CANCELLED, "stopped while waiting for the network");
+        return error_set(err, ST_CANCELLED, E_A306, "stopped while waiting for the network");
     uint64_t before = t->progress;
     int64_t from = h->clock.steady_ms(h->clock.ctx);
     if (curl_library.multi_poll(h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
@@ -475,14 +477,14 @@ static enum status wait_slice(struct http_stream *t, struct error *err)
         return ST_OK;
     if (t->idle_ms >= (int64_t)t->idle_timeout_ms) {
         t->timed_out = true;
-        return error_set(err, ST_RETRY, "timed out: no byte for %u ms", t->idle_timeout_ms);
+        return error_set(err, ST_RETRY, E_A301, "timed out: no byte for %u ms", t->idle_timeout_ms);
     }
     t->window_ms += waited;
     if (t->min_bytes_per_s > 0 && t->window_ms >= (int64_t)t->idle_timeout_ms) {
         uint64_t due = (uint64_t)t->min_bytes_per_s * (uint64_t)t->window_ms / 1000;
         if (t->progress - t->window_progress < due) {
             t->timed_out = true;
-            return error_set(err, ST_RETRY, "timed out: slower than %u bytes a second",
+            return error_set(err, ST_RETRY, E_A301, "timed out: slower than %u bytes a second",
                              t->min_bytes_per_s);
         }
         t->window_ms = 0;
@@ -509,12 +511,28 @@ static bool was_handed_over(struct http_stream *t)
     return uploaded >= (curl_off_t)t->body.len;
 }
 
+/* The code of a transfer that failed; what has a text of its own has its code there. */
+static enum code code_of_curl(CURLcode result)
+{
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return E_A303;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE: return E_A304;
+    default: return E_A305;
+    }
+}
+
 static enum status outcome(struct http_stream *t, struct error *err)
 {
     if (t->failed == ST_TOO_BIG)
-        return error_set(err, ST_TOO_BIG, "the answer is larger than allowed");
+        return error_set(err, ST_TOO_BIG, E_A305, "the answer is larger than allowed");
     if (t->failed != ST_OK)
-        return error_set(err, t->failed, "unusable answer");
+        return error_set(err, t->failed, E_A305, "unusable answer");
     const char *text =
         t->curl_text[0] != '\0' ? t->curl_text : curl_library.easy_strerror(t->result);
     switch (t->result) {
@@ -523,12 +541,12 @@ static enum status outcome(struct http_stream *t, struct error *err)
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-        return error_set(err, ST_DENIED, "the server could not be authenticated: %s", text);
-    case CURLE_URL_MALFORMAT: return error_set(err, ST_BAD_ITEM, "bad address: %s", text);
+        return error_set(err, ST_DENIED, E_A302, "the server could not be authenticated: %s", text);
+    case CURLE_URL_MALFORMAT: return error_set(err, ST_BAD_ITEM, E_A309, "bad address: %s", text);
     case CURLE_OPERATION_TIMEDOUT:
         t->timed_out = true;
-        return error_set(err, ST_RETRY, "timed out: %s", text);
-    default: return error_set(err, ST_RETRY, "%s", text);
+        return error_set(err, ST_RETRY, E_A301, "timed out: %s", text);
+    default: return error_set(err, ST_RETRY, code_of_curl(t->result), "%s", text);
     }
 }
 

@@ -35,7 +35,7 @@ enum status lambda_api_new(struct lambda_api **out, struct http *http, struct vi
               u.authority.len > u.host.len && address.ptr[address.len - 1] != ']';
     if (!ok) {
         lambda_api_free(api);
-        return error_set(err, ST_USAGE, "AWS_LAMBDA_RUNTIME_API is not host:port: \"%.*s\"",
+        return error_set(err, ST_USAGE, E_U304, "AWS_LAMBDA_RUNTIME_API is not host:port: \"%.*s\"",
                          (int)(address.len < 128 ? address.len : 128), address.ptr);
     }
     buf_add_cstr(&api->base, "/2018-06-01/runtime/");
@@ -82,7 +82,7 @@ enum status lambda_api_next(struct lambda_api *api, struct lambda_invocation *in
                             struct error *err)
 {
     struct buf url;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     uint64_t deadline = 0;
     buf_init(&url, 1024);
     buf_add_view(&url, buf_view(&api->base));
@@ -98,12 +98,12 @@ enum status lambda_api_next(struct lambda_api *api, struct lambda_invocation *in
     enum status st = http_send(api->http, &req, &inv->answer, &inner);
     buf_clear(&url);
     if (st)
-        return error_set(err, st, "next invocation: %s", inner.text);
+        return error_set(err, st, inner.code, "next invocation: %s", inner.text);
     if (inv->answer.status != 200)
-        return error_set(err, ST_RETRY, "next invocation: answered %d", inv->answer.status);
+        return error_set(err, ST_RETRY, E_A307, "next invocation: answered %d", inv->answer.status);
     struct view id = http_response_header(&inv->answer, "Lambda-Runtime-Aws-Request-Id");
     if (!id_valid(id))
-        return error_set(err, ST_BAD_ITEM, "next invocation: no usable request id");
+        return error_set(err, ST_BAD_ITEM, E_A307, "next invocation: no usable request id");
     memcpy(inv->request_id, id.ptr, id.len);
     inv->request_id[id.len] = '\0';
     inv->event = buf_view(&inv->answer.body);
@@ -121,7 +121,7 @@ static enum status post(struct lambda_api *api, const char *what, struct view pa
 {
     struct buf url;
     struct http_response answer;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     struct http_header headers[] = {
         http_header_of("Content-Type", VIEW_LIT("application/json")),
         http_header_of("Lambda-Runtime-Function-Error-Type", view_of(error_type))};
@@ -142,13 +142,13 @@ static enum status post(struct lambda_api *api, const char *what, struct view pa
     for (unsigned i = 0; i < ATTEMPTS && st == ST_RETRY; i++) {
         st = http_send(api->http, &req, &answer, &inner);
         if (st)
-            error_set(err, st, "%s: %s", what, inner.text);
+            error_set(err, st, inner.code, "%s: %s", what, inner.text);
     }
     if (!st && answer.status != 202 && answer.status != 200) {
         st = answer.status == 413                           ? ST_TOO_BIG
              : answer.status == 400 || answer.status == 403 ? ST_CONFLICT
                                                             : ST_RETRY;
-        error_set(err, st, "%s: answered %d", what, answer.status);
+        error_set(err, st, E_A305, "%s: answered %d", what, answer.status);
     }
     http_response_clear(&answer);
     buf_clear(&url);
@@ -175,7 +175,7 @@ enum status lambda_api_respond(struct lambda_api *api, const char *request_id, s
                                struct error *err)
 {
     if (json.len > LAMBDA_MAX_ANSWER)
-        return error_set(err, ST_TOO_BIG, "response: larger than 6 MiB");
+        return error_set(err, ST_TOO_BIG, E_A307, "response: larger than 6 MiB");
     return post_for(api, "response", request_id, "/response", NULL, json, err);
 }
 

@@ -41,10 +41,10 @@ static enum status address(struct aws_client *c, struct view bucket, struct view
     bool overridden = false;
     struct buf base;
     if (!aws_bucket_valid(bucket))
-        return error_set(err, ST_BAD_ITEM, "not a bucket name: \"%.*s\"",
+        return error_set(err, ST_BAD_ITEM, E_U215, "not a bucket name: \"%.*s\"",
                          (int)(bucket.len < 64 ? bucket.len : 64), bucket.ptr);
     if (key.len > S3_MAX_KEY)
-        return error_set(err, ST_BAD_ITEM, "key is longer than %d bytes", S3_MAX_KEY);
+        return error_set(err, ST_BAD_ITEM, E_A216, "key is longer than %d bytes", S3_MAX_KEY);
     buf_init(&base, S3_MAX_PATH);
     enum status st =
         aws_config_endpoint(aws_client_config(c), &AWS_S3, region, &base, &overridden, err);
@@ -208,7 +208,7 @@ enum status s3_put_object(struct aws_client *client, struct view bucket, struct 
                               .body = body,
                               .total_timeout_ms = 60000};
     enum status st = key.len == 0
-                         ? error_set(err, ST_BAD_ITEM, "empty key")
+                         ? error_set(err, ST_BAD_ITEM, E_A216, "empty key")
                          : s3_call(client, bucket, VIEW_EMPTY, key, &req, &answer, NULL, err);
     aws_answer_clear(&answer);
     return st;

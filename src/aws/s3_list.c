@@ -40,12 +40,12 @@ enum status s3_list_open(struct s3_list **out, struct aws_client *client,
 {
     *out = NULL;
     if (!aws_bucket_valid(options->bucket))
-        return error_set(err, ST_BAD_ITEM, "not a bucket name: \"%.*s\"",
+        return error_set(err, ST_BAD_ITEM, E_U215, "not a bucket name: \"%.*s\"",
                          (int)(options->bucket.len < 64 ? options->bucket.len : 64),
                          options->bucket.ptr);
     if (options->prefix.len > S3_MAX_KEY || options->start_after.len > S3_MAX_KEY ||
         options->delimiter.len > S3_MAX_KEY)
-        return error_set(err, ST_BAD_ITEM, "prefix is longer than %d bytes", S3_MAX_KEY);
+        return error_set(err, ST_BAD_ITEM, E_A216, "prefix is longer than %d bytes", S3_MAX_KEY);
     struct s3_list *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return ST_NO_MEMORY;
@@ -189,7 +189,7 @@ static enum status read_page(struct s3_list *l, struct view xml, struct error *e
     struct page p = {0};
     struct xml_scan x;
     enum xml_kind kind;
-    struct error inner = {{0}, 0};
+    struct error inner = {0};
     buf_init(&p.token, 4096);
     buf_reset(&l->store);
     l->n = l->at = 0;
@@ -209,12 +209,12 @@ static enum status read_page(struct s3_list *l, struct view xml, struct error *e
     if (st == ST_END)
         st = ST_OK;
     else if (st != ST_NO_MEMORY)
-        st = error_set(err, ST_RETRY, "ListObjectsV2: unusable answer: %s",
+        st = error_set(err, ST_RETRY, E_A305, "ListObjectsV2: unusable answer: %s",
                        inner.text[0] != '\0' ? inner.text : "unexpected element or value");
     l->last_page = !p.truncated;
     if (!st && p.truncated &&
         (!p.has_token || p.token.len == 0 || view_eq(buf_view(&p.token), buf_view(&l->token))))
-        st = error_set(err, ST_RETRY, "ListObjectsV2: truncated page without a new token");
+        st = error_set(err, ST_RETRY, E_A305, "ListObjectsV2: truncated page without a new token");
     buf_reset(&l->token);
     buf_add_view(&l->token, buf_view(&p.token));
     buf_clear(&p.token);

@@ -54,12 +54,14 @@ static enum status read_head(struct s3_object *o, const struct aws_answer *a, st
     if (o->at > 0) {
         if (r->status != 206 ||
             !range_fits(http_response_header(r, "content-range"), o->at, o->size))
-            return error_set(err, ST_RETRY, "GetObject: the answer is not the range asked for");
+            return error_set(err, ST_RETRY, E_O108,
+                             "GetObject: the answer is not the range asked for");
         return ST_OK;
     }
     if (r->status != 200 ||
         view_parse_u64(http_response_header(r, "content-length"), INT64_MAX, &length) != ST_OK)
-        return error_set(err, ST_RETRY, "GetObject: answer without a usable Content-Length");
+        return error_set(err, ST_RETRY, E_O108,
+                         "GetObject: answer without a usable Content-Length");
     buf_reset(&o->etag);
     buf_reset(&o->version);
     buf_add_view(&o->etag, http_response_header(r, "etag"));
@@ -129,7 +131,7 @@ enum status s3_object_open(struct s3_object **out, struct aws_client *client,
 {
     *out = NULL;
     if (get->key.len == 0)
-        return error_set(err, ST_BAD_ITEM, "empty key");
+        return error_set(err, ST_BAD_ITEM, E_A216, "empty key");
     struct s3_object *o = calloc(1, sizeof(*o));
     if (o == NULL)
         return ST_NO_MEMORY;
@@ -148,7 +150,7 @@ enum status s3_object_open(struct s3_object **out, struct aws_client *client,
     enum status st = ST_OK;
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]) && !st; i++)
         if (buf_status(kept[i]) != ST_OK)
-            st = error_set(err, ST_BAD_ITEM, "bucket, key or version is too long");
+            st = error_set(err, ST_BAD_ITEM, E_A216, "bucket, key or version is too long");
     if (!st)
         st = open_at(o, get->if_match, err);
     if (st) {
@@ -206,10 +208,10 @@ static enum status restart(struct s3_object *o, struct error *err)
 enum status s3_object_read(struct s3_object *o, void *out, size_t size, size_t *n,
                            struct error *err)
 {
-    struct error cut = {{0}, 0};
+    struct error cut = {0};
     *n = 0;
     if (o->failed)
-        return error_set(err, ST_RETRY, "read after a failure");
+        return error_set(err, ST_RETRY, E_O109, "read after a failure");
     for (;;) {
         size_t got = 0;
         char beyond = 0;
@@ -224,18 +226,18 @@ enum status s3_object_read(struct s3_object *o, void *out, size_t size, size_t *
         if (all && st == ST_END)
             return ST_END;
         if (st == ST_OK) {
-            st = error_set(err, ST_RETRY, "GetObject: more bytes than Content-Length said");
+            st = error_set(err, ST_RETRY, E_O108, "GetObject: more bytes than Content-Length said");
         } else if (all) {
             return ST_END; /* every byte is here; how the connection ended does not matter */
         } else if (st == ST_END || st == ST_RETRY) {
-            error_set(err, ST_RETRY, "GetObject: cut after %llu of %llu bytes: %s",
+            error_set(err, ST_RETRY, E_O109, "GetObject: cut after %llu of %llu bytes: %s",
                       (unsigned long long)o->at, (unsigned long long)o->size,
                       st == ST_END ? "connection closed" : cut.text);
             st = restart(o, err);
             if (st == ST_OK)
                 continue;
         } else {
-            error_set(err, st, "GetObject: %s", cut.text);
+            error_set(err, st, cut.code, "GetObject: %s", cut.text);
         }
         o->failed = true;
         return st;

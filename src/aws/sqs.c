@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/aws_json.h"
 #include "aws/aws_private.h"
+#include "aws/aws_json.h"
 #include "aws/uri.h"
 
 enum {
@@ -131,13 +131,14 @@ enum status sqs_queue_parse(struct view url, const struct aws_config *config, st
     memset(out, 0, sizeof(*out));
     int shown = (int)(url.len < 160 ? url.len : 160);
     if (!copy_to(out->url, sizeof(out->url), url) || uri_parse(url, &u) != ST_OK)
-        return error_set(err, ST_USAGE, "not a queue URL: \"%.*s\"", shown, url.ptr);
+        return error_set(err, ST_USAGE, E_U216, "not a queue URL: \"%.*s\"", shown, url.ptr);
     size_t slash = view_rfind(u.path, VIEW_LIT("/"));
     struct view name = slash == SIZE_MAX ? VIEW_EMPTY : view_skip(u.path, slash + 1);
     struct view account =
         slash == SIZE_MAX || slash == 0 ? VIEW_EMPTY : view_skip(view_first(u.path, slash), 1);
     if (!queue_name_valid(name) || !copy_to(out->name, sizeof(out->name), name))
-        return error_set(err, ST_USAGE, "queue URL without a queue name: \"%.*s\"", shown, url.ptr);
+        return error_set(err, ST_USAGE, E_U216, "queue URL without a queue name: \"%.*s\"", shown,
+                         url.ptr);
     bool digits = account.len == 12;
     for (size_t i = 0; i < account.len && digits; i++)
         digits = account.ptr[i] >= '0' && account.ptr[i] <= '9';
@@ -145,8 +146,9 @@ enum status sqs_queue_parse(struct view url, const struct aws_config *config, st
         return ST_USAGE;
     out->fifo = view_ends(name, VIEW_LIT(".fifo"));
     if (!place(&u, url, overridden(config), out))
-        return error_set(err, ST_USAGE, "queue URL is neither one of SQS nor on loopback: \"%.*s\"",
-                         shown, url.ptr);
+        return error_set(err, ST_USAGE, E_U216,
+                         "queue URL is neither one of SQS nor on loopback: \"%.*s\"", shown,
+                         url.ptr);
     return ST_OK;
 }
 
@@ -206,7 +208,7 @@ static enum status read_messages(struct sqs_messages *m, struct error *err)
     {
         const json_t *attributes = json_object_get(item, "Attributes");
         if (m->n == SQS_MAX_BATCH)
-            return error_set(err, ST_RETRY, "ReceiveMessage: more messages than asked for");
+            return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: more messages than asked for");
         struct sqs_message *out = &m->all[m->n++];
         *out = (struct sqs_message){
             .message_id = aws_json_text(item, "MessageId"),
@@ -219,9 +221,10 @@ static enum status read_messages(struct sqs_messages *m, struct error *err)
             .first_received_ms =
                 (int64_t)attribute_u64(attributes, "ApproximateFirstReceiveTimestamp")};
         if (out->message_id.len == 0 || out->receipt_handle.len == 0)
-            return error_set(err, ST_RETRY, "ReceiveMessage: message without id or handle");
+            return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: message without id or handle");
         if (!md5_fits(out->body, aws_json_text(item, "MD5OfBody")))
-            return error_set(err, ST_RETRY, "ReceiveMessage: a body does not match its MD5");
+            return error_set(err, ST_RETRY, E_A305,
+                             "ReceiveMessage: a body does not match its MD5");
     }
     return ST_OK;
 }
@@ -327,8 +330,9 @@ static enum status send_batch(struct aws_client *c, const struct sqs_queue *q,
         if (at == SIZE_MAX)
             continue;
         each[at] = failed_entry(entry);
-        error_set(err, each[at], "%s: an entry failed: %.*s", operation,
-                  (int)(code.len < 64 ? code.len : 64), code.ptr == NULL ? "" : code.ptr);
+        error_set(err, each[at], aws_code_of_name(code, E_A308), "%s: an entry failed: %.*s",
+                  operation, (int)(code.len < 64 ? code.len : 64),
+                  code.ptr == NULL ? "" : code.ptr);
     }
     json_decref(in);
     json_decref(out);
@@ -508,11 +512,11 @@ enum status sqs_move_start(struct aws_client *c, struct view region, struct view
     json_t *doc = NULL;
     struct sqs_queue none = {0};
     if (!copy_to(none.region, sizeof(none.region), region))
-        return error_set(err, ST_USAGE, "not a Region");
+        return error_set(err, ST_USAGE, E_U214, "not a Region");
     json_t *in = json_pack("{s:s%}", "SourceArn", source_arn.ptr == NULL ? "" : source_arn.ptr,
                            source_arn.len);
     if (in == NULL)
-        return error_set(err, ST_USAGE, "source ARN is not text");
+        return error_set(err, ST_USAGE, E_Q126, "source ARN is not text");
     if (destination_arn.len > 0)
         json_object_set_new(in, "DestinationArn",
                             json_stringn(destination_arn.ptr, destination_arn.len));

@@ -119,8 +119,9 @@ static enum status read_credentials(const struct aws_answer *answer, const char 
     for (size_t i = 0; i < 4; i++)
         buf_wipe(&values[i]);
     if (st && st != ST_NO_MEMORY)
-        st = error_set(err, ST_RETRY, "%s: the answer holds no usable credentials (request %s)",
-                       operation, answer->request_id);
+        st = error_set(err, ST_RETRY, E_A114,
+                       "%s: the answer holds no usable credentials (request %s)", operation,
+                       answer->request_id);
     return st;
 }
 
@@ -192,7 +193,7 @@ enum status sts_get_caller_identity(struct aws_client *c, struct view region,
         if (!st)
             st = copy_result(&answer, "UserId", out->user_id, sizeof(out->user_id));
         if (st && st != ST_NO_MEMORY)
-            st = error_set(err, ST_RETRY, "GetCallerIdentity: unusable answer (request %s)",
+            st = error_set(err, ST_RETRY, E_A305, "GetCallerIdentity: unusable answer (request %s)",
                            answer.request_id);
     }
     aws_answer_clear(&answer);

@@ -35,7 +35,7 @@ bool xml_scan_at(const struct xml_scan *x, const char *path)
 static enum status broken(struct xml_scan *x, struct error *err, enum status st, const char *what)
 {
     size_t at = x->length - x->rest.len;
-    error_set(err, st, "XML answer: %s at byte %zu", what, at);
+    error_set(err, st, E_A305, "XML answer: %s at byte %zu", what, at);
     if (err != NULL)
         err->offset = at;
     return st;

@@ -89,24 +89,9 @@ static void add_text_value(struct buf *line, struct view v)
         json_add_string(line, v);
 }
 
-/* Of lines that say what is wrong; NULL for others.  tests/docs sees to it that each has one. */
-static const char *line_code(enum log_level level, const char *message,
-                             const struct log_field *fields, size_t n)
-{
-    struct view reason = VIEW_EMPTY;
-    if (level < LOG_WARN)
-        return NULL;
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(fields[i].key, "reason") == 0)
-            reason = fields[i].text;
-    }
-    return code_of_line(message, reason);
-}
-
-static void text_line(struct buf *line, enum log_level level, const char *message,
+static void text_line(struct buf *line, enum log_level level, const char *code, const char *message,
                       const struct log_field *fields, size_t n)
 {
-    const char *code = line_code(level, message, fields, n);
     static const char *const colours[] = {"\033[2m", "", "\033[33m", "\033[31m"};
     const char *colour = settings.colour ? colours[level] : "";
     buf_printf(line, "%s%s%s%s", colour, level_names[level], colour[0] != '\0' ? "\033[0m" : "",
@@ -128,10 +113,9 @@ static void text_line(struct buf *line, enum log_level level, const char *messag
 }
 
 /* The members Lambda looks for in a JSON line are "level" and an RFC 3339 "timestamp". */
-static void json_line(struct buf *line, enum log_level level, const char *message,
+static void json_line(struct buf *line, enum log_level level, const char *code, const char *message,
                       const struct log_field *fields, size_t n)
 {
-    const char *code = line_code(level, message, fields, n);
     struct timespec now;
     char stamp[RFC3339_BYTES];
     clock_gettime(CLOCK_REALTIME, &now);
@@ -155,16 +139,18 @@ static void json_line(struct buf *line, enum log_level level, const char *messag
     buf_add_char(line, '}');
 }
 
-void log_event(enum log_level level, const char *message, const struct log_field *fields, size_t n)
+void log_event(enum log_level level, enum code code, const char *message,
+               const struct log_field *fields, size_t n)
 {
     if (level < settings.level)
         return;
     struct buf line;
+    const char *its_code = level < LOG_WARN ? NULL : code_text(code);
     buf_init(&line, MAX_LINE_BYTES);
     if (settings.format == LOG_JSON)
-        json_line(&line, level, message, fields, n);
+        json_line(&line, level, its_code, message, fields, n);
     else
-        text_line(&line, level, message, fields, n);
+        text_line(&line, level, its_code, message, fields, n);
     buf_add_char(&line, '\n');
     if (settings.before_line != NULL)
         settings.before_line();

@@ -2,8 +2,8 @@
  * log.h: one line, one event, on standard error.
  *
  * A line has a level, from WARN on a code (codes.h), a constant message and key=value details.
- * Values are names, numbers and
- * constant reasons; the content of a log record, prompts, answers and secrets are never passed in.
+ * Values are names, numbers and constant reasons; the content of a log record, prompts, answers
+ * and secrets are never passed in.
  * Control characters, line breaks, escape sequences and bidirectional marks in a value are written
  * escaped, and a value is cut at 1024 bytes, so no input can forge a line.  Any thread may log; a
  * line is one write().
@@ -38,7 +38,9 @@ void log_set_request_id(struct view id);
 /* Called before a line is written, to clear a progress display from the terminal; may be NULL. */
 void log_set_before_line(void (*hook)(void));
 
-void log_event(enum log_level level, const char *message, const struct log_field *fields, size_t n);
+/* `code` is printed from WARN on.  Called by the macros below. */
+void log_event(enum log_level level, enum code code, const char *message,
+               const struct log_field *fields, size_t n);
 
 static inline struct log_field log_view(const char *key, struct view v)
 {
@@ -60,13 +62,32 @@ static inline struct log_field log_u128(const char *key, u128 number)
     return (struct log_field){.key = key, .kind = LOG_FIELD_NUMBER, .number = number};
 }
 
-/* LOG_EVENT(LOG_WARN, "text skipped", log_view("object", key), log_u64("offset", at)); */
+#define LOG_FIELDS(...)                                                                            \
+    (const struct log_field[]){__VA_ARGS__},                                                       \
+        sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
+
+/* Does not compile for a level that needs a code. */
+#define LOG_QUIET(level)                                                                           \
+    ((enum log_level)((level) + 0 * sizeof(struct {                                                \
+                                    _Static_assert((level) < LOG_WARN,                             \
+                                                   "LOG_FAULT() takes a code");                    \
+                                    int unused;                                                    \
+                                })))
+
+/* LOG_EVENT(LOG_INFO, "listening", log_cstr("address", name), log_u64("port", port)); */
 #define LOG_EVENT(level, message, ...)                                                             \
-    log_event((level), (message), (const struct log_field[]){__VA_ARGS__},                         \
-              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+    log_event(LOG_QUIET(level), E_NONE, (message), LOG_FIELDS(__VA_ARGS__))
+
+/*
+ * The same for WARN and ERROR, with a code:
+ *     LOG_FAULT(LOG_WARN, E_T110, "more texts skipped", log_view("object", key));
+ *     LOG_FAULT(LOG_ERROR, error_code(&err, E_O100), "object failed", ...);
+ */
+#define LOG_FAULT(level, code, message, ...)                                                       \
+    log_event((level), (code), (message), LOG_FIELDS(__VA_ARGS__))
 
 /* The same without details. */
-#define LOG_MESSAGE(level, message) log_event((level), (message), NULL, 0)
+#define LOG_FAULT_MESSAGE(level, code, message) log_event((level), (code), (message), NULL, 0)
 
 /* "DEBUG".."ERROR", any case; ST_USAGE otherwise. */
 NODISCARD enum status log_level_parse(struct view name, enum log_level *out);

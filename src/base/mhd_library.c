@@ -18,11 +18,11 @@ enum status mhd_library_load(struct error *err)
 {
     void *handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL)
-        return error_set(err, ST_MISSING,
+        return error_set(err, ST_MISSING, E_S121,
                          "libmicrohttpd.so.12 cannot be loaded: install libmicrohttpd12");
     bool all = true;
 #define MHD_LIBRARY_LOOK_UP(name)                                                                  \
     all = look_up(handle, "MHD_" #name, &mhd.name, sizeof(mhd.name)) && all;
     MHD_LIBRARY_FUNCTIONS(MHD_LIBRARY_LOOK_UP)
-    return all ? ST_OK : error_set(err, ST_MISSING, "libmicrohttpd.so.12 is too old");
+    return all ? ST_OK : error_set(err, ST_MISSING, E_S121, "libmicrohttpd.so.12 is too old");
 }

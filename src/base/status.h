@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/codes.h"
+
 /* A result that must not be ignored. */
 #define NODISCARD __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -34,13 +36,27 @@ enum status {
  * `text` is a whole sentence without the subject's name and never holds log content or secrets.
  */
 struct error {
+    enum code code; /* E_NONE only where the text is no more than the status' name */
     char text[320];
     uint64_t offset; /* byte position where one makes sense, else 0 */
 };
 
-/* Set *err's text, cut to its size; returns `st` so that it can end a statement. err may be NULL.
+/*
+ * Set *err's code and text, the text cut to its size; returns `st` so that it can end a statement.
+ * err may be NULL.  What wraps another error passes that one's code on, unless the place says more
+ * than the cause: error_set(err, st, cause.code, "METRICS: %s", cause.text).
  */
-enum status error_set(struct error *err, enum status st, const char *format, ...) PRINTF_LIKE(3, 4);
+enum status error_set(struct error *err, enum status st, enum code code, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The error's code, `otherwise` where it has none: for a log line whose cause decides. */
+static inline enum code error_code(const struct error *err, enum code otherwise)
+{
+    return err->code != E_NONE ? err->code : otherwise;
+}
+
+/* The code of what the system says about a file, `otherwise` for any other errno. */
+enum code code_of_errno(int number, enum code otherwise);
 
 /* A constant name such as "retry", for logs and JSON. */
 const char *status_name(enum status st);

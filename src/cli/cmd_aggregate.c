@@ -99,7 +99,7 @@ static enum status choose_output(const char *name, struct settings *s, struct er
         }
     }
     struct suggestion near = suggest_end(view_of(name), "", names, COUNT);
-    return error_set(err, ST_USAGE,
+    return error_set(err, ST_USAGE, E_U299,
                      "unknown --output \"%.80s\"; known are table, json, csv, openmetrics, html%s",
                      name, near.text);
 }
@@ -110,7 +110,7 @@ static enum status choose_top(const struct choice *c, struct settings *s, struct
     if (c->top == NULL)
         return ST_OK;
     if (view_parse_u64(view_of(c->top), MAX_TOP, &number) != ST_OK || number == 0)
-        return error_set(err, ST_USAGE, "--top \"%.80s\" is no number from 1 to %d", c->top,
+        return error_set(err, ST_USAGE, E_U208, "--top \"%.80s\" is no number from 1 to %d", c->top,
                          MAX_TOP);
     s->has_top = true;
     s->top = (size_t)number;
@@ -131,14 +131,14 @@ static enum status choose_rows(const struct choice *c, struct settings *s, struc
         return st;
     s->interval = c->interval != NULL ? c->interval : "all";
     if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U299,
                          "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
                          s->interval);
     if (s->write != NULL)
         return ST_OK;
     /* The page is drawn from sets of its own, by the hour. */
     if (c->by != NULL || c->interval != NULL || c->top != NULL)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U108,
                          "--output html shows all dimensions by the hour: leave out --by, "
                          "--interval and --top");
     page_sets(s->sets);
@@ -155,7 +155,7 @@ static enum status choose_guard(const struct choice *c, struct settings *s, stru
     struct error detail = {0};
     enum status st = region_guard_new(c->allowed, &s->guard, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "--allow-inference-regions: %s", detail.text);
+        return error_set(err, st, detail.code, "--allow-inference-regions: %s", detail.text);
     return dimension_set_parse(VIEW_LIT("InferenceRegion"), &s->keys, &s->sets[s->set_count++],
                                err);
 }
@@ -190,7 +190,7 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
     if (st == ST_OK && s->ledger.ledger != NULL && c->publish &&
         (counter->has_since || counter->has_until))
         st =
-            error_set(err, ST_USAGE,
+            error_set(err, ST_USAGE, E_U108,
                       "--since and --until do not go with --publish and a ledger: an object counts "
                       "as a whole");
     if (st == ST_OK && c->publish && s->ledger.ledger == NULL)
@@ -245,10 +245,10 @@ static enum status write_result(const struct choice *c, const struct settings *s
     if (st == ST_OK)
         return out_file_close(out, err);
     if (st == ST_IO)
-        (void)error_set(err, st, "%s: %s", c->out != NULL ? c->out : "standard output",
-                        strerrordesc_np(errno));
+        (void)error_set(err, st, c->out != NULL ? code_of_errno(errno, E_F109) : E_R110, "%s: %s",
+                        c->out != NULL ? c->out : "standard output", strerrordesc_np(errno));
     else
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     return st;
 }
 
@@ -321,7 +321,7 @@ static enum status guard(const struct settings *s, const struct aggregate *aggre
         if (region_guard_allows(s->guard, row.value[0]))
             continue;
         bool unknown = view_eq_cstr(row.value[0], "unknown");
-        LOG_EVENT(unknown ? LOG_WARN : LOG_ERROR,
+        LOG_FAULT(unknown ? LOG_WARN : LOG_ERROR, unknown ? E_R121 : E_R120,
                   unknown ? "inference Region not logged" : "ran in a Region that is not allowed",
                   log_view("region", row.value[0]), log_u128("tokens", row.sum[METRIC_TOTAL]),
                   log_u128("invocations", row.sum[METRIC_INVOCATIONS]));
@@ -336,7 +336,8 @@ static int finish(const struct choice *c, const struct tally *tally, bool elsewh
     if (!c->common.quiet)
         balance_tell(tally, stderr);
     if (!tally_balances(tally)) {
-        LOG_MESSAGE(LOG_ERROR, "the balance does not hold: this is a bug, please report it");
+        LOG_FAULT_MESSAGE(LOG_ERROR, E_R111,
+                          "the balance does not hold: this is a bug, please report it");
         return EXIT_FOUND_FAULTS;
     }
     return tally->objects.failed > 0 || elsewhere ? EXIT_FOUND_FAULTS : EXIT_DONE;
@@ -349,7 +350,8 @@ static bool publish(struct settings *s, struct aggregate *counted)
     struct error err = {0};
     if (publish_beside_send(s->beside, counted, &summary, &err) == ST_OK)
         return true;
-    LOG_EVENT(LOG_ERROR, "publishing failed", log_cstr("reason", err.text));
+    LOG_FAULT(LOG_ERROR, error_code(&err, E_P100), "publishing failed",
+              log_cstr("reason", err.text));
     return false;
 }
 
@@ -361,7 +363,8 @@ static bool publish_counted(struct settings *s, const struct sources *sources)
     if (ledger_sources_count(sources->list, sources->count, s->ledger.round, &summary, &err) ==
         ST_OK)
         return true;
-    LOG_EVENT(LOG_ERROR, "publishing failed", log_cstr("reason", err.text));
+    LOG_FAULT(LOG_ERROR, error_code(&err, E_P100), "publishing failed",
+              log_cstr("reason", err.text));
     return false;
 }
 
@@ -404,19 +407,17 @@ static bool write_receipt(const struct choice *c, struct settings *s,
 
 static enum status open_outputs(const struct choice *c, struct settings *s, struct out_file *out)
 {
-    struct error err = {0};
-    char text[sizeof(err.text) + 16];
+    struct error err = {0}, detail = {0};
     bool stdout_taken = !c->dry_run && (c->out == NULL || strcmp(c->out, "-") == 0);
     enum status st = receipt_file_open(&s->receipt, stdout_taken, &err);
-    (void)snprintf(text, sizeof(text), "%s", err.text);
     if (st == ST_OK && !c->dry_run) {
-        st = out_file_open(out, c->out, &err);
-        (void)snprintf(text, sizeof(text), "--out %s", err.text);
+        st = out_file_open(out, c->out, &detail);
+        (void)error_set(&err, st, detail.code, "--out %.300s", detail.text);
     }
     if (st == ST_OK)
         return st;
     receipt_file_abandon(&s->receipt);
-    (void)usage_error("aggregate", text);
+    (void)usage_error("aggregate", &err);
     return ST_USAGE;
 }
 
@@ -530,10 +531,10 @@ int cmd_aggregate(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count == 0)
-        st = error_set(&err, ST_USAGE, "no SOURCE given");
+        st = error_set(&err, ST_USAGE, E_U107, "no SOURCE given");
     for (int i = 0; i < count && st == ST_OK; i++) {
         if (argv[i][0] == '\0')
-            st = error_set(&err, ST_USAGE, "an empty SOURCE \"\"");
+            st = error_set(&err, ST_USAGE, E_U107, "an empty SOURCE \"\"");
     }
     if (st == ST_OK)
         st = settle(&c, &s, &err);

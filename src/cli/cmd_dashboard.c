@@ -56,10 +56,11 @@ static enum status choose_targets(const char *option, const char *value, struct 
     struct error detail = {0};
     while (value != NULL && view_split(&rest, ',', &part)) {
         if (out->count == MAX_TARGETS)
-            return error_set(err, ST_USAGE, "--%s: more than %d names", option, MAX_TARGETS);
+            return error_set(err, ST_USAGE, E_U203, "--%s: more than %d names", option,
+                             MAX_TARGETS);
         enum status st = dashboard_target_parse(view_trim(part), &out->list[out->count++], &detail);
         if (st != ST_OK)
-            return error_set(err, st, "--%s: %s", option, detail.text);
+            return error_set(err, st, detail.code, "--%s: %s", option, detail.text);
     }
     return ST_OK;
 }
@@ -85,7 +86,7 @@ static enum status choose_published(const struct choice *c, struct plan *p, stru
         dimensions = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
     enum status st = dimension_sets_parse(view_of(dimensions), &p->sets, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "%s: %s",
+        return error_set(err, st, detail.code, "%s: %s",
                          c->dimensions != NULL ? "--dimensions" : "METRIC_DIMENSIONS", detail.text);
     bool latency;
     uint64_t resolution;
@@ -95,7 +96,7 @@ static enum status choose_published(const struct choice *c, struct plan *p, stru
     st = dimension_sets_parse_resolution(view_of(config_get("METRIC_RESOLUTION", "60")),
                                          &resolution, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "METRIC_RESOLUTION: %s", detail.text);
+        return error_set(err, st, detail.code, "METRIC_RESOLUTION: %s", detail.text);
     p->dashboard.resolution = (unsigned)resolution;
     metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
     if (latency)
@@ -103,7 +104,7 @@ static enum status choose_published(const struct choice *c, struct plan *p, stru
     if (c->metrics == NULL)
         return config_get_metrics(on, &p->dashboard.metrics, err);
     st = dimension_sets_parse_metrics(view_of(c->metrics), &p->dashboard.metrics, &detail);
-    return st == ST_OK ? st : error_set(err, st, "--metrics: %s", detail.text);
+    return st == ST_OK ? st : error_set(err, st, detail.code, "--metrics: %s", detail.text);
 }
 
 static const char *region_of(const struct choice *c)
@@ -124,7 +125,7 @@ static enum status settle_template(const struct choice *c, struct plan *p, struc
                                     c->dlq,        c->function, c->ledger};
     for (size_t i = 0; i < sizeof(excluded) / sizeof(excluded[0]); i++) {
         if (excluded[i] != NULL)
-            return error_set(err, ST_USAGE,
+            return error_set(err, ST_USAGE, E_U203,
                              "\"%.80s\" and --cloudformation: the template names its own",
                              excluded[i]);
     }
@@ -133,7 +134,7 @@ static enum status settle_template(const struct choice *c, struct plan *p, struc
         for (size_t i = 0; i < set->count; i++) {
             struct view name = set->dimension[i].name;
             if (view_find(name, VIEW_LIT("${")) < name.len)
-                return error_set(err, ST_USAGE, "\"%.*s\" cannot stand in a template",
+                return error_set(err, ST_USAGE, E_U224, "\"%.*s\" cannot stand in a template",
                                  (int)(name.len < 80 ? name.len : 80), name.ptr);
         }
     }
@@ -157,10 +158,10 @@ static enum status settle_place(const struct choice *c, struct plan *p, struct e
     if (st != ST_OK)
         return st;
     if (region == NULL)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U303,
                          "no Region: give --region, or set CLOUDWATCH_REGION or AWS_REGION");
     if (!aws_region_valid(view_of(region)))
-        return error_set(err, ST_USAGE, "\"%.80s\" is no Region", region);
+        return error_set(err, ST_USAGE, E_U214, "\"%.80s\" is no Region", region);
     d->name_space = view_of(name_space);
     d->region = view_of(region);
     st = choose_targets("queue", c->queue, &p->queues, err);
@@ -201,8 +202,8 @@ static enum status write_out(const struct choice *c, const struct buf *body, str
     errno = 0;
     if (fwrite(body->ptr, 1, body->len, out.file) == body->len)
         return out_file_close(&out, err);
-    st = error_set(err, ST_IO, "%s: %s", c->out != NULL ? c->out : "standard output",
-                   strerrordesc_np(errno));
+    st = error_set(err, ST_IO, c->out != NULL ? code_of_errno(errno, E_F109) : E_R110, "%s: %s",
+                   c->out != NULL ? c->out : "standard output", strerrordesc_np(errno));
     out_file_abandon(&out);
     return st;
 }
@@ -213,7 +214,7 @@ static int run(const struct choice *c, const struct plan *p)
     struct buf body;
     for (size_t i = 0; i < p->sets.count; i++) {
         if (!dashboard_can_search(p->dashboard.name_space, &p->sets.set[i]))
-            LOG_EVENT(LOG_WARN,
+            LOG_FAULT(LOG_WARN, E_P130,
                       "no widgets for a set: a SEARCH expression cannot hold its names, or gets "
                       "longer than 1024 characters",
                       log_u64("set", i + 1), log_view("first", p->sets.set[i].dimension[0].name));
@@ -221,7 +222,7 @@ static int run(const struct choice *c, const struct plan *p)
     buf_init(&body, DASHBOARD_MAX_BYTES);
     enum status st = dashboard_write(&p->dashboard, &body);
     if (st == ST_TOO_BIG)
-        (void)error_set(&err, st, "the body is larger than CloudWatch takes (%d bytes)",
+        (void)error_set(&err, st, E_P131, "the body is larger than CloudWatch takes (%d bytes)",
                         DASHBOARD_MAX_BYTES);
     else if (st == ST_OK)
         st = write_out(c, &body, &err);
@@ -272,7 +273,7 @@ int cmd_dashboard(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "\"%.80s\" is not expected here", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\" is not expected here", argv[0]);
     if (st == ST_OK)
         st = settle(&c, &p, &err);
     return st == ST_OK ? run(&c, &p) : start_failed("dashboard", st, &err);

@@ -67,7 +67,7 @@ static enum status use_as_variables(const struct words *w, struct error *err)
     };
     for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
         if (given[i].value != NULL && setenv(given[i].name, given[i].value, 1) != 0)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     return ST_OK;
 }
@@ -80,20 +80,21 @@ static enum status check_words(const struct words *w, struct doctor_options *opt
     if (w->consumer != NULL && strcmp(w->consumer, "worker") == 0)
         options->consumer = CONSUMER_WORKER;
     else if (w->consumer != NULL && strcmp(w->consumer, "function") != 0)
-        return error_set(err, ST_USAGE, "--consumer must be function or worker, not \"%.80s\"",
-                         w->consumer);
+        return error_set(err, ST_USAGE, E_U299,
+                         "--consumer must be function or worker, not \"%.80s\"", w->consumer);
     *json = w->output != NULL && strcmp(w->output, "json") == 0;
     if (w->output != NULL && !*json && strcmp(w->output, "text") != 0)
-        return error_set(err, ST_USAGE, "--output must be text or json, not \"%.80s\"", w->output);
+        return error_set(err, ST_USAGE, E_U299, "--output must be text or json, not \"%.80s\"",
+                         w->output);
     if (w->wait != NULL && !w->canary)
-        return error_set(err, ST_USAGE, "--wait belongs to --canary");
+        return error_set(err, ST_USAGE, E_U108, "--wait belongs to --canary");
     if (w->wait != NULL && view_parse_u64(view_of(w->wait), MAX_WAIT_S, &options->wait_s) != ST_OK)
-        return error_set(err, ST_USAGE, "--wait must be seconds, at most %d, not \"%.80s\"",
+        return error_set(err, ST_USAGE, E_U208, "--wait must be seconds, at most %d, not \"%.80s\"",
                          MAX_WAIT_S, w->wait);
     while (w->skip != NULL && view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (!doctor_step_known(part))
-            return error_set(err, ST_USAGE, "--skip: unknown step \"%.*s\"; known are %s",
+            return error_set(err, ST_USAGE, E_U299, "--skip: unknown step \"%.*s\"; known are %s",
                              (int)(part.len < 80 ? part.len : 80), part.ptr, doctor_step_names());
     }
     return ST_OK;
@@ -111,7 +112,8 @@ static int print(const struct findings *f, bool json)
               fflush(stdout) == 0;
     buf_clear(&out);
     if (!ok)
-        (void)run_failed("doctor", &(struct error){.text = "the result could not be written"});
+        (void)run_failed(
+            "doctor", &(struct error){.code = E_R110, .text = "the result could not be written"});
     return ok && f->number[DOCTOR_FAULT] == 0 ? EXIT_DONE : EXIT_FOUND_FAULTS;
 }
 
@@ -131,7 +133,7 @@ int cmd_doctor(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "takes no arguments, got \"%.80s\"", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "takes no arguments, got \"%.80s\"", argv[0]);
     if (st == ST_OK)
         st = check_words(&w, &options, &json, &err);
     if (st == ST_OK)
@@ -145,7 +147,8 @@ int cmd_doctor(int argc, char **argv)
     int code = print(&findings, json);
     if (st != ST_OK) {
         code =
-            run_failed("doctor", &(struct error){.text = "out of memory, findings are incomplete"});
+            run_failed("doctor", &(struct error){.code = E_R113,
+                                                 .text = "out of memory, findings are incomplete"});
     }
     findings_clear(&findings);
     return code;

@@ -157,10 +157,10 @@ static enum status load_state(struct enqueue *e, struct error *err)
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
-        st = error_set(err, ST_USAGE, "--state %.80s is no state of enqueue", e->c->state);
+        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is no state of enqueue", e->c->state);
     else if (st == ST_OK && (!same_text(state, "source", e->url) ||
                              !same_text(state, "queue", view_of(e->queue.url))))
-        st = error_set(err, ST_USAGE, "--state %.80s is of another bucket, prefix or queue",
+        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is of another bucket, prefix or queue",
                        e->c->state);
     else if (st == ST_OK && json_is_string(last))
         buf_add(&e->last_sent, json_string_value(last), json_string_length(last));
@@ -352,12 +352,12 @@ static enum status choose_queue(struct enqueue *e, struct error *err)
     struct error detail = {0};
     const char *url = e->c->queue != NULL ? e->c->queue : config_get("SQS_QUEUE_URL", NULL);
     if (url == NULL)
-        return error_set(err, ST_USAGE, "no queue: give --queue or set SQS_QUEUE_URL");
+        return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
     if (strchr(url, ',') != NULL)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U301,
                          "SQS_QUEUE_URL names several queues: say with --queue which is meant");
     if (sqs_queue_parse(view_of(url), e->aws.config, &e->queue, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, "queue \"%.120s\": %s", url, detail.text);
+        return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
     return ST_OK;
 }
 
@@ -373,11 +373,11 @@ static enum status settle(struct enqueue *e, const char *url, struct error *err)
         st = choose_times(e, err);
     if (st == ST_OK && c->per_message != NULL &&
         (view_parse_u64(view_of(c->per_message), MAX_PER_MESSAGE, &number) != ST_OK || number == 0))
-        st = error_set(err, ST_USAGE, "--per-message \"%.80s\" is no number from 1 to %d",
+        st = error_set(err, ST_USAGE, E_U208, "--per-message \"%.80s\" is no number from 1 to %d",
                        c->per_message, MAX_PER_MESSAGE);
     e->per_message = (size_t)number;
     if (st == ST_OK && c->state != NULL && c->start_after != NULL)
-        st = error_set(err, ST_USAGE, "--state and --start-after exclude each other");
+        st = error_set(err, ST_USAGE, E_U108, "--state and --start-after exclude each other");
     if (st == ST_OK)
         st = settings_aws_open(&e->aws, err);
     if (st == ST_OK)
@@ -389,7 +389,8 @@ static enum status settle(struct enqueue *e, const char *url, struct error *err)
     buf_add_view(&e->last_seen, buf_view(&e->last_sent));
     if (st == ST_OK && config_get("S3_BUCKET_NAME", NULL) != NULL &&
         !event_bucket_allowed(view_of(config_get("S3_BUCKET_NAME", NULL)), e->bucket))
-        LOG_EVENT(LOG_WARN, "the bucket is not in S3_BUCKET_NAME: receivers refuse its events",
+        LOG_FAULT(LOG_WARN, E_Q130,
+                  "the bucket is not in S3_BUCKET_NAME: receivers refuse its events",
                   log_view("bucket", e->bucket));
     return st;
 }
@@ -425,8 +426,8 @@ static void print_totals(const struct enqueue *e)
     if (t->old > 0) {
         char oldest[RFC3339_BYTES];
         rfc3339_format(t->oldest_s, oldest);
-        LOG_EVENT(
-            LOG_WARN,
+        LOG_FAULT(
+            LOG_WARN, E_P120,
             "older than the two weeks CloudWatch takes, not sent; `bedrock-metrics aggregate` "
             "reports on them (--output table, csv, json, openmetrics)",
             log_u64("objects", t->old), log_cstr("oldest", oldest));
@@ -437,11 +438,11 @@ static int finish(struct enqueue *e, enum status st, const struct error *err)
 {
     print_totals(e);
     if (st == ST_CANCELLED) {
-        LOG_EVENT(LOG_WARN, "interrupted", log_view("last_key", buf_view(&e->last_sent)));
+        LOG_FAULT(LOG_WARN, E_Q132, "interrupted", log_view("last_key", buf_view(&e->last_sent)));
         return 128 + (signal_number != 0 ? signal_number : SIGTERM);
     }
     if (st != ST_OK) {
-        LOG_EVENT(LOG_ERROR, "enqueue ends early", log_cstr("reason", err->text),
+        LOG_FAULT(LOG_ERROR, E_Q131, "enqueue ends early", log_cstr("reason", err->text),
                   log_view("last_key", buf_view(&e->last_sent)));
         return EXIT_FOUND_FAULTS;
     }
@@ -505,9 +506,9 @@ int cmd_enqueue(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count != 1)
-        st = error_set(&err, ST_USAGE, "one s3://BUCKET[/PREFIX] is needed");
+        st = error_set(&err, ST_USAGE, E_U107, "one s3://BUCKET[/PREFIX] is needed");
     if (st != ST_OK)
-        return usage_error("enqueue", err.text);
+        return usage_error("enqueue", &err);
     struct enqueue *e = enqueue_new(&c);
     st = e == NULL ? ST_NO_MEMORY : settle(e, argv[0], &err);
     int status;

@@ -87,15 +87,50 @@ static const struct doctor_code_info *find_doctor_code(const char *code)
     return NULL;
 }
 
-static const char *title_of(const char *code)
+/*
+ * The next text in backticks: below a heading stands what the messages of that code say, `like
+ * this`, or ``with a ` in it`` in two and a blank.
+ */
+static bool next_quoted(struct view *head, struct view *out)
 {
-    struct code_text row;
-    for (size_t i = 0; code_at(i, &row); i++) {
-        if (strcmp(row.code, code) == 0)
-            return row.text;
+    size_t open = view_find_char(*head, '`');
+    if (open == SIZE_MAX)
+        return false;
+    *head = view_skip(*head, open);
+    struct view mark = view_starts(*head, VIEW_LIT("`` ")) ? VIEW_LIT("``") : VIEW_LIT("`");
+    *head = view_skip(*head, mark.len);
+    size_t close = view_find(*head, mark);
+    if (close == SIZE_MAX)
+        return false;
+    *out = view_trim(view_first(*head, close));
+    *head = view_skip(*head, close + mark.len);
+    return true;
+}
+
+/* What messages of a code say, in backticks. */
+static struct view head_of(const char *code)
+{
+    struct view section = find_section(code);
+    return view_first(section, view_find(section, VIEW_LIT("\n\n")));
+}
+
+static bool is_known(const char *code)
+{
+    for (int i = E_NONE + 1; i < E_END; i++) {
+        if (strcmp(code_text((enum code)i), code) == 0)
+            return true;
     }
+    return find_doctor_code(code) != NULL;
+}
+
+static struct view title_of(const char *code)
+{
     const struct doctor_code_info *info = find_doctor_code(code);
-    return info != NULL ? info->needed : NULL;
+    struct view head = head_of(code), title = VIEW_EMPTY;
+    if (info != NULL)
+        return view_of(info->needed);
+    (void)next_quoted(&head, &title);
+    return title;
 }
 
 static void print_code(const char *code, bool brief)
@@ -103,28 +138,38 @@ static void print_code(const char *code, bool brief)
     struct view rest = find_section(code), line;
     printf("%s%s", code, brief ? "\t" : "\n");
     if (brief) {
-        printf("%s\n", title_of(code));
+        print_words(title_of(code));
+        putchar('\n');
         return;
     }
     if (rest.len == 0)
         printf("What doctor looks for: %s.\nbedrock-metrics doctor names the mend; see "
                "docs/doctor.md.\n",
-               title_of(code));
+               find_doctor_code(code)->needed);
     while (view_split(&rest, '\n', &line))
         print_line(line);
 }
 
-/* The code in a line, else that of the message, else that of its reason; NULL when none is known.
- */
+/* The code that stands in a text, else that of the longest text of the page that is in it. */
 static const char *code_of_text(struct view text, char code[CODE_BYTES])
 {
     for (size_t i = 0; i + 3 < text.len; i++) {
         if (view_starts(view_skip(text, i), VIEW_LIT("BM-")) &&
-            read_code(view_skip(text, i), code) > 0 && title_of(code) != NULL)
+            read_code(view_skip(text, i), code) > 0 && is_known(code))
             return code;
     }
-    const char *known = code_of_line(text.ptr, VIEW_EMPTY);
-    return known != NULL ? known : code_of_reason(text);
+    const char *found = NULL;
+    size_t longest = 0;
+    for (int i = E_NONE + 1; i < E_END; i++) {
+        struct view head = head_of(code_text((enum code)i)), quoted;
+        while (next_quoted(&head, &quoted)) {
+            if (quoted.len > longest && view_find(text, quoted) != SIZE_MAX) {
+                longest = quoted.len;
+                found = code_text((enum code)i);
+            }
+        }
+    }
+    return found;
 }
 
 static enum status choose(const char *word, char code[CODE_BYTES], const char **out,
@@ -132,31 +177,20 @@ static enum status choose(const char *word, char code[CODE_BYTES], const char **
 {
     struct view text = view_of(word);
     if (text.len > 0 && read_code(text, code) == text.len)
-        *out = title_of(code) != NULL ? code : NULL;
+        *out = is_known(code) ? code : NULL;
     else
         *out = code_of_text(text, code);
     if (*out != NULL)
         return ST_OK;
-    return error_set(err, ST_USAGE, "\"%.80s\" is no code, and no message that has one", word);
+    return error_set(err, ST_USAGE, E_U223, "\"%.80s\" is no code, and no message that has one",
+                     word);
 }
 
-static bool is_title(size_t at, const char *code)
-{
-    struct code_text row;
-    for (size_t i = 0; i < at && code_at(i, &row); i++) {
-        if (strcmp(row.code, code) == 0)
-            return false;
-    }
-    return true;
-}
-
+/* Each code with its title. */
 static void list_all(void)
 {
-    struct code_text row;
-    for (size_t i = 0; code_at(i, &row); i++) {
-        if (is_title(i, row.code))
-            printf("%s\t%s\n", row.code, row.text);
-    }
+    for (int i = E_NONE + 1; i < E_END; i++)
+        print_code(code_text((enum code)i), true);
     for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
         const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
         printf("%s\t%s\n", info->name, info->needed);
@@ -187,5 +221,5 @@ int cmd_explain(int argc, char **argv)
         if (st == ST_OK)
             print_code(found, brief);
     }
-    return st == ST_OK ? EXIT_DONE : usage_error("explain", err.text);
+    return st == ST_OK ? EXIT_DONE : usage_error("explain", &err);
 }

@@ -57,14 +57,15 @@ int cmd_lambda(int argc, char **argv)
         st = lambda_log_setup(&err);
     const char *address = config_get("AWS_LAMBDA_RUNTIME_API", NULL);
     if (st == ST_OK && address == NULL)
-        st = error_set(&err, ST_USAGE,
+        st = error_set(&err, ST_USAGE, E_U304,
                        "AWS_LAMBDA_RUNTIME_API is not set: this runs inside AWS Lambda only");
     if (st != ST_OK)
-        return usage_error("lambda", err.text);
+        return usage_error("lambda", &err);
     struct lambda_options options = {.runtime_api = view_of(address)};
     st = lambda_run(&options, &err);
     if (st == ST_OK)
         return EXIT_DONE;
-    LOG_EVENT(LOG_ERROR, "the function ends", log_cstr("reason", err.text));
+    LOG_FAULT(LOG_ERROR, error_code(&err, E_R100), "the function ends",
+              log_cstr("reason", err.text));
     return st == ST_USAGE ? EXIT_USAGE : EXIT_FOUND_FAULTS;
 }

@@ -69,7 +69,7 @@ static enum status choose_sets(const struct choice *c, struct settings *s, struc
     enum status st = dimension_sets_parse(view_of(text), &s->sets, &detail);
     if (st == ST_OK)
         return st;
-    return error_set(err, st, "%s: %s",
+    return error_set(err, st, detail.code, "%s: %s",
                      c->dimensions != NULL ? "--dimensions" : "METRIC_DIMENSIONS", detail.text);
 }
 
@@ -83,7 +83,7 @@ static enum status choose_metrics(const struct choice *c, struct settings *s, st
         enum status st =
             dimension_sets_parse_metrics(view_of(c->metrics), &s->count.metrics, &detail);
         if (st != ST_OK)
-            return error_set(err, st, "--metrics: %s", detail.text);
+            return error_set(err, st, detail.code, "--metrics: %s", detail.text);
     }
     /* A latency asked for by name has to be read. */
     s->counting.options.latency = (s->count.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
@@ -99,7 +99,7 @@ static enum status choose_resolution(const struct choice *c, struct settings *s,
     enum status st = dimension_sets_parse_resolution(view_of(text), &s->resolution, &detail);
     if (st == ST_OK)
         return st;
-    return error_set(err, st, "%s: %s",
+    return error_set(err, st, detail.code, "%s: %s",
                      c->resolution != NULL ? "--resolution" : "METRIC_RESOLUTION", detail.text);
 }
 
@@ -110,8 +110,8 @@ static enum status choose_number(const char *option, const char *text, uint64_t 
         return ST_OK;
     uint64_t number;
     if (view_parse_u64(view_of(text), high, &number) != ST_OK || number == 0)
-        return error_set(err, ST_USAGE, "--%s \"%.80s\" is no number from 1 to %llu", option, text,
-                         (unsigned long long)high);
+        return error_set(err, ST_USAGE, E_U208, "--%s \"%.80s\" is no number from 1 to %llu",
+                         option, text, (unsigned long long)high);
     *out = number;
     return ST_OK;
 }
@@ -131,7 +131,7 @@ static enum status choose_numbers(const struct choice *c, struct settings *s, st
     s->own_price = true;
     if (bill_parse_usd(view_of(c->price), &s->micro_usd) == ST_OK)
         return ST_OK;
-    return error_set(err, ST_USAGE,
+    return error_set(err, ST_USAGE, E_U208,
                      "--price-per-metric \"%.80s\" is no amount in dollars such as 0.3", c->price);
 }
 
@@ -141,7 +141,8 @@ static enum status choose_output(const struct choice *c, struct settings *s, str
     s->json = strcmp(name, "json") == 0;
     if (s->json || strcmp(name, "text") == 0)
         return ST_OK;
-    return error_set(err, ST_USAGE, "unknown --output \"%.80s\"; known are text, json", name);
+    return error_set(err, ST_USAGE, E_U299, "unknown --output \"%.80s\"; known are text, json",
+                     name);
 }
 
 static enum status settle(const struct choice *c, struct settings *s, struct error *err)
@@ -242,8 +243,8 @@ static enum status write_out(const struct choice *c, const struct settings *s,
     if (fwrite(text.ptr, 1, text.len, out.file) == text.len) {
         st = out_file_close(&out, err);
     } else {
-        st = error_set(err, ST_IO, "%s: %s", c->out != NULL ? c->out : "standard output",
-                       strerrordesc_np(errno));
+        st = error_set(err, ST_IO, c->out != NULL ? code_of_errno(errno, E_F109) : E_R110, "%s: %s",
+                       c->out != NULL ? c->out : "standard output", strerrordesc_np(errno));
         out_file_abandon(&out);
     }
     buf_clear(&text);
@@ -318,7 +319,7 @@ int cmd_plan(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count == 0)
-        st = error_set(&err, ST_USAGE, "no SOURCE given");
+        st = error_set(&err, ST_USAGE, E_U107, "no SOURCE given");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};

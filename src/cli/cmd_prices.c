@@ -62,8 +62,9 @@ static enum status take_name(const char *option, const char *value, struct view 
     if (value == NULL)
         return ST_OK;
     *out = view_of(value);
-    return is_name(*out) ? ST_OK
-                         : error_set(err, ST_USAGE, "%s cannot be \"%.80s\"", option, value);
+    return is_name(*out)
+               ? ST_OK
+               : error_set(err, ST_USAGE, E_U299, "%s cannot be \"%.80s\"", option, value);
 }
 
 static enum status take_count(const char *option, const char *value, uint64_t *out,
@@ -71,7 +72,7 @@ static enum status take_count(const char *option, const char *value, uint64_t *o
 {
     if (value == NULL || view_parse_u64(view_of(value), UINT64_MAX, out) == ST_OK)
         return ST_OK;
-    return error_set(err, ST_USAGE, "%s: \"%.80s\" is no whole number", option, value);
+    return error_set(err, ST_USAGE, E_U208, "%s: \"%.80s\" is no whole number", option, value);
 }
 
 static enum status take_format(const char *value, enum prices_format *out, struct error *err)
@@ -88,8 +89,8 @@ static enum status take_format(const char *value, enum prices_format *out, struc
     }
     return value == NULL
                ? ST_OK
-               : error_set(err, ST_USAGE, "unknown --output \"%.80s\"; known are table, json, csv",
-                           value);
+               : error_set(err, ST_USAGE, E_U299,
+                           "unknown --output \"%.80s\"; known are table, json, csv", value);
 }
 
 static enum status take_day(struct request *r, const char *value, struct error *err)
@@ -99,7 +100,8 @@ static enum status take_day(struct request *r, const char *value, struct error *
     if (value == NULL)
         return ST_OK;
     if (rfc3339_parse_date(view_of(value), &midnight) != ST_OK)
-        return error_set(err, ST_USAGE, "--day \"%.80s\" is no date such as 2026-11-01", value);
+        return error_set(err, ST_USAGE, E_U204, "--day \"%.80s\" is no date such as 2026-11-01",
+                         value);
     r->question.day = midnight.seconds / SECONDS_A_DAY;
     r->has_day = true;
     return ST_OK;
@@ -114,20 +116,21 @@ static enum status take_words(struct request *r, size_t count, char **words, str
         while (i < ACTIONS && strcmp(words[0], action_names[i]) != 0)
             i++;
         if (i == ACTIONS)
-            return error_set(err, ST_USAGE, "\"%.80s\" is unknown; known are list, explain, age",
-                             words[0]);
+            return error_set(err, ST_USAGE, E_U299,
+                             "\"%.80s\" is unknown; known are list, explain, age", words[0]);
         r->action = (enum action)i;
     }
     if (r->action == ACTION_EXPLAIN) {
         if (count < 2)
-            return error_set(err, ST_USAGE, "explain needs a model id");
+            return error_set(err, ST_USAGE, E_U107, "explain needs a model id");
         r->question.query.model = view_of(words[1]);
         if (!is_name(r->question.query.model))
-            return error_set(err, ST_USAGE, "explain needs a model id, not \"%.80s\"", words[1]);
+            return error_set(err, ST_USAGE, E_U107, "explain needs a model id, not \"%.80s\"",
+                             words[1]);
         used = 2;
     }
     if (count > used)
-        return error_set(err, ST_USAGE, "\"%.80s\" is not expected here", words[used]);
+        return error_set(err, ST_USAGE, E_U106, "\"%.80s\" is not expected here", words[used]);
     return ST_OK;
 }
 
@@ -150,7 +153,7 @@ static enum status check_options(const struct choice *c, enum action action, str
     };
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) {
         if (owned[i].value != NULL && owned[i].action != action)
-            return error_set(err, ST_USAGE, "%s does not take the option --%s",
+            return error_set(err, ST_USAGE, E_U108, "%s does not take the option --%s",
                              action_names[action], owned[i].name);
     }
     return ST_OK;
@@ -192,7 +195,8 @@ static int write_out(const struct buf *out)
     if (buf_status(out) == ST_OK && fwrite(out->ptr, 1, out->len, stdout) == out->len &&
         fflush(stdout) == 0)
         return EXIT_DONE;
-    return run_failed("prices", &(struct error){.text = "the result could not be written"});
+    return run_failed("prices",
+                      &(struct error){.code = E_R110, .text = "the result could not be written"});
 }
 
 static int answer(const struct request *r, const struct prices *prices, int64_t today)
@@ -227,7 +231,7 @@ static enum status open_list(const char *file, struct prices **prices, struct er
     enum status st = prices_open(file, prices, &detail);
     return st == ST_OK || st == ST_NO_MEMORY
                ? st
-               : error_set(err, ST_USAGE, "price list \"%.80s\": %s",
+               : error_set(err, ST_USAGE, E_U403, "price list \"%.80s\": %s",
                            file != NULL ? file : "built in", detail.text);
 }
 

@@ -73,7 +73,9 @@ static enum status list(struct upkeep *u, const struct ledger_id *only, int *sta
     if (st == ST_OK)
         *status = upkeep_print("quarantine", &l.out, off ? EXIT_FOUND_FAULTS : EXIT_DONE);
     buf_clear(&l.out);
-    return st == ST_OK ? st : error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+    return st == ST_OK
+               ? st
+               : error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
 }
 
 static enum status release(struct upkeep *u, char *const *words, int count, int *status,
@@ -90,7 +92,8 @@ static enum status release(struct upkeep *u, char *const *words, int count, int 
     for (int i = 0; i < count && st == ST_OK; i++) {
         struct ledger_id id;
         if (ledger_id_parse(view_of(words[i]), &id) != ST_OK) {
-            st = error_set(err, ST_USAGE, "\"%.80s\" is no ID of `quarantine list`", words[i]);
+            st = error_set(err, ST_USAGE, E_U218, "\"%.80s\" is no ID of `quarantine list`",
+                           words[i]);
             break;
         }
         st = ledger_quarantine_release(u->session->ledger, &id);
@@ -104,7 +107,7 @@ static enum status release(struct upkeep *u, char *const *words, int count, int 
         else
             buf_printf(&out, "%s  %s\n", words[i], was ? "released" : "not in quarantine");
         if (st != ST_OK)
-            (void)error_set(err, st, "the ledger failed: %s", status_name(st));
+            (void)error_set(err, st, E_L209, "the ledger failed: %s", status_name(st));
         progress_add_object(progress);
     }
     progress_free(progress);
@@ -124,9 +127,11 @@ static enum status work(struct upkeep *u, char *const *words, int count, int *st
     bool is_show = count == 2 && strcmp(words[0], "show") == 0;
     bool is_release = count >= 2 && strcmp(words[0], "release") == 0;
     if (!is_list && !is_show && !is_release)
-        return error_set(err, ST_USAGE, "one of these is wanted: list, show ID, release ID...");
+        return error_set(err, ST_USAGE, E_U107,
+                         "one of these is wanted: list, show ID, release ID...");
     if (is_show && ledger_id_parse(view_of(words[1]), &id) != ST_OK)
-        return error_set(err, ST_USAGE, "\"%.80s\" is no ID of `quarantine list`", words[1]);
+        return error_set(err, ST_USAGE, E_U218, "\"%.80s\" is no ID of `quarantine list`",
+                         words[1]);
     enum status st = upkeep_open(u, is_release ? UPKEEP_WRITE : UPKEEP_LOOK, err);
     if (st != ST_OK)
         return st;

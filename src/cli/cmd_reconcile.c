@@ -78,9 +78,9 @@ static enum status choose_times(const struct choice *c, struct settings *s, stru
         return st;
     since.seconds -= since.seconds % RECONCILE_HOUR_S;
     if (since.seconds >= until.seconds)
-        return error_set(err, ST_USAGE, "--since is not a whole hour before --until");
+        return error_set(err, ST_USAGE, E_U205, "--since is not a whole hour before --until");
     if (until.seconds - since.seconds > (int64_t)RECONCILE_MAX_HOURS * RECONCILE_HOUR_S)
-        return error_set(err, ST_USAGE, "--since: CloudWatch keeps hours for %d days only",
+        return error_set(err, ST_USAGE, E_U206, "--since: CloudWatch keeps hours for %d days only",
                          RECONCILE_MAX_HOURS / 24);
     struct counter_options *counter = &s->pipeline.counter;
     counter->has_since = counter->has_until = true;
@@ -98,10 +98,11 @@ static enum status choose_regions(const struct choice *c, struct settings *s, st
     while (c->regions != NULL && view_split(&rest, ',', &region)) {
         region = view_trim(region);
         if (!aws_region_valid(region))
-            return error_set(err, ST_USAGE, "--regions \"%.80s\": \"%.*s\" is no Region",
+            return error_set(err, ST_USAGE, E_U214, "--regions \"%.80s\": \"%.*s\" is no Region",
                              c->regions, (int)(region.len < 64 ? region.len : 64), region.ptr);
         if (s->reconcile.region_count == RECONCILE_MAX_REGIONS)
-            return error_set(err, ST_USAGE, "--regions: more than %d", RECONCILE_MAX_REGIONS);
+            return error_set(err, ST_USAGE, E_U203, "--regions: more than %d",
+                             RECONCILE_MAX_REGIONS);
         s->regions[s->reconcile.region_count++] = region;
     }
     return ST_OK;
@@ -118,12 +119,14 @@ static enum status choose_rest(const struct choice *c, struct settings *s, struc
     const char *output = c->output != NULL ? c->output : "text";
     s->json = strcmp(output, "json") == 0;
     if (!s->json && strcmp(output, "text") != 0)
-        return error_set(err, ST_USAGE, "unknown --output \"%.80s\"; known are text, json", output);
+        return error_set(err, ST_USAGE, E_U299, "unknown --output \"%.80s\"; known are text, json",
+                         output);
     if (c->tolerance != NULL && view_parse_u64(view_of(c->tolerance), 99, &percent) != ST_OK)
-        return error_set(err, ST_USAGE, "--tolerance \"%.80s\" is no whole percentage from 0 to 99",
-                         c->tolerance);
+        return error_set(err, ST_USAGE, E_U208,
+                         "--tolerance \"%.80s\" is no whole percentage from 0 to 99", c->tolerance);
     if (c->account != NULL && !is_account(c->account))
-        return error_set(err, ST_USAGE, "--account \"%.80s\" is no account number", c->account);
+        return error_set(err, ST_USAGE, E_U217, "--account \"%.80s\" is no account number",
+                         c->account);
     s->reconcile.tolerance = (double)percent / 100;
     s->reconcile.by_model = c->by_model;
     s->reconcile.account = view_of(c->account);
@@ -173,13 +176,14 @@ static int print(const struct settings *s, const struct reconcile *result)
     else
         reconcile_report_text(&report, &out);
     if (reconcile_count(result) == 0)
-        LOG_MESSAGE(LOG_WARN, "neither the logs nor AWS/Bedrock have anything in this time");
+        LOG_FAULT_MESSAGE(LOG_WARN, E_R122,
+                          "neither the logs nor AWS/Bedrock have anything in this time");
     if (reconcile_other_accounts(result) > 0)
         LOG_EVENT(LOG_INFO, "records of other accounts left out",
                   log_cstr("account", s->identity.account),
                   log_u128("records", reconcile_other_accounts(result)));
     if (reconcile_other_regions(result) > 0)
-        LOG_EVENT(LOG_WARN, "records of impossible Regions left out",
+        LOG_FAULT(LOG_WARN, E_R123, "records of impossible Regions left out",
                   log_u128("records", reconcile_other_regions(result)));
     int status = upkeep_print("reconcile", &out, report.apart > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE);
     buf_clear(&out);
@@ -257,7 +261,7 @@ int cmd_reconcile(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count == 0)
-        st = error_set(&err, ST_USAGE, "no SOURCE given");
+        st = error_set(&err, ST_USAGE, E_U107, "no SOURCE given");
     if (st == ST_OK)
         st = settle(&c, &s, &err);
     struct sources sources = {0};

@@ -44,10 +44,10 @@ static enum status dead_letter_of(const struct redrive *r, const struct sqs_queu
     const char *name = strrchr(arn, ':');
     const char *slash = strrchr(queue->url, '/');
     if (name == NULL || slash == NULL)
-        return error_set(err, ST_BAD_ITEM, "the dead-letter queue's ARN is not understood");
+        return error_set(err, ST_BAD_ITEM, E_Q126, "the dead-letter queue's ARN is not understood");
     int n = snprintf(url, sizeof(url), "%.*s/%s", (int)(slash - queue->url), queue->url, name + 1);
     if (n < 0 || (size_t)n >= sizeof(url))
-        return error_set(err, ST_TOO_BIG, "the dead-letter queue's URL is too long");
+        return error_set(err, ST_TOO_BIG, E_Q126, "the dead-letter queue's URL is too long");
     return sqs_queue_parse(view_of(url), aws_client_config(r->client), out, err);
 }
 
@@ -119,7 +119,7 @@ static enum status move_all(struct redrive *r, const struct sqs_queue *from,
     progress_expect(progress, 0, about, true);
     while (st == ST_OK && *moved < MAX_MESSAGES) {
         size_t some = 0;
-        st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, "asked to stop")
+        st = upkeep_stopped(NULL) ? error_set(err, ST_CANCELLED, E_A306, "asked to stop")
                                   : move_some(r, from, to, &some, err);
         if (st == ST_OK && some == 0)
             break;
@@ -168,7 +168,7 @@ static enum status work(struct redrive *r, struct error *err)
     struct view rest = view_of(r->queue != NULL ? r->queue : config_get("SQS_QUEUE_URL", NULL));
     struct view part;
     if (rest.len == 0)
-        return error_set(err, ST_USAGE, "SQS_QUEUE_URL is not set: the queue(s)");
+        return error_set(err, ST_USAGE, E_U301, "SQS_QUEUE_URL is not set: the queue(s)");
     enum status st = settings_aws_open(&r->u.aws, err);
     struct aws_client_options client = {.config = r->u.aws.config,
                                         .creds = r->u.aws.creds,
@@ -204,7 +204,7 @@ int cmd_redrive(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "\"%.80s\": redrive takes no arguments", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\": redrive takes no arguments", argv[0]);
     if (st == ST_OK)
         st = upkeep_apply(&r.u, &err);
     buf_init(&r.out, MAX_TEXT);

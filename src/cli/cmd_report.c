@@ -86,7 +86,7 @@ static enum status choose_output(const char *name, enum output *out, struct erro
         }
     }
     struct suggestion near = suggest_end(view_of(name), "", names, COUNT);
-    return error_set(err, ST_USAGE,
+    return error_set(err, ST_USAGE, E_U299,
                      "unknown --output \"%.80s\"; known are html, table, json, csv%s", name,
                      near.text);
 }
@@ -97,8 +97,8 @@ static enum status check_minute(const char *option, const char *text, struct ins
 {
     if (text == NULL || (time.seconds % 60 == 0 && time.nanos == 0))
         return ST_OK;
-    return error_set(err, ST_USAGE, "%s \"%.80s\" must be a whole minute with --store", option,
-                     text);
+    return error_set(err, ST_USAGE, E_U204, "%s \"%.80s\" must be a whole minute with --store",
+                     option, text);
 }
 
 static enum status choose_times(const struct choice *c, struct settings *s, struct error *err)
@@ -127,8 +127,8 @@ static enum status choose_page(const struct choice *c, struct settings *s, struc
                         : c->top != NULL      ? "top"
                                               : NULL;
     if (extra != NULL)
-        return error_set(err, ST_USAGE, "--%s is for table, json and csv; a page has them all",
-                         extra);
+        return error_set(err, ST_USAGE, E_U108,
+                         "--%s is for table, json and csv; a page has them all", extra);
     page_sets(s->sets);
     s->set_count = PAGE_SETS;
     s->interval_seconds = PAGE_INTERVAL;
@@ -144,12 +144,12 @@ static enum status choose_rows(const struct choice *c, struct settings *s, struc
     if (st != ST_OK)
         return st;
     if (interval_parse(view_of(s->interval), &s->interval_seconds) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U299,
                          "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all",
                          s->interval);
     if (c->top != NULL &&
         (view_parse_u64(view_of(c->top), MAX_TOP, &s->top) != ST_OK || s->top == 0))
-        return error_set(err, ST_USAGE, "--top \"%.80s\" is no number from 1 to %d", c->top,
+        return error_set(err, ST_USAGE, E_U208, "--top \"%.80s\" is no number from 1 to %d", c->top,
                          MAX_TOP);
     return ST_OK;
 }
@@ -167,7 +167,8 @@ static enum status settle(const struct choice *c, struct settings *s, struct err
     if (st == ST_OK)
         st = counting_settle(&c->counting, &s->counting, err);
     if (st == ST_OK && s->output == OUTPUT_HTML && c->out == NULL && isatty(STDOUT_FILENO))
-        return error_set(err, ST_USAGE, "a page does not belong on a terminal: give --out FILE");
+        return error_set(err, ST_USAGE, E_U109,
+                         "a page does not belong on a terminal: give --out FILE");
     return st;
 }
 
@@ -232,7 +233,7 @@ static enum status from_logs(const struct choice *c, struct settings *s, struct 
     counter->until = s->until;
     struct source *source = source_files_new(c->sources, c->source_count);
     enum status st = source == NULL
-                         ? error_set(err, ST_NO_MEMORY, "out of memory")
+                         ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
                          : pipeline_run(&source, 1, &options, &f->aggregate, &f->tally, err);
     source_free(source);
     f->source = strdup(c->source_count == 1 ? c->sources[0] : "");
@@ -293,10 +294,10 @@ static enum status write_all(const struct choice *c, const struct settings *s,
     if (st == ST_OK)
         return out_file_close(&out, err);
     if (st == ST_IO)
-        (void)error_set(err, st, "%s: %s", c->out != NULL ? c->out : "standard output",
-                        strerrordesc_np(errno));
+        (void)error_set(err, st, c->out != NULL ? code_of_errno(errno, E_F109) : E_R110, "%s: %s",
+                        c->out != NULL ? c->out : "standard output", strerrordesc_np(errno));
     else
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     out_file_abandon(&out);
     return st;
 }
@@ -309,7 +310,7 @@ static int run(const struct choice *c, struct settings *s)
     out_file_catch_signals();
     enum status st = c->store != NULL ? from_store(c, s, &f, &err) : from_logs(c, s, &f, &err);
     if (st == ST_OK && f.source == NULL)
-        st = error_set(&err, ST_NO_MEMORY, "out of memory");
+        st = error_set(&err, ST_NO_MEMORY, E_R113, "out of memory");
     if (st == ST_OK && s->top != 0)
         st = aggregate_fold(f.aggregate, (size_t)s->top, &folded);
     if (st == ST_OK && folded > 0)
@@ -322,7 +323,7 @@ static int run(const struct choice *c, struct settings *s)
     usage_close(f.usage);
     free(f.source);
     if (st == ST_USAGE)
-        return usage_error("report", err.text);
+        return usage_error("report", &err);
     if (st != ST_OK)
         return run_failed("report", &err);
     /* A store's failed objects were named when they failed. */
@@ -368,7 +369,7 @@ int cmd_report(int argc, char **argv)
     c.sources = argv;
     c.source_count = (size_t)count;
     if (st == ST_OK && (count == 0) == (c.store == NULL))
-        st = error_set(&err, ST_USAGE,
+        st = error_set(&err, ST_USAGE, count == 0 ? E_U107 : E_U108,
                        count == 0 ? "neither --store FILE nor SOURCE given"
                                   : "--store FILE and SOURCE are given, take one");
     if (st == ST_OK)

@@ -73,7 +73,7 @@ static enum status work(struct upkeep *u, struct buf *out, int *status, struct e
         return st;
     st = ledger_statistics_read(u->session->ledger, &t);
     if (st != ST_OK)
-        return error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
     (u->json ? write_json : write_text)(out, &r, &t);
     *status = t.batches_open > 0 || r.tally.violations > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
     return ST_OK;
@@ -98,7 +98,7 @@ int cmd_resolve(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "\"%.80s\": resolve takes no arguments", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\": resolve takes no arguments", argv[0]);
     if (st == ST_OK)
         st = upkeep_apply(&u, &err);
     if (st == ST_OK)

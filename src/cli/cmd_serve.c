@@ -164,7 +164,7 @@ static enum status start(struct serve *s, struct error *err)
         s->has_thread = pthread_create(&s->thread, NULL, watch_main, s) == 0;
         st = s->has_thread ? ST_OK : ST_NO_MEMORY;
     }
-    return st == ST_NO_MEMORY ? error_set(err, st, "out of memory") : st;
+    return st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory") : st;
 }
 
 static void stop(struct serve *s)
@@ -228,7 +228,7 @@ static int run(struct serve *s)
     if (st != ST_OK) {
         stop(s);
         if (st == ST_USAGE || st == ST_CONFLICT)
-            return usage_error("serve", err.text);
+            return usage_error("serve", &err);
         return run_failed("serve", &err);
     }
     say_where(s);
@@ -251,13 +251,14 @@ static enum status add_keys(struct buf *out, const char *option, const char *kin
     while (list != NULL && view_split(&rest, ',', &key)) {
         key = view_trim(key);
         if (key.len == 0)
-            return error_set(err, ST_USAGE, "an empty key in --%s \"%.80s\"", option, list);
+            return error_set(err, ST_USAGE, E_U225, "an empty key in --%s \"%.80s\"", option, list);
         if (out->len > 0)
             buf_add_char(out, ',');
         buf_add_cstr(out, kind);
         buf_add_view(out, key);
     }
-    return buf_status(out) == ST_OK ? ST_OK : error_set(err, ST_USAGE, "--%s is too long", option);
+    return buf_status(out) == ST_OK ? ST_OK
+                                    : error_set(err, ST_USAGE, E_U225, "--%s is too long", option);
 }
 
 static enum status settle_keys(const struct choice *c, struct serve *s, struct error *err)
@@ -272,7 +273,7 @@ static enum status settle_keys(const struct choice *c, struct serve *s, struct e
         return st;
     st = dimension_set_parse(buf_view(&s->keys), &keys, &set, err);
     if (st == ST_OK && set.count > MAX_KEYS)
-        st = error_set(err, ST_USAGE, "more than %d keys for a store", MAX_KEYS);
+        st = error_set(err, ST_USAGE, E_U225, "more than %d keys for a store", MAX_KEYS);
     return st;
 }
 
@@ -290,9 +291,10 @@ static enum status settle(const struct choice *c, struct serve *s, struct error 
         return result;
     s->real_folder = realpath(s->folder, NULL);
     if (s->real_folder == NULL || stat(s->real_folder, &st) != 0)
-        return error_set(err, ST_USAGE, "FOLDER \"%.160s\": %s", s->folder, strerrordesc_np(errno));
+        return error_set(err, ST_USAGE, E_U405, "FOLDER \"%.160s\": %s", s->folder,
+                         strerrordesc_np(errno));
     if (!S_ISDIR(st.st_mode))
-        return error_set(err, ST_USAGE, "FOLDER \"%.160s\" is no folder", s->folder);
+        return error_set(err, ST_USAGE, E_U405, "FOLDER \"%.160s\" is no folder", s->folder);
     return ST_OK;
 }
 
@@ -345,7 +347,8 @@ int cmd_serve(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count != 1)
-        st = error_set(&err, ST_USAGE, count == 0 ? "no FOLDER given" : "more than one FOLDER");
+        st = error_set(&err, ST_USAGE, count == 0 ? E_U107 : E_U106,
+                       count == 0 ? "no FOLDER given" : "more than one FOLDER");
     if (st == ST_OK) {
         s.folder = argv[0];
         st = settle(&c, &s, &err);

@@ -106,25 +106,27 @@ static enum status settle(struct choice *c, char *const *words, int count, struc
     o->dry_run = c->dry_run;
     o->has_since = c->since != NULL;
     if (c->enqueue && c->receipt.path != NULL)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U108,
                          "--receipt and --enqueue exclude each other: nothing is counted");
     if (c->queue != NULL && !c->enqueue)
-        return error_set(err, ST_USAGE, "--queue goes with --enqueue only");
+        return error_set(err, ST_USAGE, E_U108, "--queue goes with --enqueue only");
     enum status st = time_option("--since", c->since, o->now, &o->since, err);
     if (st != ST_OK)
         return st;
     if (c->grace != NULL && time_parse(view_of(c->grace), o->now, &grace) != ST_OK)
-        return error_set(err, ST_USAGE, "--grace \"%.80s\" is no span such as 15m", c->grace);
+        return error_set(err, ST_USAGE, E_U204, "--grace \"%.80s\" is no span such as 15m",
+                         c->grace);
     if (c->grace != NULL)
         o->grace_s = o->now.seconds - grace.seconds;
     if (count > 1)
-        return error_set(err, ST_USAGE, "\"%.80s\": sweep takes one s3://BUCKET[/PREFIX]",
+        return error_set(err, ST_USAGE, E_U106, "\"%.80s\": sweep takes one s3://BUCKET[/PREFIX]",
                          words[1]);
     if (count == 1)
         return source_s3_parse(view_of(words[0]), &o->buckets, &o->prefix, err);
     o->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
     if (o->buckets.len == 0)
-        return error_set(err, ST_USAGE, "neither S3_BUCKET_NAME nor s3://BUCKET says what to list");
+        return error_set(err, ST_USAGE, E_U107,
+                         "neither S3_BUCKET_NAME nor s3://BUCKET says what to list");
     return ST_OK;
 }
 

@@ -115,12 +115,12 @@ static enum status settle(struct choice *c, struct verify_options *o, struct err
     if (st != ST_OK)
         return st;
     if (since.seconds < now.seconds - VERIFY_MAX_DAYS * 86400)
-        return error_set(err, ST_USAGE, "--since: CloudWatch keeps minutes for %d days only",
-                         VERIFY_MAX_DAYS);
+        return error_set(err, ST_USAGE, E_U206,
+                         "--since: CloudWatch keeps minutes for %d days only", VERIFY_MAX_DAYS);
     o->since_s = since.seconds - since.seconds % 60;
     o->until_s = until.seconds - until.seconds % 60;
     if (o->since_s >= o->until_s)
-        return error_set(err, ST_USAGE, "--since is not before --until");
+        return error_set(err, ST_USAGE, E_U205, "--since is not before --until");
     return ST_OK;
 }
 
@@ -213,7 +213,7 @@ int cmd_verify(int argc, char **argv)
     }
     buf_init(&c.differences, MAX_TEXT);
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "\"%.80s\": verify takes no arguments", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\": verify takes no arguments", argv[0]);
     if (st == ST_OK)
         st = upkeep_apply(&c.u, &err);
     if (st == ST_OK)

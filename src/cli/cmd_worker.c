@@ -54,19 +54,19 @@ static enum status parse_queues(const struct choice *c, const struct aws_config 
     struct error detail = {0};
     *count = 0;
     if (rest.len == 0)
-        return error_set(err, ST_USAGE, "SQS_QUEUE_URL is not set: the queue(s) to poll");
+        return error_set(err, ST_USAGE, E_U301, "SQS_QUEUE_URL is not set: the queue(s) to poll");
     while (view_split(&rest, ',', &part)) {
         if (*count == SETTINGS_MAX_QUEUES)
-            return error_set(err, ST_USAGE, "SQS_QUEUE_URL: more than %d queues",
+            return error_set(err, ST_USAGE, E_U203, "SQS_QUEUE_URL: more than %d queues",
                              SETTINGS_MAX_QUEUES);
         part = view_trim(part);
         enum status st = sqs_queue_parse(part, config, &queues[*count], &detail);
         if (st != ST_OK)
-            return error_set(err, ST_USAGE, "SQS_QUEUE_URL: \"%.*s\": %s",
+            return error_set(err, ST_USAGE, detail.code, "SQS_QUEUE_URL: \"%.*s\": %s",
                              (int)(part.len < 120 ? part.len : 120), part.ptr, detail.text);
         for (size_t i = 0; i < *count; i++) {
             if (strcmp(queues[i].url, queues[*count].url) == 0)
-                return error_set(err, ST_USAGE, "SQS_QUEUE_URL: \"%.160s\" is given twice",
+                return error_set(err, ST_USAGE, E_U103, "SQS_QUEUE_URL: \"%.160s\" is given twice",
                                  queues[i].url);
         }
         (*count)++;
@@ -85,9 +85,9 @@ static int finish(const struct choice *c, const struct worker_totals *t, enum st
                   const struct error *err)
 {
     if (st == ST_USAGE || st == ST_IO)
-        return usage_error("worker", err->text);
+        return usage_error("worker", err);
     if (st != ST_OK)
-        LOG_EVENT(LOG_ERROR, "worker ends", log_cstr("reason", err->text));
+        LOG_FAULT(LOG_ERROR, error_code(err, E_R104), "worker ends", log_cstr("reason", err->text));
     const struct round_summary *r = &t->rounds;
     char receipt[RECEIPT_TEXT_BYTES] = "";
     const struct record_tally *records = &r->tally.records;
@@ -129,7 +129,7 @@ static enum status settle(struct choice *c, struct run_settings *s, struct setti
     if (st == ST_OK)
         st = parse_queues(c, aws->config, queues, count, err);
     if (st == ST_OK && c->receipt.path != NULL && config_get("LEDGER", NULL) == NULL)
-        st = error_set(err, ST_USAGE,
+        st = error_set(err, ST_USAGE, E_U305,
                        "--receipt needs LEDGER: without it objects are not told apart");
     if (st == ST_OK)
         st = receipt_file_open(&c->receipt, false, err);
@@ -167,7 +167,7 @@ int cmd_worker(int argc, char **argv)
         return EXIT_DONE;
     }
     if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, "\"%.80s\": worker takes no arguments", argv[0]);
+        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\": worker takes no arguments", argv[0]);
     if (st == ST_OK)
         st = settle(&c, &s, &aws, queues, &queue_count, &err);
     int status;

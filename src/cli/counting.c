@@ -20,7 +20,7 @@ static enum status choose_jobs(const char *text, struct counting *out, struct er
     if (text == NULL)
         return ST_OK;
     if (view_parse_u64(view_of(text), MAX_JOBS, &number) != ST_OK || number == 0)
-        return error_set(err, ST_USAGE, "--jobs \"%.80s\" is no number from 1 to %d", text,
+        return error_set(err, ST_USAGE, E_U208, "--jobs \"%.80s\" is no number from 1 to %d", text,
                          MAX_JOBS);
     out->jobs = (unsigned)number;
     return ST_OK;
@@ -42,10 +42,11 @@ static enum status read_environment(struct counting *out, struct error *err)
     const char *kernel = config_get("BEDROCK_METRICS_SIMD", "auto");
     st = scan_select(view_of(kernel));
     if (st != ST_OK)
-        return error_set(err, ST_USAGE,
-                         "BEDROCK_METRICS_SIMD: \"%.80s\" %s; known are auto, avx2, sse2, neon, "
-                         "scalar",
-                         kernel, st == ST_MISSING ? "cannot run here" : "is unknown");
+        return error_set(err, ST_USAGE, st == ST_MISSING ? E_U220 : E_U299,
+                         st == ST_MISSING ? "BEDROCK_METRICS_SIMD: \"%.80s\" cannot run here"
+                                          : "BEDROCK_METRICS_SIMD: \"%.80s\" is unknown; known "
+                                            "are auto, avx2, sse2, neon, scalar",
+                         kernel);
     metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
     if (out->options.latency)
         on |= METRIC_BIT(METRIC_LATENCY);
@@ -71,9 +72,10 @@ static enum status read_profiles(const char *path, struct counting *out, struct 
                                    : profiles_add_json(out->profiles, buf_view(&text), &detail);
     buf_clear(&text);
     if (st != ST_OK)
-        return error_set(err, ST_USAGE, "inference profiles file \"%.80s\": %s", path, detail.text);
+        return error_set(err, ST_USAGE, E_U402, "inference profiles file \"%.80s\": %s", path,
+                         detail.text);
     if (profiles_count(out->profiles) == 0)
-        LOG_EVENT(LOG_WARN, "no application profile in the inference profiles file",
+        LOG_FAULT(LOG_WARN, E_R132, "no application profile in the inference profiles file",
                   log_cstr("file", path));
     return ST_OK;
 }
@@ -85,9 +87,9 @@ static enum status read_prices(const char *path, struct counting *out, struct er
         path = config_get("PRICES_FILE", NULL);
     enum status st = prices_open(path, &out->prices, &detail);
     if (st == ST_NO_MEMORY)
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     if (st != ST_OK)
-        return error_set(err, ST_USAGE, "price list \"%.80s\": %s",
+        return error_set(err, ST_USAGE, E_U403, "price list \"%.80s\": %s",
                          path != NULL ? path : "built in", detail.text);
     struct prices_info info = prices_info(out->prices);
     int64_t day = info.own_as_of_day != PRICE_NO_DAY ? info.own_as_of_day : info.as_of_day;
@@ -103,7 +105,7 @@ static enum status read_guard(const char *list, struct counting *out, struct err
         return ST_OK;
     enum status st = region_guard_new(list, &out->guard, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "--allow-inference-regions: %s", detail.text);
+        return error_set(err, st, detail.code, "--allow-inference-regions: %s", detail.text);
     out->metrics |= METRIC_SET_GUARD;
     return ST_OK;
 }

@@ -74,9 +74,9 @@ static int run_command(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     }
     struct suggestion near = suggest_end(view_of(argv[1]), "", names, COMMAND_COUNT);
-    char text[256];
-    (void)snprintf(text, sizeof(text), "unknown command \"%.80s\"%s", argv[1], near.text);
-    return usage_error("", text);
+    struct error err;
+    (void)error_set(&err, ST_USAGE, E_U102, "unknown command \"%.80s\"%s", argv[1], near.text);
+    return usage_error("", &err);
 }
 
 /* What only reached a buffer is not written yet: a full disk shows here. */
@@ -85,5 +85,6 @@ int main(int argc, char **argv)
     int status = run_command(argc, argv);
     if (status != EXIT_DONE || (fflush(stdout) == 0 && !ferror(stdout)))
         return status;
-    return run_failed("", &(struct error){.text = "the result could not be written"});
+    return run_failed("",
+                      &(struct error){.code = E_R110, .text = "the result could not be written"});
 }

@@ -25,9 +25,9 @@ void novelty_report(enum novelty what, struct view text)
     if (!fresh)
         return;
     if (what == NOVELTY_GEOGRAPHY)
-        LOG_EVENT(LOG_WARN, "unknown geography, counted as CrossRegion",
+        LOG_FAULT(LOG_WARN, E_T120, "unknown geography, counted as CrossRegion",
                   log_view("geography", view_first(text, 64)));
     else
-        LOG_EVENT(LOG_WARN, "unknown schemaVersion, counted as 1.0",
+        LOG_FAULT(LOG_WARN, E_T121, "unknown schemaVersion, counted as 1.0",
                   log_view("schemaVersion", view_first(text, 64)));
 }

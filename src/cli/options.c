@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/codes.h"
 #include "base/json_write.h"
 #include "base/log.h"
 #include "base/suggest.h"
@@ -30,7 +29,7 @@ static enum status unknown_option(const struct option_spec *specs, size_t count,
     for (; n < count && n < MAX_OPTIONS; n++)
         names[n] = specs[n].name;
     struct suggestion near = suggest_end(name, "--", names, n);
-    return error_set(err, ST_USAGE, "unknown option \"%.80s\"%s", word, near.text);
+    return error_set(err, ST_USAGE, E_U101, "unknown option \"%.80s\"%s", word, near.text);
 }
 
 enum status options_parse(const struct option_spec *specs, size_t spec_count, int argc, char **argv,
@@ -52,8 +51,8 @@ enum status options_parse(const struct option_spec *specs, size_t spec_count, in
         if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
             return ST_END;
         if (word[1] != '-')
-            return error_set(err, ST_USAGE, "unknown option \"%.80s\"; options have two dashes",
-                             word);
+            return error_set(err, ST_USAGE, E_U101,
+                             "unknown option \"%.80s\"; options have two dashes", word);
         struct view name = view_of(word + 2);
         size_t equals = view_find_char(name, '=');
         name = view_first(name, equals);
@@ -61,13 +60,13 @@ enum status options_parse(const struct option_spec *specs, size_t spec_count, in
         if (spec == NULL)
             return unknown_option(specs, spec_count, word, name, err);
         if (seen[spec - specs])
-            return error_set(err, ST_USAGE, "option --%s is given twice", spec->name);
+            return error_set(err, ST_USAGE, E_U103, "option --%s is given twice", spec->name);
         seen[spec - specs] = true;
         if (spec->flag != NULL)
             *spec->flag = true;
         if (spec->value_name == NULL) {
             if (equals != SIZE_MAX)
-                return error_set(err, ST_USAGE, "option --%s takes no value", spec->name);
+                return error_set(err, ST_USAGE, E_U104, "option --%s takes no value", spec->name);
             continue;
         }
         if (equals != SIZE_MAX)
@@ -75,7 +74,7 @@ enum status options_parse(const struct option_spec *specs, size_t spec_count, in
         else if (i + 1 < argc)
             *spec->value = argv[++i];
         else
-            return error_set(err, ST_USAGE, "option --%s needs a value (%s)", spec->name,
+            return error_set(err, ST_USAGE, E_U105, "option --%s needs a value (%s)", spec->name,
                              spec->value_name);
     }
     return ST_OK;
@@ -117,13 +116,13 @@ static void add_escaped(struct buf *out, struct view text)
     buf_clear(&quoted);
 }
 
-static void complain(const char *command, const char *text)
+static void complain(const char *command, enum code code, const char *text)
 {
     struct buf line;
     buf_init(&line, MAX_COMPLAINT);
     buf_printf(&line, "bedrock-metrics%s%s: ", command[0] != '\0' ? " " : "", command);
     add_escaped(&line, view_of(text));
-    buf_printf(&line, " (%s)\n", code_of_usage(view_of(text)));
+    buf_printf(&line, " (%s)\n", code_text(code));
     if (buf_status(&line) == ST_OK)
         (void)fwrite(line.ptr, 1, line.len, stderr);
     else
@@ -131,9 +130,9 @@ static void complain(const char *command, const char *text)
     buf_clear(&line);
 }
 
-int usage_error(const char *command, const char *text)
+int usage_error(const char *command, const struct error *err)
 {
-    complain(command, text);
+    complain(command, error_code(err, E_U100), err->text);
     fprintf(stderr, "Try \"bedrock-metrics%s%s --help\".\n", command[0] != '\0' ? " " : "",
             command);
     return EXIT_USAGE;
@@ -141,14 +140,16 @@ int usage_error(const char *command, const char *text)
 
 int run_failed(const char *command, const struct error *err)
 {
-    const char *text = err->text[0] != '\0' ? err->text : "out of memory";
-    complain(command, text);
+    if (err->text[0] != '\0')
+        complain(command, error_code(err, E_U100), err->text);
+    else
+        complain(command, E_R113, "out of memory");
     return EXIT_FOUND_FAULTS;
 }
 
 int start_failed(const char *command, enum status st, const struct error *err)
 {
-    return st == ST_NO_MEMORY ? run_failed(command, err) : usage_error(command, err->text);
+    return st == ST_NO_MEMORY ? run_failed(command, err) : usage_error(command, err);
 }
 
 void common_options_table(struct common_options *common, struct option_spec *specs)
@@ -173,7 +174,7 @@ enum status common_options_apply(const struct common_options *common, struct err
         st = config_load_env_file(common->env_file, err);
     if (st != ST_OK) {
         struct error detail = *err;
-        return error_set(err, ST_USAGE, "--env-file %s", detail.text);
+        return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
     }
     /* A .env that happens to lie here may be another program's: what is not understood is named. */
     struct error foreign = {0};
@@ -183,7 +184,7 @@ enum status common_options_apply(const struct common_options *common, struct err
     const char *name =
         common->log_level != NULL ? common->log_level : config_get("LOG_LEVEL", "INFO");
     if (log_level_parse(view_of(name), &level) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U299,
                          "%s: unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR",
                          common->log_level != NULL ? "--log-level" : "LOG_LEVEL", name);
     enum log_format format = LOG_TEXT;
@@ -191,11 +192,12 @@ enum status common_options_apply(const struct common_options *common, struct err
     if (strcmp(form, "json") == 0)
         format = LOG_JSON;
     else if (strcmp(form, "text") != 0)
-        return error_set(err, ST_USAGE, "unknown log format \"%.80s\"; known are text, json", form);
+        return error_set(err, ST_USAGE, E_U299,
+                         "unknown log format \"%.80s\"; known are text, json", form);
     if (common->quiet)
         level = LOG_ERROR;
     log_setup(level, format, isatty(STDERR_FILENO) && config_get("NO_COLOR", NULL) == NULL);
     if (told)
-        LOG_EVENT(LOG_WARN, "not all of .env was read", log_cstr("reason", foreign.text));
+        LOG_FAULT(LOG_WARN, E_R140, "not all of .env was read", log_cstr("reason", foreign.text));
     return ST_OK;
 }

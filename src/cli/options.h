@@ -41,7 +41,7 @@ void options_help(const struct command *command, const struct option_spec *specs
 enum { EXIT_DONE = 0, EXIT_FOUND_FAULTS = 1, EXIT_USAGE = 2 };
 
 /* "bedrock-metrics COMMAND: text (CODE)" and how to get help, on standard error; EXIT_USAGE. */
-int usage_error(const char *command, const char *text);
+int usage_error(const char *command, const struct error *err);
 
 /* The same without help, for what failed later; an empty *err is out of memory.  Returns
  * EXIT_FOUND_FAULTS. */

@@ -47,12 +47,13 @@ static enum status open_temporary(struct out_file *out, mode_t mode, struct erro
     size_t n = strlen(out->path) + 8;
     char *name = malloc(n);
     if (name == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     (void)snprintf(name, n, "%s.XXXXXX", out->path);
     int fd = mkstemp(name);
     if (fd < 0) {
         free(name);
-        return error_set(err, ST_IO, "%s: %s", out->path, strerrordesc_np(errno));
+        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s: %s", out->path,
+                         strerrordesc_np(errno));
     }
     /* mkstemp makes it private; a result keeps those of the file it replaces, or has a new one's.
      */
@@ -65,7 +66,7 @@ static enum status open_temporary(struct out_file *out, mode_t mode, struct erro
     if (out->file == NULL) {
         close(fd);
         out_file_abandon(out);
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     return ST_OK;
 }
@@ -82,7 +83,8 @@ enum status out_file_open(struct out_file *out, const char *path, struct error *
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         out->file = fopen(path, "we");
         if (out->file == NULL)
-            return error_set(err, ST_IO, "%s: %s", path, strerrordesc_np(errno));
+            return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s: %s", path,
+                             strerrordesc_np(errno));
         return ST_OK;
     }
     /* A link stays one: what it points to is replaced. */
@@ -98,7 +100,9 @@ enum status out_file_close(struct out_file *out, struct error *err)
     bool failed = fflush(out->file) != 0 || ferror(out->file) != 0;
     int code = errno;
     if (out->path == NULL)
-        return failed ? error_set(err, ST_IO, "%s: %s", name, strerrordesc_np(code)) : ST_OK;
+        return failed ? error_set(err, ST_IO, code_of_errno(code, E_F109), "%s: %s", name,
+                                  strerrordesc_np(code))
+                      : ST_OK;
     failed = fclose(out->file) != 0 || failed;
     out->file = NULL;
     if (!failed && out->temporary != NULL && rename(out->temporary, out->path) != 0) {
@@ -107,7 +111,8 @@ enum status out_file_close(struct out_file *out, struct error *err)
     }
     if (failed) {
         out_file_abandon(out);
-        return error_set(err, ST_IO, "%s: %s", name, strerrordesc_np(code));
+        return error_set(err, ST_IO, code_of_errno(code, E_F109), "%s: %s", name,
+                         strerrordesc_np(code));
     }
     swap_unfinished(out->temporary, NULL);
     free(out->temporary);

@@ -21,13 +21,13 @@ enum status receipt_file_open(struct receipt_file *r, bool stdout_taken, struct 
     if (r->path == NULL)
         return ST_OK;
     if (stdout_taken && strcmp(r->path, "-") == 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U108,
                          "--receipt - : the result is on standard output already; name a file");
     enum status st = object_name_identity(&r->identity, err);
     if (st != ST_OK)
         return st;
     if (out_file_open(&r->file, r->path, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, "--receipt %s", detail.text);
+        return error_set(err, ST_USAGE, detail.code, "--receipt %s", detail.text);
     return ST_OK;
 }
 
@@ -52,7 +52,7 @@ bool receipt_file_write(struct receipt_file *r, const struct run_receipt *receip
     r->path = NULL;
     buf_clear(&text);
     if (st != ST_OK)
-        LOG_EVENT(LOG_ERROR, "receipt cannot be written",
+        LOG_FAULT(LOG_ERROR, E_R110, "receipt cannot be written",
                   log_cstr("reason", err.text[0] != '\0' ? err.text : status_name(st)));
     return st == ST_OK;
 }

@@ -24,12 +24,12 @@ static enum status choose_queue(struct sweep_enqueue *q, const char *url, struct
     if (url == NULL)
         url = config_get("SQS_QUEUE_URL", NULL);
     if (url == NULL)
-        return error_set(err, ST_USAGE, "no queue: give --queue or set SQS_QUEUE_URL");
+        return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
     if (strchr(url, ',') != NULL)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U301,
                          "SQS_QUEUE_URL names several queues: say with --queue which is meant");
     if (sqs_queue_parse(view_of(url), q->aws->config, &q->queue, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, "queue \"%.120s\": %s", url, detail.text);
+        return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
     return ST_OK;
 }
 
@@ -45,7 +45,7 @@ enum status sweep_enqueue_open(struct sweep_enqueue **out, const char *queue,
     struct sweep_enqueue *q = calloc(1, sizeof(*q));
     *out = q;
     if (q == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     q->aws = aws;
     for (size_t i = 0; i < SQS_MAX_BATCH; i++)
         buf_init(&q->bodies[i], SQS_MAX_BODY);
@@ -56,7 +56,7 @@ enum status sweep_enqueue_open(struct sweep_enqueue **out, const char *queue,
         options.creds = i < aws->role_count ? aws->roles[i].creds : aws->creds;
         q->pools[i] = aws_pool_new(&options);
         if (q->pools[i] == NULL)
-            st = error_set(err, ST_NO_MEMORY, "out of memory");
+            st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     return st;
 }

@@ -15,10 +15,10 @@ enum status time_option(const char *option, const char *text, struct instant now
     if (text == NULL || time_parse(view_of(text), now, out) == ST_OK)
         return ST_OK;
     if (rfc3339_parse(view_of(text), &now) == ST_OK)
-        return error_set(err, ST_USAGE, "%s \"%.80s\" has more than nine digits behind the second",
-                         option, text);
+        return error_set(err, ST_USAGE, E_U204,
+                         "%s \"%.80s\" has more than nine digits behind the second", option, text);
     return error_set(
-        err, ST_USAGE,
+        err, ST_USAGE, E_U204,
         "%s \"%.80s\" is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
         option, text);
 }
@@ -33,7 +33,7 @@ enum status time_option_range(const char *since, const char *until, struct insta
         st = time_option("--until", until, now, &out->until, err);
     if (st == ST_OK && out->has_since && out->has_until &&
         instant_compare(out->since, out->until) >= 0)
-        return error_set(err, ST_USAGE, "--since \"%.80s\" is not before --until \"%.80s\"", since,
-                         until);
+        return error_set(err, ST_USAGE, E_U205, "--since \"%.80s\" is not before --until \"%.80s\"",
+                         since, until);
     return st;
 }

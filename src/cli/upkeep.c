@@ -48,7 +48,7 @@ enum status upkeep_apply(struct upkeep *u, struct error *err)
     struct view output = view_of(u->output != NULL ? u->output : "text");
     u->json = view_eq(output, VIEW_LIT("json"));
     if (st == ST_OK && !u->json && !view_eq(output, VIEW_LIT("text")))
-        st = error_set(err, ST_USAGE, "--output \"%.80s\" is unknown; known are text, json",
+        st = error_set(err, ST_USAGE, E_U299, "--output \"%.80s\" is unknown; known are text, json",
                        u->output);
     return st;
 }
@@ -56,7 +56,7 @@ enum status upkeep_apply(struct upkeep *u, struct error *err)
 enum status upkeep_policy(const char *policy, struct error *err)
 {
     if (policy != NULL && setenv("LEDGER_POLICY", policy, 1) != 0)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     return ST_OK;
 }
 
@@ -74,7 +74,7 @@ enum status upkeep_open(struct upkeep *u, enum upkeep_need need, struct error *e
     if (st == ST_OK)
         st = ledger_session_open(&u->session, &ledger, err);
     if (st == ST_OK && u->session == NULL)
-        st = error_set(err, ST_USAGE, "neither LEDGER nor --ledger says which ledger");
+        st = error_set(err, ST_USAGE, E_U305, "neither LEDGER nor --ledger says which ledger");
     struct round_options round = {.settings = &u->settings,
                                   .aws = &u->aws,
                                   .readers = 4,
@@ -110,10 +110,10 @@ bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_
 int upkeep_failed(const char *command, enum status st, const struct error *err)
 {
     if (st == ST_USAGE)
-        return usage_error(command, err->text);
+        return usage_error(command, err);
     if (signal_number != 0)
         return 128 + signal_number;
-    LOG_EVENT(LOG_ERROR, "failed", log_cstr("command", command),
+    LOG_FAULT(LOG_ERROR, error_code(err, E_L110), "failed", log_cstr("command", command),
               log_cstr("reason", err->text[0] != '\0' ? err->text : status_name(st)));
     return EXIT_FOUND_FAULTS;
 }
@@ -122,7 +122,7 @@ int upkeep_print(const char *command, struct buf *text, int status)
 {
     if (buf_status(text) != ST_OK || fwrite(text->ptr, 1, text->len, stdout) != text->len ||
         fflush(stdout) != 0) {
-        LOG_EVENT(LOG_ERROR, "result cannot be written", log_cstr("command", command));
+        LOG_FAULT(LOG_ERROR, E_R110, "result cannot be written", log_cstr("command", command));
         return EXIT_FOUND_FAULTS;
     }
     return status;

@@ -57,22 +57,22 @@ static enum status set_line(struct view line, const char *path, size_t number, s
     size_t equals = view_find_char(line, '=');
     struct view name = view_trim(view_first(line, equals));
     if (equals == SIZE_MAX || !is_name(name))
-        return error_set(err, ST_USAGE, "%s, line %zu: expected NAME=VALUE", path, number);
+        return error_set(err, ST_USAGE, E_U401, "%s, line %zu: expected NAME=VALUE", path, number);
     struct view value = unquote(view_trim(view_skip(line, equals + 1)));
     char *name_text = strndup(name.ptr, name.len);
     char *value_text = strndup(value.len > 0 ? value.ptr : "", value.len);
     int failed = name_text == NULL || value_text == NULL || setenv(name_text, value_text, 0) != 0;
     free(name_text);
     free(value_text);
-    return failed ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    return failed ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
 }
 
 enum status config_load_env_file(const char *path, struct error *err)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, "%s: %s", path,
-                         strerrordesc_np(errno));
+        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, code_of_errno(errno, E_F109),
+                         "%s: %s", path, strerrordesc_np(errno));
     char *line = NULL;
     size_t capacity = 0;
     size_t number = 0;
@@ -80,12 +80,13 @@ enum status config_load_env_file(const char *path, struct error *err)
     enum status st = ST_OK;
     while (st == ST_OK && (n = getline(&line, &capacity, file)) >= 0) {
         number++;
-        st = n > MAX_LINE ? error_set(err, ST_USAGE, "%s, line %zu: too long", path, number)
+        st = n > MAX_LINE ? error_set(err, ST_USAGE, E_U401, "%s, line %zu: too long", path, number)
                           : set_line(view_make(line, (size_t)n), path, number, err);
     }
     /* Without memory getline ends as at the end of the file, but for this. */
     if (st == ST_OK && !feof(file))
-        st = error_set(err, ST_IO, "%s: cannot be read: %s", path, strerrordesc_np(errno));
+        st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s: cannot be read: %s", path,
+                       strerrordesc_np(errno));
     free(line);
     fclose(file);
     return st;
@@ -106,7 +107,7 @@ enum status config_get_bool(const char *name, bool otherwise, bool *out, struct 
             return ST_OK;
         }
     }
-    return error_set(err, ST_USAGE, "%s: \"%.80s\" is neither true nor false", name, value);
+    return error_set(err, ST_USAGE, E_U207, "%s: \"%.80s\" is neither true nor false", name, value);
 }
 
 enum status config_get_u64(const char *name, uint64_t otherwise, uint64_t low, uint64_t high,
@@ -118,8 +119,9 @@ enum status config_get_u64(const char *name, uint64_t otherwise, uint64_t low, u
         return ST_OK;
     uint64_t number;
     if (view_parse_u64(view_of(value), high, &number) != ST_OK || number < low)
-        return error_set(err, ST_USAGE, "%s: \"%.80s\" is no whole number from %llu to %llu", name,
-                         value, (unsigned long long)low, (unsigned long long)high);
+        return error_set(err, ST_USAGE, E_U208,
+                         "%s: \"%.80s\" is no whole number from %llu to %llu", name, value,
+                         (unsigned long long)low, (unsigned long long)high);
     *out = number;
     return ST_OK;
 }
@@ -140,7 +142,7 @@ enum status config_get_metrics(metric_set otherwise, metric_set *out, struct err
             for (unsigned m = 0; m < METRIC_COUNT; m++)
                 names[m] = metric_name((enum metric)m);
             struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
-            return error_set(err, ST_USAGE,
+            return error_set(err, ST_USAGE, E_U202,
                              "METRICS: unknown metric \"%.*s\"; known are Invocations, "
                              "InputTokenCount, OutputTokenCount, CacheReadInputTokenCount, "
                              "CacheWriteInputTokenCount, TotalTokenCount, ...%s",

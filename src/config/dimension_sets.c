@@ -32,8 +32,8 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
     out->count = 0;
     while (view_split(&rest, ';', &part)) {
         if (out->count == DIMENSION_SETS_MAX)
-            return error_set(err, ST_USAGE, "more than %d sets in \"%.*s\"", DIMENSION_SETS_MAX,
-                             shown(text), text.ptr);
+            return error_set(err, ST_USAGE, E_U203, "more than %d sets in \"%.*s\"",
+                             DIMENSION_SETS_MAX, shown(text), text.ptr);
         struct dimension_set *set = &out->set[out->count];
         enum status st = dimension_set_parse(part, &out->keys, set, err);
         for (size_t i = 0; st == ST_OK && i < set->count; i++)
@@ -42,8 +42,8 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
             return st;
         for (size_t i = 0; i < out->count; i++) {
             if (is_same(&out->set[i], set))
-                return error_set(err, ST_USAGE, "the set \"%.*s\" is given twice", shown(part),
-                                 part.ptr);
+                return error_set(err, ST_USAGE, E_U103, "the set \"%.*s\" is given twice",
+                                 shown(part), part.ptr);
         }
         out->count++;
     }
@@ -62,8 +62,8 @@ enum status dimension_sets_parse_metrics(struct view text, metric_set *out, stru
             for (unsigned m = 0; m < METRIC_COUNT; m++)
                 names[m] = metric_name((enum metric)m);
             struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
-            return error_set(err, ST_USAGE, "unknown metric \"%.*s\"%s", shown(part), part.ptr,
-                             near.text);
+            return error_set(err, ST_USAGE, E_U202, "unknown metric \"%.*s\"%s", shown(part),
+                             part.ptr, near.text);
         }
         *out |= METRIC_BIT(metric);
     }
@@ -78,6 +78,7 @@ enum status dimension_sets_parse_resolution(struct view text, uint64_t *out, str
         *out = n;
         return ST_OK;
     }
-    return error_set(err, ST_USAGE, "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600",
-                     shown(text), text.ptr);
+    return error_set(err, ST_USAGE, E_U209,
+                     "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600", shown(text),
+                     text.ptr);
 }

@@ -17,7 +17,7 @@ enum status profile_asker_new(const struct aws_client_options *options, bool tag
     struct profile_asker *asker = calloc(1, sizeof(*asker));
     *out = NULL;
     if (asker == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     asker->tags = tags;
     enum status st = aws_client_new(&asker->client, options, err);
     if (st != ST_OK) {
@@ -62,9 +62,9 @@ static enum status add_tags(struct aws_client *client, struct view region, json_
     enum status st = bedrock_list_tags(client, region, arn, &answer, err);
     json_t *tags = json_object_get(answer, "tags");
     if (st == ST_OK && tags != NULL && json_object_set(profile, "tags", tags) != 0)
-        st = error_set(err, ST_NO_MEMORY, "out of memory");
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     if (st != ST_OK)
-        LOG_EVENT(LOG_WARN, "tags of application inference profiles cannot be read",
+        LOG_FAULT(LOG_WARN, E_R134, "tags of application inference profiles cannot be read",
                   log_view("profile", arn), log_cstr("reason", err->text));
     json_decref(answer);
     return st;
@@ -78,7 +78,7 @@ enum status profile_asker_ask(void *context, struct view arn, struct buf *json)
     struct view region = region_of(arn);
     enum status st = bedrock_get_inference_profile(asker->client, region, arn, &answer, &err);
     if (st != ST_OK) {
-        LOG_EVENT(LOG_WARN, "application inference profile cannot be resolved",
+        LOG_FAULT(LOG_WARN, E_R133, "application inference profile cannot be resolved",
                   log_view("profile", view_first(arn, 200)), log_cstr("reason", err.text));
         return st;
     }

@@ -30,7 +30,7 @@ enum status settings_load_dimensions(struct dimension_keys *keys, struct dimensi
     const char *text = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
     enum status st = dimension_sets_parse(view_of(text), &parsed, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "METRIC_DIMENSIONS: %s", detail.text);
+        return error_set(err, st, detail.code, "METRIC_DIMENSIONS: %s", detail.text);
     *keys = parsed.keys;
     memcpy(sets, parsed.set, sizeof(parsed.set));
     *set_count = parsed.count;
@@ -42,7 +42,7 @@ static enum status load_resolution(struct run_settings *s, struct error *err)
     struct error detail = {0};
     const char *text = config_get("METRIC_RESOLUTION", "60");
     enum status st = dimension_sets_parse_resolution(view_of(text), &s->resolution_s, &detail);
-    return st == ST_OK ? st : error_set(err, st, "METRIC_RESOLUTION: %s", detail.text);
+    return st == ST_OK ? st : error_set(err, st, detail.code, "METRIC_RESOLUTION: %s", detail.text);
 }
 
 static enum status load_metrics(struct run_settings *s, struct error *err)
@@ -55,7 +55,7 @@ static enum status load_metrics(struct run_settings *s, struct error *err)
         on |= METRIC_BIT(METRIC_LATENCY);
     st = config_get_metrics(on, &s->metrics, err);
     if (st == ST_OK && s->metrics == 0)
-        st = error_set(err, ST_USAGE, "METRICS: \"%.80s\" names no metric",
+        st = error_set(err, ST_USAGE, E_U307, "METRICS: \"%.80s\" names no metric",
                        config_get("METRICS", ""));
     /* A latency asked for by name has to be read. */
     s->latency = (s->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
@@ -68,16 +68,16 @@ static enum status load_publisher(struct run_settings *s, struct error *err)
     if (strcmp(value, "emf") == 0)
         s->publisher = PUBLISHER_EMF;
     else if (strcmp(value, "cloudwatch") != 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U299,
                          "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf", value);
     s->name_space = view_of(config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
     struct error detail = {0};
     enum status st = datum_check_namespace(s->name_space, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "CLOUDWATCH_NAMESPACE: %s", detail.text);
+        return error_set(err, st, detail.code, "CLOUDWATCH_NAMESPACE: %s", detail.text);
     s->cloudwatch_region = view_of(config_get("CLOUDWATCH_REGION", NULL));
     if (s->cloudwatch_region.len > 0 && !aws_region_valid(s->cloudwatch_region))
-        return error_set(err, ST_USAGE, "CLOUDWATCH_REGION: \"%.*s\" is no Region",
+        return error_set(err, ST_USAGE, E_U214, "CLOUDWATCH_REGION: \"%.*s\" is no Region",
                          shown(s->cloudwatch_region), s->cloudwatch_region.ptr);
     return ST_OK;
 }
@@ -86,13 +86,13 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
 {
     s->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
     if (s->buckets.len == 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U302,
                          "S3_BUCKET_NAME is not set: the bucket(s) whose events are taken");
     struct view rest = s->buckets, part;
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (!event_bucket_valid(part))
-            return error_set(err, ST_USAGE, "S3_BUCKET_NAME: \"%.*s\" is no bucket name",
+            return error_set(err, ST_USAGE, E_U215, "S3_BUCKET_NAME: \"%.*s\" is no bucket name",
                              shown(part), part.ptr);
     }
     return ST_OK;
@@ -107,7 +107,7 @@ static enum status load_guard(struct run_settings *s, struct error *err)
         return ST_OK;
     enum status st = region_guard_new(list, &s->guard, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "ALLOW_INFERENCE_REGIONS: %s", detail.text);
+        return error_set(err, st, detail.code, "ALLOW_INFERENCE_REGIONS: %s", detail.text);
     s->metrics |= METRIC_SET_GUARD;
     return ST_OK;
 }
@@ -118,7 +118,7 @@ static enum status read_whole(const char *path, struct buf *out, struct error *e
 {
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return error_set(err, ST_IO, "%s", strerrordesc_np(errno));
+        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s", strerrordesc_np(errno));
     enum status st = ST_OK;
     size_t n = 1;
     while (st == ST_OK && n > 0) {
@@ -129,7 +129,7 @@ static enum status read_whole(const char *path, struct buf *out, struct error *e
             out->len += n = fread(room, 1, 64 * 1024, file);
     }
     if (ferror(file))
-        st = error_set(err, ST_IO, "cannot be read");
+        st = error_set(err, ST_IO, E_F109, "cannot be read");
     fclose(file);
     return st;
 }
@@ -151,7 +151,7 @@ static enum status profiles_from_file(struct profiles **out, struct error *err)
     buf_clear(&text);
     if (st != ST_OK) {
         profiles_free(profiles);
-        return error_set(err, ST_USAGE, "INFERENCE_PROFILES_FILE: \"%.80s\": %s", path,
+        return error_set(err, ST_USAGE, E_U402, "INFERENCE_PROFILES_FILE: \"%.80s\": %s", path,
                          detail.text);
     }
     *out = profiles;
@@ -167,7 +167,7 @@ static enum status load_files(struct run_settings *s, struct error *err)
         return st;
     /* A list that is named has to be good, whether or not a cost is published. */
     if (path != NULL && prices_open(path, &s->prices, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, "PRICES_FILE: \"%.80s\": %s", path, detail.text);
+        return error_set(err, ST_USAGE, E_U403, "PRICES_FILE: \"%.80s\": %s", path, detail.text);
     s->prices_later = path == NULL && (s->metrics & METRIC_SET_COST) != 0;
     return ST_OK;
 }
@@ -253,7 +253,7 @@ static void list_region(struct profiles *into, struct aws_client *client, struct
         st = text == NULL ? ST_NO_MEMORY : profiles_add_json(into, view_of(text), &err);
     }
     if (st != ST_OK)
-        LOG_EVENT(LOG_WARN, "application inference profiles cannot be listed",
+        LOG_FAULT(LOG_WARN, E_R130, "application inference profiles cannot be listed",
                   log_view("region", region), log_cstr("reason", err.text));
     free(text);
     json_decref(answer);
@@ -271,7 +271,8 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
     struct profiles *fresh = NULL;
     s->profiles_listed_ms = now == 0 ? 1 : now;
     if (profiles_from_file(&fresh, &err) != ST_OK) {
-        LOG_EVENT(LOG_WARN, "inference profiles are not read again", log_cstr("reason", err.text));
+        LOG_FAULT(LOG_WARN, E_R131, "inference profiles are not read again",
+                  log_cstr("reason", err.text));
         return;
     }
     if (fresh == NULL)
@@ -319,24 +320,24 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
     struct view arn = part, bucket = VIEW_EMPTY;
     size_t equals = view_find_char(part, '=');
     if (aws->role_count == SETTINGS_MAX_ROLES)
-        return error_set(err, ST_USAGE, "ROLE_ARN: more than %d roles", SETTINGS_MAX_ROLES);
+        return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: more than %d roles", SETTINGS_MAX_ROLES);
     /* A role's name may hold `=`, a bucket's may not. */
     if (equals != SIZE_MAX && !view_starts(part, VIEW_LIT("arn:"))) {
         bucket = view_trim(view_first(part, equals));
         arn = view_trim(view_skip(part, equals + 1));
         if (!event_bucket_valid(bucket))
-            return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\" is no bucket name", shown(bucket),
-                             bucket.ptr);
+            return error_set(err, ST_USAGE, E_U215, "ROLE_ARN: \"%.*s\" is no bucket name",
+                             shown(bucket), bucket.ptr);
     }
     for (size_t i = 0; i < aws->role_count; i++) {
         if (view_eq(aws->roles[i].bucket, bucket))
-            return error_set(err, ST_USAGE, "ROLE_ARN: two roles for one bucket: \"%.*s\"",
+            return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: two roles for one bucket: \"%.*s\"",
                              shown(part), part.ptr);
     }
     struct cred_role role = {.role_arn = arn};
     struct settings_role *out = &aws->roles[aws->role_count];
     if (cred_chain_new_role(&out->creds, aws->creds, &role, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, "ROLE_ARN: \"%.*s\": %s", shown(part), part.ptr,
+        return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: \"%.*s\": %s", shown(part), part.ptr,
                          detail.text);
     out->bucket = bucket;
     aws->role_count++;

@@ -19,7 +19,7 @@ static enum status open_s3(struct sources *s, size_t url_count, const struct sou
                                         .clock = aws_clock_system()};
     s->pool = aws_pool_new(&client);
     if (s->pool == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     struct source_s3_options options = {.urls = s->urls,
                                         .count = url_count,
                                         .pool = s->pool,
@@ -40,7 +40,7 @@ enum status sources_open(struct sources *out, char *const *words, size_t count,
     out->paths = calloc(count + 1, sizeof(char *));
     out->urls = calloc(count + 1, sizeof(char *));
     if (out->paths == NULL || out->urls == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     for (size_t i = 0; i < count; i++) {
         if (source_s3_is_url(words[i]))
             out->urls[url_count++] = words[i];
@@ -50,7 +50,7 @@ enum status sources_open(struct sources *out, char *const *words, size_t count,
     if (path_count > 0) {
         out->list[0] = source_files_new(out->paths, path_count);
         if (out->list[0] == NULL)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
         out->count = 1;
     }
     return url_count > 0 ? open_s3(out, url_count, range, err) : ST_OK;

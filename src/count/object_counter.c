@@ -32,8 +32,8 @@ static void skip(struct object_counter *c, enum record_skip why, uint64_t offset
 {
     c->seen.records.skipped[why]++;
     if (c->options.log_skips && c->skips < LOGGED_SKIPS)
-        LOG_EVENT(LOG_WARN, "text skipped", log_view("object", c->key), log_u64("offset", offset),
-                  log_cstr("reason", record_skip_name(why)));
+        LOG_FAULT(LOG_WARN, record_skip_code(why), "text skipped", log_view("object", c->key),
+                  log_u64("offset", offset), log_cstr("reason", record_skip_name(why)));
     c->skips++;
 }
 
@@ -171,9 +171,9 @@ enum status object_counter_run(struct object_counter *c, struct view key,
     if (st == ST_OK)
         scanner_finish(c->scanner);
     if (st == ST_OK && c->fault != ST_OK)
-        st = error_set(err, c->fault, "out of memory");
+        st = error_set(err, c->fault, E_R113, "out of memory");
     if (c->options.log_skips && c->skips > LOGGED_SKIPS)
-        LOG_EVENT(LOG_WARN, "more texts skipped", log_view("object", key),
+        LOG_FAULT(LOG_WARN, E_T110, "more texts skipped", log_view("object", key),
                   log_u64("count", c->skips - LOGGED_SKIPS));
     if (st != ST_OK) {
         aggregate_rollback(c->aggregate);

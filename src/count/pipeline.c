@@ -225,8 +225,8 @@ static struct scan_helper *on_progress(void *context, struct object_counter *cou
 
 static void log_failed(struct view key, enum status st, const struct error *err)
 {
-    LOG_EVENT(LOG_ERROR, "object failed", log_view("object", key), log_cstr("reason", err->text),
-              log_cstr("status", status_name(st)));
+    LOG_FAULT(LOG_ERROR, error_code(err, E_O100), "object failed", log_view("object", key),
+              log_cstr("reason", err->text), log_cstr("status", status_name(st)));
 }
 
 /* Which object was counted.  A file that was there a moment ago has a name. */
@@ -262,10 +262,10 @@ static void count_object(struct worker *worker, const struct object_ref *ref)
         tally_add(tally, &of_object);
         st = note_counted(worker, ref->key);
         if (st != ST_OK)
-            fail_run(worker->pool, st, &(struct error){.text = "out of memory"});
+            fail_run(worker->pool, st, &(struct error){.code = E_R113, .text = "out of memory"});
     } else if (st == ST_MISSING) {
         tally->objects.skipped[OBJECT_MISSING]++;
-        LOG_EVENT(LOG_WARN, "object missing", log_view("object", ref->key));
+        LOG_FAULT(LOG_WARN, E_O130, "object missing", log_view("object", ref->key));
     } else if (st == ST_NO_MEMORY) {
         tally->objects.failed++;
         fail_run(worker->pool, st, &err);
@@ -359,7 +359,7 @@ static enum status list_all(struct pool *pool, struct source *const *sources, si
     for (size_t i = 0; i < count && st == ST_OK; i++)
         st = source_list(sources[i], on_found, pool);
     if (st != ST_OK)
-        fail_run(pool, st, &(struct error){.text = "out of memory"});
+        fail_run(pool, st, &(struct error){.code = E_R113, .text = "out of memory"});
     return st;
 }
 
@@ -542,19 +542,20 @@ enum status pipeline_run(struct source *const *sources, size_t source_count,
     *tally = (struct tally){0};
     struct pool *pool = pool_new(options);
     if (pool == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = start_workers(pool);
     if (st == ST_OK)
         st = list_all(pool, sources, source_count);
     else
-        fail_run(pool, st, &(struct error){.text = "out of memory"});
+        fail_run(pool, st, &(struct error){.code = E_R113, .text = "out of memory"});
     join_workers(pool);
     if (pool->locked.fault != ST_OK)
         st = pool->locked.fault;
     if (st == ST_OK)
         st = merge_workers(pool, result, tally);
     if (st != ST_OK)
-        (void)error_set(err, st, "%s",
+        (void)error_set(err, st,
+                        st == ST_CANCELLED ? E_A306 : error_code(&pool->locked.err, E_R113), "%s",
                         st == ST_CANCELLED                 ? "interrupted"
                         : pool->locked.err.text[0] != '\0' ? pool->locked.err.text
                                                            : "out of memory");

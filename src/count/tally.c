@@ -1,10 +1,23 @@
 #include "count/tally.h"
 
+static const struct {
+    const char *name;
+    enum code code;
+} skips[RECORD_SKIP_COUNT] = {
+    {"malformed", E_T101},
+    {"not_invocation_log", E_T102},
+    {"invalid", E_T103},
+    {"out_of_range", E_T104},
+};
+
 const char *record_skip_name(enum record_skip skip)
 {
-    static const char *const names[RECORD_SKIP_COUNT] = {"malformed", "not_invocation_log",
-                                                         "invalid", "out_of_range"};
-    return names[skip];
+    return skips[skip].name;
+}
+
+enum code record_skip_code(enum record_skip skip)
+{
+    return skips[skip].code;
 }
 
 void tally_see_time(struct tally *tally, int64_t seconds)

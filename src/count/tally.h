@@ -31,6 +31,9 @@ struct tally {
 /* "malformed", "not_invocation_log", "invalid", "out_of_range" */
 const char *record_skip_name(enum record_skip skip);
 
+/* The code of the line that names a skipped text. */
+enum code record_skip_code(enum record_skip skip);
+
 /* A record of this time was counted. */
 void tally_see_time(struct tally *tally, int64_t seconds);
 

@@ -10,10 +10,10 @@ struct parsed {
     size_t first, count; /* of the objects */
 };
 
-static enum status fail(struct round_message *m, enum status st, struct view object,
+static enum status fail(struct round_message *m, enum status st, enum code code, struct view object,
                         const char *reason)
 {
-    return error_set(&m->err, st, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
+    return error_set(&m->err, st, code, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
                      object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
 }
 
@@ -24,12 +24,12 @@ static enum status parse(struct counted *c, struct round_message *m, struct pars
     if (p->body == NULL) {
         enum status st = event_body_parse(m->body, &p->own, &err);
         if (st != ST_OK)
-            return fail(m, st, VIEW_EMPTY, err.text);
+            return fail(m, st, err.code, VIEW_EMPTY, err.text);
         p->body = &p->own;
     }
     for (size_t i = 0; i < p->body->nobjects; i++) {
         if (!event_bucket_allowed(counted_buckets(c), p->body->objects[i].bucket))
-            return fail(m, ST_DENIED, p->body->objects[i].bucket,
+            return fail(m, ST_DENIED, E_Q102, p->body->objects[i].bucket,
                         "bucket is not in S3_BUCKET_NAME");
     }
     return ST_OK;
@@ -55,7 +55,7 @@ static enum status collect(struct counted *c, struct round_message *m, struct pa
                                      .tag = counted_has_tags(c) ? ledger_tag_of(e->etag) : 0};
         enum status st = counted_id(c, o);
         if (st != ST_OK)
-            return fail(m, st, VIEW_EMPTY, "out of memory");
+            return fail(m, st, E_R113, VIEW_EMPTY, "out of memory");
         (*n)++;
     }
     p->count = *n - p->first;
@@ -72,7 +72,7 @@ static void judge(struct round_message *m, const struct parsed *p,
         if (o->status == ST_OK)
             continue;
         if (m->status == ST_OK || m->status == ST_RETRY)
-            m->status = fail(m, o->status, o->key, o->err.text);
+            m->status = fail(m, o->status, o->err.code, o->key, o->err.text);
         if (o->retry_after_ms > m->retry_after_ms)
             m->retry_after_ms = o->retry_after_ms;
     }
@@ -86,12 +86,12 @@ static void finish_messages(struct round_message **messages, size_t n,
     for (size_t i = 0; i < n; i++) {
         struct round_message *m = messages[i];
         if (m->ordered && broken && m->status == ST_OK)
-            m->status = fail(m, ST_CANCELLED, VIEW_EMPTY, "behind a message that failed");
+            m->status = fail(m, ST_CANCELLED, E_Q103, VIEW_EMPTY, "behind a message that failed");
         broken = broken || (m->ordered && m->status != ST_OK);
         if (m->status == ST_OK)
             continue;
-        LOG_EVENT(m->status == ST_CANCELLED ? LOG_INFO : LOG_WARN, "message comes back",
-                  log_view("message", m->id), log_cstr("reason", m->err.text),
+        LOG_FAULT(m->status == ST_CANCELLED ? LOG_INFO : LOG_WARN, error_code(&m->err, E_Q100),
+                  "message comes back", log_view("message", m->id), log_cstr("reason", m->err.text),
                   log_cstr("status", status_name(m->status)));
         summary->back++;
     }
@@ -105,7 +105,7 @@ void counted_messages(struct counted *c, struct round_message **messages, size_t
     size_t most = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
         struct round_message *m = messages[i];
-        m->status = parsed == NULL ? fail(m, ST_NO_MEMORY, VIEW_EMPTY, "out of memory")
+        m->status = parsed == NULL ? fail(m, ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory")
                                    : parse(c, m, &parsed[i]);
         m->retry_after_ms = 0;
         if (m->status == ST_OK)
@@ -115,8 +115,9 @@ void counted_messages(struct counted *c, struct round_message **messages, size_t
     for (size_t i = 0; i < n && parsed != NULL; i++) {
         if (messages[i]->status == ST_OK)
             messages[i]->status =
-                objects == NULL ? fail(messages[i], ST_NO_MEMORY, VIEW_EMPTY, "out of memory")
-                                : collect(c, messages[i], &parsed[i], objects, &count, summary);
+                objects == NULL
+                    ? fail(messages[i], ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory")
+                    : collect(c, messages[i], &parsed[i], objects, &count, summary);
     }
     if (count > 0)
         counted_objects(c, objects, count, summary);

@@ -67,7 +67,7 @@ enum status lambda_log_setup(struct error *err)
     enum log_level own = LOG_INFO, given = LOG_DEBUG;
     const char *name = config_get("LOG_LEVEL", "INFO");
     if (log_level_parse(view_of(name), &own) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U299,
                          "LOG_LEVEL: \"%.80s\" is unknown; known are DEBUG, INFO, WARN, ERROR",
                          name);
     name = config_get("AWS_LAMBDA_LOG_LEVEL", NULL);
@@ -78,12 +78,12 @@ enum status lambda_log_setup(struct error *err)
             given = levels[i];
     }
     if (!known)
-        return error_set(err, ST_USAGE, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
+        return error_set(err, ST_USAGE, E_U299, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
     name = config_get("AWS_LAMBDA_LOG_FORMAT", "Text");
     bool json = view_eq_nocase(view_of(name), VIEW_LIT("json"));
     if (!json && !view_eq_nocase(view_of(name), VIEW_LIT("text")))
-        return error_set(err, ST_USAGE, "AWS_LAMBDA_LOG_FORMAT: \"%.80s\" is neither Text nor JSON",
-                         name);
+        return error_set(err, ST_USAGE, E_U299,
+                         "AWS_LAMBDA_LOG_FORMAT: \"%.80s\" is neither Text nor JSON", name);
     log_setup(given > own ? given : own, json ? LOG_JSON : LOG_TEXT, false);
     return ST_OK;
 }
@@ -174,7 +174,7 @@ static enum status recover(struct loop *l, struct error *err)
     if (st == ST_USAGE)
         return st;
     if (st != ST_OK)
-        LOG_EVENT(LOG_WARN, "unfinished batches stay", log_cstr("reason", err->text));
+        LOG_FAULT(LOG_WARN, E_L104, "unfinished batches stay", log_cstr("reason", err->text));
     l->recovered = l->recovered || st == ST_OK;
     l->recovered_ms = now;
     return ST_OK;
@@ -196,21 +196,22 @@ static enum status answer_sweep(struct loop *l, const struct event_direct *event
                               .grace_s = SWEEP_GRACE_S,
                               .stop = {stop_asked, NULL}};
     if (l->ledger == NULL)
-        return error_set(err, ST_USAGE, "sweep needs LEDGER");
+        return error_set(err, ST_USAGE, E_U305, "sweep needs LEDGER");
     o.has_since = since.ptr != NULL;
     if (o.has_since && time_parse(since, o.now, &o.since) != ST_OK)
-        return error_set(err, ST_USAGE, "since is neither a time nor a span such as 3h");
+        return error_set(err, ST_USAGE, E_U204, "since is neither a time nor a span such as 3h");
     if (grace.ptr != NULL && time_parse(grace, o.now, &at) != ST_OK)
-        return error_set(err, ST_USAGE, "grace is no span such as 15m");
+        return error_set(err, ST_USAGE, E_U204, "grace is no span such as 15m");
     if (grace.ptr != NULL)
         o.grace_s = o.now.seconds - at.seconds;
     enum status st = sweep_run(&o, &result, err);
     if (st != ST_OK)
         return st;
     sweep_add_json(answer, &result);
-    return sweep_is_off(&result) ? error_set(err, ST_RETRY, "%llu objects could not be counted",
-                                             (unsigned long long)(result.missing - result.counted))
-                                 : buf_status(answer);
+    return sweep_is_off(&result)
+               ? error_set(err, ST_RETRY, E_O142, "%llu objects could not be counted",
+                           (unsigned long long)(result.missing - result.counted))
+               : buf_status(answer);
 }
 
 /* *type is the error type for Lambda. */
@@ -242,7 +243,7 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
         *type = "Function.OutOfMemory";
         st = answer_queue(l, &event.sqs, answer);
         if (st != ST_OK)
-            (void)error_set(err, st, "out of memory");
+            (void)error_set(err, st, E_R113, "out of memory");
         break;
     case EVENT_OBJECTS:
         *type = "Function.RoundFailed";
@@ -253,7 +254,7 @@ static enum status handle(struct loop *l, const struct lambda_invocation *inv, s
         if (view_eq(event.command, VIEW_LIT("sweep")))
             st = answer_sweep(l, &event, answer, err);
         else if (l->options->command == NULL)
-            st = error_set(err, ST_USAGE, "commands are not taken here");
+            st = error_set(err, ST_USAGE, E_U222, "commands are not taken here");
         else
             st = l->options->command(l->options->command_context, &event, &l->settings, &l->aws,
                                      inv->deadline_ms, answer, err);
@@ -300,12 +301,13 @@ static enum status serve(struct loop *l, const struct lambda_invocation *inv, st
     if (st == ST_OK) {
         st = respond(l, inv->request_id, buf_view(&answer), err);
     } else {
-        LOG_EVENT(LOG_ERROR, "invocation failed", log_cstr("type", type),
-                  log_cstr("reason", fault.text), log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_ERROR, error_code(&fault, E_R101), "invocation failed",
+                  log_cstr("type", type), log_cstr("reason", fault.text),
+                  log_cstr("status", status_name(st)));
         st = lambda_api_fail(l->api, inv->request_id, type, view_of(fault.text), err);
     }
     if (st == ST_CONFLICT || st == ST_TOO_BIG || st == ST_BAD_ITEM) {
-        LOG_EVENT(LOG_ERROR, "result refused by Lambda", log_cstr("reason", err->text));
+        LOG_FAULT(LOG_ERROR, E_R102, "result refused by Lambda", log_cstr("reason", err->text));
         st = ST_OK;
     }
     l->idle_since_ms = l->clock.wall_ms(l->clock.ctx);
@@ -328,7 +330,7 @@ static enum status loop(struct loop *l, struct error *err)
             failures = 0;
             st = serve(l, &inv, err);
         } else if (st == ST_RETRY && ++failures < NEXT_ATTEMPTS) {
-            LOG_EVENT(LOG_WARN, "cannot ask for the next invocation",
+            LOG_FAULT(LOG_WARN, E_R103, "cannot ask for the next invocation",
                       log_cstr("reason", err->text));
             l->clock.sleep_ms(l->clock.ctx, 100 * failures);
             st = ST_OK;
@@ -370,7 +372,7 @@ enum status lambda_run(const struct lambda_options *options, struct error *err)
     struct http_options http = {.clock = l.clock, .stop = {stop_asked, NULL}};
     enum status st = http_new(&l.http, &http);
     if (st != ST_OK)
-        return error_set(err, st, "cannot set up HTTP");
+        return error_set(err, st, E_A309, "cannot set up HTTP");
     st = lambda_api_new(&l.api, l.http, options->runtime_api, err);
     if (st == ST_OK) {
         st = prepare(&l, err);

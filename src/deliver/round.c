@@ -67,7 +67,7 @@ enum status round_new(struct round **out, const struct round_options *options, s
     *out = NULL;
     struct round *r = calloc(1, sizeof(*r));
     if (r == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     r->options = *options;
     r->settings = options->settings;
     r->clock = aws_clock_system();
@@ -87,7 +87,7 @@ enum status round_new(struct round **out, const struct round_options *options, s
         r->pools[i] = aws_pool_new(&client);
         r->pool_count++;
         if (r->pools[i] == NULL)
-            st = error_set(err, ST_NO_MEMORY, "out of memory");
+            st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     if (st == ST_OK)
         st = settings_ask_profiles(r->settings, &client, err);
@@ -106,7 +106,7 @@ enum status round_new(struct round **out, const struct round_options *options, s
                                           .stop_publish = options->stop_publish};
         st = r->settings->publisher == PUBLISHER_CLOUDWATCH
                  ? counted_new(&r->counted, &counted, err)
-                 : error_set(err, ST_USAGE, "LEDGER needs PUBLISHER=cloudwatch");
+                 : error_set(err, ST_USAGE, E_U222, "LEDGER needs PUBLISHER=cloudwatch");
     }
     if (st != ST_OK) {
         round_free(r);
@@ -246,10 +246,10 @@ static enum status join_group(struct round *r, struct round_message *m, const st
 
 /* ---- reading one message ---- */
 
-static enum status fail(struct round_message *m, enum status st, struct view object,
+static enum status fail(struct round_message *m, enum status st, enum code code, struct view object,
                         const char *reason)
 {
-    return error_set(&m->err, st, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
+    return error_set(&m->err, st, code, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
                      object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
 }
 
@@ -278,14 +278,14 @@ static enum status read_object(struct reader *reader, struct round_message *m,
     struct tally of_object = {0};
     tally->objects.found++;
     if (!event_bucket_allowed(r->settings->buckets, object->bucket))
-        return fail(m, ST_DENIED, object->bucket, "bucket is not in S3_BUCKET_NAME");
+        return fail(m, ST_DENIED, E_Q102, object->bucket, "bucket is not in S3_BUCKET_NAME");
     enum object_skip skip = object_key_skip(object->key);
     if (skip != OBJECT_READ) {
         tally->objects.skipped[skip]++;
         return ST_OK;
     }
     if (is_late(r))
-        return fail(m, ST_CANCELLED, object->key, "no time left");
+        return fail(m, ST_CANCELLED, E_Q101, object->key, "no time left");
     struct s3_get get = {.bucket = object->bucket, .key = object->key, .region = object->region};
     struct aws_pool *pool = r->pools[settings_aws_role(r->options.aws, object->bucket)];
     enum status st = s3_stream_open(pool, &get, &stream, &err);
@@ -293,13 +293,13 @@ static enum status read_object(struct reader *reader, struct round_message *m,
         st = object_counter_run(reader->counter, object->key, stream, &of_object, &err);
     byte_stream_close(stream);
     if (st == ST_MISSING) {
-        LOG_EVENT(LOG_WARN, "object missing", log_view("bucket", object->bucket),
+        LOG_FAULT(LOG_WARN, E_O130, "object missing", log_view("bucket", object->bucket),
                   log_view("object", object->key), log_view("message", m->id));
         tally->objects.skipped[OBJECT_MISSING]++;
         return ST_OK;
     }
     if (st != ST_OK)
-        return fail(m, st, object->key, err.text[0] != '\0' ? err.text : status_name(st));
+        return fail(m, st, err.code, object->key, err.text[0] != '\0' ? err.text : status_name(st));
     of_object.objects.counted = 1;
     tally_add(tally, &of_object);
     return ST_OK;
@@ -325,7 +325,7 @@ static enum status read_objects(struct reader *reader, struct round_message *m,
         aggregate_commit(agg);
         st = join_group(reader->round, m, agg);
         if (st != ST_OK)
-            (void)fail(m, st, VIEW_EMPTY, "out of memory");
+            (void)fail(m, st, E_R113, VIEW_EMPTY, "out of memory");
     } else {
         aggregate_rollback(agg);
     }
@@ -343,18 +343,18 @@ static enum status read_message(struct reader *reader, struct round_message *m)
     struct error err = {0};
     enum status st = ST_OK;
     if (is_late(reader->round))
-        return fail(m, ST_CANCELLED, VIEW_EMPTY, "no time left");
+        return fail(m, ST_CANCELLED, E_Q101, VIEW_EMPTY, "no time left");
     if (body == NULL) {
         st = event_body_parse(m->body, &own, &err);
         if (st != ST_OK)
-            return fail(m, st, VIEW_EMPTY, err.text);
+            return fail(m, st, err.code, VIEW_EMPTY, err.text);
         body = &own;
     }
     struct counter_options options = settings_counter(reader->round->settings);
     if (reader->counter == NULL)
         reader->counter = object_counter_new(&options);
     st = reader->counter != NULL ? read_objects(reader, m, body)
-                                 : fail(m, ST_NO_MEMORY, VIEW_EMPTY, "out of memory");
+                                 : fail(m, ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory");
     if (st == ST_OK) {
         reader->part.test_events += body->test_events;
         reader->part.other_events += body->other_events;
@@ -377,7 +377,7 @@ static void *reader_main(void *context)
         struct round_message *m = &r->messages[at];
         /* A FIFO queue has one reader, so `order_broken` needs no lock. */
         if (m->ordered && r->order_broken)
-            m->status = fail(m, ST_CANCELLED, VIEW_EMPTY, "behind a message that failed");
+            m->status = fail(m, ST_CANCELLED, E_Q103, VIEW_EMPTY, "behind a message that failed");
         else
             m->status = read_message(reader, m);
         if (m->ordered && m->status != ST_OK)
@@ -404,10 +404,10 @@ static void add_counted(struct round *r, struct round_message *messages, size_t 
     bool ok = gather(r, messages, n);
     r->summary.messages += n;
     for (size_t i = 0; i < n; i++) {
-        messages[i].err.text[0] = '\0';
+        messages[i].err = (struct error){0};
         messages[i].retry_after_ms = 0;
         messages[i].status =
-            ok ? ST_OK : fail(&messages[i], ST_NO_MEMORY, VIEW_EMPTY, "out of memory");
+            ok ? ST_OK : fail(&messages[i], ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory");
         r->summary.back += !ok;
     }
 }
@@ -422,7 +422,7 @@ void round_add(struct round *r, struct round_message *messages, size_t n)
     size_t wanted = r->options.readers < n ? r->options.readers : n;
     for (size_t i = 0; i < n; i++) {
         messages[i].status = ST_OK;
-        messages[i].err.text[0] = '\0';
+        messages[i].err = (struct error){0};
         r->ordered = r->ordered || messages[i].ordered;
     }
     if (r->ordered)
@@ -449,7 +449,8 @@ void round_add(struct round *r, struct round_message *messages, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (messages[i].status == ST_OK)
             continue;
-        LOG_EVENT(messages[i].status == ST_CANCELLED ? LOG_INFO : LOG_WARN, "message comes back",
+        LOG_FAULT(messages[i].status == ST_CANCELLED ? LOG_INFO : LOG_WARN,
+                  error_code(&messages[i].err, E_Q100), "message comes back",
                   log_view("message", messages[i].id), log_cstr("reason", messages[i].err.text),
                   log_cstr("status", status_name(messages[i].status)));
         r->summary.back++;
@@ -464,9 +465,11 @@ static void fail_group(struct round *r, struct group *g, enum status st, const s
     for (size_t i = 0; i < g->count; i++) {
         struct round_message *m = g->members[i];
         m->status = st;
-        (void)fail(m, st, VIEW_EMPTY, err->text[0] != '\0' ? err->text : status_name(st));
-        LOG_EVENT(LOG_WARN, "message comes back", log_view("message", m->id),
-                  log_cstr("reason", m->err.text), log_cstr("status", status_name(st)));
+        (void)fail(m, st, err->code, VIEW_EMPTY,
+                   err->text[0] != '\0' ? err->text : status_name(st));
+        LOG_FAULT(LOG_WARN, error_code(&m->err, E_Q100), "message comes back",
+                  log_view("message", m->id), log_cstr("reason", m->err.text),
+                  log_cstr("status", status_name(st)));
         r->summary.back++;
     }
 }
@@ -475,7 +478,8 @@ static void log_in_doubt(struct round *r, const struct group *g, const struct er
 {
     u128 sums[METRIC_COUNT];
     aggregate_totals(g->sums, sums);
-    LOG_EVENT(LOG_ERROR, "publish in doubt: it may be counted twice when its messages come back",
+    LOG_FAULT(LOG_ERROR, E_P101,
+              "publish in doubt: it may be counted twice when its messages come back",
               log_cstr("metric", "InDoubtPublishes"), log_u64("messages", g->count),
               log_u64("tokens", (uint64_t)sums[METRIC_TOTAL]), log_cstr("reason", err->text));
     r->in_doubt_untold++;
@@ -513,7 +517,7 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
         st = ST_CANCELLED;
     if (st != ST_OK) {
         r->summary.published.failed++;
-        (void)error_set(&err, st, "not published: %s",
+        (void)error_set(&err, st, E_Q104, "not published: %s",
                         st == ST_DENIED      ? "denied before"
                         : st == ST_NO_MEMORY ? "out of memory"
                         : r->ordered         ? "behind a message that failed"
@@ -533,7 +537,7 @@ static void publish_group(struct round *r, struct group *g, struct batch_options
         log_in_doubt(r, g, &err);
     if (partial) {
         r->summary.partial++;
-        LOG_EVENT(LOG_ERROR,
+        LOG_FAULT(LOG_ERROR, E_P103,
                   "publish failed half way: what was accepted counts twice when its messages come "
                   "back",
                   log_u64("messages", g->count), log_cstr("reason", err.text));
@@ -581,14 +585,14 @@ static void log_dropped(const struct batch_dropped *d)
     rfc3339_format(d->first_time, first);
     rfc3339_format(d->last_time, last);
     if (d->old_rows > 0)
-        LOG_EVENT(LOG_WARN,
+        LOG_FAULT(LOG_WARN, E_P120,
                   "older than the two weeks CloudWatch takes, not sent; `aggregate` reports it",
                   log_u64("cells", d->old_rows), log_u64("tokens", (uint64_t)d->old_tokens),
                   log_u64("invocations", (uint64_t)d->old_invocations), log_cstr("first", first),
                   log_cstr("last", last));
     if (d->future_rows > 0)
-        LOG_EVENT(LOG_WARN, "more than two hours ahead, not sent", log_u64("cells", d->future_rows),
-                  log_u64("tokens", (uint64_t)d->future_tokens),
+        LOG_FAULT(LOG_WARN, E_P121, "more than two hours ahead, not sent",
+                  log_u64("cells", d->future_rows), log_u64("tokens", (uint64_t)d->future_tokens),
                   log_u64("invocations", (uint64_t)d->future_invocations), log_cstr("first", first),
                   log_cstr("last", last));
 }
@@ -599,7 +603,7 @@ static void log_elsewhere(const struct round_summary *s, struct region_guard *gu
     buf_init(&regions, 4096);
     region_guard_take_seen(guard, &regions);
     if (s->elsewhere_tokens > 0 || s->elsewhere_invocations > 0)
-        LOG_EVENT(LOG_WARN, "ran in Regions that are not allowed",
+        LOG_FAULT(LOG_WARN, E_R125, "ran in Regions that are not allowed",
                   log_view("regions", buf_view(&regions)),
                   log_u64("tokens", (uint64_t)s->elsewhere_tokens),
                   log_u64("invocations", (uint64_t)s->elsewhere_invocations));
@@ -613,7 +617,7 @@ static void log_round(const struct round_summary *s, const struct round_options 
     if (options->settings->guard != NULL)
         log_elsewhere(s, options->settings->guard);
     if (s->series_folded > 0)
-        LOG_EVENT(LOG_WARN, "series beyond MAX_SERIES_PER_SET folded into Other",
+        LOG_FAULT(LOG_WARN, E_P122, "series beyond MAX_SERIES_PER_SET folded into Other",
                   log_u64("series", s->series_folded));
     log_dropped(&s->dropped);
     char digest[RECEIPT_TEXT_BYTES] = "";
@@ -710,7 +714,7 @@ enum status round_publish_sums(const struct round_options *options, struct aggre
                                  r->summary.dropped.future_invocations;
         round_summary_add_elsewhere(&r->summary, sums);
     } else if (st == ST_IN_DOUBT) {
-        LOG_EVENT(LOG_ERROR, "publish in doubt: publishing again may count twice",
+        LOG_FAULT(LOG_ERROR, E_P101, "publish in doubt: publishing again may count twice",
                   log_cstr("metric", "InDoubtPublishes"), log_cstr("reason", err->text));
     }
     r->summary.partial = partial && st != ST_OK;

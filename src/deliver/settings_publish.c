@@ -23,11 +23,11 @@ static enum status settle(struct publish_beside *p, struct counter_options *coun
         return st;
     int64_t resolution = (int64_t)s->resolution_s;
     if (a->interval_seconds % resolution != 0)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U209,
                          "--publish: METRIC_RESOLUTION %lld does not divide the --interval",
                          (long long)resolution);
     if (a->set_count > PUBLISH_BESIDE_MAX_SETS)
-        return error_set(err, ST_USAGE, "--publish: the report has too many sets");
+        return error_set(err, ST_USAGE, E_U203, "--publish: the report has too many sets");
     /* Once more with the report's table, because keys are numbered through over all sets. */
     st = settings_load_dimensions(keys, p->sets, &s->set_count, err);
     if (st != ST_OK)
@@ -47,7 +47,7 @@ enum status publish_beside_new(struct publish_beside **out, struct counter_optio
 {
     struct publish_beside *p = calloc(1, sizeof(*p));
     *out = p;
-    return p == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
+    return p == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
                      : settle(p, counter, keys, err);
 }
 
@@ -91,7 +91,7 @@ enum status publish_beside_report(const struct publish_beside *p, const struct a
     if (st != ST_OK) {
         aggregate_free(*report);
         *report = NULL;
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     }
     return ST_OK;
 }

@@ -176,7 +176,7 @@ static void *heart_main(void *context)
             entries[i] = (struct sqs_visibility){l->receipts[i], l->visibility_s};
         enum status st = sqs_change_visibility(l->heart, &l->queue, entries, n, each, &err);
         if (st != ST_OK)
-            LOG_EVENT(LOG_WARN, "visibility of messages under way cannot be extended",
+            LOG_FAULT(LOG_WARN, E_Q122, "visibility of messages under way cannot be extended",
                       log_cstr("queue", l->queue.name), log_cstr("reason", err.text));
         else
             LOG_EVENT(LOG_DEBUG, "visibility extended", log_cstr("queue", l->queue.name),
@@ -217,8 +217,9 @@ static void receive_failed(struct lane *l, enum status st, const struct error *e
 {
     if (st == ST_CANCELLED)
         return;
-    LOG_EVENT(LOG_ERROR, "queue cannot be polled", log_cstr("queue", l->queue.url),
-              log_cstr("reason", err->text), log_cstr("status", status_name(st)));
+    LOG_FAULT(LOG_ERROR, error_code(err, E_Q120), "queue cannot be polled",
+              log_cstr("queue", l->queue.url), log_cstr("reason", err->text),
+              log_cstr("status", status_name(st)));
     pthread_mutex_lock(&l->locked.mutex);
     l->locked.totals.receive_failures++;
     pthread_mutex_unlock(&l->locked.mutex);
@@ -363,7 +364,7 @@ static void delete_done(struct lane *l)
             break;
     }
     if (n > 0)
-        LOG_EVENT(LOG_ERROR, "counted messages cannot be deleted: they count again",
+        LOG_FAULT(LOG_ERROR, E_Q121, "counted messages cannot be deleted: they count again",
                   log_cstr("queue", l->queue.url), log_u64("messages", n),
                   log_cstr("reason", err.text));
     pthread_mutex_lock(&l->locked.mutex);
@@ -408,7 +409,8 @@ static void learn_visibility(struct lane *l)
         l->visibility_s = DEFAULT_VISIBILITY_S;
         l->receive_visibility_s = DEFAULT_VISIBILITY_S;
         if (st != ST_CANCELLED)
-            LOG_EVENT(LOG_WARN, "queue's visibility timeout is not known, two minutes are used",
+            LOG_FAULT(LOG_WARN, E_Q123,
+                      "queue's visibility timeout is not known, two minutes are used",
                       log_cstr("queue", l->queue.url),
                       log_cstr("reason", st == ST_OK ? "it is 0" : err.text));
     }
@@ -428,7 +430,8 @@ static enum status recover(struct worker *w, bool first, struct error *err)
         w->pruned_ms = now;
         enum status st = ledger_session_prune(w->ledger, clock.wall_ms(clock.ctx), &removed);
         if (st != ST_OK)
-            LOG_EVENT(LOG_WARN, "ledger cannot be pruned", log_cstr("status", status_name(st)));
+            LOG_FAULT(LOG_WARN, E_L103, "ledger cannot be pruned",
+                      log_cstr("status", status_name(st)));
         else if (removed > 0)
             LOG_EVENT(LOG_INFO, "ledger pruned", log_u64("records", removed));
     }
@@ -453,8 +456,8 @@ static void sweep(struct worker *w)
     w->swept_ms = steady_ms();
     enum status st = sweep_run(&o, &result, &err);
     if (st != ST_OK && st != ST_CANCELLED)
-        LOG_EVENT(LOG_ERROR, "sweep ended early", log_cstr("reason", err.text),
-                  log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_ERROR, error_code(&err, E_L109), "sweep ended early",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
     struct lane *l = &w->lanes[0];
     pthread_mutex_lock(&l->locked.mutex);
     round_summary_add(&l->locked.totals.rounds, &result.summary);
@@ -473,7 +476,7 @@ static void recover_now_and_then(struct lane *l)
     if (steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
         return;
     if (recover(w, false, &err) != ST_OK)
-        LOG_EVENT(LOG_WARN, "unfinished batches stay", log_cstr("reason", err.text));
+        LOG_FAULT(LOG_WARN, E_L104, "unfinished batches stay", log_cstr("reason", err.text));
 }
 
 static enum status open_ledger(struct worker *w, struct error *err)
@@ -504,7 +507,8 @@ static void *lane_main(void *context)
     learn_visibility(l);
     l->heart_started = pthread_create(&l->heart_thread, NULL, heart_main, l) == 0;
     if (!l->heart_started)
-        LOG_EVENT(LOG_WARN, "no thread for the heart-beat", log_cstr("queue", l->queue.name));
+        LOG_FAULT(LOG_WARN, E_Q124, "no thread for the heart-beat",
+                  log_cstr("queue", l->queue.name));
     while (!is_stopping()) {
         if (o->queue_count == 1)
             settings_resolve_profiles(o->settings, l->receiver, &l->region, 1);
@@ -550,7 +554,7 @@ static enum status lane_init(struct lane *l, struct worker *w, const struct sqs_
     l->answers = calloc(n, sizeof(struct sqs_messages *));
     if (l->messages == NULL || l->receipts == NULL || l->receive_counts == NULL ||
         l->answers == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     struct aws_client_options client = {.config = o->aws->config,
                                         .creds = o->aws->creds,
                                         .budget = o->aws->budget,
@@ -776,7 +780,8 @@ static void catch_signals(void)
 /* Not ST_IO, which is a setting that cannot work: the same may work once the disk does. */
 static enum status ledger_failed(const struct worker *w, struct error *err)
 {
-    return error_set(err, ST_RETRY, "LEDGER: \"%.160s\" failed: the worker has to be started again",
+    return error_set(err, ST_RETRY, E_L210,
+                     "LEDGER: \"%.160s\" failed: the worker has to be started again",
                      ledger_session_name(w->ledger));
 }
 
@@ -788,7 +793,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         struct lane *l = &w->lanes[i];
         l->started = pthread_create(&l->thread, NULL, lane_main, l) == 0;
         if (!l->started)
-            st = error_set(err, ST_NO_MEMORY, "no thread for another queue");
+            st = error_set(err, ST_NO_MEMORY, E_Q124, "no thread for another queue");
     }
     if (st != ST_OK)
         on_signal(SIGTERM); /* those that were started end in order */
@@ -807,7 +812,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
             run_receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
         if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
-            st = error_set(err, ST_RETRY, "queue %s could not be drained", l->queue.name);
+            st = error_set(err, ST_RETRY, E_Q125, "queue %s could not be drained", l->queue.name);
     }
     return st == ST_OK && w->ledger_broken ? ledger_failed(w, err) : st;
 }
@@ -821,7 +826,8 @@ enum status worker_run(const struct worker_options *options, struct worker_total
     stop_at_ms = 0;
     catch_signals();
     w.lanes = calloc(options->queue_count, sizeof(*w.lanes));
-    enum status st = w.lanes == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    enum status st =
+        w.lanes == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     if (st == ST_OK)
         st = open_ledger(&w, err);
     totals->delivery = ledger_session_delivery(w.ledger);

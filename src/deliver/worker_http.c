@@ -107,8 +107,8 @@ static enum status resolve(const char *address, struct sockaddr_storage *out, st
     else if (ok && inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
         memcpy(out, &v6, sizeof(v6));
     else
-        return error_set(err, ST_USAGE, "\"%.80s\" is not ADDRESS:PORT with a numeric address",
-                         address);
+        return error_set(err, ST_USAGE, E_U219,
+                         "\"%.80s\" is not ADDRESS:PORT with a numeric address", address);
     return ST_OK;
 }
 
@@ -131,7 +131,8 @@ static enum status listen_on(const struct sockaddr_storage *where, const char *a
         int fault = errno;
         if (fd >= 0)
             close(fd);
-        return error_set(err, ST_IO, "cannot listen on %.80s: %s", address, strerrordesc_np(fault));
+        return error_set(err, ST_IO, E_U219, "cannot listen on %.80s: %s", address,
+                         strerrordesc_np(fault));
     }
     LOG_EVENT(LOG_INFO, "listening", log_cstr("address", address),
               log_u64("port", ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port)));
@@ -149,7 +150,7 @@ enum status worker_http_start(struct worker_http **out, const char *address,
         return st;
     struct worker_http *server = calloc(1, sizeof(*server));
     if (server == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     server->source = *source;
     int fd = -1;
     st = mhd_library_load(err);
@@ -163,7 +164,7 @@ enum status worker_http_start(struct worker_http **out, const char *address,
             (unsigned)IDLE_S, MHD_OPTION_END);
         if (server->daemon == NULL) {
             close(fd);
-            st = error_set(err, ST_IO, "cannot serve on %.80s", address);
+            st = error_set(err, ST_IO, E_U219, "cannot serve on %.80s", address);
         }
     }
     if (st != ST_OK) {

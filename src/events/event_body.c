@@ -130,7 +130,8 @@ static enum status decode_key(struct view text, char *out, size_t *out_len, stru
             int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
             int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) {
-                enum status st = error_set(err, ST_BAD_ITEM, "object key with a bad %% escape");
+                enum status st =
+                    error_set(err, ST_BAD_ITEM, E_Q110, "object key with a bad %% escape");
                 if (err != NULL)
                     err->offset = i;
                 return st;
@@ -149,13 +150,13 @@ static enum status take_key(struct event_body *body, struct view text, bool enco
 {
     if (!encoded) {
         if (event_pool_copy(&body->store->pool, text, key) != ST_OK)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
         return ST_OK;
     }
     char *at = event_pool_take(&body->store->pool, text.len);
     size_t n = 0;
     if (at == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = decode_key(text, at, &n, err);
     *key = view_make(at, n);
     return st;
@@ -166,23 +167,23 @@ static enum status take_key(struct event_body *body, struct view text, bool enco
 enum status event_object_check(const struct event_object *object, struct error *err)
 {
     if (object->bucket.len == 0)
-        return error_set(err, ST_BAD_ITEM, "event names no bucket");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event names no bucket");
     if (!event_bucket_valid(object->bucket))
-        return error_set(err, ST_BAD_ITEM, "event with an impossible bucket name");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible bucket name");
     if (object->key.len == 0)
-        return error_set(err, ST_BAD_ITEM, "event names no object key");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event names no object key");
     if (object->key.len > EVENT_MAX_KEY_BYTES)
-        return error_set(err, ST_BAD_ITEM, "object key is longer than 1024 bytes");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "object key is longer than 1024 bytes");
     if (object->region.len > 0 && !event_region_valid(object->region))
-        return error_set(err, ST_BAD_ITEM, "event with an impossible Region");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible Region");
     if (!is_token(object->etag, 128))
-        return error_set(err, ST_BAD_ITEM, "event with an impossible entity tag");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible entity tag");
     if (!is_token(object->version_id, 1024))
-        return error_set(err, ST_BAD_ITEM, "event with an impossible version id");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible version id");
     if (!is_hex(object->sequencer, 64))
-        return error_set(err, ST_BAD_ITEM, "event with an impossible sequencer");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible sequencer");
     if (object->has_size && object->size > INT64_MAX)
-        return error_set(err, ST_BAD_ITEM, "event with an impossible size");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible size");
     return ST_OK;
 }
 
@@ -214,7 +215,7 @@ static enum status add_object(struct event_body *body, struct event_object objec
         !array_room(&body->objects, body->nobjects, &body->store->room, 8, sizeof(object)))
         st = ST_NO_MEMORY;
     if (st != ST_OK)
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     body->objects[body->nobjects++] = object;
     return ST_OK;
 }
@@ -231,14 +232,14 @@ static bool is_version_2(struct view version)
 static enum status add_record(struct event_body *body, const json_t *record, struct error *err)
 {
     if (!json_is_object(record))
-        return error_set(err, ST_BAD_ITEM, "event record is not an object");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not an object");
     if (!view_eq_cstr(event_json_text(record, "eventSource"), "aws:s3"))
-        return error_set(err, ST_BAD_ITEM, "event record is not from S3");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not from S3");
     if (!is_version_2(event_json_text(record, "eventVersion")))
-        return error_set(err, ST_BAD_ITEM, "S3 event of an unknown version");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "S3 event of an unknown version");
     struct view name = event_json_text(record, "eventName");
     if (name.len == 0)
-        return error_set(err, ST_BAD_ITEM, "S3 event without a name");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "S3 event without a name");
     /* Bodies carry no "s3:"; configurations do, and hand-written events copy them. */
     if (view_starts(name, VIEW_LIT("s3:")))
         name = view_skip(name, 3);
@@ -264,7 +265,7 @@ static enum status add_records(struct event_body *body, const json_t *records, s
 {
     size_t n = json_array_size(records);
     if (n == 0)
-        return error_set(err, ST_BAD_ITEM, "event without records");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
     for (size_t i = 0; i < n; i++) {
         enum status st = add_record(body, json_array_get(records, i), err);
         if (st != ST_OK)
@@ -319,7 +320,7 @@ static enum status add_bare(struct event_body *body, const json_t *document, str
     }
     if (is_eventbridge(document))
         return add_eventbridge(body, document, err);
-    return error_set(err, ST_BAD_ITEM, "not an S3, SNS or EventBridge event");
+    return error_set(err, ST_BAD_ITEM, E_Q110, "not an S3, SNS or EventBridge event");
 }
 
 enum status event_body_add(struct event_body *body, json_t *document, struct error *err)
@@ -354,7 +355,7 @@ enum status event_body_parse(struct view body, struct event_body *out, struct er
 {
     *out = (struct event_body){0};
     if (body.len > EVENT_MAX_BODY_BYTES)
-        return error_set(err, ST_TOO_BIG, "message body is larger than 1 MiB");
+        return error_set(err, ST_TOO_BIG, E_Q112, "message body is larger than 1 MiB");
     json_t *document = NULL;
     enum status st = event_json_load(body, EVENT_MAX_BODY_VALUES, &document, err);
     if (st != ST_OK)

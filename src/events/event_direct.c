@@ -42,7 +42,7 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
     /* A number may be written longer than it stood in the text ("1e9"), hence the extra room. */
     if (out->store == NULL || out->options == NULL ||
         event_pool_init(&out->store->pool, text_bytes + members * NUMBER_BYTES) != ST_OK)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
 
     const char *name;
     json_t *value;
@@ -53,7 +53,7 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
         if (json_is_null(value))
             continue;
         if (!scalar_text(value, number, &text))
-            return error_set(err, ST_BAD_ITEM, "command with an option that is no scalar");
+            return error_set(err, ST_BAD_ITEM, E_Q113, "command with an option that is no scalar");
         bool is_command = strcmp(name, "command") == 0;
         struct event_option *option = &out->options[out->noptions];
         enum status st =
@@ -63,7 +63,7 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
             out->noptions++;
         }
         if (st != ST_OK)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     return ST_OK;
 }
@@ -75,12 +75,12 @@ static enum status load_sns(const json_t *records, size_t text_bytes, struct eve
     out->kind = EVENT_OBJECTS;
     enum status st = event_body_init(&out->body, text_bytes);
     if (st != ST_OK)
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     for (size_t i = 0; i < json_array_size(records); i++) {
         const json_t *record = json_array_get(records, i);
         struct view message = event_json_text(json_object_get(record, "Sns"), "Message");
         if (!view_eq_cstr(event_json_text(record, "EventSource"), "aws:sns") || message.ptr == NULL)
-            return error_set(err, ST_BAD_ITEM, "event record is not from SNS");
+            return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not from SNS");
         json_t *inner = NULL;
         st = event_json_load(message, EVENT_MAX_BODY_VALUES, &inner, err);
         if (st == ST_OK)
@@ -98,7 +98,7 @@ static enum status load_body(json_t *document, size_t text_bytes, struct event_d
     out->kind = EVENT_OBJECTS;
     enum status st = event_body_init(&out->body, text_bytes);
     if (st != ST_OK)
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     return event_body_add(&out->body, document, err);
 }
 
@@ -122,7 +122,7 @@ enum status event_direct_parse(struct view payload, struct event_direct *out, st
 {
     *out = (struct event_direct){0};
     if (payload.len > EVENT_MAX_PAYLOAD_BYTES)
-        return error_set(err, ST_TOO_BIG, "payload is larger than 6 MiB");
+        return error_set(err, ST_TOO_BIG, E_Q112, "payload is larger than 6 MiB");
     json_t *document = NULL;
     enum status st = event_json_load(payload, EVENT_MAX_PAYLOAD_VALUES, &document, err);
     if (st != ST_OK)

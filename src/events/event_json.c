@@ -33,7 +33,7 @@ static enum status check_size(struct view text, size_t max_values, struct error 
             values++;
         }
         if (depth > EVENT_MAX_NESTING || values > max_values) {
-            enum status st = error_set(err, ST_TOO_BIG,
+            enum status st = error_set(err, ST_TOO_BIG, E_Q111,
                                        depth > EVENT_MAX_NESTING ? "JSON is nested too deeply"
                                                                  : "JSON holds too many values");
             if (err != NULL)
@@ -54,15 +54,15 @@ enum status event_json_load(struct view text, size_t max_values, json_t **out, s
     if (root == NULL) {
         /* fault.text quotes the input, so only its place is passed on. */
         if (json_error_code(&fault) == json_error_out_of_memory)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
-        st = error_set(err, ST_BAD_ITEM, "not a valid JSON text");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+        st = error_set(err, ST_BAD_ITEM, E_Q111, "not a valid JSON text");
         if (err != NULL)
             err->offset = fault.position > 0 ? (uint64_t)fault.position : 0;
         return st;
     }
     if (!json_is_object(root)) {
         json_decref(root);
-        return error_set(err, ST_BAD_ITEM, "the JSON text is not an object");
+        return error_set(err, ST_BAD_ITEM, E_Q111, "the JSON text is not an object");
     }
     *out = root;
     return ST_OK;

@@ -61,7 +61,7 @@ enum status event_make_s3(const struct event_object *objects, size_t nobjects,
     char time[RFC3339_BYTES];
     rfc3339_format_ms(event_seconds * 1000, time);
     if (nobjects == 0)
-        return error_set(err, ST_BAD_ITEM, "event without objects");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event without objects");
     buf_add_cstr(out, "{\"Records\":[");
     for (size_t i = 0; i < nobjects; i++) {
         const struct event_object *object = &objects[i];
@@ -74,5 +74,5 @@ enum status event_make_s3(const struct event_object *objects, size_t nobjects,
     }
     buf_add_cstr(out, "]}");
     enum status st = buf_status(out);
-    return st == ST_OK ? ST_OK : error_set(err, st, "event does not fit");
+    return st == ST_OK ? ST_OK : error_set(err, st, E_Q112, "event does not fit");
 }

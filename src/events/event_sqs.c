@@ -14,7 +14,7 @@ static enum status load_message(struct event_pool *pool, const json_t *record,
                                 struct event_message *out, struct error *err)
 {
     if (!json_is_object(record) || !view_eq_cstr(event_json_text(record, "eventSource"), "aws:sqs"))
-        return error_set(err, ST_BAD_ITEM, "record is not a queue message");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "record is not a queue message");
     const json_t *attributes = json_object_get(record, "attributes");
     const struct {
         struct view from;
@@ -29,10 +29,10 @@ static enum status load_message(struct event_pool *pool, const json_t *record,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (event_pool_copy(pool, texts[i].from, texts[i].to) != ST_OK)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     if (out->message_id.len == 0)
-        return error_set(err, ST_BAD_ITEM, "queue message without an id");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "queue message without an id");
     if (!event_region_valid(out->region))
         out->region = VIEW_EMPTY;
     out->is_fifo = view_ends(out->queue_arn, VIEW_LIT(".fifo"));
@@ -48,14 +48,14 @@ enum status event_sqs_load(const json_t *records, size_t max_text_bytes, struct 
     *out = (struct event_sqs){0};
     size_t n = json_array_size(records);
     if (n == 0)
-        return error_set(err, ST_BAD_ITEM, "event without records");
+        return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
     enum status st = ST_NO_MEMORY;
     out->messages = calloc(n, sizeof(*out->messages));
     out->store = calloc(1, sizeof(*out->store));
     if (out->messages != NULL && out->store != NULL)
         st = event_pool_init(&out->store->pool, max_text_bytes);
     if (st != ST_OK)
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         st = load_message(&out->store->pool, json_array_get(records, i), &out->messages[i], err);
         out->nmessages += st == ST_OK;
@@ -69,7 +69,7 @@ enum status event_sqs_parse(struct view payload, struct event_sqs *out, struct e
 {
     *out = (struct event_sqs){0};
     if (payload.len > EVENT_MAX_PAYLOAD_BYTES)
-        return error_set(err, ST_TOO_BIG, "payload is larger than 6 MiB");
+        return error_set(err, ST_TOO_BIG, E_Q112, "payload is larger than 6 MiB");
     json_t *document = NULL;
     enum status st = event_json_load(payload, EVENT_MAX_PAYLOAD_VALUES, &document, err);
     if (st != ST_OK)

@@ -34,7 +34,7 @@ enum status counted_new(struct counted **out, const struct counted_options *opti
     *out = NULL;
     struct counted *c = calloc(1, sizeof(*c));
     if (c == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     c->options = *options;
     c->clock = aws_clock_system();
     c->read_deadline_ms = c->publish_deadline_ms = INT64_MAX;
@@ -46,7 +46,7 @@ enum status counted_new(struct counted **out, const struct counted_options *opti
     c->driver = ledger_driver_new(options->session->ledger, &options->session->config, &host);
     if (c->driver == NULL) {
         counted_free(c);
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     *out = c;
     return ST_OK;
@@ -140,7 +140,8 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     for (size_t i = 0; i < n; i++) {
         objects[i].settled = objects[i].read = objects[i].changed = objects[i].note = false;
         objects[i].outcome = OBJECT_RETRY;
-        counted_back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED, 0,
+        counted_back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED,
+                     sorted == NULL ? E_R113 : E_Q101, 0,
                      sorted == NULL ? "out of memory" : "no time left");
         if (sorted != NULL)
             sorted[i] = &objects[i];
@@ -156,7 +157,7 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
             c->chosen[i]->read = c->chosen[i]->deferred = false;
         enum status st = ledger_drive_count_tagged(c->driver, c->ids, c->tags, chosen, &c->run);
         if (st != ST_OK)
-            LOG_EVENT(LOG_ERROR, "the ledger cannot be worked with, nothing is published",
+            LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
                       log_cstr("status", status_name(st)));
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->changed = c->run.objects[i].changed;
@@ -191,7 +192,7 @@ static void count_notes(struct counted *c, struct counted_object *notes, uint16_
     /* One that could not be counted now is met again with the next event or sweep. */
     enum status st = ledger_drive_count(c->driver, c->ids, n, &c->run);
     if (st != ST_OK)
-        LOG_EVENT(LOG_ERROR, "the ledger cannot be worked with, nothing is published",
+        LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
                   log_cstr("status", status_name(st)));
     counted_add_run(c, summary);
 }
@@ -213,7 +214,7 @@ void counted_changed(struct counted *c, struct counted_object **objects, size_t 
         o->changed = st == ST_OK && tag != 0 && counted_tag != 0 && tag != counted_tag;
         if (!o->changed)
             continue;
-        LOG_EVENT(LOG_WARN, "object changed after it was counted, not counted again",
+        LOG_FAULT(LOG_WARN, E_O131, "object changed after it was counted, not counted again",
                   log_view("object", o->key));
         c->receipt.changed++;
         notes[count] = (struct counted_object){.bucket = o->bucket, .key = o->key, .note = true};
@@ -266,7 +267,7 @@ static enum status check_sink(struct counted *c, struct error *err)
             st = payload_decode(buf_view(&bytes), &payload);
         if (st == ST_OK && (!view_eq(payload.name_space, s->name_space) ||
                             !view_eq(payload.region, s->cloudwatch_region)))
-            st = error_set(err, ST_USAGE,
+            st = error_set(err, ST_USAGE, E_L207,
                            "LEDGER: unfinished batches are for namespace \"%.*s\" in \"%.*s\": "
                            "finish them with those settings (resolve) before changing them",
                            (int)payload.name_space.len, payload.name_space.ptr,
@@ -285,7 +286,8 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
     if (first) {
         enum status st = check_sink(c, err);
         if (st != ST_OK)
-            return err->text[0] != '\0' ? st : error_set(err, st, "the ledger cannot be read");
+            return err->text[0] != '\0' ? st
+                                        : error_set(err, st, E_L209, "the ledger cannot be read");
     }
     struct ledger_driver *driver = c->driver;
     if (first && s->sole) {
@@ -295,7 +297,7 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
         config.lease_ms = 0;
         driver = ledger_driver_new(s->ledger, &config, &host);
         if (driver == NULL)
-            return error_set(err, ST_NO_MEMORY, "out of memory");
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     enum status st = ledger_drive_recover(driver, max, out);
     note_recovered(c, driver);
@@ -312,7 +314,7 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
                   log_u64("resent", t->resent), log_u64("resent_tokens", t->resent_tokens),
                   log_u64("dropped", t->dropped), log_u64("dropped_tokens", t->dropped_tokens));
     if (t->violations > 0)
-        LOG_EVENT(LOG_ERROR, "a request was applied more than once",
+        LOG_FAULT(LOG_ERROR, E_L106, "a request was applied more than once",
                   log_u64("requests", t->violations));
-    return st == ST_OK ? st : error_set(err, st, "the ledger failed: %s", status_name(st));
+    return st == ST_OK ? st : error_set(err, st, E_L209, "the ledger failed: %s", status_name(st));
 }

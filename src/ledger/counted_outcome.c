@@ -13,19 +13,20 @@ static void quarantine(struct counted *c, struct counted_object *o)
                                        .reason = o->status == ST_TOO_BIG ? VIEW_LIT("too big")
                                                                          : VIEW_LIT("corrupt"),
                                        .time_ms = counted_wall_ms(c)};
-    LOG_EVENT(LOG_ERROR, "object goes into quarantine", log_view("bucket", o->bucket),
+    LOG_FAULT(LOG_ERROR, E_O140, "object goes into quarantine", log_view("bucket", o->bucket),
               log_view("object", o->key), log_cstr("reason", o->err.text),
               log_cstr("status", status_name(o->status)));
     enum status st = ledger_quarantine_add(c->options.session->ledger, &entry);
     if (st != ST_OK)
-        LOG_EVENT(LOG_WARN, "quarantine cannot be written", log_view("object", o->key),
+        LOG_FAULT(LOG_WARN, E_L107, "quarantine cannot be written", log_view("object", o->key),
                   log_cstr("status", status_name(st)));
 }
 
-void counted_back(struct counted_object *o, enum status st, int64_t after_ms, const char *why)
+void counted_back(struct counted_object *o, enum status st, enum code code, int64_t after_ms,
+                  const char *why)
 {
     o->retry_after_ms = after_ms;
-    o->status = error_set(&o->err, st, "%s", why);
+    o->status = error_set(&o->err, st, code, "%s", why);
 }
 
 /* An object this run could not read.  false: it is for a later run of this round. */
@@ -34,15 +35,15 @@ static bool settle_unread(struct counted *c, struct counted_object *o)
     if (o->deferred)
         return false;
     if (o->status == ST_MISSING) {
-        LOG_EVENT(LOG_WARN, "object missing", log_view("bucket", o->bucket),
+        LOG_FAULT(LOG_WARN, E_O130, "object missing", log_view("bucket", o->bucket),
                   log_view("object", o->key));
         o->status = ST_OK;
         return true;
     }
     if (o->status == ST_OK) /* it was read, but could not be prepared */
-        counted_back(o, ST_RETRY, RETRY_MS, "the batch was not prepared");
+        counted_back(o, ST_RETRY, E_NONE, RETRY_MS, "the batch was not prepared");
     else if (o->err.text[0] == '\0')
-        (void)error_set(&o->err, o->status, "%s", status_name(o->status));
+        (void)error_set(&o->err, o->status, E_NONE, "%s", status_name(o->status));
     if (o->status == ST_BAD_ITEM || o->status == ST_TOO_BIG)
         quarantine(c, o);
     return true;
@@ -58,15 +59,18 @@ bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_o
     case OBJECT_HELD:
     case OBJECT_COUNTED_BEFORE: o->status = ST_OK; return true;
     case OBJECT_UNREAD: return settle_unread(c, o);
-    case OBJECT_PENDING: counted_back(o, ST_RETRY, after, "its batch is not finished"); break;
-    case OBJECT_BUSY: counted_back(o, ST_RETRY, after, "another worker has it"); break;
+    case OBJECT_PENDING:
+        counted_back(o, ST_RETRY, E_NONE, after, "its batch is not finished");
+        break;
+    case OBJECT_BUSY: counted_back(o, ST_RETRY, E_NONE, after, "another worker has it"); break;
     default:
         if (st != ST_OK)
-            counted_back(o, st == ST_DENIED ? ST_DENIED : ST_RETRY, after, "the ledger failed");
+            counted_back(o, st == ST_DENIED ? ST_DENIED : ST_RETRY, E_L209, after,
+                         "the ledger failed");
         else if (counted_is_over(c))
-            counted_back(o, ST_CANCELLED, 0, "no time left");
+            counted_back(o, ST_CANCELLED, E_Q101, 0, "no time left");
         else
-            counted_back(o, ST_RETRY, after, "the ledger was not reached");
+            counted_back(o, ST_RETRY, E_NONE, after, "the ledger was not reached");
     }
     return true;
 }
@@ -95,24 +99,24 @@ void counted_note(struct counted *c, struct counted_object *o, struct round_summ
     if (o->outcome != OBJECT_COUNTED)
         return;
     if (receipt_add(&r->digest, &o->id) != ST_OK || receipt_add(&summary->digest, &o->id) != ST_OK)
-        LOG_MESSAGE(LOG_WARN, "receipt is not complete: out of memory");
+        LOG_FAULT_MESSAGE(LOG_WARN, E_L108, "receipt is not complete: out of memory");
 }
 
 static void log_in_doubt(struct counted *c)
 {
     const struct protocol_tally *t = &c->run.tally;
     if (t->requests_in_doubt > 0)
-        LOG_EVENT(LOG_WARN, "requests in doubt",
+        LOG_FAULT(LOG_WARN, E_L105, "requests in doubt",
                   log_cstr("policy", ledger_policy_name(c->options.session->config.policy)),
                   log_u64("requests", t->requests_in_doubt), log_u64("resent", t->resent),
                   log_u64("resent_tokens", t->resent_tokens), log_u64("dropped", t->dropped),
                   log_u64("dropped_tokens", t->dropped_tokens), log_u64("held", t->held),
                   log_u64("held_tokens", t->held_tokens));
     if (t->rejected > 0)
-        LOG_EVENT(LOG_ERROR, "data refused by CloudWatch, left out",
+        LOG_FAULT(LOG_ERROR, E_P110, "data refused by CloudWatch, left out",
                   log_u64("requests", t->rejected), log_u64("tokens", t->rejected_tokens));
     if (t->violations > 0)
-        LOG_EVENT(LOG_ERROR, "a request was applied more than once",
+        LOG_FAULT(LOG_ERROR, E_L106, "a request was applied more than once",
                   log_u64("requests", t->violations));
 }
 

@@ -88,7 +88,8 @@ struct ledger_host counted_host(struct counted *c);
 
 /* ---- counted_outcome.c ---- */
 
-void counted_back(struct counted_object *o, enum status st, int64_t after_ms, const char *why);
+void counted_back(struct counted_object *o, enum status st, enum code code, int64_t after_ms,
+                  const char *why);
 bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_object_state state,
                     enum status st);
 

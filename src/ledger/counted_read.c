@@ -70,7 +70,7 @@ static enum status read_object(struct reader *reader, struct counted_object *o)
     struct counted *c = reader->counted;
     struct byte_stream *stream = NULL;
     if (counted_is_late(c))
-        return error_set(&o->err, ST_CANCELLED, "no time left");
+        return error_set(&o->err, ST_CANCELLED, E_Q101, "no time left");
     pthread_mutex_lock(&c->locked.mutex);
     o->deferred = c->locked.full;
     pthread_mutex_unlock(&c->locked.mutex);
@@ -80,7 +80,7 @@ static enum status read_object(struct reader *reader, struct counted_object *o)
     if (reader->counter == NULL)
         reader->counter = object_counter_new(&options);
     if (reader->counter == NULL)
-        return error_set(&o->err, ST_NO_MEMORY, "out of memory");
+        return error_set(&o->err, ST_NO_MEMORY, E_R113, "out of memory");
     struct aggregate *agg = object_counter_aggregate(reader->counter);
     enum status st = open_object(c, o, &stream, &o->err);
     o->read_tag = st == ST_OK ? tag_of(c, o, stream) : 0;
@@ -112,7 +112,7 @@ static void *reader_main(void *context)
         if (at == c->run.n_objects)
             return NULL;
         struct counted_object *o = c->chosen[at];
-        o->err.text[0] = '\0';
+        o->err = (struct error){0};
         o->tally = (struct tally){0};
         o->deferred = false;
         o->status = o->note ? ST_OK : read_object(reader, o);
@@ -216,8 +216,8 @@ static void defer_all(struct counted *c)
             continue;
         o->read = false;
         o->deferred = !alone;
-        o->status =
-            alone ? error_set(&o->err, ST_TOO_BIG, "more data than a batch takes") : ST_RETRY;
+        o->status = alone ? error_set(&o->err, ST_TOO_BIG, E_L208, "more data than a batch takes")
+                          : ST_RETRY;
     }
 }
 
@@ -253,7 +253,7 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
         out->kept[i] = st == ST_OK && o->read;
         out->tags[i] = o->read_tag;
         if (st != ST_OK && o->read)
-            o->status = error_set(&o->err, st, "%s", status_name(st));
+            o->status = error_set(&o->err, st, E_NONE, "%s", status_name(st));
     }
     aggregate_free(c->locked.sums);
     c->locked.sums = NULL;

@@ -40,7 +40,7 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
     enum status st = payload_decode(bytes, &payload);
     if (st == ST_OK && (!view_eq(payload.name_space, s->name_space) ||
                         !view_eq(payload.region, s->cloudwatch_region)))
-        st = error_set(&err, ST_DENIED, "the batch is for namespace %.*s",
+        st = error_set(&err, ST_DENIED, E_L207, "the batch is for namespace %.*s",
                        (int)payload.name_space.len, payload.name_space.ptr);
     struct marker_place place = marker_place_of(c);
     marker_add_datum(&marker, &place, &part->marker);
@@ -55,8 +55,8 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
         *date_ms = cloudwatch_put_date_s(c->put) * 1000;
         answer->kind = EVENT_SIGNED;
     } else {
-        LOG_EVENT(LOG_WARN, "request cannot be signed", log_cstr("reason", err.text),
-                  log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "request cannot be signed",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
         if (st == ST_TOO_BIG)
             answer->kind = EVENT_INVALID;
         answer->head_tokens = payload_tokens(&payload, part->first, part->count / 2);
@@ -85,11 +85,11 @@ static enum status send_signed(struct counted *c, struct ledger_answer *answer)
     default: answer->kind = EVENT_REFUSED;
     }
     if (st == ST_IN_DOUBT)
-        LOG_EVENT(LOG_WARN, "publish in doubt", log_cstr("reason", err.text),
+        LOG_FAULT(LOG_WARN, E_P102, "publish in doubt", log_cstr("reason", err.text),
                   log_cstr("status", status_name(st)));
     else
-        LOG_EVENT(LOG_WARN, "publish refused", log_cstr("reason", err.text),
-                  log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_WARN, error_code(&err, E_P104), "publish refused",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
     return st;
 }
 
@@ -128,8 +128,8 @@ static void host_send_control(void *ctx, const struct ledger_marker *marker,
     if (st == ST_OK)
         (void)send_signed(c, answer);
     else
-        LOG_EVENT(LOG_WARN, "control marker cannot be signed", log_cstr("reason", err.text),
-                  log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "control marker cannot be signed",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
     counted_forget_put(c);
     buf_clear(&datum);
     buf_clear(&body);
@@ -145,7 +145,7 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
     struct marker_place place = marker_place_of(c);
     enum status st = marker_read(c->options.publisher, &place, marker, control, &reading, &err);
     if (st != ST_OK)
-        LOG_EVENT(LOG_WARN, "markers cannot be read", log_cstr("reason", err.text),
+        LOG_FAULT(LOG_WARN, E_P106, "markers cannot be read", log_cstr("reason", err.text),
                   log_cstr("status", status_name(st)));
     answer->server_ms = reading.server_ms;
     answer->applied = reading.applied;

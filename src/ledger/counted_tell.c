@@ -122,8 +122,8 @@ void counted_tell_open(struct counted *c, const struct ledger_recovery *r)
     if (st == ST_OK)
         c->open_told = r->open > 0;
     else
-        LOG_EVENT(LOG_WARN, "gauges not published", log_cstr("reason", err.text),
-                  log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_WARN, error_code(&err, E_P107), "gauges not published",
+                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
     counted_forget_put(c);
     buf_clear(&data);
     buf_clear(&body);

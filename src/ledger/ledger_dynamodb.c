@@ -434,7 +434,7 @@ enum status ledger_dynamodb_open(const struct ledger_dynamodb_options *options, 
     *out = NULL;
     unsigned days = options->ttl_days == 0 ? LEDGER_TTL_DAYS_DEFAULT : options->ttl_days;
     if (days < TTL_DAYS_MIN)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U222,
                          "Records must be kept for at least %d days: CloudWatch takes data of the"
                          " last 14.",
                          TTL_DAYS_MIN);

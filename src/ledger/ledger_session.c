@@ -25,8 +25,9 @@ static enum status call_dynamodb(void *ctx, const char *operation, const json_t 
     st = dynamodb_call(client, VIEW_EMPTY, operation, in, out, &err);
     aws_pool_give(s->pool, client);
     if (st != ST_OK && st != ST_CONFLICT && st != ST_CANCELLED)
-        LOG_EVENT(LOG_WARN, "ledger cannot be reached", log_cstr("operation", operation),
-                  log_cstr("reason", err.text), log_cstr("status", status_name(st)));
+        LOG_FAULT(LOG_WARN, error_code(&err, E_L102), "ledger cannot be reached",
+                  log_cstr("operation", operation), log_cstr("reason", err.text),
+                  log_cstr("status", status_name(st)));
     /* No such table, or asked to stop: what could not be done now may be done later. */
     return st == ST_CANCELLED ? ST_RETRY : st == ST_MISSING ? ST_DENIED : st;
 }
@@ -42,7 +43,7 @@ static enum status open_dynamodb(struct ledger_session *s,
                                  const struct ledger_session_options *options, struct error *err)
 {
     if (options->aws == NULL)
-        return error_set(err, ST_USAGE, "LEDGER: \"%.80s\" is not possible here", s->name);
+        return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is not possible here", s->name);
     struct aws_client_options client = {.config = options->aws->config,
                                         .creds = options->aws->creds,
                                         .budget = options->aws->budget,
@@ -50,13 +51,13 @@ static enum status open_dynamodb(struct ledger_session *s,
                                         .stop = options->stop};
     s->pool = aws_pool_new(&client);
     if (s->pool == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     struct view region = aws_config_region(options->aws->config);
     const char *name = s->name + sizeof(scheme) - 1;
     int n = snprintf(s->marker_scope, sizeof(s->marker_scope), "%.*s/%s/", (int)region.len,
                      region.ptr == NULL ? "" : region.ptr, name);
     if (n < 0 || (size_t)n >= sizeof(s->marker_scope)) /* longer than a table's name may be */
-        return error_set(err, ST_USAGE, "LEDGER: \"%.80s\" is no table's name", s->name);
+        return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is no table's name", s->name);
     struct ledger_dynamodb_options table = {
         .table = name, .call = call_dynamodb, .ctx = s, .now_ms = wall_ms, .ttl_days = s->ttl_days};
     return ledger_dynamodb_open(&table, &s->ledger, err);
@@ -68,7 +69,7 @@ static enum status read_variables(struct ledger_session *s, struct error *err)
     const char *policy = config_get("LEDGER_POLICY", "resolve");
     s->config = PROTOCOL_DEFAULTS;
     if (ledger_policy_parse(view_of(policy), &s->config.policy) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U222,
                          "LEDGER_POLICY: \"%.80s\" is unknown; known are resolve, resend, drop, "
                          "hold",
                          policy);
@@ -101,13 +102,13 @@ enum status ledger_session_open(struct ledger_session **out,
         return ST_OK;
     struct ledger_session *s = calloc(1, sizeof(*s));
     if (s == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->name = name;
     enum status st = read_variables(s, err);
     if (st == ST_OK && view_starts(view_of(name), view_of(scheme))) {
         st = open_dynamodb(s, options, &detail);
     } else if (st == ST_OK && options->fleet) {
-        st = error_set(err, ST_USAGE,
+        st = error_set(err, ST_USAGE, E_U222,
                        "LEDGER: \"%.80s\" is a file, which instances of a function cannot share: "
                        "use dynamodb://TABLE",
                        name);
@@ -118,7 +119,7 @@ enum status ledger_session_open(struct ledger_session **out,
     }
     if (st != ST_OK) {
         if (detail.text[0] != '\0')
-            (void)error_set(err, st, "LEDGER: \"%.80s\": %.200s", name, detail.text);
+            (void)error_set(err, st, detail.code, "LEDGER: \"%.80s\": %.200s", name, detail.text);
         ledger_session_close(s);
         return st;
     }

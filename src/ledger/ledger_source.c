@@ -147,7 +147,7 @@ static enum status open_never(const struct source *source, const struct object_r
     (void)source;
     (void)ref;
     *stream = NULL; /* references name the inner source */
-    return error_set(err, ST_MISSING, "not an object of this source");
+    return error_set(err, ST_MISSING, E_O143, "not an object of this source");
 }
 
 static void free_source(struct source *source)
@@ -204,8 +204,8 @@ static enum status count_some(struct round *round, struct counted_object *object
         if (objects[i].status == ST_OK)
             continue;
         (*failed)++;
-        LOG_EVENT(LOG_WARN, "object not counted", log_view("object", objects[i].key),
-                  log_cstr("reason", objects[i].err.text));
+        LOG_FAULT(LOG_WARN, error_code(&objects[i].err, E_O141), "object not counted",
+                  log_view("object", objects[i].key), log_cstr("reason", objects[i].err.text));
     }
     return ST_OK;
 }
@@ -234,7 +234,7 @@ enum status ledger_sources_count(struct source *const *sources, size_t count, st
     struct ledger_recovery recovery;
     size_t n = 0, failed = 0;
     *summary = (struct round_summary){0};
-    enum status st = objects == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
+    enum status st = objects == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
                                      : counted_recover(round_counted(round), true,
                                                        COUNTED_AT_A_TIME, &recovery, err);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
@@ -253,6 +253,6 @@ enum status ledger_sources_count(struct source *const *sources, size_t count, st
     free(objects);
     log_receipt(summary, counted_receipt(round_counted(round)));
     if (st == ST_OK && failed > 0)
-        st = error_set(err, ST_RETRY, "%zu objects are not counted: run it again", failed);
+        st = error_set(err, ST_RETRY, E_O142, "%zu objects are not counted: run it again", failed);
     return st;
 }

@@ -91,7 +91,7 @@ enum status file_status_of(struct ledger_sqlite *l, int rc)
     case SQLITE_NOMEM: return ST_NO_MEMORY;
     default: break;
     }
-    LOG_EVENT(LOG_ERROR, "ledger closed after a fault of its file",
+    LOG_FAULT(LOG_ERROR, E_L100, "ledger closed after a fault of its file",
               log_cstr("file", l->locked.db == NULL ? "" : sqlite3_db_filename(l->locked.db, NULL)),
               log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
     file_close(l);
@@ -106,7 +106,7 @@ enum status file_prepare(struct ledger_sqlite *l, struct error *err)
         int rc = sqlite3_prepare_v3(l->locked.db, SQL_TEXT[i], -1, SQLITE_PREPARE_PERSISTENT,
                                     &l->locked.statements[i], NULL);
         if (rc != SQLITE_OK)
-            return error_set(err, (rc & 0xff) == SQLITE_ERROR ? ST_BAD_ITEM : ST_IO,
+            return error_set(err, (rc & 0xff) == SQLITE_ERROR ? ST_BAD_ITEM : ST_IO, E_L204,
                              "Does not have the expected tables: %s.", sqlite3_errstr(rc));
     }
     return ST_OK;

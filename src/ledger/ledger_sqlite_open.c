@@ -53,16 +53,18 @@ static enum status check_file(const char *path, const char *suffix, struct error
     struct stat info;
     int n = snprintf(name, sizeof name, "%s%s", path, suffix);
     if (n < 0 || (size_t)n >= sizeof name)
-        return error_set(err, ST_USAGE, "The path is too long.");
+        return error_set(err, ST_USAGE, E_L206, "The path is too long.");
     if (lstat(name, &info) != 0)
-        return errno == ENOENT ? ST_MISSING
-                               : error_set(err, ST_IO, "Cannot be looked at: %s.", strerror(errno));
+        return errno == ENOENT
+                   ? ST_MISSING
+                   : error_set(err, ST_IO, E_L206, "Cannot be looked at: %s.", strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return error_set(err, ST_DENIED, "Is not a regular file.");
+        return error_set(err, ST_DENIED, E_L202, "Is not a regular file.");
     if (info.st_uid != geteuid())
-        return error_set(err, ST_DENIED, "Belongs to another user.");
+        return error_set(err, ST_DENIED, E_L202, "Belongs to another user.");
     if ((info.st_mode & 077) != 0)
-        return error_set(err, ST_DENIED, "Is accessible to other users (mode %03o, wanted 600).",
+        return error_set(err, ST_DENIED, E_L202,
+                         "Is accessible to other users (mode %03o, wanted 600).",
                          (unsigned)(info.st_mode & 0777));
     return ST_OK;
 }
@@ -73,19 +75,21 @@ static enum status check_folder(const char *path, bool create, struct error *err
     const char *slash = strrchr(path, '/');
     size_t n = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     if (n >= sizeof folder)
-        return error_set(err, ST_USAGE, "The path is too long.");
+        return error_set(err, ST_USAGE, E_L206, "The path is too long.");
     memcpy(folder, n == 0 ? "." : path, n == 0 ? 1 : n);
     folder[n == 0 ? 1 : n] = '\0';
     if (create && mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return error_set(err, ST_IO, "Its folder cannot be made: %s.", strerror(errno));
+        return error_set(err, ST_IO, E_L206, "Its folder cannot be made: %s.", strerror(errno));
     struct stat info;
     if (stat(folder, &info) != 0)
-        return error_set(err, ST_IO, "Its folder cannot be looked at: %s.", strerror(errno));
+        return error_set(err, ST_IO, E_L206, "Its folder cannot be looked at: %s.",
+                         strerror(errno));
     if (info.st_uid != geteuid() && info.st_uid != 0)
-        return error_set(err, ST_DENIED, "Its folder belongs to another user.");
+        return error_set(err, ST_DENIED, E_L202, "Its folder belongs to another user.");
     /* Whoever can write the folder can slip in a write-ahead log; the sticky bit does not help. */
     if ((info.st_mode & 022) != 0)
-        return error_set(err, ST_DENIED, "Its folder can be written by other users (mode %04o).",
+        return error_set(err, ST_DENIED, E_L202,
+                         "Its folder can be written by other users (mode %04o).",
                          (unsigned)(info.st_mode & 07777));
     return ST_OK;
 }
@@ -99,7 +103,7 @@ enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct err
         if (st == ST_MISSING && !(i == 0 && o->read_only))
             st = ST_OK;
         else if (st == ST_MISSING)
-            st = error_set(err, ST_MISSING, "There is no ledger.");
+            st = error_set(err, ST_MISSING, E_L203, "There is no ledger.");
     }
     return st;
 }
@@ -110,7 +114,7 @@ enum status sqlite_create_private(const char *path, struct error *err)
     if (fd >= 0)
         close(fd); /* before SQLite opens it, see above */
     else if (errno != EEXIST)
-        return error_set(err, ST_IO, "Cannot be made: %s.", strerror(errno));
+        return error_set(err, ST_IO, E_L206, "Cannot be made: %s.", strerror(errno));
     return ST_OK;
 }
 
@@ -120,11 +124,13 @@ enum status sqlite_take_lock(struct ledger_sqlite *l, const char *path, struct e
     snprintf(name, sizeof name, "%s-lock", path); /* its length was checked */
     l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (l->lock_fd < 0)
-        return error_set(err, ST_IO, "Its lock file cannot be opened: %s.", strerror(errno));
+        return error_set(err, ST_IO, E_L206, "Its lock file cannot be opened: %s.",
+                         strerror(errno));
     if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK
-                   ? error_set(err, ST_CONFLICT, "Another process is using it.")
-                   : error_set(err, ST_IO, "Its lock cannot be taken: %s.", strerror(errno));
+                   ? error_set(err, ST_CONFLICT, E_L201, "Another process is using it.")
+                   : error_set(err, ST_IO, E_L206, "Its lock cannot be taken: %s.",
+                               strerror(errno));
     return ST_OK;
 }
 
@@ -139,7 +145,7 @@ static enum status execute(struct ledger_sqlite *l, const char *sql, struct erro
                      : kind == SQLITE_NOMEM                          ? ST_NO_MEMORY
                      : kind == SQLITE_BUSY                           ? ST_RETRY
                                                                      : ST_IO,
-                     "Cannot be used: %s.", sqlite3_errstr(rc));
+                     E_L206, "Cannot be used: %s.", sqlite3_errstr(rc));
 }
 
 /* The first column of the first row, as a number. */
@@ -158,7 +164,7 @@ static enum status ask(struct ledger_sqlite *l, const char *sql, int64_t *number
     } else {
         int kind = rc & 0xff;
         st = error_set(err, kind == SQLITE_NOTADB || kind == SQLITE_CORRUPT ? ST_BAD_ITEM : ST_IO,
-                       "Cannot be read: %s.", sqlite3_errstr(rc));
+                       E_L206, "Cannot be read: %s.", sqlite3_errstr(rc));
     }
     sqlite3_finalize(s);
     return st;
@@ -175,7 +181,7 @@ static const char FROM_1[] =
 static enum status upgrade(struct ledger_sqlite *l, struct error *err)
 {
     if (l->read_only)
-        return error_set(err, ST_BAD_ITEM,
+        return error_set(err, ST_BAD_ITEM, E_L205,
                          "Is of an earlier version: a worker, or `resolve`, brings it up to date.");
     return execute(l, FROM_1, err);
 }
@@ -194,24 +200,25 @@ static enum status check_content(struct ledger_sqlite *l, struct error *err)
         return st;
     if (id == 0 && version == 0 && tables == 0) {
         if (l->read_only)
-            return error_set(err, ST_MISSING, "Is empty.");
+            return error_set(err, ST_MISSING, E_L204, "Is empty.");
         char sql[2400];
         int n = snprintf(sql, sizeof sql,
                          "BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
                          " PRAGMA user_version = %d; COMMIT",
                          SCHEMA, APPLICATION_ID, SCHEMA_VERSION);
         if (n < 0 || (size_t)n >= sizeof sql)
-            return error_set(err, ST_TOO_BIG, "The schema is too long.");
+            return error_set(err, ST_TOO_BIG, E_L204, "The schema is too long.");
         return execute(l, sql, err);
     }
     if (id != APPLICATION_ID)
-        return error_set(err, ST_BAD_ITEM, "Is a SQLite file of something else.");
+        return error_set(err, ST_BAD_ITEM, E_L204, "Is a SQLite file of something else.");
     if (version != SCHEMA_VERSION && version != 1)
-        return error_set(err, ST_BAD_ITEM, "Has schema version %" PRId64 ", this program knows %d.",
-                         version, SCHEMA_VERSION);
+        return error_set(err, ST_BAD_ITEM, E_L205,
+                         "Has schema version %" PRId64 ", this program knows %d.", version,
+                         SCHEMA_VERSION);
     st = ask(l, "PRAGMA quick_check(1)", &tables, &ok, err);
     if (st == ST_OK && !ok)
-        st = error_set(err, ST_BAD_ITEM, "Is damaged.");
+        st = error_set(err, ST_BAD_ITEM, E_L204, "Is damaged.");
     if (st == ST_OK && version == 1)
         st = upgrade(l, err);
     return st;
@@ -223,7 +230,7 @@ enum status sqlite_open_file(struct ledger_sqlite *l, const struct ledger_sqlite
     int flags = o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     int rc = sqlite3_open_v2(o->path, &l->locked.db, flags | SQLITE_OPEN_NOMUTEX, o->vfs);
     if (rc != SQLITE_OK)
-        return error_set(err, ST_IO, "Cannot be opened: %s.", sqlite3_errstr(rc));
+        return error_set(err, ST_IO, E_L206, "Cannot be opened: %s.", sqlite3_errstr(rc));
     sqlite3_extended_result_codes(l->locked.db, 1);
     sqlite3_busy_timeout(l->locked.db, BUSY_MS);
     sqlite3_db_config(l->locked.db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

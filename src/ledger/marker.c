@@ -80,7 +80,7 @@ enum status marker_read(struct aws_client *client, const struct marker_place *pl
     if (st == ST_OK && both)
         st = read_digit(results, "c", control, &out->control_applied);
     if (st == ST_RETRY && results != NULL)
-        (void)error_set(err, st, "GetMetricData: the answer is not complete");
+        (void)error_set(err, st, E_R124, "GetMetricData: the answer is not complete");
     json_decref(request);
     json_decref(queries);
     json_decref(results);

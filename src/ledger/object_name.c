@@ -36,6 +36,6 @@ enum status object_name_identity(enum ledger_identity *out, struct error *err)
     const char *identity = config_get("LEDGER_IDENTITY", "key");
     if (ledger_identity_parse(view_of(identity), out) == ST_OK)
         return ST_OK;
-    return error_set(err, ST_USAGE, "LEDGER_IDENTITY: \"%.80s\" is unknown; known are key, path",
-                     identity);
+    return error_set(err, ST_USAGE, E_U222,
+                     "LEDGER_IDENTITY: \"%.80s\" is unknown; known are key, path", identity);
 }

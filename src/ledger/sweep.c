@@ -75,12 +75,12 @@ static enum status flush(struct sweep *s, struct error *err)
         enum status st =
             ledger_id_of(s->identity, s->objects[i].bucket, s->objects[i].key, &s->objects[i].id);
         if (st != ST_OK)
-            return error_set(err, st, "out of memory");
+            return error_set(err, st, E_R113, "out of memory");
         s->ids[i] = s->objects[i].id;
     }
     enum status st = ledger_lookup_tags(s->o->session->ledger, s->ids, s->n, s->progress, s->tags);
     if (st != ST_OK)
-        return error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
     look_for_changes(s);
     size_t missing = keep_missing(s);
     s->r->missing += missing;
@@ -108,7 +108,8 @@ static enum status flush(struct sweep *s, struct error *err)
         progress_add_object(s->o->progress);
     s->n = 0;
     buf_reset(&s->keys);
-    return aws_stop_asked(&s->o->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
+    return aws_stop_asked(&s->o->stop) ? error_set(err, ST_CANCELLED, E_A306, "asked to stop")
+                                       : ST_OK;
 }
 
 static enum status take(void *ctx, struct view bucket, const struct s3_entry *entry,
@@ -131,7 +132,7 @@ static enum status take(void *ctx, struct view bucket, const struct s3_entry *en
     s->offsets[s->n++] = s->keys.len;
     buf_add_view(&s->keys, entry->key);
     if (buf_status(&s->keys) != ST_OK)
-        return error_set(err, buf_status(&s->keys), "out of memory");
+        return error_set(err, buf_status(&s->keys), E_R113, "out of memory");
     return s->n == GATHERED ? flush(s, err) : ST_OK;
 }
 
@@ -192,7 +193,7 @@ static enum status measure_key(void *ctx, struct view bucket, const struct s3_en
     (void)bucket;
     (void)entry;
     m->keys++;
-    return atomic_load(m->stop) ? error_set(err, ST_CANCELLED, "asked to stop") : ST_OK;
+    return atomic_load(m->stop) ? error_set(err, ST_CANCELLED, E_A306, "asked to stop") : ST_OK;
 }
 
 enum status sweep_measure(const struct sweep_options *options, const atomic_bool *stop,
@@ -210,7 +211,7 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
     struct sweep *s = calloc(1, sizeof(*s));
     *out = (struct sweep_result){0};
     if (s == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->o = options;
     s->r = out;
     s->counted = options->round == NULL ? NULL : round_counted(options->round);

@@ -155,7 +155,7 @@ static enum status add_all(struct verify *v, struct error *err)
 {
     struct ledger_record *record = calloc(1, sizeof(*record));
     if (record == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = ledger_list_batches(v->o->session->ledger, (v->o->since_s - AHEAD_S) * 1000,
                                          INT64_MAX, note_batch, v);
     if (st == ST_OK && v->no_memory)
@@ -168,7 +168,9 @@ static enum status add_all(struct verify *v, struct error *err)
             st = ST_CANCELLED;
     }
     free(record);
-    return st == ST_OK ? st : error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+    return st == ST_OK
+               ? st
+               : error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
 }
 
 static int by_place(const void *a, const void *b)
@@ -312,7 +314,7 @@ static enum status compare_some(struct verify *v, size_t first, size_t n, struct
         if (st != ST_OK)
             break;
         if (id == NULL || id[0] != 's' || code == NULL || strcmp(code, "Complete") != 0)
-            st = error_set(err, ST_RETRY, "GetMetricData: the answer is not complete");
+            st = error_set(err, ST_RETRY, E_R124, "GetMetricData: the answer is not complete");
         else
             st = compare_series(v, (uint32_t)strtoul(id + 1, NULL, 10), result);
     }
@@ -340,7 +342,7 @@ enum status verify_run(const struct verify_options *options, struct verify_resul
         tell(&v, "series", i + n, out->series);
     }
     if (st == ST_NO_MEMORY)
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     json_decref(v.index);
     json_decref(v.series);
     free(v.points);

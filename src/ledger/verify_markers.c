@@ -97,7 +97,7 @@ static enum status read_ledger(struct audit *a, struct error *err)
     struct ledger *l = a->o->session->ledger;
     struct ledger_record *record = calloc(1, sizeof(*record));
     if (record == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st =
         ledger_list_batches(l, (a->o->since_s - BEFORE_S) * 1000, INT64_MAX, note_batch, a);
     if (st == ST_OK && a->no_memory)
@@ -116,7 +116,9 @@ static enum status read_ledger(struct audit *a, struct error *err)
     free(record);
     if (a->count > 0)
         qsort(a->known, a->count, sizeof(*a->known), by_place);
-    return st == ST_OK ? st : error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+    return st == ST_OK
+               ? st
+               : error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
 }
 
 /* ---- what CloudWatch says ---- */
@@ -170,7 +172,7 @@ static enum status compare_sum(struct audit *a, uint16_t slot, int64_t at_s, dou
         return ST_OK;
     enum status st = ledger_markers_used(a->o->session->ledger, m.minute, &handed_out);
     if (st != ST_OK)
-        return error_set(err, st, "the ledger cannot be read: %s", status_name(st));
+        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
     for (; m.digit < LEDGER_MARKER_DIGITS; m.digit++) {
         unsigned applied = (unsigned)(sum >> (2 * m.digit)) & 3U;
         if (applied > 0)
@@ -186,7 +188,7 @@ static enum status compare_result(struct audit *a, const json_t *result, struct 
     const json_t *values = json_object_get(result, "Values"), *time;
     size_t i;
     if (id == NULL || id[0] != 's' || code == NULL || strcmp(code, "Complete") != 0)
-        return error_set(err, ST_RETRY, "GetMetricData: the answer is not complete");
+        return error_set(err, ST_RETRY, E_R124, "GetMetricData: the answer is not complete");
     enum status st = ST_OK;
     json_array_foreach(json_object_get(result, "Timestamps"), i, time)
     {
@@ -259,7 +261,7 @@ enum status verify_markers_run(const struct verify_markers_options *options,
     if (st == ST_OK)
         name_missing(&a);
     if (st == ST_NO_MEMORY)
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     free(a.batches);
     free(a.known);
     return st;

@@ -129,7 +129,7 @@ enum status content_next(struct content *content, uint8_t *out, size_t size, siz
                                : next_plain(content, out, size, n, err);
     content->inflated += *n;
     if (content->inflated > content->max_bytes)
-        return error_set(err, ST_TOO_BIG, "more than MAX_OBJECT_BYTES (%llu) inflated",
+        return error_set(err, ST_TOO_BIG, E_O106, "more than MAX_OBJECT_BYTES (%llu) inflated",
                          (unsigned long long)content->max_bytes);
     return st;
 }

@@ -99,11 +99,12 @@ struct view gunzip_unread(const struct gunzip *gz)
     return view_make(gz->at, (size_t)(gz->end - gz->at));
 }
 
-static enum status corrupt(const struct gunzip *gz, const char *what, struct error *err)
+static enum status corrupt(const struct gunzip *gz, enum code code, const char *what,
+                           struct error *err)
 {
     if (err != NULL)
         err->offset = gz->taken;
-    return error_set(err, ST_BAD_ITEM, "%s at compressed byte %llu", what,
+    return error_set(err, ST_BAD_ITEM, code, "%s at compressed byte %llu", what,
                      (unsigned long long)gz->taken);
 }
 
@@ -127,11 +128,11 @@ static enum status check_header(const struct gunzip *gz, struct error *err)
 {
     const uint8_t *h = gz->piece;
     if (h[0] != 0x1f || h[1] != 0x8b)
-        return corrupt(gz, "data behind the last gzip member", err);
+        return corrupt(gz, E_O104, "data behind the last gzip member", err);
     if (h[2] != 8)
-        return corrupt(gz, "unknown gzip compression method", err);
+        return corrupt(gz, E_O105, "unknown gzip compression method", err);
     if ((h[3] & RESERVED) != 0)
-        return corrupt(gz, "reserved gzip flags", err);
+        return corrupt(gz, E_O105, "reserved gzip flags", err);
     return ST_OK;
 }
 
@@ -140,7 +141,7 @@ static enum status read_padding(struct gunzip *gz, bool *more_input, struct erro
 {
     while (gz->at < gz->end) {
         if (*gz->at != 0)
-            return corrupt(gz, "data behind the last gzip member", err);
+            return corrupt(gz, E_O104, "data behind the last gzip member", err);
         take(gz, 1);
     }
     if (gz->input_ended)
@@ -247,7 +248,7 @@ static bool read_part(struct gunzip *gz, enum status *st, struct error *err)
         if (!collect(gz, 2))
             return false;
         if (((uint32_t)gz->piece[0] | (uint32_t)gz->piece[1] << 8) != (gz->header_crc & 0xffff))
-            *st = corrupt(gz, "gzip header checksum does not match, header ending", err);
+            *st = corrupt(gz, E_O102, "gzip header checksum does not match, header ending", err);
         break;
     }
     if (*st == ST_OK)
@@ -268,11 +269,11 @@ static enum status read_header(struct gunzip *gz, bool *more_input, struct error
     bool whole = read_part(gz, &st, err);
     if (gz->where == IN_HEADER && gz->members > 0 && gz->piece_len > 0 &&
         memcmp(gz->piece, "\x1f\x8b", gz->piece_len < 2 ? gz->piece_len : 2) != 0)
-        return corrupt(gz, "data behind the last gzip member", err);
+        return corrupt(gz, E_O104, "data behind the last gzip member", err);
     if (whole)
         return st;
     if (gz->input_ended)
-        return corrupt(gz, "truncated gzip header", err);
+        return corrupt(gz, E_O101, "truncated gzip header", err);
     *more_input = true;
     return ST_OK;
 }
@@ -281,9 +282,9 @@ static enum status inflate_fault(const struct gunzip *gz, int code, struct error
 {
     switch (code) {
     case ISAL_INCORRECT_CHECKSUM:
-        return corrupt(gz, "gzip checksum or length does not match, member ending", err);
-    case ISAL_INVALID_WRAPPER: return corrupt(gz, "invalid gzip header", err);
-    default: return corrupt(gz, "invalid deflate data", err);
+        return corrupt(gz, E_O102, "gzip checksum or length does not match, member ending", err);
+    case ISAL_INVALID_WRAPPER: return corrupt(gz, E_O105, "invalid gzip header", err);
+    default: return corrupt(gz, E_O103, "invalid deflate data", err);
     }
 }
 
@@ -314,7 +315,7 @@ static enum status read_member(struct gunzip *gz, uint8_t *out, size_t size, siz
     }
     if (gz->at == gz->end && state->avail_out > 0) {
         if (gz->input_ended)
-            return corrupt(gz, "truncated gzip member", err);
+            return corrupt(gz, E_O101, "truncated gzip member", err);
         *more_input = true;
     }
     return ST_OK;

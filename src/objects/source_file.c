@@ -119,7 +119,8 @@ static enum status report(const struct walk *w, enum object_found found, uint64_
 static enum status report_failed(struct walk *w, const char *what, int code)
 {
     struct error err = {0};
-    (void)error_set(&err, ST_IO, "%s: %s", what, strerrordesc_np(code));
+    (void)error_set(&err, ST_IO, code_of_errno(code, E_F109), "%s: %s", what,
+                    strerrordesc_np(code));
     return report(w, OBJECT_FAILED, 0, false, &err);
 }
 
@@ -260,7 +261,8 @@ static enum status file_read(struct byte_stream *stream, void *out, size_t size,
         if (got == 0)
             return ST_END;
         if (errno != EINTR)
-            return error_set(err, ST_IO, "read failed: %s", strerrordesc_np(errno));
+            return error_set(err, ST_IO, code_of_errno(errno, E_F109), "read failed: %s",
+                             strerrordesc_np(errno));
     }
 }
 
@@ -307,7 +309,7 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
     struct stat st;
     char *path = strndup(ref->key.ptr, ref->key.len);
     if (path == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     /* What a folder listing found must still be a plain file: no link, nothing that blocks. */
     int flags = O_RDONLY | O_CLOEXEC | (ref->named ? 0 : O_NOFOLLOW | O_NONBLOCK);
     *fd = open_at_any_length(path, flags);
@@ -318,14 +320,15 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
                          code == ENOENT && !ref->named     ? ST_MISSING
                          : code == EACCES || code == EPERM ? ST_DENIED
                                                            : ST_IO,
-                         "cannot be opened: %s", strerrordesc_np(code));
+                         code_of_errno(code, E_F109), "cannot be opened: %s",
+                         strerrordesc_np(code));
     if (fstat(*fd, &st) == 0 && (ref->named ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode))) {
         if (st.st_size > READ_AHEAD_FROM)
             (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         return ST_OK;
     }
     close(*fd);
-    return error_set(err, ST_BAD_ITEM, "is no regular file any more");
+    return error_set(err, ST_BAD_ITEM, E_O107, "is no regular file any more");
 }
 
 static enum status open_file(const struct source *source, const struct object_ref *ref,
@@ -343,7 +346,7 @@ static enum status open_file(const struct source *source, const struct object_re
     if (file == NULL) {
         if (!is_input)
             close(fd);
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     *file = (struct file_stream){{&file_stream_class}, fd, is_input};
     *stream = &file->stream;

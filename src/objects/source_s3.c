@@ -73,7 +73,7 @@ enum status aws_pool_take(struct aws_pool *pool, struct aws_client **client, str
     }
     node = calloc(1, sizeof(*node));
     if (node == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = aws_client_new(client, &pool->options, err);
     if (st != ST_OK) {
         free(node);
@@ -148,7 +148,7 @@ enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
     *stream = NULL;
     struct s3_stream *s = calloc(1, sizeof(*s));
     if (s == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->stream.class = &s3_stream_class;
     s->pool = pool;
     enum status st = aws_pool_take(pool, &s->client, err);
@@ -157,7 +157,7 @@ enum status s3_stream_open(struct aws_pool *pool, const struct s3_get *get,
     /* S3 always sends one: an answer without is somebody else's, and perhaps not the object. */
     if (st == ST_OK && s3_object_etag(s->object).len == 0) {
         s3_object_close(s->object);
-        st = error_set(err, ST_RETRY, "GetObject: answered without an ETag");
+        st = error_set(err, ST_RETRY, E_O108, "GetObject: answered without an ETag");
     }
     if (st != ST_OK) {
         aws_pool_give(pool, s->client);
@@ -191,7 +191,7 @@ enum status source_s3_parse(struct view url, struct view *bucket, struct view *p
     *bucket = view_first(rest, slash);
     *prefix = slash == SIZE_MAX ? VIEW_EMPTY : view_skip(rest, slash + 1);
     if (!aws_bucket_valid(*bucket) || prefix->len > 1024)
-        return error_set(err, ST_USAGE, "\"%.*s\" is not s3://bucket[/prefix]",
+        return error_set(err, ST_USAGE, E_U215, "\"%.*s\" is not s3://bucket[/prefix]",
                          (int)(url.len < 120 ? url.len : 120), url.ptr);
     return ST_OK;
 }
@@ -307,7 +307,7 @@ enum status s3_walk_open(struct s3_walk **out, struct aws_client *client,
     *out = NULL;
     struct s3_walk *w = calloc(1, sizeof(*w));
     if (w == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     w->client = client;
     w->options = *options;
     buf_init(&w->target, 4096);
@@ -459,11 +459,12 @@ enum status source_s3_new(const struct source_s3_options *options, struct source
     *out = NULL;
     struct source_s3 *s3 = calloc(1, sizeof(*s3));
     if (s3 == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s3->source.class = &s3_class;
     s3->options = *options;
     s3->places = calloc(options->count + 1, sizeof(*s3->places));
-    enum status st = s3->places == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    enum status st =
+        s3->places == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     for (size_t i = 0; i < options->count && st == ST_OK; i++) {
         struct place *p = &s3->places[i];
         p->url = view_of(options->urls[i]);

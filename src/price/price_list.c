@@ -72,7 +72,7 @@ static enum status load_rows(struct prices *p, struct error *err)
     struct price_loaded_row *loaded = calloc(n + 1, sizeof(*loaded));
     p->rows = calloc(n + 1, sizeof(*p->rows));
     if (loaded == NULL || p->rows == NULL) {
-        st = error_set(err, ST_NO_MEMORY, "no memory for the price list");
+        st = error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
         goto out;
     }
     n = 0;
@@ -127,7 +127,7 @@ static enum status index_models(struct prices *p, struct error *err)
     p->models = calloc((size_t)p->n_rows + 1, sizeof(*p->models));
     p->by_stem = calloc((size_t)p->n_rows + 1, sizeof(*p->by_stem));
     if (p->models == NULL || p->by_stem == NULL)
-        return error_set(err, ST_NO_MEMORY, "no memory for the price list");
+        return error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
     for (uint32_t i = 0; i < p->n_rows; i++) {
         struct view id = p->rows[i].model;
         if (i == 0 || !view_eq(id, p->rows[i - 1].model)) {
@@ -203,7 +203,7 @@ static enum status load_aliases(struct prices *p, struct error *err)
         n += json_array_size(json_object_get(p->documents[d], "aliases"));
     struct price_alias *all = calloc(n + 1, sizeof(*all));
     if (all == NULL)
-        return error_set(err, ST_NO_MEMORY, "no memory for the price list");
+        return error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
     p->aliases = all;
     n = 0;
     for (size_t d = 0; d < 2; d++) {
@@ -261,7 +261,7 @@ enum status prices_new(struct view base, struct view own, struct prices **out, s
     struct prices *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
-        return error_set(err, ST_NO_MEMORY, "no memory for the price list");
+        return error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
     p->info.own_as_of_day = PRICE_NO_DAY;
     enum status st = price_load_document(base, &p->documents[0], err);
     if (st == ST_OK)
@@ -309,20 +309,21 @@ static enum status read_file(const char *path, char **out, size_t *len, struct e
     FILE *file = fopen(path, "rbe");
 
     if (file == NULL)
-        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, "cannot be opened: %s",
-                         strerror(errno));
+        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, code_of_errno(errno, E_F109),
+                         "cannot be opened: %s", strerror(errno));
     /* Read to the end instead of asking for a size: the file may be a pipe. */
     size_t cap = PRICE_FILE_MAX_BYTES + 1;
     bytes = malloc(cap);
     if (bytes == NULL) {
-        st = error_set(err, ST_NO_MEMORY, "no memory for the price list");
+        st = error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
         goto out;
     }
     *len = fread(bytes, 1, cap, file);
     if (ferror(file))
-        st = error_set(err, ST_IO, "cannot be read: %s", strerror(errno));
+        st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot be read: %s",
+                       strerror(errno));
     else if (*len == cap)
-        st = error_set(err, ST_TOO_BIG, "a price list may have 16 MiB at most");
+        st = error_set(err, ST_TOO_BIG, E_U403, "a price list may have 16 MiB at most");
     if (st == ST_OK) {
         *out = bytes;
         bytes = NULL;

@@ -17,8 +17,8 @@ enum {
 enum status price_fault(struct error *err, const struct price_place *at, const char *member,
                         const char *what)
 {
-    return error_set(err, ST_USAGE, "%s[%zu]%s%s: %s", at->array, at->i, member == NULL ? "" : ".",
-                     member == NULL ? "" : member, what);
+    return error_set(err, ST_USAGE, E_U403, "%s[%zu]%s%s: %s", at->array, at->i,
+                     member == NULL ? "" : ".", member == NULL ? "" : member, what);
 }
 
 static struct view string_view(const json_t *value)
@@ -223,11 +223,12 @@ static enum status check_names(json_t *document, struct error *err)
 
     const char *unknown = unknown_member(document, known);
     if (unknown != NULL)
-        return error_set(err, ST_USAGE, "%s: is no member of a price list", plain_or(unknown, "?"));
+        return error_set(err, ST_USAGE, E_U403, "%s: is no member of a price list",
+                         plain_or(unknown, "?"));
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
         const json_t *value = json_object_get(document, arrays[i]);
         if (value != NULL && !json_is_array(value))
-            return error_set(err, ST_USAGE, "%s: must be an array", arrays[i]);
+            return error_set(err, ST_USAGE, E_U403, "%s: must be an array", arrays[i]);
     }
     return ST_OK;
 }
@@ -239,7 +240,7 @@ static enum status check_text(json_t *document, const char *member, const char *
 
     if (json_is_string(value) && view_eq_cstr(string_view(value), must))
         return ST_OK;
-    return error_set(err, ST_USAGE, "%s: must be \"%s\"", member, must);
+    return error_set(err, ST_USAGE, E_U403, "%s: must be \"%s\"", member, must);
 }
 
 enum status price_read_date(json_t *document, const char *member, int64_t *out, struct error *err)
@@ -249,7 +250,7 @@ enum status price_read_date(json_t *document, const char *member, int64_t *out, 
     *out = PRICE_NO_DAY;
     if (value == NULL || decode_day(value, out))
         return ST_OK;
-    return error_set(err, ST_USAGE, "%s: must be a date such as \"2026-10-08\"", member);
+    return error_set(err, ST_USAGE, E_U403, "%s: must be a date such as \"2026-10-08\"", member);
 }
 
 /* Parse one text and check all that stands outside its rows and aliases. */
@@ -258,24 +259,24 @@ enum status price_load_document(struct view text, json_t **out, struct error *er
     json_error_t fail;
 
     if (text.len > PRICE_FILE_MAX_BYTES)
-        return error_set(err, ST_TOO_BIG, "a price list may have 16 MiB at most");
+        return error_set(err, ST_TOO_BIG, E_U403, "a price list may have 16 MiB at most");
     json_t *document = json_read(text, JSON_REJECT_DUPLICATES, &fail);
     if (document == NULL) {
         /* jansson names no place when an allocation failed. */
         if (fail.line < 0 || json_error_code(&fail) == json_error_out_of_memory)
-            return error_set(err, ST_NO_MEMORY, "no memory for the price list");
-        enum status st = error_set(err, ST_USAGE, "line %d, column %d: is no valid JSON", fail.line,
-                                   fail.column);
+            return error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
+        enum status st = error_set(err, ST_USAGE, E_U403, "line %d, column %d: is no valid JSON",
+                                   fail.line, fail.column);
         if (err != NULL)
             err->offset = (uint64_t)(fail.position < 0 ? 0 : fail.position);
         return st;
     }
     *out = document;
     if (!json_is_object(document))
-        return error_set(err, ST_USAGE, "must be a JSON object");
+        return error_set(err, ST_USAGE, E_U403, "must be a JSON object");
     const json_t *schema = json_object_get(document, "schema");
     if (!json_is_integer(schema) || json_integer_value(schema) != SCHEMA)
-        return error_set(err, ST_USAGE, "schema: must be %d, the layout this program reads",
+        return error_set(err, ST_USAGE, E_U403, "schema: must be %d, the layout this program reads",
                          SCHEMA);
     enum status st = check_text(document, "currency", "USD", err);
     if (st == ST_OK)

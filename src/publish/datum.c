@@ -30,12 +30,12 @@ enum status datum_check_namespace(struct view name, struct error *err)
         visible = visible || name.ptr[i] != ' ';
     }
     if (!ok || !visible)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U213,
                          "namespace \"%.*s\" is not 1 to 255 of letters, digits and . - _ / # : "
                          "blank, with no colon first",
                          shown(name), name.ptr);
     if (view_starts(name, VIEW_LIT("AWS/")))
-        return error_set(err, ST_USAGE, "namespace \"%.*s\": names below AWS/ are not ours",
+        return error_set(err, ST_USAGE, E_U213, "namespace \"%.*s\": names below AWS/ are not ours",
                          shown(name), name.ptr);
     return ST_OK;
 }
@@ -49,7 +49,7 @@ enum status datum_check_dimension(struct view name, struct error *err)
         visible = visible || name.ptr[i] != ' ';
     }
     if (!ok || !visible)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U212,
                          "dimension \"%.*s\" cannot be published: CloudWatch takes names of 1 to "
                          "255 printable ASCII characters",
                          shown(name), name.ptr);

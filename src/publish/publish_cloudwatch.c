@@ -46,7 +46,7 @@ static bool is_refusal_of_data(enum status st)
 /* The datum is shown by its number: dimension values are the user's. */
 static void log_rejected(size_t datum, const struct error *err)
 {
-    LOG_EVENT(LOG_ERROR, "datum refused by CloudWatch, left out", log_u64("datum", datum),
+    LOG_FAULT(LOG_ERROR, E_P110, "datum refused by CloudWatch, left out", log_u64("datum", datum),
               log_cstr("reason", err->text));
 }
 

@@ -230,11 +230,11 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
 {
     static const struct view kind = {"application-inference-profile/", 30};
     if (!json_is_object(item))
-        return error_set(err, ST_BAD_ITEM, "profile %zu is no object", index + 1);
+        return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu is no object", index + 1);
     struct view arn = member(item, "inferenceProfileArn");
     struct view id = member(item, "inferenceProfileId");
     if (arn.len == 0 && id.len == 0)
-        return error_set(err, ST_BAD_ITEM,
+        return error_set(err, ST_BAD_ITEM, E_U402,
                          "profile %zu has neither inferenceProfileArn nor inferenceProfileId",
                          index + 1);
     size_t at = view_find(arn, kind);
@@ -243,9 +243,10 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
     if (at != SIZE_MAX)
         id = view_skip(arn, at + kind.len);
     if (id.len == 0)
-        return error_set(err, ST_BAD_ITEM, "profile %zu has no id", index + 1);
+        return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu has no id", index + 1);
     if (!json_is_array(json_object_get(item, "models")))
-        return error_set(err, ST_BAD_ITEM, "profile %zu has no array \"models\"", index + 1);
+        return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu has no array \"models\"",
+                         index + 1);
     struct entry entry = {.profile = {.id = id, .name = member(item, "inferenceProfileName")}};
     resolve_models(json_object_get(item, "models"), &entry.profile);
     entry.document = json_incref(item);
@@ -263,7 +264,7 @@ static enum status add_document(struct profiles *profiles, json_t *root, struct 
     if (list == NULL)
         return add_profile(profiles, root, 0, err);
     if (!json_is_array(list))
-        return error_set(err, ST_BAD_ITEM, "no array \"inferenceProfileSummaries\"");
+        return error_set(err, ST_BAD_ITEM, E_U402, "no array \"inferenceProfileSummaries\"");
     for (size_t i = 0; i < json_array_size(list); i++) {
         enum status st = add_profile(profiles, json_array_get(list, i), i, err);
         if (st != ST_OK)
@@ -279,7 +280,7 @@ enum status profiles_add_json(struct profiles *profiles, struct view json, struc
     if (root == NULL && json_error_code(&fault) == json_error_out_of_memory)
         return ST_NO_MEMORY;
     if (root == NULL)
-        return error_set(err, ST_BAD_ITEM, "not JSON at line %d, column %d", fault.line,
+        return error_set(err, ST_BAD_ITEM, E_U402, "not JSON at line %d, column %d", fault.line,
                          fault.column);
     enum status st = add_document(profiles, root, err);
     json_decref(root);

@@ -58,11 +58,11 @@ static enum status take_time(const char *name, const char *text, bool *has, int6
     clock_gettime(CLOCK_REALTIME, &now);
     struct instant minute = {(int64_t)now.tv_sec / 60 * 60, 0};
     if (time_parse(view_of(text), minute, &time) != ST_OK)
-        return error_set(err, ST_USAGE,
+        return error_set(err, ST_USAGE, E_U204,
                          "%s is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
                          name);
     if (time.seconds % 60 != 0 || time.nanos != 0)
-        return error_set(err, ST_USAGE, "%s must be a whole minute", name);
+        return error_set(err, ST_USAGE, E_U204, "%s must be a whole minute", name);
     *out = time.seconds;
     return ST_OK;
 }
@@ -76,18 +76,18 @@ static enum status take_arguments(const struct usage_arguments *ask, struct dime
     enum status st = dimension_set_parse(
         view_of(ask->by != NULL ? ask->by : "InferenceProfileType,ModelId"), &keys, set, &detail);
     if (st != ST_OK)
-        return error_set(err, st, "by: %s", detail.text);
+        return error_set(err, st, detail.code, "by: %s", detail.text);
     if (interval_parse(view_of(interval), &query->interval_seconds) != ST_OK)
-        return error_set(err, ST_USAGE, "interval: known are 1m, 5m, 1h, 1d, all");
+        return error_set(err, ST_USAGE, E_U299, "interval: known are 1m, 5m, 1h, 1d, all");
     st = take_time("since", ask->since, &query->has_since, &query->since, err);
     if (st == ST_OK)
         st = take_time("until", ask->until, &query->has_until, &query->until, err);
     if (st == ST_OK && query->has_since && query->has_until && query->since >= query->until)
-        return error_set(err, ST_USAGE, "since is not before until");
+        return error_set(err, ST_USAGE, E_U205, "since is not before until");
     *top = 0;
     if (st == ST_OK && ask->top != NULL &&
         (view_parse_u64(view_of(ask->top), MAX_TOP, top) != ST_OK || *top == 0))
-        return error_set(err, ST_USAGE, "top is no number from 1 to %d", MAX_TOP);
+        return error_set(err, ST_USAGE, E_U208, "top is no number from 1 to %d", MAX_TOP);
     return st;
 }
 
@@ -98,13 +98,13 @@ static enum status write_body(enum status (*write)(const struct report *report, 
 {
     FILE *out = open_memstream(body, length);
     if (out == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = write(report, out);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed || st != ST_OK) {
         free(*body);
         *body = NULL;
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     return ST_OK;
 }
@@ -123,7 +123,7 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
     query.max_rows = top != 0 ? MAX_GATHERED : MAX_ROWS;
     st = usage_ask(a->options.usage, &query, &answer, err);
     if (st == ST_TOO_BIG)
-        return error_set(err, st,
+        return error_set(err, st, E_U203,
                          "more than %u rows: ask for a longer interval, a shorter time "
                          "or fewer dimensions, or use top",
                          query.max_rows);
@@ -132,7 +132,7 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
     if (top != 0)
         st = aggregate_fold(answer.aggregate, (size_t)top, NULL);
     if (st == ST_NO_MEMORY)
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     if (st == ST_OK) {
         struct report report = {
             .aggregate = answer.aggregate,
@@ -253,7 +253,7 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
         *length = text.len;
     } else {
         buf_clear(&text);
-        (void)error_set(err, st, "out of memory");
+        (void)error_set(err, st, E_R113, "out of memory");
     }
     aggregate_rows_free(rows);
     aggregate_free(answer.aggregate);
@@ -309,7 +309,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     if (st != ST_OK) {
         buf_clear(&text);
         free(document);
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     }
     document->json = text.ptr;
     document->length = text.len;

@@ -131,7 +131,7 @@ static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, con
     (void)kind;
     if (strlen(name) != name_length || (value != NULL && strlen(value) != value_length)) {
         a->wrong = true;
-        (void)error_set(&a->err, ST_USAGE, "an argument holds a NUL");
+        (void)error_set(&a->err, ST_USAGE, E_U100, "an argument holds a NUL");
         return MHD_NO;
     }
     for (size_t i = 0; i < a->count; i++) {
@@ -139,12 +139,12 @@ static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, con
             continue;
         a->wrong = *a->known[i].value != NULL;
         if (a->wrong)
-            (void)error_set(&a->err, ST_USAGE, "%s is given twice", a->known[i].name);
+            (void)error_set(&a->err, ST_USAGE, E_U103, "%s is given twice", a->known[i].name);
         *a->known[i].value = value == NULL ? "" : value;
         return a->wrong ? MHD_NO : MHD_YES;
     }
     a->wrong = true;
-    (void)error_set(&a->err, ST_USAGE, "unknown argument \"%.60s\"", name);
+    (void)error_set(&a->err, ST_USAGE, E_U101, "unknown argument \"%.60s\"", name);
     return MHD_NO;
 }
 
@@ -342,8 +342,8 @@ static enum status parse_listen(const char *text, union address *out, socklen_t 
             return ST_OK;
         }
     }
-    return error_set(err, ST_USAGE, "--listen \"%.80s\" is no ADDRESS:PORT such as 127.0.0.1:8377",
-                     text);
+    return error_set(err, ST_USAGE, E_U219,
+                     "--listen \"%.80s\" is no ADDRESS:PORT such as 127.0.0.1:8377", text);
 }
 
 enum status http_server_check_listen(const char *listen, struct error *err)
@@ -365,14 +365,16 @@ static enum status open_socket(const char *text, int *fd, char name[HTTP_ADDRESS
         return st;
     *fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (*fd < 0)
-        return error_set(err, ST_IO, "%s: %s", text, strerrordesc_np(errno));
+        return error_set(err, ST_IO, code_of_errno(errno, E_U219), "%s: %s", text,
+                         strerrordesc_np(errno));
     (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(*fd, &address.any, length) != 0 || listen(*fd, BACKLOG) != 0 ||
         getsockname(*fd, &address.any, &length) != 0) {
         int code = errno;
         close(*fd);
         *fd = -1;
-        return error_set(err, ST_IO, "%s: %s", text, strerrordesc_np(code));
+        return error_set(err, ST_IO, code_of_errno(code, E_U219), "%s: %s", text,
+                         strerrordesc_np(code));
     }
     if (address.any.sa_family == AF_INET6) {
         (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
@@ -413,7 +415,7 @@ enum status http_server_start(const struct http_server_options *options, struct 
     struct http_server *s = calloc(1, sizeof(*s));
     *out = NULL;
     if (s == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->options = *options;
     enum status st = mhd_library_load(err);
     if (st == ST_OK)
@@ -429,7 +431,7 @@ enum status http_server_start(const struct http_server_options *options, struct 
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
             1, MHD_OPTION_END);
         if (s->daemon == NULL || s->page == NULL)
-            st = error_set(err, ST_IO, "the web server cannot be started");
+            st = error_set(err, ST_IO, E_S120, "the web server cannot be started");
     }
     if (st != ST_OK) {
         if (s->daemon == NULL && fd >= 0)

@@ -60,7 +60,7 @@ static enum status guarded_read(struct byte_stream *stream, void *out, size_t si
 {
     struct guarded *g = (struct guarded *)stream;
     if (atomic_load_explicit(g->cancelled, memory_order_relaxed))
-        return error_set(err, ST_CANCELLED, "cancelled");
+        return error_set(err, ST_CANCELLED, E_A306, "cancelled");
     return byte_stream_read(g->inner, out, size, n, err);
 }
 
@@ -95,7 +95,7 @@ static enum status count_file(struct ingest *in, struct object_counter *counter,
     aggregate_commit(aggregate);
     st = usage_pack(in->options.usage, aggregate, o);
     aggregate_reset(aggregate);
-    return st == ST_OK ? ST_OK : error_set(err, st, "out of memory");
+    return st == ST_OK ? ST_OK : error_set(err, st, E_R113, "out of memory");
 }
 
 /* What is to be remembered of a job; the key moves over.  NULL: nothing, or no memory. */
@@ -116,7 +116,7 @@ static struct counted_object *do_job(struct ingest *in, struct object_counter *c
 {
     enum object_skip skip = object_key_skip(view_of(job->path));
     struct counted_object *o = make_result(job, OBJECT_STATE_COUNTED);
-    *st = o == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    *st = o == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     if (o == NULL)
         return NULL;
     if (skip != OBJECT_READ) {
@@ -132,8 +132,9 @@ static struct counted_object *do_job(struct ingest *in, struct object_counter *c
     if (*st == ST_OK)
         return o;
     if (*st != ST_CANCELLED && *st != ST_MISSING && *st != ST_NO_MEMORY) {
-        LOG_EVENT(LOG_ERROR, "object failed", log_cstr("object", job->path),
-                  log_cstr("reason", err->text), log_cstr("status", status_name(*st)));
+        LOG_FAULT(LOG_ERROR, error_code(err, E_O100), "object failed",
+                  log_cstr("object", job->path), log_cstr("reason", err->text),
+                  log_cstr("status", status_name(*st)));
         o->file.state = OBJECT_STATE_FAILED;
         o->tally = (struct tally){0};
         (void)snprintf(o->reason, sizeof(o->reason), "%.*s", (int)sizeof(o->reason) - 1, err->text);
@@ -211,7 +212,7 @@ static void *worker_main(void *context)
         if (counter != NULL)
             o = do_job(in, counter, &job, &st, &err);
         else
-            (void)error_set(&err, st, "out of memory");
+            (void)error_set(&err, st, E_R113, "out of memory");
         clear_job(&job);
         hand_over(in, o, st, &err);
     }
@@ -236,7 +237,8 @@ static void report_changed(const struct counted_object *list)
 {
     for (const struct counted_object *o = list; o != NULL; o = o->next) {
         if (o->changed)
-            LOG_EVENT(LOG_WARN, changed_text, log_view("object", view_make(o->key, o->key_len)));
+            LOG_FAULT(LOG_WARN, E_O131, changed_text,
+                      log_view("object", view_make(o->key, o->key_len)));
     }
 }
 
@@ -277,7 +279,7 @@ static void roll_up(struct ingest *in)
         usage_roll_up(in->options.usage, idle ? ROLLUP_WHEN_IDLE : ROLLUP_WHEN_BUSY, &err);
     pthread_mutex_lock(&in->mutex);
     if (st != ST_OK && !in->rollup_failed)
-        LOG_EVENT(LOG_WARN, "rollups cannot be written, answers take longer",
+        LOG_FAULT(LOG_WARN, E_S102, "rollups cannot be written, answers take longer",
                   log_cstr("reason", err.text), log_cstr("status", status_name(st)));
     in->rollup_failed = st != ST_OK;
 }
@@ -300,7 +302,7 @@ static void *committer_main(void *context)
         pthread_mutex_lock(&in->mutex);
         while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled &&
                !in->ended) {
-            LOG_EVENT(LOG_ERROR, "store cannot be written, trying again",
+            LOG_FAULT(LOG_ERROR, E_S100, "store cannot be written, trying again",
                       log_cstr("reason", err.text));
             pause_committing(in);
             pthread_mutex_unlock(&in->mutex);
@@ -337,7 +339,7 @@ static enum status remembered(struct ingest *in, const struct ingest_file *file,
         return ST_OK;
     }
     if (object.state == OBJECT_STATE_COUNTED)
-        LOG_EVENT(LOG_WARN, changed_text, log_cstr("object", file->path));
+        LOG_FAULT(LOG_WARN, E_O131, changed_text, log_cstr("object", file->path));
     return usage_touch(in->options.usage, file->key, file->size, file->mtime_ns, err);
 }
 
@@ -377,7 +379,7 @@ enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool
     };
     if (job.path == NULL || job.key == NULL) {
         clear_job(&job);
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     memcpy(job.key, file->key.ptr, file->key.len);
     st = enqueue(in, &job);

@@ -150,7 +150,7 @@ static void watch_folder(struct watch *w, const char *path)
             return;
         w->incomplete = true;
         if (!w->warned)
-            LOG_EVENT(LOG_WARN, "folder cannot be watched, looking again every few seconds",
+            LOG_FAULT(LOG_WARN, E_S101, "folder cannot be watched, looking again every few seconds",
                       log_cstr("folder", path), log_cstr("reason", strerrordesc_np(errno)));
         w->warned = true;
         return;
@@ -179,7 +179,7 @@ static enum status walk(struct watch *w, const char *path, uint64_t *faults, str
     char *const roots[] = {copy, NULL};
     FTS *fts =
         copy == NULL ? NULL : fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
-    enum status st = fts == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    enum status st = fts == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     const FTSENT *entry;
     while (st == ST_OK && (entry = fts_read(fts)) != NULL) {
         switch (entry->fts_info) {
@@ -189,7 +189,8 @@ static enum status walk(struct watch *w, const char *path, uint64_t *faults, str
         case FTS_NS:
             if (entry->fts_errno == ENOENT && entry->fts_level > 0)
                 break;
-            LOG_EVENT(LOG_ERROR, "folder cannot be read", log_cstr("folder", entry->fts_path),
+            LOG_FAULT(LOG_ERROR, E_O120, "folder cannot be read",
+                      log_cstr("folder", entry->fts_path),
                       log_cstr("reason", strerrordesc_np(entry->fts_errno)));
             (*faults)++;
             break;
@@ -329,7 +330,7 @@ enum status watch_new(const char *folder, watch_found_fn *found, void *context, 
     w->context = context;
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->fd < 0)
-        LOG_EVENT(LOG_WARN, "folder cannot be watched, looking again every few seconds",
+        LOG_FAULT(LOG_WARN, E_S101, "folder cannot be watched, looking again every few seconds",
                   log_cstr("reason", strerrordesc_np(errno)));
     return ST_OK;
 }

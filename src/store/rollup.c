@@ -249,7 +249,7 @@ enum status rollup_run(struct rollup *r, bool *more, struct error *err)
     *more = false;
     dictionary_counts(r->dictionary, &texts, &series);
     if (!learn_series(r, series))
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = store_begin_writing(r->store, err);
     if (st != ST_OK)
         return st;
@@ -268,9 +268,10 @@ enum status rollup_run(struct rollup *r, bool *more, struct error *err)
     }
     tail_clear(&tail);
     switch (st) {
-    case ST_NO_MEMORY: return error_set(err, st, "out of memory");
-    case ST_BAD_ITEM: return error_set(err, st, "the store is damaged");
-    case ST_TOO_BIG: return error_set(err, st, "the sums of one hour or day exceed a gigabyte");
+    case ST_NO_MEMORY: return error_set(err, st, E_R113, "out of memory");
+    case ST_BAD_ITEM: return error_set(err, st, E_S113, "the store is damaged");
+    case ST_TOO_BIG:
+        return error_set(err, st, E_S116, "the sums of one hour or day exceed a gigabyte");
     default: return st;
     }
 }
@@ -303,7 +304,7 @@ enum status rollup_new(struct store *store, const struct dictionary *dictionary,
     struct rollup *r = calloc(1, sizeof(*r));
     *out = NULL;
     if (r == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     r->store = store;
     r->dictionary = dictionary;
     enum status st = rollup_last(store, &r->last, err);

@@ -26,7 +26,8 @@ static enum status make_folders(char *path, struct error *err)
         *at = '\0';
         bool made = mkdir(path, 0700) == 0 || errno == EEXIST;
         if (!made) {
-            enum status st = error_set(err, ST_IO, "%s: %s", path, strerrordesc_np(errno));
+            enum status st = error_set(err, ST_IO, code_of_errno(errno, E_S115), "%s: %s", path,
+                                       strerrordesc_np(errno));
             *at = c;
             return st;
         }
@@ -65,7 +66,8 @@ enum status state_path_of_folder(const char *real_folder, char **out, struct err
         buf_add_cstr(&path, home);
         buf_add_cstr(&path, "/.local/state");
     } else {
-        return error_set(err, ST_USAGE, "no home folder for the store; give one with --store FILE");
+        return error_set(err, ST_USAGE, E_U306,
+                         "no home folder for the store; give one with --store FILE");
     }
     buf_add_cstr(&path, "/bedrock-metrics");
     enum status st = buf_cstr(&path) == NULL ? ST_NO_MEMORY : make_folders(path.ptr, err);
@@ -77,7 +79,7 @@ enum status state_path_of_folder(const char *real_folder, char **out, struct err
     }
     if (st != ST_OK) {
         buf_clear(&path);
-        return st == ST_NO_MEMORY ? error_set(err, st, "out of memory") : st;
+        return st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory") : st;
     }
     *out = path.ptr;
     return ST_OK;

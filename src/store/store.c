@@ -82,19 +82,21 @@ static const char *const statement_text[STORE_STATEMENTS] = {
 enum status store_fault(const struct store *store, int code, struct error *err)
 {
     switch (code & 0xff) {
-    case SQLITE_NOMEM: return error_set(err, ST_NO_MEMORY, "out of memory");
+    case SQLITE_NOMEM: return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_CANTOPEN: return error_set(err, ST_DENIED, "store: %s", sqlite3_errmsg(store->db));
+    case SQLITE_CANTOPEN:
+        return error_set(err, ST_DENIED, E_S115, "store: %s", sqlite3_errmsg(store->db));
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT: return error_set(err, ST_BAD_ITEM, "store: %s", sqlite3_errmsg(store->db));
-    default: return error_set(err, ST_IO, "store: %s", sqlite3_errmsg(store->db));
+    case SQLITE_CORRUPT:
+        return error_set(err, ST_BAD_ITEM, E_S115, "store: %s", sqlite3_errmsg(store->db));
+    default: return error_set(err, ST_IO, E_S115, "store: %s", sqlite3_errmsg(store->db));
     }
 }
 
 enum status store_damaged(struct error *err)
 {
-    return error_set(err, ST_BAD_ITEM, "the store is damaged");
+    return error_set(err, ST_BAD_ITEM, E_S113, "the store is damaged");
 }
 
 enum status store_execute(struct store *store, const char *sql, struct error *err)
@@ -159,8 +161,8 @@ static enum status make_private_file(const char *path, struct error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO, "%s: %s", path,
-                         strerrordesc_np(errno));
+        return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO,
+                         code_of_errno(errno, E_S115), "%s: %s", path, strerrordesc_np(errno));
     close(fd);
     return ST_OK;
 }
@@ -199,14 +201,15 @@ static enum status check_version(struct store *store, bool write, struct error *
     if (id == APPLICATION_ID && version == 1 && write)
         return migrate(store, err);
     if (id == APPLICATION_ID && version == 1)
-        return error_set(err, ST_BAD_ITEM,
+        return error_set(err, ST_BAD_ITEM, E_S117,
                          "the store is of version 1; \"bedrock-metrics serve FOLDER --once\" with "
                          "it brings it up to date");
     if (id == APPLICATION_ID)
-        return error_set(err, ST_BAD_ITEM, "the store has version %lld, this program knows %d",
-                         (long long)version, VERSION);
+        return error_set(err, ST_BAD_ITEM, E_S112,
+                         "the store has version %lld, this program knows %d", (long long)version,
+                         VERSION);
     if (id != 0 || tables != 0 || !write)
-        return error_set(err, ST_BAD_ITEM, "the file is no usage store");
+        return error_set(err, ST_BAD_ITEM, E_S113, "the file is no usage store");
     st = store_execute(store, schema, err);
     if (st == ST_OK)
         st = store_execute(store, store_schema_2, err);
@@ -242,17 +245,18 @@ enum status store_open(const char *path, enum store_mode mode, struct store **ou
     *out = NULL;
     bool write = mode == STORE_WRITE;
     if (!write && access(path, F_OK) != 0)
-        return error_set(err, ST_MISSING, "%s: %s", path, strerrordesc_np(errno));
+        return error_set(err, ST_MISSING, code_of_errno(errno, E_S115), "%s: %s", path,
+                         strerrordesc_np(errno));
     enum status st = write ? make_private_file(path, err) : ST_OK;
     if (st != ST_OK)
         return st;
     struct store *store = calloc(1, sizeof(*store));
     if (store == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     int flags = SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     int code = sqlite3_open_v2(path, &store->db, flags, NULL);
     if (code != SQLITE_OK)
-        st = store->db == NULL ? error_set(err, ST_NO_MEMORY, "out of memory")
+        st = store->db == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
                                : store_fault(store, code, err);
     if (st == ST_OK)
         st = set_up(store, write, err);

@@ -41,7 +41,7 @@ static enum status move_series(struct store *store, struct error *err)
     struct dictionary *d = dictionary_new(DIMENSION_FIXED_COUNT);
     uint32_t texts, series;
     if (d == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = store_load_dictionary(store, d, err); /* the texts: no series yet */
     if (st == ST_OK)
         st = read_old_series(store, d, err);

@@ -256,7 +256,8 @@ enum status store_save_series(struct store *store, const struct dictionary *d, u
         st = buf_status(&texts);
         sqlite3_bind_int64(s, 1, first);
         store_bind_view(s, 2, buf_view(&texts));
-        st = st == ST_OK ? store_finish(store, s, err) : error_set(err, st, "out of memory");
+        st =
+            st == ST_OK ? store_finish(store, s, err) : error_set(err, st, E_R113, "out of memory");
         first += n;
     }
     buf_clear(&texts);

@@ -64,7 +64,7 @@ enum status store_load_dictionary(struct store *store, struct dictionary *dictio
     if (st == ST_OK)
         st = load_series(store, dictionary, err);
     return st == ST_BAD_ITEM    ? store_damaged(err)
-           : st == ST_NO_MEMORY ? error_set(err, st, "out of memory")
+           : st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory")
                                 : st;
 }
 

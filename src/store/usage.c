@@ -20,13 +20,13 @@ static enum status take_lock(struct usage *u, const char *path, struct error *er
     char name[LOCK_PATH_BYTES];
     int n = snprintf(name, sizeof(name), "%s.lock", path);
     if (n < 0 || (size_t)n >= sizeof(name))
-        return error_set(err, ST_USAGE, "the store's path is too long");
+        return error_set(err, ST_USAGE, E_S114, "the store's path is too long");
     u->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (u->lock_fd < 0)
-        return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO, "%s: %s", name,
-                         strerrordesc_np(errno));
+        return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO,
+                         code_of_errno(errno, E_S115), "%s: %s", name, strerrordesc_np(errno));
     if (flock(u->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, ST_CONFLICT, "%s is in use by another process", path);
+        return error_set(err, ST_CONFLICT, E_S110, "%s is in use by another process", path);
     return ST_OK;
 }
 
@@ -52,7 +52,7 @@ static enum status take_keys(struct usage *u, struct view keys, struct error *er
         buf_add_char(&u->dimension_names, ',');
     buf_add_view(&u->dimension_names, keys);
     if (buf_status(&u->dimension_names) != ST_OK)
-        return error_set(err, ST_USAGE, "the keys are too long");
+        return error_set(err, ST_USAGE, E_U225, "the keys are too long");
     return dimension_set_parse(buf_view(&u->dimension_names), &u->keys, &u->dimensions, err);
 }
 
@@ -75,11 +75,11 @@ static enum status settle_keys(struct usage *u, enum store_mode mode, struct vie
         buf_reset(&kept);
         buf_add_view(&kept, wanted);
         st = buf_status(&kept) == ST_OK ? store_set(u->store, "keys", wanted, err)
-                                        : error_set(err, ST_USAGE, "the keys are too long");
+                                        : error_set(err, ST_USAGE, E_U225, "the keys are too long");
     }
     if (st == ST_OK && wanted.len > 0 && !view_eq(buf_view(&kept), wanted))
         st =
-            error_set(err, ST_CONFLICT,
+            error_set(err, ST_CONFLICT, E_S118,
                       "the store keeps %.*s and not %.*s: leave the keys out or take another store",
                       kept.len > 0 ? (int)kept.len : 7, kept.len > 0 ? kept.ptr : "no keys",
                       (int)wanted.len, wanted.ptr);
@@ -93,7 +93,7 @@ static enum status load(struct usage *u, struct error *err)
 {
     u->dictionary = dictionary_new(u->dimensions.count);
     if (u->dictionary == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = store_begin_reading(u->store, err);
     if (st != ST_OK)
         return st;
@@ -113,13 +113,14 @@ enum status usage_open(const char *path, enum store_mode mode, struct view keys,
     *out = NULL;
     struct usage *u = calloc(1, sizeof(*u));
     if (u == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     pthread_mutex_init(&u->store_mutex, NULL);
     pthread_mutex_init(&u->readers_mutex, NULL);
     u->lock_fd = -1;
     u->version = 1;
     u->path = strdup(path);
-    enum status st = u->path == NULL ? error_set(err, ST_NO_MEMORY, "out of memory") : ST_OK;
+    enum status st =
+        u->path == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     if (st == ST_OK && mode == STORE_WRITE)
         st = take_lock(u, path, err);
     if (st == ST_OK)
@@ -167,7 +168,7 @@ void usage_close(struct usage *u)
 static enum status keep(struct usage *u, const char *name, struct buf *text, struct error *err)
 {
     if (buf_cstr(text) == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     return store_set(u->store, name, buf_view(text), err);
 }
 
@@ -189,8 +190,8 @@ enum status usage_claim(struct usage *u, struct view folder, struct view prices_
         buf_add_view(&u->folder, folder);
         st = keep(u, "folder", &u->folder, err);
     } else if (!view_eq(buf_view(&u->folder), folder)) {
-        return error_set(err, ST_CONFLICT, "the store was filled from another folder, %.160s",
-                         buf_cstr(&u->folder));
+        return error_set(err, ST_CONFLICT, E_S111,
+                         "the store was filled from another folder, %.160s", buf_cstr(&u->folder));
     }
     if (st != ST_OK || prices_as_of.len == 0 || lists(buf_view(&u->prices), prices_as_of))
         return st;

@@ -158,9 +158,9 @@ static enum status find_columns(const struct usage *u, const struct dimension_se
         while (column < u->dimensions.count && !view_eq(u->dimensions.dimension[column].name, name))
             column++;
         if (column == u->dimensions.count)
-            return error_set(err, ST_USAGE, "by: %.*s is not kept in the store, which keeps %.*s",
-                             (int)name.len, name.ptr, (int)u->dimension_names.len,
-                             u->dimension_names.ptr);
+            return error_set(err, ST_USAGE, E_U210,
+                             "by: %.*s is not kept in the store, which keeps %.*s", (int)name.len,
+                             name.ptr, (int)u->dimension_names.len, u->dimension_names.ptr);
         out->columns[i] = column;
     }
     return ST_OK;
@@ -271,8 +271,8 @@ enum status usage_ask(struct usage *u, const struct usage_query *q, struct usage
     }
     aggregate_free(aggregate);
     if (st == ST_NO_MEMORY)
-        return error_set(err, st, "out of memory");
+        return error_set(err, st, E_R113, "out of memory");
     if (st == ST_TOO_BIG)
-        return error_set(err, st, "more than %u rows", q->max_rows);
+        return error_set(err, st, E_U203, "more than %u rows", q->max_rows);
     return st;
 }

@@ -80,7 +80,7 @@ static enum status add_region(struct reconcile *r, struct view name, uint32_t *n
             return ST_OK;
     }
     if (st == ST_OK && r->region_count == RECONCILE_MAX_REGIONS)
-        return error_set(err, ST_USAGE, "more than %d Regions", RECONCILE_MAX_REGIONS);
+        return error_set(err, ST_USAGE, E_U203, "more than %d Regions", RECONCILE_MAX_REGIONS);
     if (st == ST_OK)
         r->regions[r->region_count++] = *number;
     return st;
@@ -318,7 +318,7 @@ static enum status ask(struct reconcile *r, uint32_t region, const struct series
         if (st != ST_OK)
             break;
         if (number >= n || code == NULL || strcmp(code, "Complete") != 0)
-            st = error_set(err, ST_RETRY, "GetMetricData: the answer is not complete");
+            st = error_set(err, ST_RETRY, E_R124, "GetMetricData: the answer is not complete");
         else
             st = add_values(r, region, &series[number], result);
     }
@@ -345,8 +345,8 @@ static enum status ask_region(struct reconcile *r, uint32_t region, struct error
         return st;
     struct error cause = *err;
     struct view name = interner_text(r->names, region);
-    return error_set(err, st, "%.*s: %.240s", (int)(name.len < 64 ? name.len : 64), name.ptr,
-                     cause.text);
+    return error_set(err, st, cause.code, "%.*s: %.240s", (int)(name.len < 64 ? name.len : 64),
+                     name.ptr, cause.text);
 }
 
 /* ---- both ---- */
@@ -391,7 +391,7 @@ enum status reconcile_run(const struct reconcile_options *options, const struct 
     struct reconcile *r = calloc(1, sizeof(*r));
     *out = r;
     if (r == NULL)
-        return error_set(err, ST_NO_MEMORY, "out of memory");
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     r->o = options;
     r->tolerance = options->tolerance;
     r->names = interner_new();
@@ -407,7 +407,7 @@ enum status reconcile_run(const struct reconcile_options *options, const struct 
     if (st == ST_OK)
         join_points(r);
     r->o = NULL;
-    return st == ST_NO_MEMORY ? error_set(err, st, "out of memory") : st;
+    return st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory") : st;
 }
 
 void reconcile_free(struct reconcile *r)

@@ -529,7 +529,7 @@ static int fail(const char *what, const struct error *err)
 int main(void)
 {
     struct tool t = {0};
-    struct error err = {{0}, 0};
+    struct error err = {0};
     struct aws_env env = aws_env_process();
     signal(SIGTERM, on_signal);
     log_setup(getenv("TOOL_DEBUG") != NULL ? LOG_DEBUG : LOG_OFF, LOG_TEXT, false);

@@ -1,5 +1,6 @@
-"""The stable codes: the program's table, docs/troubleshooting.md, docs/monitoring.md, and what is printed."""
+"""The stable codes: the program's list, where each is given, docs/troubleshooting.md, docs/monitoring.md, and what is printed."""
 
+import errno
 import gzip
 import os
 import re
@@ -8,7 +9,7 @@ import tempfile
 import names
 from common import read, source, table_behind
 
-TABLE = "src/base/codes.c"
+LIST = "src/base/codes.h"
 # Answers to a browser, which are the HTTP status 400 with this text and no line; and parts of a
 # text that always stand behind the name of the file, such as `price list`.
 NOT_ALONE = {
@@ -17,59 +18,26 @@ NOT_ALONE = {
     "src/price/price_read.c",
     "src/records/profile.c",
     "src/cli/read_file.c",
-}
+    }
 LITERAL = r'"((?:[^"\\\n]|\\.)*)"'
+# What makes an error: all take a code in front of the text.
+MAKERS = ("error_set", "corrupt", "fail", "counted_back", "LOG_FAULT", "LOG_FAULT_MESSAGE")
 
-# Words of libcurl, AWS and SQS as they come in a reason, and their codes.
-ANSWERS = [
-    ("GetObject: 403 AccessDenied: Access Denied (request 1)", "BM-A202"),
-    ("GetObject: 403 AccessDenied: not authorized to perform: kms:Decrypt", "BM-A201"),
-    ("GetObject: 403 KMS.DisabledException: x (request 1)", "BM-A201"),
-    ("PutMetricData: 403 AuthorizationError: x", "BM-A202"),
-    ("x: 403 UnauthorizedOperation", "BM-A202"),
-    ("x: 400 NotAuthorized: x", "BM-A202"),
-    ("HeadBucket: 403", "BM-A202"),
-    ("x: 401", "BM-A202"),
-    ("ListObjectsV2: 404 NoSuchBucket: The specified bucket does not exist (request 1)", "BM-A203"),
-    ("GetObject: 404 NoSuchKey: The specified key does not exist.", "BM-A204"),
-    ("ReceiveMessage: 400 AWS.SimpleQueueService.NonExistentQueue: x", "BM-A205"),
-    ("ReceiveMessage: 400 QueueDoesNotExist: x", "BM-A205"),
-    ("GetItem: 400 ResourceNotFoundException: x", "BM-A206"),
-    ("PutMetricData: 400 ThrottlingException: Rate exceeded", "BM-A207"),
-    ("GetObject: 503 SlowDown: x", "BM-A207"),
-    ("x: 429", "BM-A207"),
-    ("x: 429 TooManyRequestsException", "BM-A207"),
-    ("x: 400 ProvisionedThroughputExceededException", "BM-A207"),
-    ("x: 400 RequestLimitExceeded", "BM-A207"),
-    ("x: 403 ExpiredToken: x", "BM-A208"),
-    ("x: 400 TokenRefreshRequired: x", "BM-A208"),
-    ("x: 403 InvalidAccessKeyId: x", "BM-A209"),
-    ("x: 403 InvalidClientTokenId: x", "BM-A209"),
-    ("x: 403 UnrecognizedClientException: x", "BM-A209"),
-    ("x: 403 SignatureDoesNotMatch: x", "BM-A209"),
-    ("x: 403 InvalidSignatureException: x", "BM-A209"),
-    ("x: 403 RequestTimeTooSkewed: x", "BM-A210"),
-    ("GetObject: 403 InvalidObjectState: x", "BM-A211"),
-    ("ListObjectsV2: 301 PermanentRedirect: x", "BM-A212"),
-    ("x: 400 AuthorizationHeaderMalformed: x", "BM-A212"),
-    ("x: 400 IllegalLocationConstraintException: x", "BM-A212"),
-    ("GetObject: 412 PreconditionFailed: x", "BM-A213"),
-    ("GetObject: 412", "BM-A213"),
-    ("x: 404", "BM-A214"),
-    ("x: 500 InternalError: x", "BM-A215"),
-    ("x: 502", "BM-A215"),
-    ("x: 503", "BM-A215"),
-    ("x: 504", "BM-A215"),
-    ("PutMetricData: 400 InvalidParameterValue: x", "BM-A216"),
-    ("GetObject: Could not resolve host: s3.example.com", "BM-A303"),
-    ("x: Could not resolve proxy: p", "BM-A303"),
-    ("x: Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server", "BM-A304"),
-    ("x: Connection refused", "BM-A304"),
-    ("x: Recv failure: Connection reset by peer", "BM-A304"),
-    ("x: Send failure: Connection reset by peer", "BM-A304"),
-    ("x: Empty reply from server", "BM-A304"),
-    # A part in quotes is somebody's value, not a cause.
-    ('unknown option "--AccessDenied"', "BM-U101"),
+# What the system, libcurl and AWS say where the program has a number or a name only.
+OUTSIDE = {
+    "CURLE_COULDNT_RESOLVE_HOST": "Could not resolve host: s3.example.com",
+    "CURLE_COULDNT_RESOLVE_PROXY": "Could not resolve proxy: p",
+    "CURLE_COULDNT_CONNECT": "Failed to connect to 127.0.0.1 port 9: Connection refused",
+    "CURLE_RECV_ERROR": "Recv failure: Connection reset by peer",
+    "CURLE_GOT_NOTHING": "Empty reply from server",
+}
+# What is said with a code that this check does not see from the source.
+UNSEEN = [
+    ("U100", "usage"),
+    ("A201", "GetObject: 403 AccessDenied: User: x is not authorized to perform: kms:Decrypt"),
+    ("A201", "GetObject: 403 KMS.DisabledException: x"),
+    ("U219", os.strerror(errno.EADDRINUSE)),
+    ("U219", os.strerror(errno.EADDRNOTAVAIL)),
 ]
 
 
@@ -78,77 +46,12 @@ def unescaped(text):
 
 
 def joined(code):
-    return re.sub(r'"\s*\n\s*"', "", code)  # a long text in pieces
+    code = re.sub(r'"\s*PRI\w+\s*"', "d", code)
+    return re.sub(r'(?<!\\)"\s*"', "", code)  # a long text in pieces
 
 
-def rows_of_table():
-    """(code, kind, text) of the table in the program's source."""
-    return [
-        (code, kind, unescaped(text))
-        for code, kind, text in re.findall(
-            r'\{"(BM-\w+)",\s*(\w+),\s*%s\}' % LITERAL, joined(read(TABLE))
-        )
-    ]
-
-
-def texts_by_code(rows):
-    texts = {}
-    for code, _kind, text in rows:
-        known = texts.setdefault(code, [])
-        if text.strip() not in known:
-            known.append(text.strip())
-    return texts
-
-
-def sections_of_page():
-    """code -> texts below its heading."""
-    found = {}
-    for part in re.split(r"(?m)^### (?=BM-)", read("docs/troubleshooting.md"))[1:]:
-        code, _heading_end, rest = part.partition("\n")
-        head = rest.strip().split("\n\n")[0]
-        texts = re.findall(r"`` (.+?) ``|`([^`]+)`", head)
-        found.setdefault(code.strip(), []).extend(a or b for a, b in texts)
-    return found
-
-
-def check_page(results, rows):
-    headings = re.findall(r"(?m)^### (BM-\w+)$", read("docs/troubleshooting.md"))
-    results.same(sorted(headings), sorted(set(headings)), "troubleshooting.md: a code stands twice")
-    results.check(len(headings) > 100, "troubleshooting.md has codes")
-    wanted, there = texts_by_code(rows), sections_of_page()
-    for code in sorted(set(wanted) | set(there)):
-        if results.check(code in there, "troubleshooting.md does not have the code %s" % code):
-            if results.check(code in wanted, "the program does not have the code %s" % code):
-                results.same(there[code], wanted[code], "troubleshooting.md, texts of %s" % code)
-    for path in names.documents():
-        for code in re.findall(r"BM-[A-CE-Z]\d{3}", read(path)):
-            results.check(code in wanted, "%s: there is no code %s" % (path, code))
-
-
-def literals():
-    """All constant texts of the program but the table's own, as they would be printed."""
-    texts = []
-    for path, code in source("src").items():
-        if path != TABLE:
-            texts += re.findall(LITERAL, joined(code))
-    return unescaped("\n".join(texts)).replace("%%", "%")
-
-
-def check_printable(results, rows):
-    """What the table looks for is somewhere in the program."""
-    everything, lines = literals(), names.log_lines_of_program()
-    loud = {message for level, message in lines if level in ("WARN", "ERROR")}
-    system = [os.strerror(number) for number in range(1, 134)]
-    answered = {code for _text, code in ANSWERS}
-    for code, kind, text in rows:
-        if kind in ("LINE", "BY_CAUSE"):
-            results.check(text in loud, "%s: the program never logs %r" % (code, text))
-        elif kind in ("PHRASE", "WORD"):
-            results.check(text in everything, "%s: no source holds %r" % (code, text))
-        elif kind == "OUTSIDE" and text not in system:
-            samples = [sample for sample, its in ANSWERS if its == code and text in sample]
-            results.check(samples, "%s: no answer is known with %r" % (code, text))
-    results.check(answered <= {code for code, _kind, _text in rows}, "codes of answers exist")
+def codes_of_list():
+    return re.findall(r"\bX\(([A-Z]\d{3})\)", read(LIST))
 
 
 def sample(text):
@@ -157,65 +60,118 @@ def sample(text):
     return re.sub(r"%0?\d*(?:ll|z)?[udo]", "1", text).replace("%%", "%")
 
 
-def reasons_of_program():
-    """(path, text, whether it is a usage error) of every constant reason."""
-    for path, code in source("src").items():
-        if path in NOT_ALONE or path == TABLE:
+def in_call(path, name, call):
+    """(path, code, text) of one call: a choice of codes goes with that of texts."""
+    parts = names.arguments(call)
+    at = [i for i, part in enumerate(parts) if re.search(r"\bE_[A-Z]\d{3}\b", part)]
+    if not at:
+        return
+    codes = re.findall(r"\bE_([A-Z]\d{3})\b", parts[at[0]])
+    follow = parts[at[0] + 1 :]
+    for part in follow[:1] if name in ("error_set", "LOG_FAULT") else follow:
+        texts = re.findall(LITERAL, joined(part))
+        if not texts:
             continue
-        code = joined(code)
-        for call in list(names.calls(code, "error_set")) + list(names.calls(code, "corrupt")):
-            call = re.sub(r'"\s*PRId64\s*"', "d", call)
-            first = re.match(r'(?s)((?:[^",]|,(?!\s*"))*,?)\s*((?:[^",]*"(?:[^"\\\n]|\\.)*")+)', call)
-            if first is None:
-                continue
-            for text in re.findall(LITERAL, first.group(2)):
-                frame = re.search(r"%[.*\d]*s$", text) or text.startswith("%s at ")
-                if not frame and len(re.sub(r"%\S*|\W", "", text)) >= 4:
-                    yield path, sample(text), "ST_USAGE" in first.group(1)
+        pairs = zip(codes, texts) if len(codes) == len(texts) else [(c, t) for c in codes for t in texts]
+        for code, text in pairs:
+            yield path, code, sample(text)
+        return
 
 
-def codes_of(program, texts):
-    """text -> code as the program looks it up, None when it has none."""
-    texts = list(dict.fromkeys(texts))
-    found = {}
-    while texts:
-        done = program.run("explain", "--short", "--", *texts)
-        lines = done.stdout.decode().splitlines()
-        found.update(zip(texts, (line.split("\t")[0] for line in lines)))
-        if len(lines) < len(texts):
-            found[texts[len(lines)]] = None
-        texts = texts[len(lines) + 1 :]
+def in_switch(path, code):
+    """`case X: return E_...` of what the system, HTTP and libcurl have numbers for."""
+    for labels, its in re.findall(r"((?:case \w+:\s*)+)return E_([A-Z]\d{3});", code):
+        for label in re.findall(r"case (\w+):", labels):
+            if hasattr(errno, label):
+                yield path, its, os.strerror(getattr(errno, label))
+            elif label.isdigit():
+                yield path, its, "x: %s" % label
+            elif label in OUTSIDE:
+                yield path, its, OUTSIDE[label]
+
+
+def in_struct(path, code):
+    """`.code = E_..., .text = "..."`, and `{"NAME", E_...}`."""
+    for its, text in re.findall(r"\.code = E_([A-Z]\d{3}),\s*\.text = %s" % LITERAL, code):
+        yield path, its, text
+    for text, its in re.findall(r"\{%s, E_([A-Z]\d{3})[,}]" % LITERAL, code):
+        yield path, its, text
+
+
+def texts_of_program():
+    """(path, code, text) of all that is made with a code."""
+    found = []
+    for path, code in source("src").items():
+        code = re.sub(r"(?s)/\*.*?\*/", "", code)
+        for name in MAKERS:
+            for call in names.calls(code, name):
+                found += in_call(path, name, call)
+        found += in_switch(path, code)
+        found += in_struct(path, joined(code))
     return found
 
 
-def check_reasons(program, results):
-    """Every constant reason has a code, and a usage error one that says more than `usage`."""
-    reasons = list(reasons_of_program())
-    results.check(len(reasons) > 300, "reasons of the program are found")
-    found = codes_of(program, [text for _path, text, _usage in reasons])
-    for path, text, usage in reasons:
-        code = found[text]
-        results.check(code is not None, "%s: no code for %r" % (path, text))
-        results.check(not usage or code != "BM-U100", "%s: only BM-U100 for %r" % (path, text))
-    found = codes_of(program, [text for text, _code in ANSWERS])
-    for text, code in ANSWERS:
-        results.same(found[text], code, "code of %r" % text)
+def sections_of_page():
+    """code -> texts below its heading."""
+    found = {}
+    for part in re.split(r"(?m)^### BM-(?=[A-Z])", read("docs/troubleshooting.md"))[1:]:
+        code, _heading_end, rest = part.partition("\n")
+        head = rest.strip().split("\n\n")[0]
+        texts = re.findall(r"`` (.+?) ``|`([^`]+)`", head)
+        found.setdefault(code.strip(), []).extend(a or b for a, b in texts)
+    return found
 
 
-def check_lines(program, results):
+def check_list(results, page):
+    """Every code is given somewhere and has one section; the documents name no other."""
+    listed = codes_of_list()
+    headings = re.findall(r"(?m)^### BM-([A-Z]\w+)$", read("docs/troubleshooting.md"))
+    results.same(sorted(headings), sorted(set(headings)), "troubleshooting.md: a code stands twice")
+    results.check(len(listed) > 100, "codes.h has codes")
+    code = "\n".join(text for path, text in source("src").items() if path != LIST)
+    used = set(re.findall(r"\bE_([A-Z]\d{3})\b", code))
+    for its in listed:
+        results.check(its in used, "nothing in src/ gives the code %s" % its)
+        results.check(its in page, "troubleshooting.md does not have the code %s" % its)
+    for its in page:
+        results.check(its in listed, "the program does not have the code %s" % its)
+    for path in names.documents():
+        for its in re.findall(r"BM-([A-CE-Z]\d{3})", read(path)):
+            results.check(its in listed, "%s: there is no code %s" % (path, its))
+
+
+def check_texts(results, page, made):
+    """What a section quotes is said with its code, and what is said with a code is quoted."""
+    results.check(len(made) > 500, "texts of the program are found")
+    everything = [made_here[1:] for made_here in made] + UNSEEN
+    for code, quoted in page.items():
+        said = [text for its, text in everything if its == code]
+        results.check(quoted, "troubleshooting.md quotes nothing for %s" % code)
+        for text in quoted:
+            found = any(text in one for one in said)
+            results.check(found, "%s: nothing with this code says %r" % (code, text))
+    for path, code, text in made:
+        plain = len(re.sub(r"\bx\b|\W|\d", "", text)) >= 4
+        if path not in NOT_ALONE and plain:
+            found = any(one in text for one in page.get(code, ()))
+            results.check(found, "%s: troubleshooting.md, %s does not quote %r" % (path, code, text))
+
+
+def check_lines(results):
     """Every line at WARN and ERROR has a code, and monitoring.md says which."""
-    lines = [line for line in names.log_lines_of_program() if line[0] in ("WARN", "ERROR")]
-    found = codes_of(program, [message for _level, message in lines])
-    rows = {code: kind for code, kind, _text in rows_of_table() if kind in ("LINE", "BY_CAUSE")}
     written = {}
     for row in table_behind(read("docs/monitoring.md"), "<!-- log lines -->"):
         written[(row[0], row[2].strip("`").strip())] = row[1]
-    for line in sorted(lines):
-        code = found[line[1]]
-        if results.check(code is not None, "no code for the log line %s %s" % line):
-            wanted = "[%s](troubleshooting.md#%s)" % (code, code.lower())
-            wanted += " or the reason's" if rows.get(code) == "BY_CAUSE" else ""
-            results.same(written.get(line), wanted, "monitoring.md, code of %s %s" % line)
+    for line, (_keys, codes) in sorted(names.log_lines_of_program().items()):
+        if line[0] not in ("WARN", "ERROR"):
+            results.same(written.get(line), "", "monitoring.md, code of %s %s" % line)
+            continue
+        if not results.same(len(codes), 1, "codes of the line %s %s: %r" % (*line, codes)):
+            continue
+        code, by_cause = list(codes)[0]
+        wanted = "[BM-%s](troubleshooting.md#bm-%s)" % (code, code.lower()) if code else ""
+        wanted += " or the reason's" if by_cause and code else "the reason's" if by_cause else ""
+        results.same(written.get(line), wanted, "monitoring.md, code of %s %s" % line)
 
 
 def objects_that_fail(folder):
@@ -281,27 +237,55 @@ def check_printed(program, results):
             results.check(ok, "%s: %s wanted, got %r" % (" ".join(words), code, first))
 
 
-def check_explain(program, results, rows):
+# Where a name from outside looks like what another code says.
+HOSTILE = ["libcurl", "out of memory", "AccessDenied", "unknown option", "price list"]
+
+
+def check_hostile(program, results):
+    """A path or value does not choose the code."""
+    for word in HOSTILE:
+        for words, code in (
+            (["aggregate", "-", "--out", "/nope/%s/x.csv" % word], "BM-F101"),
+            (["aggregate", "-", "--receipt", "/nope/%s/x" % word], "BM-F101"),
+            (["aggregate", "-", "--top", word], "BM-U208"),
+            (["aggregate", "-", "--since", word], "BM-U204"),
+            (["serve", "/nope/" + word], "BM-U405"),
+        ):
+            first = program.run(*words).stderr.decode().split("\n")[0]
+            what = "%s: %s wanted, got %r" % (" ".join(words), code, first)
+            results.check(first.endswith(" (%s)" % code), what)
+
+
+def check_explain(program, results, page):
     listed = dict(
         line.split("\t", 1) for line in program.run("explain").stdout.decode().splitlines()
     )
-    texts = texts_by_code(rows)
-    ours = {code: text.strip() for code, text in listed.items() if not code.startswith("BM-D")}
-    results.same(ours, {code: texts[code][0] for code in texts}, "what explain lists")
+    ours = {code[3:]: text for code, text in listed.items() if not code.startswith("BM-D")}
+    titles = {code: texts[0].replace("`", "").strip() for code, texts in page.items()}
+    results.same(ours, titles, "what explain lists")
     for code in listed:
         done = program.run("explain", code.lower())
         out = done.stdout.decode()
         ok = done.returncode == 0 and out.startswith(code + "\n") and len(out.split("\n")) > 2
         results.check(ok and "](" not in out, "explain %s: %r" % (code, out))
-    long = [code for code in texts if len(program.run("explain", code).stdout) < 60]
+    long = [code for code in ours if len(program.run("explain", code).stdout) < 60]
     results.same(long, [], "codes that explain says nothing about")
+    for text, code in (
+        ("ERROR BM-O101 object failed object=x", "BM-O101"),
+        ("cannot be opened: No such file or directory", "BM-F101"),
+        ('bedrock-metrics aggregate: unknown option "--x"', "BM-U101"),
+        ("GetObject: 403 AccessDenied: Access Denied (request 1)", "BM-A202"),
+    ):
+        out = program.run("explain", "--short", "--", text).stdout.decode()
+        results.same(out.split("\t")[0], code, "explain %r" % text)
 
 
 def check(program, results):
-    rows = rows_of_table()
-    check_page(results, rows)
-    check_printable(results, rows)
-    check_reasons(program, results)
-    check_lines(program, results)
+    page = sections_of_page()
+    made = texts_of_program()
+    check_list(results, page)
+    check_texts(results, page, made)
+    check_lines(results)
     check_printed(program, results)
-    check_explain(program, results, rows)
+    check_hostile(program, results)
+    check_explain(program, results, page)

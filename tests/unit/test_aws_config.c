@@ -53,7 +53,7 @@ static struct aws_env vars_env(struct vars *v)
 static struct aws_config *load(const struct aws_env *env)
 {
     struct aws_config *c = NULL;
-    struct error err = {{0}, 0};
+    struct error err = {0};
     if (aws_config_load(&c, env, NULL, &err) != ST_OK)
         fail_msg("%s", err.text);
     return c;
@@ -65,7 +65,7 @@ static void expect_endpoint(struct vars *v, const struct aws_service *s, const c
     struct aws_env env = vars_env(v);
     struct aws_config *c = load(&env);
     struct buf out;
-    struct error err = {{0}, 0};
+    struct error err = {0};
     buf_init(&out, 1000);
     enum status st = aws_config_endpoint(c, s, view_of(region), &out, NULL, &err);
     if (want == NULL ? st != ST_USAGE : st != ST_OK || !view_eq_cstr(buf_view(&out), want))
@@ -135,7 +135,7 @@ static void test_config_refusals(void **state)
         vars_set(&v, bad[i][0], bad[i][1]);
         struct aws_env env = vars_env(&v);
         struct aws_config *c = NULL;
-        struct error err = {{0}, 0};
+        struct error err = {0};
         enum status st = aws_config_load(&c, &env, NULL, &err);
         if (st != ST_USAGE || c != NULL)
             fail_msg("%s=%s: %s", bad[i][0], bad[i][1], status_name(st));
@@ -285,7 +285,7 @@ static void test_queue_urls(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct sqs_queue q;
-        struct error err = {{0}, 0};
+        struct error err = {0};
         enum status st = sqs_queue_parse(view_of(cases[i].url), NULL, &q, &err);
         if (cases[i].region == NULL) {
             if (st != ST_USAGE)
@@ -503,7 +503,7 @@ static enum status fake_fetch(struct cred_provider *self, const struct cred_cont
     (void)ctx;
     p->calls++;
     if (p->answer != ST_OK)
-        return error_set(err, p->answer, "as asked");
+        return error_set(err, p->answer, E_A101, "as asked");
     snprintf(id, sizeof(id), "KEY%u", p->calls);
     return credentials_set(out, view_of(id), VIEW_LIT("secret"), VIEW_EMPTY, p->expires_s);
 }

@@ -153,7 +153,7 @@ static void test_xml_whole(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct xml_scan x;
-        struct error err = {{0}, 0};
+        struct error err = {0};
         enum xml_kind kind;
         enum status st;
         xml_scan_init(&x, view_of(cases[i].xml));
@@ -272,7 +272,7 @@ static void test_ini_bad(void **state)
                  {"[default]\nAKIASECRET\n", 2}, {"[default]\n= x\n", 2}, {"[a] junk\n", 1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct aws_ini *ini = NULL;
-        struct error err = {{0}, 0};
+        struct error err = {0};
         assert_int_equal(aws_ini_new(&ini), ST_OK);
         assert_int_equal(aws_ini_add(ini, AWS_INI_CREDENTIALS, view_of(cases[i].text), &err),
                          ST_USAGE);

@@ -109,7 +109,7 @@ static enum status memory_read(struct byte_stream *stream, void *out, size_t siz
 {
     struct memory_stream *m = (struct memory_stream *)stream;
     if (m->fail_at != NULL && m->at >= m->fail_at)
-        return error_set(err, ST_RETRY, "connection lost");
+        return error_set(err, ST_RETRY, E_A304, "connection lost");
     if (m->at == m->end)
         return ST_END;
     size_t left = (size_t)(m->end - m->at);
