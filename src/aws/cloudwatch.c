@@ -3,22 +3,17 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "aws/aws_json.h"
 #include "aws/aws_private.h"
 #include "base/log.h"
 
 enum {
     MAX_REQUEST = 1024 * 1024, /* of PutMetricData, compressed */
-    MAX_PAGES = 200,
-    MAX_ANSWER = 4 * 1024 * 1024,
     /*
      * Short, because while it runs nobody knows whether the data was taken, and a process asked to
      * stop waits for it; long enough for the 408 CloudWatch itself sends after 10 s to be rare.
      */
     PUT_TOTAL_MS = 8000,
 };
-
-static const char target_prefix[] = "GraniteServiceVersion20100801";
 
 struct cloudwatch_put {
     struct aws_client *client;
@@ -217,115 +212,4 @@ out:
     aws_answer_clear(&answer);
     cloudwatch_put_free(p);
     return st;
-}
-
-/* ---- reading ---- */
-
-/* One page; *page is the caller's. */
-static enum status get_page(struct aws_client *c, struct view region, const char *operation,
-                            json_t *request, json_t **page, int64_t *server_date_s,
-                            struct error *err)
-{
-    struct aws_answer answer;
-    aws_answer_init(&answer);
-    struct aws_json_call call = {.service = &AWS_CLOUDWATCH,
-                                 .region = region,
-                                 .target_prefix = target_prefix,
-                                 .operation = operation,
-                                 .total_timeout_ms = 30000,
-                                 .max_body_bytes = MAX_ANSWER};
-    enum status st = aws_json_call(c, &call, request, page, &answer, err);
-    if (server_date_s != NULL && answer.server_date_s != 0)
-        *server_date_s = answer.server_date_s;
-    aws_answer_clear(&answer);
-    return st;
-}
-
-/* Put the timestamps and values of one page's result behind those of the same Id. */
-static enum status join_result(json_t *results, json_t *result)
-{
-    size_t i;
-    json_t *known;
-    struct view id = aws_json_text(result, "Id");
-    json_array_foreach(results, i, known)
-    {
-        if (!view_eq(aws_json_text(known, "Id"), id))
-            continue;
-        if (json_array_extend(json_object_get(known, "Timestamps"),
-                              json_object_get(result, "Timestamps")) != 0 ||
-            json_array_extend(json_object_get(known, "Values"),
-                              json_object_get(result, "Values")) != 0 ||
-            json_object_set(known, "StatusCode", json_object_get(result, "StatusCode")) != 0)
-            return ST_RETRY; /* a member is missing: not an answer we know */
-        return ST_OK;
-    }
-    return json_array_append(results, result) == 0 ? ST_OK : ST_NO_MEMORY;
-}
-
-static enum status join_metric(json_t *metrics, json_t *metric)
-{
-    return json_array_append(metrics, metric) == 0 ? ST_OK : ST_NO_MEMORY;
-}
-
-static enum status all_pages(struct aws_client *c, struct view region, const char *operation,
-                             const char *member, enum status (*join)(json_t *, json_t *),
-                             const json_t *in, json_t **out, int64_t *server_date_s,
-                             struct error *err)
-{
-    json_t *request = json_deep_copy(in);
-    json_t *joined = json_array();
-    enum status st = request == NULL || joined == NULL ? ST_NO_MEMORY : ST_OK;
-    *out = NULL;
-    for (unsigned n = 0; !st; n++) {
-        json_t *page = NULL;
-        size_t i;
-        json_t *item;
-        if (n == MAX_PAGES) {
-            st = error_set(err, ST_TOO_BIG, E_A305, "%s: more than %d pages", operation, MAX_PAGES);
-            break;
-        }
-        st = get_page(c, region, operation, request, &page, server_date_s, err);
-        json_array_foreach(json_object_get(page, member), i, item)
-        {
-            if (!st)
-                st = join(joined, item);
-            if (st)
-                error_set(err, st, E_A305, "%s: unusable answer", operation);
-        }
-        json_t *token = json_object_get(page, "NextToken");
-        bool more = json_is_string(token) && json_string_length(token) > 0;
-        if (!st && more && json_object_set(request, "NextToken", token) != 0)
-            st = ST_NO_MEMORY;
-        json_decref(page);
-        if (!more)
-            break;
-    }
-    json_decref(request);
-    if (st)
-        json_decref(joined);
-    else
-        *out = joined;
-    return st;
-}
-
-enum status cloudwatch_get_data(struct aws_client *c, struct view region, const json_t *in,
-                                json_t **results, int64_t *server_date_s, struct error *err)
-{
-    if (server_date_s != NULL)
-        *server_date_s = 0;
-    return all_pages(c, region, "GetMetricData", "MetricDataResults", join_result, in, results,
-                     server_date_s, err);
-}
-
-enum status cloudwatch_describe_alarms(struct aws_client *c, struct view region, const json_t *in,
-                                       json_t **alarms, struct error *err)
-{
-    return all_pages(c, region, "DescribeAlarms", "MetricAlarms", join_metric, in, alarms, NULL,
-                     err);
-}
-
-enum status cloudwatch_list_metrics(struct aws_client *c, struct view region, const json_t *in,
-                                    json_t **metrics, struct error *err)
-{
-    return all_pages(c, region, "ListMetrics", "Metrics", join_metric, in, metrics, NULL, err);
 }

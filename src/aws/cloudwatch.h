@@ -1,5 +1,5 @@
 /*
- * cloudwatch.h: metrics in and out, JSON protocol 1.0.
+ * cloudwatch.h: PutMetricData, JSON protocol 1.0.  Reading is in cloudwatch_read.h.
  *
  * PutMetricData adds; it has no token that would make a repetition harmless.  So a request goes out
  * on a connection of its own, once, and the result says which of three worlds we are in: taken,
@@ -7,8 +7,6 @@
  */
 #ifndef AWS_CLOUDWATCH_H
 #define AWS_CLOUDWATCH_H
-
-#include <jansson.h>
 
 #include "aws/aws_call.h"
 
@@ -34,10 +32,11 @@ int64_t cloudwatch_put_date_s(const struct cloudwatch_put *p);
  * Send the signed request, exactly once.
  * ST_OK         CloudWatch has it.
  * ST_RETRY      surely not taken: throttled, expired credentials or clock skew (corrected, sign
- * again), or never completely handed over (DNS, connect, TLS, body cut while sending). ST_BAD_ITEM
- * surely not taken: 400, a datum breaks a rule (none of the data was taken). ST_TOO_BIG    surely
- * not taken: 413. ST_DENIED     surely not taken: 401/403, or the server could not be
- * authenticated. ST_IN_DOUBT   handed over, and no final answer, 5xx, 408, or an unreadable one.
+ *               again), or never completely handed over (DNS, connect, TLS, body cut while sending).
+ * ST_BAD_ITEM   surely not taken: 400, a datum breaks a rule (none of the data was taken).
+ * ST_TOO_BIG    surely not taken: 413.
+ * ST_DENIED     surely not taken: 401/403, or the server could not be authenticated.
+ * ST_IN_DOUBT   handed over, and no final answer, 5xx, 408, or an unreadable one.
  * ST_CANCELLED  asked to stop before the request was completely handed over.
  * ST_USAGE      not signed, or already sent.
  * answer may be NULL; where given it was initialised by the caller.
@@ -52,28 +51,5 @@ void cloudwatch_put_free(struct cloudwatch_put *p); /* NULL does nothing */
  */
 NODISCARD enum status cloudwatch_put_data(struct aws_client *c, struct view region,
                                           struct view json, struct error *err);
-
-/*
- * GetMetricData: `in` (borrowed) is the request without NextToken; pages are joined into *results,
- * an array of {"Id","Label","Timestamps":[seconds],"Values":[...],"StatusCode"}, one element an Id.
- * *server_date_s (may be NULL) is the Date of the last answer: the resolver compares it with the
- * date of a signature.  ST_TOO_BIG: more than 200 pages.
- */
-NODISCARD enum status cloudwatch_get_data(struct aws_client *c, struct view region,
-                                          const json_t *in, json_t **results,
-                                          int64_t *server_date_s, struct error *err);
-
-/*
- * ListMetrics of a namespace: *metrics is an array of {"Namespace","MetricName","Dimensions"}.
- * in: members such as Namespace, MetricName.  ST_TOO_BIG: more than 200 pages of 500.
- */
-NODISCARD enum status cloudwatch_list_metrics(struct aws_client *c, struct view region,
-                                              const json_t *in, json_t **metrics,
-                                              struct error *err);
-
-/* DescribeAlarms, all pages: *alarms is the array of MetricAlarms, the caller's. */
-NODISCARD enum status cloudwatch_describe_alarms(struct aws_client *c, struct view region,
-                                                 const json_t *in, json_t **alarms,
-                                                 struct error *err);
 
 #endif

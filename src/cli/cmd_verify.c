@@ -152,7 +152,7 @@ static void write_result(struct choice *c, const struct sums *s, struct buf *out
 static enum status compare_sums(const struct verify_options *o, struct sums *s, struct error *err)
 {
     struct verify_result r;
-    enum status st = verify_run(o, &r, err);
+    enum status st = verify_run(o, name_difference, &r, err);
     *s = (struct sums){"verify",
                        6,
                        {"batches", "series", "points", "missing", "over", "in_doubt"},
@@ -161,21 +161,11 @@ static enum status compare_sums(const struct verify_options *o, struct sums *s, 
     return st;
 }
 
-static enum status compare_markers(const struct verify_options *v, struct sums *s,
+static enum status compare_markers(const struct verify_options *o, struct sums *s,
                                    struct error *err)
 {
     struct verify_markers_result r;
-    struct verify_markers_options o = {.session = v->session,
-                                       .client = v->client,
-                                       .region = v->region,
-                                       .name_space = v->name_space,
-                                       .since_s = v->since_s,
-                                       .until_s = v->until_s,
-                                       .stop = v->stop,
-                                       .on_step = v->on_step,
-                                       .on_difference = name_marker,
-                                       .ctx = v->ctx};
-    enum status st = verify_markers_run(&o, &r, err);
+    enum status st = verify_markers_run(o, name_marker, &r, err);
     *s = (struct sums){"verify-markers",
                        9,
                        {"batches", "slots", "accepted", "found", "open", "others", "missing",
@@ -189,10 +179,7 @@ static enum status compare_markers(const struct verify_options *v, struct sums *
 int cmd_verify(int argc, char **argv)
 {
     static struct choice c;
-    struct verify_options o = {.stop = {upkeep_stopped, NULL},
-                               .on_difference = name_difference,
-                               .on_step = show_step,
-                               .ctx = &c};
+    struct verify_options o = {.stop = {upkeep_stopped, NULL}, .on_step = show_step, .ctx = &c};
     struct sums sums;
     struct error err = {0};
     struct option_spec specs[UPKEEP_OPTION_COUNT + 3] = {

@@ -14,8 +14,7 @@
 #include "base/buf.h"
 #include "ledger/protocol_core.h"
 
-/* Whose markers, and where.  `scope` stands before the slot's number: characters of a table's name.
- */
+/* Whose markers, and where.  `scope` precedes the slot's number: characters of a table's name. */
 struct marker_place {
     struct view region, name_space, scope;
 };
@@ -24,17 +23,19 @@ struct marker_place {
 void marker_add_datum(struct buf *out, const struct marker_place *place,
                       const struct ledger_marker *marker);
 
-/* A MetricDataQuery for the sums of a slot by minute; NULL: no memory. */
-json_t *marker_query(const char *id, const struct marker_place *place, uint16_t slot);
+/* The metric of a slot, for cloudwatch_read().  A new reference, NULL: no memory. */
+json_t *marker_metric(const struct marker_place *place, uint16_t slot);
+
+/* How often the request with this digit was applied, 0 to 3, by the slot's sum of the minute.  A sum
+ * that can be none of markers counts as 0. */
+unsigned marker_applied(double sum, unsigned digit);
 
 struct marker_reading {
     int64_t server_ms; /* Date of the answer; 0: none */
     unsigned applied, control_applied;
 };
 
-/*
- * Ask CloudWatch for both markers (control->minute may be 0).  ST_RETRY also when an answer is not
- * complete; others as cloudwatch_get_data.
+/* Ask CloudWatch for both markers (control->minute may be 0: there is none).  As cloudwatch_read().
  */
 NODISCARD enum status marker_read(struct aws_client *client, const struct marker_place *place,
                                   const struct ledger_marker *marker,

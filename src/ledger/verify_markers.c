@@ -1,17 +1,17 @@
+/*
+ * verify --markers: whether each accepted request is in CloudWatch once, by the one marker it
+ * carried, and whether there are markers that this ledger never handed out.
+ */
 #include "ledger/verify_markers.h"
 
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "base/array.h"
 #include "ledger/marker.h"
 
 enum {
-    SLOTS_A_CALL = 4,     /* of 14 days of minutes each: within the points of a call */
     BEFORE_S = 2 * 86400, /* batches may be sent so long after they were prepared */
-    FIRST_ROOM = 256,
     MAX_MARKERS = 4 * 1000 * 1000,
 };
 
@@ -24,14 +24,13 @@ struct known {
 };
 
 struct audit {
-    const struct verify_markers_options *o;
+    const struct verify_options *o;
+    void (*on_difference)(void *ctx, const struct marker_difference *d);
     struct verify_markers_result *r;
-    struct ledger_nonce *batches;
-    size_t batch_count, batch_capacity;
+    struct marker_place place;
     struct known *known;
     size_t count, capacity;
-    unsigned slots; /* to ask for */
-    bool no_memory;
+    uint64_t slots_done;
 };
 
 const char *marker_fault_name(enum marker_fault fault)
@@ -40,45 +39,36 @@ const char *marker_fault_name(enum marker_fault fault)
     return names[fault];
 }
 
-static void tell(const struct audit *a, const char *what, uint64_t done, uint64_t all)
+static void report_slots(const struct audit *a)
 {
     if (a->o->on_step != NULL)
-        a->o->on_step(a->o->ctx, what, done, all);
+        a->o->on_step(a->o->ctx, "slots", a->slots_done, a->r->slots);
 }
 
 /* ---- what the ledger says ---- */
 
-static bool note_batch(void *ctx, const struct ledger_nonce *id, enum ledger_batch_state state,
-                       int64_t prepared_ms)
+static enum status note_batch(void *ctx, const struct ledger_record *record)
 {
     struct audit *a = ctx;
-    (void)state;
-    (void)prepared_ms;
-    a->no_memory = !array_room(&a->batches, a->batch_count, &a->batch_capacity, FIRST_ROOM,
-                               sizeof(*a->batches));
-    if (!a->no_memory)
-        a->batches[a->batch_count++] = *id;
-    return !a->no_memory;
-}
-
-static enum status note_part(struct audit *a, const struct ledger_nonce *batch, uint16_t number,
-                             const struct ledger_part *p)
-{
-    const struct ledger_marker *m = &p->marker;
-    bool open = p->state == PART_SENDING || p->state == PART_DROPPED;
-    if (m->minute == 0 || m->minute * 60 < a->o->since_s || m->minute * 60 >= a->o->until_s ||
-        (p->state != PART_ACKED && !open))
-        return ST_OK;
-    if (a->count >= MAX_MARKERS)
-        return ST_TOO_BIG;
-    if (!array_room(&a->known, a->count, &a->capacity, FIRST_ROOM, sizeof(*a->known)))
-        return ST_NO_MEMORY;
-    a->known[a->count++] = (struct known){
-        .marker = *m, .batch = *batch, .part = number, .accepted = p->state == PART_ACKED};
-    a->r->accepted += p->state == PART_ACKED;
-    a->r->open += open;
-    if (m->slot + 1U > a->slots)
-        a->slots = m->slot + 1U;
+    const struct ledger_batch *b = &record->batch;
+    for (uint16_t i = 0; i < b->n_parts; i++) {
+        const struct ledger_part *p = &b->parts[i];
+        const struct ledger_marker *m = &p->marker;
+        bool open = p->state == PART_SENDING || p->state == PART_DROPPED;
+        if (m->minute == 0 || m->minute * 60 < a->o->since_s || m->minute * 60 >= a->o->until_s ||
+            (p->state != PART_ACKED && !open))
+            continue;
+        if (a->count >= MAX_MARKERS)
+            return ST_TOO_BIG;
+        if (!array_room(&a->known, a->count, &a->capacity, 256, sizeof(*a->known)))
+            return ST_NO_MEMORY;
+        a->known[a->count++] = (struct known){
+            .marker = *m, .batch = b->id, .part = i, .accepted = p->state == PART_ACKED};
+        a->r->accepted += p->state == PART_ACKED;
+        a->r->open += open;
+        if (m->slot + 1U > a->r->slots)
+            a->r->slots = m->slot + 1U;
+    }
     return ST_OK;
 }
 
@@ -90,35 +80,6 @@ static int by_place(const void *left, const void *right)
     if (l->minute != r->minute)
         return l->minute < r->minute ? -1 : 1;
     return (l->digit > r->digit) - (l->digit < r->digit);
-}
-
-static enum status read_ledger(struct audit *a, struct error *err)
-{
-    struct ledger *l = a->o->session->ledger;
-    struct ledger_record *record = calloc(1, sizeof(*record));
-    if (record == NULL)
-        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    enum status st =
-        ledger_list_batches(l, (a->o->since_s - BEFORE_S) * 1000, INT64_MAX, note_batch, a);
-    if (st == ST_OK && a->no_memory)
-        st = ST_NO_MEMORY;
-    tell(a, "batches", 0, a->batch_count);
-    for (size_t i = 0; i < a->batch_count && st == ST_OK; i++) {
-        st = ledger_load(l, &a->batches[i], record);
-        a->r->batches += st == ST_OK;
-        for (uint16_t j = 0; st == ST_OK && j < record->batch.n_parts; j++)
-            st = note_part(a, &a->batches[i], j, &record->batch.parts[j]);
-        st = st == ST_MISSING ? ST_OK : st; /* pruned meanwhile */
-        tell(a, "batches", i + 1, a->batch_count);
-        if (st == ST_OK && aws_stop_asked(&a->o->stop))
-            st = ST_CANCELLED;
-    }
-    free(record);
-    if (a->count > 0)
-        qsort(a->known, a->count, sizeof(*a->known), by_place);
-    return st == ST_OK
-               ? st
-               : error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
 }
 
 /* ---- what CloudWatch says ---- */
@@ -136,8 +97,7 @@ static void differ(const struct audit *a, enum marker_fault fault, const struct 
                                   .applied = applied,
                                   .batch = k != NULL ? &k->batch : NULL,
                                   .part = k != NULL ? k->part : 0};
-    if (a->o->on_difference != NULL)
-        a->o->on_difference(a->o->ctx, &d);
+    a->on_difference(a->o->ctx, &d);
 }
 
 /* One digit that is not 0.  handed_out: how many markers of the minute the ledger gave away. */
@@ -161,74 +121,32 @@ static void compare(struct audit *a, const struct ledger_marker *m, unsigned app
     }
 }
 
-/* The sum of a slot in a minute. */
-static enum status compare_sum(struct audit *a, uint16_t slot, int64_t at_s, double value,
-                               struct error *err)
+/* The sums of a slot by minute. */
+static enum status compare_slot(void *ctx, size_t slot, const struct cloudwatch_value *sums,
+                                size_t n, struct error *err)
 {
-    struct ledger_marker m = {.minute = at_s / 60, .slot = slot};
-    uint32_t handed_out = 0;
-    uint64_t sum = value < 0 || value > 9007199254740992.0 ? 0 : (uint64_t)value;
-    if (sum == 0)
-        return ST_OK;
-    enum status st = ledger_markers_used(a->o->session->ledger, m.minute, &handed_out);
-    if (st != ST_OK)
-        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
-    for (; m.digit < LEDGER_MARKER_DIGITS; m.digit++) {
-        unsigned applied = (unsigned)(sum >> (2 * m.digit)) & 3U;
-        if (applied > 0)
-            compare(a, &m, applied, handed_out);
+    struct audit *a = ctx;
+    for (size_t i = 0; i < n; i++) {
+        struct ledger_marker m = {.minute = sums[i].time_s / 60, .slot = (uint16_t)slot};
+        uint32_t handed_out = 0;
+        enum status st = ledger_markers_used(a->o->session->ledger, m.minute, &handed_out);
+        if (st != ST_OK)
+            return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
+        for (; m.digit < LEDGER_MARKER_DIGITS; m.digit++) {
+            unsigned applied = marker_applied(sums[i].value, m.digit);
+            if (applied > 0)
+                compare(a, &m, applied, handed_out);
+        }
     }
-    return ST_OK;
+    a->slots_done++;
+    report_slots(a);
+    return aws_stop_asked(&a->o->stop) ? ST_CANCELLED : ST_OK;
 }
 
-static enum status compare_result(struct audit *a, const json_t *result, struct error *err)
+static json_t *metric_of(void *ctx, size_t slot)
 {
-    const char *id = json_string_value(json_object_get(result, "Id"));
-    const char *code = json_string_value(json_object_get(result, "StatusCode"));
-    const json_t *values = json_object_get(result, "Values"), *time;
-    size_t i;
-    if (id == NULL || id[0] != 's' || code == NULL || strcmp(code, "Complete") != 0)
-        return error_set(err, ST_RETRY, E_R124, "GetMetricData: the answer is not complete");
-    enum status st = ST_OK;
-    json_array_foreach(json_object_get(result, "Timestamps"), i, time)
-    {
-        if (st == ST_OK)
-            st = compare_sum(a, (uint16_t)strtoul(id + 1, NULL, 10),
-                             (int64_t)json_number_value(time),
-                             json_number_value(json_array_get(values, i)), err);
-    }
-    return st;
-}
-
-static enum status compare_slots(struct audit *a, unsigned first, unsigned n, struct error *err)
-{
-    const struct marker_place place = {.region = a->o->region,
-                                       .name_space = a->o->name_space,
-                                       .scope = view_of(a->o->session->marker_scope)};
-    json_t *queries = json_array(), *results = NULL, *result;
-    enum status st = queries == NULL ? ST_NO_MEMORY : ST_OK;
-    for (unsigned i = first; i < first + n && st == ST_OK; i++) {
-        char id[16];
-        snprintf(id, sizeof(id), "s%u", i);
-        if (json_array_append_new(queries, marker_query(id, &place, (uint16_t)i)) != 0)
-            st = ST_NO_MEMORY;
-    }
-    json_t *request = json_pack("{s:O, s:I, s:I}", "MetricDataQueries", queries, "StartTime",
-                                (json_int_t)a->o->since_s, "EndTime", (json_int_t)a->o->until_s);
-    if (request == NULL)
-        st = ST_NO_MEMORY;
-    if (st == ST_OK)
-        st = cloudwatch_get_data(a->o->client, a->o->region, request, &results, NULL, err);
-    size_t i;
-    json_array_foreach(results, i, result)
-    {
-        if (st == ST_OK)
-            st = compare_result(a, result, err);
-    }
-    json_decref(request);
-    json_decref(queries);
-    json_decref(results);
-    return st;
+    const struct audit *a = ctx;
+    return marker_metric(&a->place, (uint16_t)slot);
 }
 
 static void name_missing(struct audit *a)
@@ -242,27 +160,39 @@ static void name_missing(struct audit *a)
     }
 }
 
-enum status verify_markers_run(const struct verify_markers_options *options,
+enum status verify_markers_run(const struct verify_options *options,
+                               void (*on_difference)(void *ctx, const struct marker_difference *d),
                                struct verify_markers_result *out, struct error *err)
 {
-    struct audit a = {.o = options, .r = out, .slots = 1};
-    *out = (struct verify_markers_result){0};
-    enum status st = read_ledger(&a, err);
-    a.slots += a.slots <= UINT16_MAX; /* one more, where a second ledger would be seen */
-    tell(&a, "slots", 0, a.slots);
-    for (unsigned i = 0; i < a.slots && st == ST_OK; i += SLOTS_A_CALL) {
-        unsigned n = a.slots - i < SLOTS_A_CALL ? a.slots - i : SLOTS_A_CALL;
-        st = compare_slots(&a, i, n, err);
-        tell(&a, "slots", i + n, a.slots);
-        if (st == ST_OK && aws_stop_asked(&options->stop))
-            st = ST_CANCELLED;
+    struct audit a = {.o = options,
+                      .on_difference = on_difference,
+                      .r = out,
+                      .place = {.region = options->region,
+                                .name_space = options->name_space,
+                                .scope = view_of(options->session->marker_scope)}};
+    *out = (struct verify_markers_result){.slots = 1};
+    enum status st = verify_each_batch(options, BEFORE_S, note_batch, &a, &out->batches, err);
+    if (a.count > 0)
+        qsort(a.known, a.count, sizeof(*a.known), by_place);
+    out->slots += out->slots <= UINT16_MAX; /* one more, where a second ledger would be seen */
+    if (st == ST_OK) {
+        struct cloudwatch_query query = {.client = options->client,
+                                         .region = options->region,
+                                         .since_s = options->since_s,
+                                         .until_s = options->until_s,
+                                         .period_s = 60,
+                                         .stat = "Sum",
+                                         .series = (size_t)out->slots,
+                                         .metric = metric_of,
+                                         .values = compare_slot,
+                                         .ctx = &a};
+        report_slots(&a);
+        st = cloudwatch_read(&query, NULL, err);
     }
-    out->slots = a.slots;
     if (st == ST_OK)
         name_missing(&a);
     if (st == ST_NO_MEMORY)
         (void)error_set(err, st, E_R113, "out of memory");
-    free(a.batches);
     free(a.known);
     return st;
 }

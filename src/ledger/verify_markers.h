@@ -1,7 +1,7 @@
 /*
  * verify_markers.h: the markers of requests (marker.h) as the ledger has them, against CloudWatch.
  *
- * Each request carries one marker, so this tells for single requests what verify.h tells for sums:
+ * Each request carries one marker, so this says of single requests what verify.h says of sums:
  * one that was accepted and is not there, one that was applied more than once, one that this ledger
  * never handed out (another file publishes into the namespace; tables have slots of their own).
  * What it cannot tell: a marker of an earlier attempt of a request, or of a control, may be there
@@ -11,7 +11,7 @@
 #ifndef LEDGER_VERIFY_MARKERS_H
 #define LEDGER_VERIFY_MARKERS_H
 
-#include "ledger/ledger_session.h"
+#include "ledger/verify.h"
 
 enum marker_fault { MARKER_MISSING, MARKER_REPEATED, MARKER_UNKNOWN };
 
@@ -26,18 +26,6 @@ struct marker_difference {
     uint16_t part;
 };
 
-struct verify_markers_options {
-    struct ledger_session *session;
-    struct aws_client *client;
-    struct view region, name_space;
-    int64_t since_s, until_s; /* of the markers' minutes; whole minutes */
-    struct aws_stop stop;
-    /* Told how far it is: of the ledger's batches, then of slots.  May be NULL. */
-    void (*on_step)(void *ctx, const char *what, uint64_t done, uint64_t all);
-    void (*on_difference)(void *ctx, const struct marker_difference *d);
-    void *ctx;
-};
-
 struct verify_markers_result {
     uint64_t batches, slots;
     uint64_t accepted; /* markers of requests that were accepted */
@@ -47,8 +35,11 @@ struct verify_markers_result {
     uint64_t missing, repeated, unknown;
 };
 
-/* ST_OK: all was compared.  ST_TOO_BIG: too many markers: choose a shorter time. */
-NODISCARD enum status verify_markers_run(const struct verify_markers_options *options,
+/* ST_OK: all was compared.  ST_TOO_BIG: too many markers: choose a shorter time.  Else as the ledger
+ * and cloudwatch_read(). */
+NODISCARD enum status verify_markers_run(const struct verify_options *options,
+                                         void (*on_difference)(void *ctx,
+                                                               const struct marker_difference *d),
                                          struct verify_markers_result *out, struct error *err);
 
 #endif

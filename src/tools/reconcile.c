@@ -2,21 +2,15 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "aggregate/interner.h"
 #include "aws/aws_config.h"
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "base/array.h"
 #include "records/model_id.h"
 
-enum {
-    SERIES_A_CALL = 500,   /* GetMetricData */
-    POINTS_A_CALL = 90000, /* below its 100,800 */
-};
-
-#define NATIVE_NAMESPACE "AWS/Bedrock"
+static const char native_namespace[] = "AWS/Bedrock";
 
 const struct reconcile_metric reconcile_metrics[RECONCILE_METRICS] = {
     {METRIC_INVOCATIONS, "Invocations"},
@@ -247,12 +241,11 @@ static void join_series(struct series_list *l)
 static enum status find_series(struct reconcile *r, uint32_t region, struct series_list *l,
                                struct error *err)
 {
-    json_t *in = json_pack("{s:s}", "Namespace", NATIVE_NAMESPACE), *list = NULL;
+    json_t *list = NULL;
     const json_t *item;
     size_t i;
-    enum status st = in == NULL ? ST_NO_MEMORY : ST_OK;
-    if (st == ST_OK)
-        st = cloudwatch_list_metrics(r->o->client, interner_text(r->names, region), in, &list, err);
+    enum status st = cloudwatch_list_metrics(r->o->client, interner_text(r->names, region),
+                                             view_of(native_namespace), NULL, &list, err);
     json_array_foreach(list, i, item)
     {
         if (st == ST_OK)
@@ -262,89 +255,65 @@ static enum status find_series(struct reconcile *r, uint32_t region, struct seri
         st = add_called(r, region, l);
     join_series(l);
     json_decref(list);
-    json_decref(in);
     return st;
 }
 
-static json_t *query_of(const struct reconcile *r, const struct series *s, size_t number)
+/* What is asked of one Region. */
+struct question {
+    struct reconcile *r;
+    uint32_t region;
+    struct series_list series;
+};
+
+static json_t *metric_of(void *ctx, size_t i)
 {
-    char id[24];
-    struct view model_id = interner_text(r->names, s->model_id);
-    snprintf(id, sizeof(id), "s%zu", number);
-    return json_pack("{s:s, s:{s:{s:s, s:s, s:[{s:s, s:s%}]}, s:i, s:s}}", "Id", id, "MetricStat",
-                     "Metric", "Namespace", NATIVE_NAMESPACE, "MetricName",
-                     reconcile_metrics[s->metric].native, "Dimensions", "Name", "ModelId", "Value",
-                     model_id.ptr, model_id.len, "Period", RECONCILE_HOUR_S, "Stat", "Sum");
+    const struct question *q = ctx;
+    const struct series *s = &q->series.list[i];
+    return cloudwatch_metric(
+        view_of(native_namespace), reconcile_metrics[s->metric].native,
+        cloudwatch_dimension("ModelId", interner_text(q->r->names, s->model_id)));
 }
 
-static enum status add_values(struct reconcile *r, uint32_t region, const struct series *s,
-                              const json_t *result)
+static enum status add_values(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
+                              struct error *err)
 {
-    const json_t *times = json_object_get(result, "Timestamps");
-    const json_t *values = json_object_get(result, "Values");
+    struct question *q = ctx;
+    const struct series *s = &q->series.list[i];
     enum status st = ST_OK;
-    for (size_t i = 0; i < json_array_size(times) && st == ST_OK; i++) {
-        struct reconcile_point p = {.region = region, .model = s->model, .metric = s->metric};
-        p.hour_s = (int64_t)json_number_value(json_array_get(times, i));
-        p.native = json_number_value(json_array_get(values, i));
-        if (p.hour_s >= r->o->since_s && p.hour_s < r->o->until_s && p.native > 0)
-            st = add_point(r, &p);
+    (void)err;
+    for (size_t k = 0; k < n && st == ST_OK; k++) {
+        struct reconcile_point p = {.region = q->region,
+                                    .model = s->model,
+                                    .metric = s->metric,
+                                    .hour_s = values[k].time_s,
+                                    .native = values[k].value};
+        if (p.hour_s >= q->r->o->since_s && p.hour_s < q->r->o->until_s && p.native > 0)
+            st = add_point(q->r, &p);
     }
-    return st;
-}
-
-static enum status ask(struct reconcile *r, uint32_t region, const struct series *series, size_t n,
-                       struct error *err)
-{
-    json_t *queries = json_array(), *results = NULL, *result;
-    enum status st = queries == NULL ? ST_NO_MEMORY : ST_OK;
-    size_t i;
-    for (i = 0; i < n && st == ST_OK; i++) {
-        if (json_array_append_new(queries, query_of(r, &series[i], i)) != 0)
-            st = ST_NO_MEMORY;
-    }
-    json_t *request = json_pack("{s:O?, s:I, s:I}", "MetricDataQueries", queries, "StartTime",
-                                (json_int_t)r->o->since_s, "EndTime", (json_int_t)r->o->until_s);
-    if (request == NULL)
-        st = ST_NO_MEMORY;
-    if (st == ST_OK)
-        st = cloudwatch_get_data(r->o->client, interner_text(r->names, region), request, &results,
-                                 NULL, err);
-    json_array_foreach(results, i, result)
-    {
-        const char *id = json_string_value(json_object_get(result, "Id"));
-        const char *code = json_string_value(json_object_get(result, "StatusCode"));
-        size_t number = id != NULL && id[0] == 's' ? strtoul(id + 1, NULL, 10) : n;
-        if (st != ST_OK)
-            break;
-        if (number >= n || code == NULL || strcmp(code, "Complete") != 0)
-            st = error_set(err, ST_RETRY, E_R124, "GetMetricData: the answer is not complete");
-        else
-            st = add_values(r, region, &series[number], result);
-    }
-    json_decref(request);
-    json_decref(queries);
-    json_decref(results);
     return st;
 }
 
 static enum status ask_region(struct reconcile *r, uint32_t region, struct error *err)
 {
-    struct series_list series = {0};
-    size_t hours = (size_t)((r->o->until_s - r->o->since_s) / RECONCILE_HOUR_S);
-    size_t a_call = POINTS_A_CALL / hours;
-    if (a_call > SERIES_A_CALL)
-        a_call = SERIES_A_CALL;
-    enum status st = find_series(r, region, &series, err);
-    for (size_t i = 0; i < series.count && st == ST_OK; i += a_call) {
-        size_t left = series.count - i;
-        st = ask(r, region, series.list + i, left < a_call ? left : a_call, err);
-    }
-    free(series.list);
+    struct question q = {.r = r, .region = region};
+    struct view name = interner_text(r->names, region);
+    enum status st = find_series(r, region, &q.series, err);
+    struct cloudwatch_query query = {.client = r->o->client,
+                                     .region = name,
+                                     .since_s = r->o->since_s,
+                                     .until_s = r->o->until_s,
+                                     .period_s = RECONCILE_HOUR_S,
+                                     .stat = "Sum",
+                                     .series = q.series.count,
+                                     .metric = metric_of,
+                                     .values = add_values,
+                                     .ctx = &q};
+    if (st == ST_OK)
+        st = cloudwatch_read(&query, NULL, err);
+    free(q.series.list);
     if (st == ST_OK || st == ST_NO_MEMORY)
         return st;
     struct error cause = *err;
-    struct view name = interner_text(r->names, region);
     return error_set(err, st, cause.code, "%.*s: %.240s", (int)(name.len < 64 ? name.len : 64),
                      name.ptr, cause.text);
 }

@@ -16,6 +16,7 @@
 #include "aws/aws_private.h"
 #include "aws/bedrock.h"
 #include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "aws/dynamodb.h"
 #include "aws/lambda_api.h"
 #include "aws/s3.h"
@@ -315,6 +316,32 @@ static enum status do_sqs(struct tool *t, const char *op, const json_t *in, json
     return st;
 }
 
+/* "metrics" of the request, and what was read of each: [[time, value], ...]. */
+struct reading {
+    const json_t *metrics;
+    json_t *values;
+};
+
+static json_t *metric_of(void *ctx, size_t series)
+{
+    const struct reading *r = ctx;
+    return json_incref(json_array_get(r->metrics, series));
+}
+
+static enum status take_values(void *ctx, size_t series, const struct cloudwatch_value *values,
+                               size_t n, struct error *err)
+{
+    struct reading *r = ctx;
+    json_t *list = json_array();
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list,
+                              json_pack("[I, f]", (json_int_t)values[i].time_s, values[i].value));
+    while (json_array_size(r->values) <= series)
+        json_array_append_new(r->values, json_null());
+    return json_array_set_new(r->values, series, list) == 0 ? ST_OK : ST_NO_MEMORY;
+}
+
 static enum status do_cw(struct tool *t, const char *op, const json_t *in, json_t *out,
                          struct error *err)
 {
@@ -341,15 +368,28 @@ static enum status do_cw(struct tool *t, const char *op, const json_t *in, json_
         aws_answer_clear(&answer);
         return st;
     }
+    if (strcmp(op, "cw_list") == 0) {
+        enum status st = cloudwatch_list_metrics(t->client, text(in, "region"),
+                                                 text(in, "namespace"), NULL, &result, err);
+        if (result != NULL)
+            set(out, "result", result);
+        return st;
+    }
+    struct reading r = {.metrics = json_object_get(in, "metrics"), .values = json_array()};
+    struct cloudwatch_query query = {.client = t->client,
+                                     .region = text(in, "region"),
+                                     .since_s = number(in, "since", 0),
+                                     .until_s = number(in, "until", 3600),
+                                     .period_s = 60,
+                                     .stat = "Sum",
+                                     .series = json_array_size(r.metrics),
+                                     .metric = metric_of,
+                                     .values = take_values,
+                                     .ctx = &r};
     int64_t date = 0;
-    enum status st = strcmp(op, "cw_get") == 0
-                         ? cloudwatch_get_data(t->client, text(in, "region"),
-                                               json_object_get(in, "in"), &result, &date, err)
-                         : cloudwatch_list_metrics(t->client, text(in, "region"),
-                                                   json_object_get(in, "in"), &result, err);
+    enum status st = cloudwatch_read(&query, &date, err);
     set(out, "server_date", json_integer(date));
-    if (result != NULL)
-        set(out, "result", result);
+    set(out, "result", r.values);
     return st;
 }
 

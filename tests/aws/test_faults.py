@@ -670,7 +670,7 @@ class PutMetricData(Case):
                 conn.sendall(answer(200, {"Metrics": []}))
         with Server(handle) as server, self.tool(server) as tool:
             for i in range(3):  # warms a connection that could be reused
-                self.assertEqual("ok", tool.call(op="cw_list", **{"in": {}})["status"])
+                self.assertEqual("ok", tool.call(op="cw_list", namespace="N")["status"])
                 self.assertEqual(1 + i, server.connections)
                 got = tool.call(op="cw_put", json=PUT)
                 self.assertEqual("in_doubt", got["status"])
@@ -715,21 +715,51 @@ class PutMetricData(Case):
             self.assertEqual("too_big", tool.call(op="cw_put", json=body)["status"])
 
     def test_pages(self):
+        """Values of a series come in any order and on any page; each is handed over once, sorted."""
         def respond(request, n, _server):
             body = json.loads(request.body)
+            self.assertEqual(["s0", "s1"], [q["Id"] for q in body["MetricDataQueries"]])
             if "NextToken" not in body:
                 return answer(200, {"NextToken": "t", "MetricDataResults": [
-                    {"Id": "a", "Timestamps": [1], "Values": [10], "StatusCode": "PartialData"}]},
+                    {"Id": "s0", "Timestamps": [60, 0], "Values": [10, 5],
+                     "StatusCode": "PartialData"}]},
                     [("Date", "Sun, 06 Nov 1994 08:49:37 GMT")])
             return answer(200, {"MetricDataResults": [
-                {"Id": "a", "Timestamps": [2], "Values": [20], "StatusCode": "Complete"},
-                {"Id": "b", "Timestamps": [], "Values": [], "StatusCode": "Complete"}]},
+                {"Id": "s1", "Timestamps": [], "Values": [], "StatusCode": "Complete"},
+                {"Id": "s0", "Timestamps": [30], "Values": [20], "StatusCode": "Complete"}]},
                 [("Date", "Sun, 06 Nov 1994 08:49:38 GMT")])
         with serve(respond) as server, self.tool(server) as tool:
-            got = tool.call(op="cw_get", **{"in": {}})
-            self.assertEqual([10, 20], got["result"][0]["Values"])
-            self.assertEqual("Complete", got["result"][0]["StatusCode"])
-            self.assertEqual((2, 784111778), (len(got["result"]), got["server_date"]))
+            got = tool.call(op="cw_get", metrics=[{}, {}])
+            self.assertEqual([[[0, 5], [30, 20], [60, 10]], []], got["result"])
+            self.assertEqual(("ok", 784111778), (got["status"], got["server_date"]))
+
+    def test_incomplete_answers(self):
+        """A series that is left out, cut short or strange is no reading of 0."""
+        whole = {"Id": "s0", "Timestamps": [60], "Values": [1], "StatusCode": "Complete"}
+        for results in ([], [dict(whole, StatusCode="PartialData")], [dict(whole, Id="x0")],
+                        [dict(whole, Id="s1")], [dict(whole, Id="s00x")], [whole, dict(whole, Id="s1")],
+                        [dict(whole, StatusCode="InternalError")], [7], [whole, 7]):
+            with serve(lambda request, n, _server: answer(
+                    200, {"MetricDataResults": results})) as server, self.tool(server) as tool:
+                got = tool.call(op="cw_get", metrics=[{}])
+                self.assertEqual("retry", got["status"], (results, got))
+
+    def test_many_series(self):
+        """500 series a call, fewer where they have many values."""
+        asked = []
+
+        def respond(request, n, _server):
+            queries = json.loads(request.body)["MetricDataQueries"]
+            asked.append(len(queries))
+            return answer(200, {"MetricDataResults": [
+                {"Id": q["Id"], "Timestamps": [60], "Values": [int(q["Id"][1:])],
+                 "StatusCode": "Complete"} for q in queries]})
+        for until, calls in ((3600, [500, 500, 203]), (14 * 86400, [19] * 63 + [6])):
+            asked.clear()
+            with serve(respond) as server, self.tool(server) as tool:
+                got = tool.call(op="cw_get", metrics=[{}] * 1203, until=until)
+                self.assertEqual([[[60, i]] for i in range(1203)], got["result"])
+            self.assertEqual(calls, asked)
 
 
 class Bedrock(Case):

@@ -268,13 +268,11 @@ class Moto(unittest.TestCase):
         self.assertEqual((200, True), (got["http"], got["handed_over"]))
         self.assertNotIn("sent_twice", got)
         self.assertLess(abs(got["date"] - time.time()), 5)
-        query = {"StartTime": now - 600, "EndTime": now + 600, "MetricDataQueries": [
-            {"Id": "m%d" % i, "MetricStat": {"Stat": "Sum", "Period": 60, "Metric": {
-                "Namespace": "Test/Put", "MetricName": "Puts",
-                "Dimensions": [{"Name": "I", "Value": str(i)}]}}} for i in range(3)]}
-        got = self.ok(op="cw_get", **{"in": query})
-        self.assertEqual([[1], [2], [3]], [r["Values"] for r in got["result"]])
-        listed = self.ok(op="cw_list", **{"in": {"Namespace": "Test/Put"}})
+        got = self.ok(op="cw_get", since=now - 600, until=now + 600, metrics=[
+            {"Namespace": "Test/Put", "MetricName": "Puts",
+             "Dimensions": [{"Name": "I", "Value": str(i)}]} for i in range(3)])
+        self.assertEqual([[[now, 1]], [[now, 2]], [[now, 3]]], got["result"])
+        listed = self.ok(op="cw_list", namespace="Test/Put")
         self.assertGreaterEqual(len(listed["result"]), 300)
 
     def test_dynamodb(self):

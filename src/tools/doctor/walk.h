@@ -33,6 +33,7 @@ struct walk_queue {
     struct sqs_attributes attributes;
     uint64_t function_timeout_s; /* 0: unknown */
     uint64_t batch_window_s;     /* of the mapping */
+    double oldest_s;             /* its oldest message waits so long; -1: unknown */
     char function_arn[256];      /* "" unknown */
 };
 

@@ -6,7 +6,7 @@
 
 #include "aggregate/dimension.h"
 #include "aws/aws_json.h"
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "aws/s3.h"
 #include "base/rfc3339.h"
 #include "config/config.h"
@@ -64,29 +64,47 @@ static json_t *dimensions_of(const struct walk *w, const struct walk_queue *q)
     return NULL;
 }
 
-/* The sum of Invocations in the canary's minute so far. */
-static enum status count_now(struct walk *w, const json_t *dimensions, int64_t minute, double *sum,
+struct sum {
+    const struct walk *w;
+    json_t *dimensions;
+    double sum;
+};
+
+static json_t *metric_of(void *ctx, size_t i)
+{
+    const struct sum *s = ctx;
+    (void)i;
+    return cloudwatch_metric(view_of(s->w->name_space), "Invocations", json_incref(s->dimensions));
+}
+
+static enum status take_sum(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
+                            struct error *err)
+{
+    struct sum *s = ctx;
+    (void)i;
+    (void)err;
+    for (size_t k = 0; k < n; k++)
+        s->sum += values[k].value;
+    return ST_OK;
+}
+
+/* The sum of Invocations of the canary so far, in the hour of `minute` and the next. */
+static enum status count_now(struct walk *w, json_t *dimensions, int64_t minute, double *sum,
                              struct error *err)
 {
-    json_t *results = NULL;
-    json_t *in =
-        json_pack("{s:I, s:I, s:[{s:s, s:{s:{s:s, s:s, s:O}, s:i, s:s}}]}", "StartTime",
-                  (json_int_t)(minute - minute % 3600), "EndTime",
-                  (json_int_t)(minute - minute % 3600 + 2 * 3600), "MetricDataQueries", "Id",
-                  "canary", "MetricStat", "Metric", "Namespace", w->name_space, "MetricName",
-                  "Invocations", "Dimensions", dimensions, "Period", 60, "Stat", "Sum");
-    enum status st = in == NULL ? ST_NO_MEMORY
-                                : cloudwatch_get_data(w->client, view_of(w->metrics_region), in,
-                                                      &results, NULL, err);
-    size_t i;
-    json_t *value;
-    *sum = 0;
-    json_array_foreach(json_object_get(json_array_get(results, 0), "Values"), i, value)
-    {
-        *sum += json_number_value(value);
-    }
-    json_decref(in);
-    json_decref(results);
+    struct sum s = {.w = w, .dimensions = dimensions};
+    struct cloudwatch_query query = {.client = w->client,
+                                     .region = view_of(w->metrics_region),
+                                     .since_s = minute - minute % 3600,
+                                     .until_s = minute - minute % 3600 + 2 * 3600,
+                                     .period_s = 60,
+                                     .stat = "Sum",
+                                     .series = 1,
+                                     .metric = metric_of,
+                                     .values = take_sum,
+                                     .ctx = &s};
+    enum status st = cloudwatch_read(&query, NULL, err);
+    *sum = s.sum;
     return st;
 }
 
@@ -137,8 +155,8 @@ static enum status make_key(struct walk *w, const struct walk_queue *q, const ch
 }
 
 /* Until the sum exceeds `before`; ST_MISSING: the time is up. */
-static enum status wait_for(struct walk *w, const json_t *dimensions, double before,
-                            int64_t *waited_s, struct error *err)
+static enum status wait_for(struct walk *w, json_t *dimensions, double before, int64_t *waited_s,
+                            struct error *err)
 {
     struct aws_clock clock = aws_clock_system();
     int64_t start = clock.steady_ms(clock.ctx);
@@ -158,7 +176,7 @@ static enum status wait_for(struct walk *w, const json_t *dimensions, double bef
     }
 }
 
-static void release(struct walk *w, const struct walk_bucket *b, const json_t *dimensions)
+static void release(struct walk *w, const struct walk_bucket *b, json_t *dimensions)
 {
     struct error err = {0};
     struct buf key, object;

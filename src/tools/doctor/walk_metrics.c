@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "aws/aws_json.h"
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "aws/dynamodb.h"
 #include "config/config.h"
 #include "tools/doctor/walk.h"
@@ -33,44 +33,46 @@ static const char *metric_looked_for(char out[64])
     return out;
 }
 
-/* GetMetricData of the first series of the list. */
-static json_t *query_of(const struct walk *w, const json_t *series)
+struct newest {
+    const json_t *series;
+    int64_t time_s;
+};
+
+static json_t *metric_of(void *ctx, size_t i)
 {
-    json_t *queries = json_array();
-    for (size_t i = 0; i < json_array_size(series) && i < MAX_SERIES; i++) {
-        char id[16];
-        (void)snprintf(id, sizeof(id), "m%zu", i);
-        json_array_append_new(queries, json_pack("{s:s, s:{s:O, s:i, s:s}}", "Id", id, "MetricStat",
-                                                 "Metric", json_array_get(series, i), "Period",
-                                                 PERIOD_S, "Stat", "Sum"));
-    }
-    return json_pack("{s:I, s:I, s:s, s:o}", "StartTime", (json_int_t)(w->now_s - LOOK_BACK_S),
-                     "EndTime", (json_int_t)(w->now_s + PERIOD_S), "ScanBy", "TimestampDescending",
-                     "MetricDataQueries", queries);
+    const struct newest *n = ctx;
+    return json_incref(json_array_get(n->series, i));
 }
 
-/* The newest period with a datum; 0: none in a day. */
-static enum status newest_datum(struct walk *w, const json_t *series, int64_t *newest,
+static enum status take_newest(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
+                               struct error *err)
+{
+    struct newest *newest = ctx;
+    (void)i;
+    (void)err;
+    if (n > 0 && values[n - 1].time_s > newest->time_s)
+        newest->time_s = values[n - 1].time_s;
+    return ST_OK;
+}
+
+/* The newest period with a datum in the first series of the list; 0: none in a day. */
+static enum status newest_datum(struct walk *w, const json_t *series, int64_t *time_s,
                                 struct error *err)
 {
-    json_t *results = NULL;
-    json_t *in = query_of(w, series);
-    enum status st = in == NULL ? ST_NO_MEMORY
-                                : cloudwatch_get_data(w->client, view_of(w->metrics_region), in,
-                                                      &results, NULL, err);
-    *newest = 0;
-    size_t i, k;
-    json_t *result, *time;
-    json_array_foreach(results, i, result)
-    {
-        json_array_foreach(json_object_get(result, "Timestamps"), k, time)
-        {
-            int64_t s = (int64_t)json_number_value(time);
-            *newest = s > *newest ? s : *newest;
-        }
-    }
-    json_decref(in);
-    json_decref(results);
+    struct newest newest = {.series = series};
+    size_t n = json_array_size(series);
+    struct cloudwatch_query query = {.client = w->client,
+                                     .region = view_of(w->metrics_region),
+                                     .since_s = w->now_s - LOOK_BACK_S,
+                                     .until_s = w->now_s + PERIOD_S,
+                                     .period_s = PERIOD_S,
+                                     .stat = "Sum",
+                                     .series = n < MAX_SERIES ? n : MAX_SERIES,
+                                     .metric = metric_of,
+                                     .values = take_newest,
+                                     .ctx = &newest};
+    enum status st = cloudwatch_read(&query, NULL, err);
+    *time_s = newest.time_s;
     return st;
 }
 
@@ -130,12 +132,8 @@ static void look_at_metrics(struct walk *w, struct buf *command)
     char name[64];
     json_t *series = NULL;
     int64_t newest = 0;
-    json_t *in =
-        json_pack("{s:s, s:s}", "Namespace", w->name_space, "MetricName", metric_looked_for(name));
-    enum status st = in == NULL ? ST_NO_MEMORY
-                                : cloudwatch_list_metrics(w->client, view_of(w->metrics_region), in,
-                                                          &series, &err);
-    json_decref(in);
+    enum status st = cloudwatch_list_metrics(w->client, view_of(w->metrics_region), subject,
+                                             metric_looked_for(name), &series, &err);
     if (st != ST_OK) {
         walk_call_failed(w, metrics_step, subject, st, "cloudwatch:ListMetrics", &err);
     } else if (json_array_size(series) == 0) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "aws/aws_json.h"
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "tools/doctor/resource_policy.h"
 #include "tools/doctor/walk.h"
 
@@ -377,30 +377,40 @@ void walk_visibility(struct walk *w, struct walk_queue *q)
     buf_clear(&command);
 }
 
-/* Seconds the oldest message waits, by CloudWatch; ST_MISSING: no datum. */
-static enum status oldest_age(struct walk *w, const struct walk_queue *q, double *age,
-                              struct error *err)
+static json_t *age_metric(void *ctx, size_t i)
 {
-    json_t *results = NULL;
-    json_t *in = json_pack(
-        "{s:I, s:I, s:s, s:[{s:s, s:{s:{s:s, s:s, s:[{s:s, s:s}]}, s:i, s:s}}]}", "StartTime",
-        (json_int_t)(w->now_s - 1800), "EndTime", (json_int_t)w->now_s, "ScanBy",
-        "TimestampDescending", "MetricDataQueries", "Id", "age", "MetricStat", "Metric",
-        "Namespace", "AWS/SQS", "MetricName", "ApproximateAgeOfOldestMessage", "Dimensions", "Name",
-        "QueueName", "Value", q->queue.name, "Period", 300, "Stat", "Maximum");
-    enum status st = in == NULL
-                         ? ST_NO_MEMORY
-                         : cloudwatch_get_data(w->client, q->region, in, &results, NULL, err);
-    json_decref(in);
-    if (st != ST_OK)
-        return st;
-    const json_t *values = json_object_get(json_array_get(results, 0), "Values");
-    if (json_array_size(values) == 0)
-        st = ST_MISSING;
-    else
-        *age = json_number_value(json_array_get(values, 0));
-    json_decref(results);
-    return st;
+    const struct walk_queue *q = ctx;
+    (void)i;
+    return cloudwatch_metric(VIEW_LIT("AWS/SQS"), "ApproximateAgeOfOldestMessage",
+                             cloudwatch_dimension("QueueName", queue_name(q)));
+}
+
+static enum status take_age(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
+                            struct error *err)
+{
+    struct walk_queue *q = ctx;
+    (void)i;
+    (void)err;
+    q->oldest_s = n == 0 ? -1 : values[n - 1].value;
+    return ST_OK;
+}
+
+/* Seconds the oldest message waits, by CloudWatch; ST_MISSING: no datum. */
+static enum status oldest_age(struct walk *w, struct walk_queue *q, double *age, struct error *err)
+{
+    struct cloudwatch_query query = {.client = w->client,
+                                     .region = q->region,
+                                     .since_s = w->now_s - 1800,
+                                     .until_s = w->now_s,
+                                     .period_s = 300,
+                                     .stat = "Maximum",
+                                     .series = 1,
+                                     .metric = age_metric,
+                                     .values = take_age,
+                                     .ctx = q};
+    enum status st = cloudwatch_read(&query, NULL, err);
+    *age = q->oldest_s;
+    return st == ST_OK && q->oldest_s < 0 ? ST_MISSING : st;
 }
 
 void walk_backlog(struct walk *w, struct walk_queue *q)

@@ -1,6 +1,6 @@
 /* walk_watch.c: who would notice: the alarm on dead letters, and the schedule of the sweep. */
 #include "aws/aws_json.h"
-#include "aws/cloudwatch.h"
+#include "aws/cloudwatch_read.h"
 #include "aws/control_plane.h"
 #include "tools/doctor/walk.h"
 
@@ -117,16 +117,12 @@ void walk_alarms(struct walk *w, struct walk_queue *q)
     }
     size_t colon = view_rfind(arn, VIEW_LIT(":"));
     struct view queue = colon == SIZE_MAX ? arn : view_skip(arn, colon + 1);
-    json_t *in = json_pack("{s:[s], s:i}", "AlarmTypes", "MetricAlarm", "MaxRecords", 100);
     buf_init(&command, WALK_TEXT);
-    enum status st = in == NULL
-                         ? ST_NO_MEMORY
-                         : cloudwatch_describe_alarms(w->client, q->region, in, &alarms, &err);
+    enum status st = cloudwatch_describe_alarms(w->client, q->region, &alarms, &err);
     if (st == ST_OK)
         judge_alarms(w, q, alarms, queue, &command);
     else
         walk_call_failed(w, alarms_step, queue, st, "cloudwatch:DescribeAlarms", &err);
-    json_decref(in);
     json_decref(alarms);
     buf_clear(&command);
 }
