@@ -100,6 +100,8 @@ static enum status series_number(struct verify *v, const json_t *datum, uint32_t
 {
     json_t *name = json_object_get(datum, "MetricName");
     json_t *dimensions = json_object_get(datum, "Dimensions");
+    if (!json_is_string(name))
+        return ST_BAD_ITEM;
     json_t *series = json_pack("{s:O, s:o}", "MetricName", name, "Dimensions",
                                dimensions != NULL ? json_incref(dimensions) : json_array());
     char *text = series == NULL ? NULL : json_dumps(series, JSON_COMPACT | JSON_SORT_KEYS);
@@ -122,9 +124,10 @@ static enum status series_number(struct verify *v, const json_t *datum, uint32_t
 
 static enum status add_datum(struct verify *v, struct view text, const struct ledger_part *part)
 {
-    json_t *datum = json_loadb(text.ptr, text.len, 0, NULL);
+    json_error_t fault;
+    json_t *datum = json_read(text, 0, &fault);
     if (datum == NULL)
-        return ST_BAD_ITEM;
+        return json_error_code(&fault) == json_error_out_of_memory ? ST_NO_MEMORY : ST_BAD_ITEM;
     enum status st = ST_OK;
     int64_t at = (int64_t)json_number_value(json_object_get(datum, "Timestamp"));
     at -= at % 60;
