@@ -12,7 +12,7 @@
 
 #include "base/json_write.h"
 #include "base/rfc3339.h"
-#include "price/price_cache.h"
+#include "price/price.h"
 
 static bool next_number(struct view *rest, uint64_t *out)
 {
@@ -38,8 +38,7 @@ static void add_row(struct buf *out, const struct price_row *row)
     buf_printf(out, "\t%s\t%llu", date, (unsigned long long)row->over);
 }
 
-static bool price_one(const struct prices *prices, struct price_cache *cache, struct view line,
-                      struct buf *out)
+static bool price_one(const struct prices *prices, struct view line, struct buf *out)
 {
     struct price_query query;
     struct price_usage usage;
@@ -57,7 +56,7 @@ static bool price_one(const struct prices *prices, struct price_cache *cache, st
         return false;
     int64_t day = midnight.seconds / 86400;
     price_explain(prices, &query, day, &usage, &x);
-    price_cache_match(cache, &query, &matched);
+    price_match(prices, &query, &matched);
     price_line_cost(&matched, day, &usage, &cost);
     if (cost.usd_e12 != x.cost.usd_e12 || cost.unpriced_tokens != x.cost.unpriced_tokens ||
         cost.approximate_tokens != x.cost.approximate_tokens)
@@ -77,7 +76,6 @@ static bool price_one(const struct prices *prices, struct price_cache *cache, st
 int main(int argc, char **argv)
 {
     struct prices *prices = NULL;
-    struct price_cache *cache = NULL;
     struct error err = {.text = ""};
     struct buf out;
     char *line = NULL;
@@ -86,20 +84,18 @@ int main(int argc, char **argv)
     int code = 0;
 
     buf_init(&out, 1 << 20);
-    if (prices_open(argc > 1 ? argv[1] : NULL, &prices, &err) != ST_OK ||
-        price_cache_new(prices, 1024, &cache) != ST_OK) {
+    if (prices_open(argc > 1 ? argv[1] : NULL, &prices, &err) != ST_OK) {
         fprintf(stderr, "price_tool: %s\n", err.text);
         code = 2;
     }
     while (code == 0 && (n = getline(&line, &cap, stdin)) > 0) {
-        if (!price_one(prices, cache, view_make(line, (size_t)n - (line[n - 1] == '\n')), &out)) {
+        if (!price_one(prices, view_make(line, (size_t)n - (line[n - 1] == '\n')), &out)) {
             fprintf(stderr, "price_tool: not understood: %s", line);
             code = 1;
         }
     }
     free(line);
     buf_clear(&out);
-    price_cache_free(cache);
     prices_free(prices);
     return code;
 }

@@ -16,7 +16,6 @@
 
 #include "base/rfc3339.h"
 #include "price/price.h"
-#include "price/price_cache.h"
 #include "records/model_id.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -652,77 +651,21 @@ static void files_are_read(void **state)
     prices_free(NULL);
 }
 
-/* ---- cache ---- */
-
-static void a_cache_answers_as_the_list(void **state)
-{
-    static const char *const models[] = {"anthropic.claude-opus-5", "acme.x",
-                                         "amazon.nova-pro-v1:0", "", "zai.glm-4.6"};
-    static const char *const geographies[] = {"", "us", "global"};
-    static const char *const regions[] = {"", "us-east-1", "eu-west-2", "us-gov-west-1"};
-    static const uint32_t sizes[] = {0, 1, 7, 1000};
-
-    (void)state;
-    for (size_t s = 0; s < COUNT_OF(sizes); s++) {
-        struct price_cache *cache = NULL;
-        assert_int_equal(price_cache_new(builtin, sizes[s], &cache), ST_OK);
-        for (size_t i = 0; i < 3 * COUNT_OF(models) * COUNT_OF(geographies) * COUNT_OF(regions);
-             i++) {
-            const struct price_query query = {
-                view_of(models[i % COUNT_OF(models)]),
-                view_of(geographies[i / COUNT_OF(models) % COUNT_OF(geographies)]),
-                view_of(regions[i / COUNT_OF(models) / COUNT_OF(geographies) % COUNT_OF(regions)])};
-            struct price_line direct;
-            struct price_line cached;
-            price_match(builtin, &query, &direct);
-            price_cache_match(cache, &query, &cached);
-            assert_ptr_equal(direct.rows, cached.rows);
-            assert_int_equal(direct.n_rows, cached.n_rows);
-            assert_int_equal(direct.gross_input, cached.gross_input);
-            assert_int_equal(direct.approximate, cached.approximate);
-        }
-        price_cache_free(cache);
-    }
-    price_cache_free(NULL);
-}
-
-/* "ab" + "c" is not "a" + "bc". */
-static void a_cache_keeps_its_keys_apart(void **state)
-{
-    struct price_cache *cache = NULL;
-    struct price_line line;
-    const struct price_query first = {VIEW_LIT("anthropic.claude-opus-5"), VIEW_EMPTY, VIEW_EMPTY};
-    const struct price_query second = {VIEW_LIT("anthropic.claude-opus-"), VIEW_LIT("5"),
-                                       VIEW_EMPTY};
-
-    (void)state;
-    assert_int_equal(price_cache_new(builtin, 8, &cache), ST_OK);
-    price_cache_match(cache, &first, &line);
-    assert_true(line.n_rows > 0);
-    price_cache_match(cache, &second, &line);
-    assert_true(line.n_rows == 0);
-    price_cache_free(cache);
-}
-
-/* Each with its own cache on the one list; the thread sanitizer watches. */
+/* The list is shared without a lock; the thread sanitizer watches. */
 static void *price_everything(void *sum)
 {
-    struct price_cache *cache = NULL;
     const struct price_usage usage = {100000, 200000, 3, 4};
     u128 total = 0;
 
-    if (price_cache_new(builtin, 64, &cache) != ST_OK)
-        return NULL;
     for (size_t i = 0; i < prices_info(builtin).rows; i++) {
         const struct price_query query = {.model = prices_row(builtin, i)->model,
                                           .region = VIEW_LIT("eu-west-2")};
         struct price_line line;
         struct price_cost cost;
-        price_cache_match(cache, &query, &line);
+        price_match(builtin, &query, &line);
         price_line_cost(&line, 20600, &usage, &cost);
         total += cost.usd_e12;
     }
-    price_cache_free(cache);
     *(u128 *)sum = total;
     return NULL;
 }
@@ -759,8 +702,6 @@ int main(void)
         cmocka_unit_test(own_rows_replace_row_by_row),
         cmocka_unit_test(the_builtin_list_is_whole),
         cmocka_unit_test(files_are_read),
-        cmocka_unit_test(a_cache_answers_as_the_list),
-        cmocka_unit_test(a_cache_keeps_its_keys_apart),
         cmocka_unit_test(threads_share_a_list),
     };
 
