@@ -1,6 +1,13 @@
+/*
+ * cells.c: sums by time and dimension values as parallel arrays, and what one object adds to them
+ * set apart until it is known whether the object counts.  This is where every record ends up, so
+ * the layout follows what one record touches.
+ */
 #include "aggregate/cells.h"
 
 #include <stdlib.h>
+
+#include "base/table.h"
 
 /*
  * What is pending for a cell that has nothing committed yet stands in the cell itself; it has no
@@ -16,13 +23,11 @@ struct cells {
     uint32_t count, capacity;
     int64_t *times;
     uint32_t *ids;
-    uint32_t *hashes;
     uint32_t *pending_of; /* place + 1, 0: none, IN_PLACE */
     uint64_t *records;    /* committed */
     u128 *sums;
     struct statistic *stats;
-    uint32_t *table; /* cell + 1, 0 is free; a power of two, at most half full */
-    uint32_t table_size;
+    struct table table; /* cells by key */
     /* Cells that the current object adds to in place. */
     uint32_t fresh_count, fresh_capacity;
     uint32_t *fresh;
@@ -45,13 +50,7 @@ struct cells *cells_new(size_t dimensions, size_t slots, bool statistics)
     cells->dimensions = dimensions;
     cells->slots = slots;
     cells->statistics = statistics;
-    cells->table_size = 64;
     cells->last_cell = UINT32_MAX;
-    cells->table = calloc(cells->table_size, sizeof(*cells->table));
-    if (cells->table == NULL) {
-        free(cells);
-        return NULL;
-    }
     return cells;
 }
 
@@ -61,12 +60,11 @@ void cells_free(struct cells *cells)
         return;
     free(cells->times);
     free(cells->ids);
-    free(cells->hashes);
     free(cells->pending_of);
     free(cells->records);
     free(cells->sums);
     free(cells->stats);
-    free(cells->table);
+    table_clear(&cells->table);
     free(cells->fresh);
     free(cells->pending_cell);
     free(cells->pending_records);
@@ -81,7 +79,7 @@ void cells_reset(struct cells *cells)
     cells->pending_count = 0;
     cells->fresh_count = 0;
     cells->last_cell = UINT32_MAX;
-    memset(cells->table, 0, cells->table_size * sizeof(*cells->table));
+    table_reset(&cells->table);
 }
 
 /* Enlarge *array to capacity * width elements of `size`; false: no memory, *array as before. */
@@ -105,31 +103,12 @@ static bool grow_cells(struct cells *c)
     uint32_t capacity = c->capacity == 0 ? 32 : c->capacity + c->capacity / 2;
     if (capacity >= UINT32_MAX / 4 || !enlarge(&c->times, capacity, 1, sizeof(*c->times)) ||
         !enlarge(&c->ids, capacity, c->dimensions, sizeof(*c->ids)) ||
-        !enlarge(&c->hashes, capacity, 1, sizeof(*c->hashes)) ||
         !enlarge(&c->pending_of, capacity, 1, sizeof(*c->pending_of)) ||
         !enlarge(&c->records, capacity, 1, sizeof(*c->records)) ||
         !enlarge(&c->sums, capacity, c->slots, sizeof(*c->sums)) ||
         (c->statistics && !enlarge(&c->stats, capacity, c->slots, sizeof(*c->stats))))
         return false;
     c->capacity = capacity;
-    return true;
-}
-
-static bool grow_table(struct cells *c)
-{
-    uint32_t size = c->table_size * 2;
-    uint32_t *table = calloc(size, sizeof(*table));
-    if (table == NULL)
-        return false;
-    for (uint32_t cell = 0; cell < c->count; cell++) {
-        uint32_t at = c->hashes[cell] & (size - 1);
-        while (table[at] != 0)
-            at = (at + 1) & (size - 1);
-        table[at] = cell + 1;
-    }
-    free(c->table);
-    c->table = table;
-    c->table_size = size;
     return true;
 }
 
@@ -141,51 +120,28 @@ static inline bool same_ids(const uint32_t *a, const uint32_t *b, size_t count)
     return difference == 0;
 }
 
-static bool key_is(const struct cells *c, uint32_t cell, const struct cell_key *key)
-{
-    return c->times[cell] == key->time &&
-           same_ids(&c->ids[cell * c->dimensions], key->id, c->dimensions);
-}
-
-/* The ids are numbers of this process, so nobody outside can choose collisions. */
-static inline uint32_t key_hash(const struct cells *c, const struct cell_key *key)
-{
-    uint64_t h = (uint64_t)key->time;
-    for (size_t i = 0; i < c->dimensions; i++)
-        h = (h ^ key->id[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
-    return (uint32_t)(h >> 32);
-}
-
 uint32_t cells_find(struct cells *c, const struct cell_key *key)
 {
     size_t id_bytes = c->dimensions * sizeof(key->id[0]);
     if (c->last_cell != UINT32_MAX && c->last_key.time == key->time &&
         same_ids(c->last_key.id, key->id, c->dimensions))
         return c->last_cell;
-    uint32_t hash = key_hash(c, key);
-    uint32_t at = hash & (c->table_size - 1);
+    uint64_t hash = table_mix(0, (uint64_t)key->time);
+    for (size_t i = 0; i < c->dimensions; i++)
+        hash = table_mix(hash, key->id[i]);
     uint32_t cell = UINT32_MAX;
-    for (; c->table[at] != 0; at = (at + 1) & (c->table_size - 1)) {
-        uint32_t candidate = c->table[at] - 1;
-        if (c->hashes[candidate] == hash && key_is(c, candidate, key)) {
-            cell = candidate;
-            break;
-        }
+    struct table_look look = table_look((uint32_t)(hash >> 32));
+    while (cell == UINT32_MAX && table_next(&c->table, &look)) {
+        if (c->times[look.number] == key->time &&
+            same_ids(&c->ids[look.number * c->dimensions], key->id, c->dimensions))
+            cell = look.number;
     }
     if (cell == UINT32_MAX) {
-        if (c->count == c->capacity && !grow_cells(c))
+        if ((c->count == c->capacity && !grow_cells(c)) ||
+            table_add(&c->table, look.hash, c->count) != ST_OK)
             return UINT32_MAX;
-        if (c->count >= c->table_size / 2) {
-            if (!grow_table(c))
-                return UINT32_MAX;
-            at = hash & (c->table_size - 1);
-            while (c->table[at] != 0)
-                at = (at + 1) & (c->table_size - 1);
-        }
         cell = c->count++;
-        c->table[at] = cell + 1;
         c->times[cell] = key->time;
-        c->hashes[cell] = hash;
         c->pending_of[cell] = 0;
         c->records[cell] = 0;
         memcpy(&c->ids[cell * c->dimensions], key->id, id_bytes);

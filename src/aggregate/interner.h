@@ -8,8 +8,8 @@ struct interner; /* not shared between threads at a time */
 
 #define INTERNER_NONE UINT32_MAX
 
-struct interner *interner_new(void); /* NULL: no memory */
-void interner_free(struct interner *in);
+struct interner *interner_new(void);     /* NULL: no memory */
+void interner_free(struct interner *in); /* interner_free(NULL) does nothing */
 
 /* The number of a text, 0, 1, ... in the order of first sight; INTERNER_NONE: no memory. */
 uint32_t interner_id(struct interner *in, struct view text);
@@ -17,9 +17,7 @@ uint32_t interner_id(struct interner *in, struct view text);
 /* The text of a number; valid until interner_free. */
 struct view interner_text(const struct interner *in, uint32_t id);
 
+/* How many texts there are. */
 uint32_t interner_count(const struct interner *in);
-
-/* A fast hash for tables in memory; seeded per process against chosen collisions. */
-uint64_t hash_bytes(struct view bytes);
 
 #endif

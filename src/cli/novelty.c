@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-#include "aggregate/interner.h"
 #include "base/log.h"
+#include "base/table.h"
 
 enum { MAX_REPORTED = 256 };
 
@@ -12,7 +12,7 @@ void novelty_report(enum novelty what, struct view text)
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static uint64_t reported[MAX_REPORTED];
     static size_t count;
-    uint64_t hash = hash_bytes(text) * 2 + (uint64_t)what;
+    uint64_t hash = table_hash_bytes(text) * 2 + (uint64_t)what;
     bool fresh = true;
     pthread_mutex_lock(&mutex);
     for (size_t i = 0; i < count && fresh; i++)

@@ -9,11 +9,11 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "base/table.h"
 #include "objects/source.h"
 
 enum {
     PATH_CEILING = 64 * 1024,
-    SLOT_FREE = 0,
     READ_AHEAD_FROM = 1 << 20, /* bytes of a file; smaller ones are read in a few calls anyway */
 };
 
@@ -29,43 +29,20 @@ struct source_files {
     char *const *paths;
     size_t count;
     struct root *roots;
-    size_t *table; /* root + 1 by hash of its real path, 0 free: the first root of each path */
-    size_t table_size;
+    struct table table; /* roots by real path: the first one of each path */
 };
 
 /* ---- duplicates ---- */
 
-static size_t path_hash(const char *path, size_t len)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)path[i]) * UINT64_C(0x100000001b3);
-    return (size_t)(h ^ h >> 32);
-}
-
 /* The first root with this real path, or SIZE_MAX. */
-static size_t find_root(const struct source_files *files, const char *path, size_t len)
+static size_t find_root(const struct source_files *files, struct view path)
 {
-    if (len == 0)
-        len = 1; /* the root folder */
-    size_t at = path_hash(path, len) & (files->table_size - 1);
-    for (; files->table[at] != SLOT_FREE; at = (at + 1) & (files->table_size - 1)) {
-        const struct root *root = &files->roots[files->table[at] - 1];
-        if (strlen(root->real) == len && memcmp(root->real, path, len) == 0)
-            return files->table[at] - 1;
+    struct table_look look = table_look((uint32_t)table_hash_bytes(path));
+    while (table_next(&files->table, &look)) {
+        if (view_eq_cstr(path, files->roots[look.number].real))
+            return look.number;
     }
     return SIZE_MAX;
-}
-
-static void add_root(struct source_files *files, size_t index)
-{
-    const char *real = files->roots[index].real;
-    if (find_root(files, real, strlen(real)) != SIZE_MAX)
-        return;
-    size_t at = path_hash(real, strlen(real)) & (files->table_size - 1);
-    while (files->table[at] != SLOT_FREE)
-        at = (at + 1) & (files->table_size - 1);
-    files->table[at] = index + 1;
 }
 
 /*
@@ -74,16 +51,16 @@ static void add_root(struct source_files *files, size_t index)
  */
 static bool named_before(const struct source_files *files, const char *real, size_t index)
 {
-    size_t len = strlen(real);
-    size_t root = find_root(files, real, len);
+    struct view path = view_of(real);
+    size_t root = find_root(files, path);
     if (root < index)
         return true;
-    while (len > 0) {
-        while (len > 0 && real[len - 1] != '/')
-            len--;
-        if (len > 0)
-            len--;
-        root = find_root(files, real, len);
+    while (path.len > 0) {
+        while (path.len > 0 && path.ptr[path.len - 1] != '/')
+            path.len--;
+        if (path.len > 0)
+            path.len--;
+        root = find_root(files, view_make(real, path.len > 0 ? path.len : 1)); /* 1: the "/" */
         if (root < index && files->roots[root].is_folder)
             return true;
     }
@@ -361,7 +338,7 @@ static void free_files(struct source *source)
     for (size_t i = 0; i < files->count && files->roots != NULL; i++)
         free(files->roots[i].real);
     free(files->roots);
-    free(files->table);
+    table_clear(&files->table);
     free(files);
 }
 
@@ -402,22 +379,18 @@ struct source *source_files_new(char *const *paths, size_t count)
     files->source.class = &files_class;
     files->paths = paths;
     files->count = count;
-    files->table_size = 16;
-    while (files->table_size < count * 2)
-        files->table_size *= 2;
     files->roots = calloc(count, sizeof(*files->roots));
-    files->table = calloc(files->table_size, sizeof(*files->table));
-    if (files->roots == NULL || files->table == NULL) {
+    bool ok = files->roots != NULL;
+    for (size_t i = 0; i < count && ok; i++) {
+        struct root *root = &files->roots[i];
+        ok = find_real(root, paths[i]);
+        if (ok && root->real != NULL && find_root(files, view_of(root->real)) == SIZE_MAX)
+            ok = table_add(&files->table, (uint32_t)table_hash_bytes(view_of(root->real)),
+                           (uint32_t)i) == ST_OK;
+    }
+    if (!ok) {
         free_files(&files->source);
         return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!find_real(&files->roots[i], paths[i])) {
-            free_files(&files->source);
-            return NULL;
-        }
-        if (files->roots[i].real != NULL)
-            add_root(files, i);
     }
     return &files->source;
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "aggregate/interner.h"
 #include "base/array.h"
 #include "base/json_write.h"
+#include "base/table.h"
 
 enum {
     /* Our clock, theirs, and the time until the request is read need not agree to the second. */
@@ -24,7 +24,7 @@ static uint64_t series_hash(size_t set, size_t dimensions, const struct aggregat
 {
     uint64_t h = set;
     for (size_t i = 0; i < dimensions; i++)
-        h = (h ^ hash_bytes(row->value[i])) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
+        h = table_mix(h, table_hash_bytes(row->value[i]));
     return h;
 }
 

@@ -53,10 +53,10 @@ static const struct view *dimension_names(const struct page_table tables[PAGE_SE
 
 static void mark_used(const struct page_table *t, struct page_values *values)
 {
-    for (uint32_t s = 0; s < t->series_count; s++) {
+    for (uint32_t s = 0; s < t->series.count; s++) {
         for (size_t k = 0; k < t->set->count; k++)
             values[page_dimension(&t->set->dimension[k])]
-                .value[t->series[(size_t)s * t->set->count + k]]
+                .value[tuples_row(&t->series, s)[k]]
                 .number = 0;
     }
 }
@@ -94,8 +94,8 @@ static void add_series(struct buf *out, const struct page_table *t,
 {
     for (size_t k = 0; k < t->set->count; k++) {
         buf_add_cstr(out, k > 0 ? ",[" : "[");
-        for (uint32_t s = 0; s < t->series_count; s++) {
-            uint32_t value = t->series[(size_t)s * t->set->count + k];
+        for (uint32_t s = 0; s < t->series.count; s++) {
+            uint32_t value = tuples_row(&t->series, s)[k];
             if (s > 0)
                 buf_add_char(out, ',');
             buf_add_u64(out, values[page_dimension(&t->set->dimension[k])].value[value].number);

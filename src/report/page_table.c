@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 enum { DAY = 86400, LONGEST_BY_HOUR = 62 * DAY };
 
 /* ---- values ---- */
@@ -10,51 +12,18 @@ enum { DAY = 86400, LONGEST_BY_HOUR = 62 * DAY };
  * Texts of an aggregate are interned: the same text stands in the same place, so places are
  * compared and hashed instead of texts.
  */
-static uint32_t *find_slot(const struct page_values *v, const char *place)
-{
-    uint64_t h = (uint64_t)(uintptr_t)place * UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t at = (uint32_t)(h >> 32) & (v->slot_count - 1);
-    while (v->slots[at] != 0 && v->value[v->slots[at] - 1].text.ptr != place)
-        at = (at + 1) & (v->slot_count - 1);
-    return &v->slots[at];
-}
-
-static bool make_room(struct page_values *v)
-{
-    if (v->count == v->capacity) {
-        uint32_t capacity = v->capacity == 0 ? 32 : v->capacity * 2;
-        struct page_value *grown = realloc(v->value, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        v->value = grown;
-        v->capacity = capacity;
-    }
-    if (v->count >= v->slot_count / 2) {
-        uint32_t *old = v->slots;
-        uint32_t count = v->slot_count == 0 ? 64 : v->slot_count * 2;
-        uint32_t *slots = calloc(count, sizeof(*slots));
-        if (slots == NULL)
-            return false;
-        v->slots = slots;
-        v->slot_count = count;
-        for (uint32_t i = 0; i < v->count; i++)
-            *find_slot(v, v->value[i].text.ptr) = i + 1;
-        free(old);
-    }
-    return true;
-}
-
 static uint32_t value_of(struct page_values *v, struct view text)
 {
-    if (v->slot_count > 0) {
-        uint32_t found = *find_slot(v, text.ptr);
-        if (found != 0)
-            return found - 1;
+    uint64_t place = (uint64_t)(uintptr_t)text.ptr;
+    struct table_look look = table_look((uint32_t)(table_mix(0, place) >> 32));
+    while (table_next(&v->table, &look)) {
+        if (v->value[look.number].text.ptr == text.ptr)
+            return look.number;
     }
-    if (!make_room(v))
+    if (!array_room(&v->value, v->count, &v->capacity, 32, sizeof(*v->value)) ||
+        table_add(&v->table, look.hash, v->count) != ST_OK)
         return UINT32_MAX;
     v->value[v->count] = (struct page_value){.text = text, .number = UINT32_MAX};
-    *find_slot(v, text.ptr) = v->count + 1;
     return v->count++;
 }
 
@@ -72,7 +41,7 @@ static uint32_t other_of(struct page_values *v)
 void page_values_clear(struct page_values *v)
 {
     free(v->value);
-    free(v->slots);
+    table_clear(&v->table);
     *v = (struct page_values){0};
 }
 
@@ -98,7 +67,7 @@ static uint32_t *fold_values(struct page_values *v, uint32_t keep)
     uint32_t other = keep < v->count ? other_of(v) : UINT32_MAX;
     uint32_t *target = malloc(((size_t)v->count + 1) * sizeof(*target));
     uint32_t *order = malloc(((size_t)v->count + 1) * sizeof(*order));
-    if (target != NULL && order != NULL) {
+    if (target != NULL && order != NULL && (keep >= v->count || other != UINT32_MAX)) {
         for (uint32_t i = 0; i < v->count; i++)
             order[i] = target[i] = i;
         if (other != UINT32_MAX) {
@@ -130,11 +99,8 @@ struct build {
     struct fact *facts;
     size_t count;
     uint32_t *target[PAGE_SET_DIMENSIONS]; /* by position in the set */
-    uint32_t *slots;                       /* series + 1 */
-    size_t slot_count;
-    uint32_t *series;
-    uint32_t series_count;
-    size_t *order; /* facts by series, then time */
+    struct tuples series;                  /* values by position in the set */
+    size_t *order;                         /* facts by series, then time */
 };
 
 static enum status read_facts(struct build *b)
@@ -156,23 +122,6 @@ static enum status read_facts(struct build *b)
     return ST_OK;
 }
 
-static uint32_t series_of(struct build *b, const uint32_t *value)
-{
-    size_t width = b->set->count;
-    uint64_t h = 0;
-    for (size_t k = 0; k < width; k++)
-        h = (h ^ value[k]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
-    size_t at = (size_t)(h >> 32) & (b->slot_count - 1);
-    while (b->slots[at] != 0 && memcmp(&b->series[(size_t)(b->slots[at] - 1) * width], value,
-                                       width * sizeof(*value)) != 0)
-        at = (at + 1) & (b->slot_count - 1);
-    if (b->slots[at] == 0) {
-        memcpy(&b->series[(size_t)b->series_count * width], value, width * sizeof(*value));
-        b->slots[at] = ++b->series_count;
-    }
-    return b->slots[at] - 1;
-}
-
 static int64_t bucket_of(int64_t time, int64_t interval)
 {
     return time / interval - (time % interval < 0);
@@ -181,20 +130,21 @@ static int64_t bucket_of(int64_t time, int64_t interval)
 /* Give each fact its series, put them in order, and tell how many rows that makes. */
 static enum status arrange(struct build *b, int64_t interval, size_t *row_count)
 {
-    memset(b->slots, 0, b->slot_count * sizeof(*b->slots));
-    b->series_count = 0;
+    tuples_reset(&b->series);
     for (size_t i = 0; i < b->count; i++) {
         uint32_t value[PAGE_SET_DIMENSIONS];
         for (size_t k = 0; k < b->set->count; k++)
             value[k] = b->target[k][b->facts[i].value[k]];
-        b->facts[i].series = series_of(b, value);
+        b->facts[i].series = tuples_id(&b->series, value);
+        if (b->facts[i].series == TUPLES_NONE)
+            return ST_NO_MEMORY;
     }
-    size_t *begin = calloc((size_t)b->series_count + 1, sizeof(*begin));
+    size_t *begin = calloc((size_t)b->series.count + 1, sizeof(*begin));
     if (begin == NULL)
         return ST_NO_MEMORY;
     for (size_t i = 0; i < b->count; i++)
         begin[b->facts[i].series + 1]++;
-    for (uint32_t s = 0; s < b->series_count; s++)
+    for (uint32_t s = 0; s < b->series.count; s++)
         begin[s + 1] += begin[s];
     for (size_t i = 0; i < b->count; i++)
         b->order[begin[b->facts[i].series]++] = i;
@@ -333,14 +283,9 @@ static enum status choose(struct build *b, size_t max_rows, struct page_table *o
 
 static enum status build(struct build *b, size_t max_rows, struct page_table *out)
 {
-    b->slot_count = 64;
-    while (b->slot_count < b->count * 2)
-        b->slot_count *= 2;
     b->facts = malloc((b->count + 1) * sizeof(*b->facts));
-    b->slots = malloc(b->slot_count * sizeof(*b->slots));
-    b->series = malloc((b->count + 1) * b->set->count * sizeof(*b->series));
     b->order = malloc((b->count + 1) * sizeof(*b->order));
-    if (b->facts == NULL || b->slots == NULL || b->series == NULL || b->order == NULL)
+    if (b->facts == NULL || b->order == NULL)
         return ST_NO_MEMORY;
     enum status st = read_facts(b);
     if (st == ST_OK)
@@ -350,8 +295,7 @@ static enum status build(struct build *b, size_t max_rows, struct page_table *ou
     if (st == ST_OK) {
         out->set = b->set;
         out->series = b->series;
-        out->series_count = b->series_count;
-        b->series = NULL;
+        b->series = (struct tuples){0};
     }
     return st;
 }
@@ -368,12 +312,12 @@ enum status page_table_build(const struct aggregate *aggregate, size_t set, size
         .set = aggregate_set(aggregate, set),
         .values = values,
         .count = aggregate_rows_count(rows),
+        .series.width = aggregate_set(aggregate, set)->count,
     };
     enum status st = build(&b, max_rows, out);
     forget_targets(&b);
     free(b.facts);
-    free(b.slots);
-    free(b.series);
+    tuples_clear(&b.series);
     free(b.order);
     aggregate_rows_free(rows);
     if (st != ST_OK)
@@ -383,7 +327,7 @@ enum status page_table_build(const struct aggregate *aggregate, size_t set, size
 
 void page_table_clear(struct page_table *table)
 {
-    free(table->series);
+    tuples_clear(&table->series);
     free(table->rows);
     *table = (struct page_table){0};
 }

@@ -2,6 +2,7 @@
 #ifndef REPORT_PAGE_TABLE_H
 #define REPORT_PAGE_TABLE_H
 
+#include "base/tuples.h"
 #include "report/page.h"
 
 /* Of one set. */
@@ -16,9 +17,9 @@ struct page_value {
 
 struct page_values {
     struct page_value *value;
-    uint32_t count, capacity;
-    uint32_t *slots; /* value + 1 by the place of its text, 0 is free */
-    uint32_t slot_count;
+    uint32_t count;
+    size_t capacity;
+    struct table table; /* values by the address of their text */
 };
 
 struct page_row {
@@ -30,8 +31,7 @@ struct page_row {
 struct page_table {
     const struct dimension_set *set;
     int64_t interval;
-    uint32_t *series; /* set->count values each */
-    uint32_t series_count;
+    struct tuples series;  /* set->count values each */
     struct page_row *rows; /* by series, then time */
     size_t row_count;
     uint32_t kept[PAGE_DIMENSIONS], folded[PAGE_DIMENSIONS]; /* by page_dimension */

@@ -19,7 +19,7 @@ enum { DICTIONARY_MAX_WIDTH = DIMENSIONS_PER_SET };
 /* `width`: values of a series, up to DICTIONARY_MAX_WIDTH.  NULL: no memory. */
 struct dictionary *dictionary_new(size_t width);
 size_t dictionary_width(const struct dictionary *d);
-void dictionary_free(struct dictionary *d);
+void dictionary_free(struct dictionary *d); /* dictionary_free(NULL) does nothing */
 
 /* The number of a series, given if new; DICTIONARY_NONE: no memory. */
 uint32_t dictionary_series(struct dictionary *d, const struct view *value);
@@ -28,12 +28,13 @@ uint32_t dictionary_series(struct dictionary *d, const struct view *value);
 uint32_t dictionary_other(struct dictionary *d);
 
 /*
- * The same, by parts, for loading a store in the order of numbers.  ST_BAD_ITEM: the text is there
- * already, or a number in `text` is not.
+ * The same, by parts, for loading a store in the order of numbers.  ST_BAD_ITEM: the text or series
+ * is there already, or a number in `text` is not.  ST_NO_MEMORY.
  */
 NODISCARD enum status dictionary_load_text(struct dictionary *d, struct view text);
 NODISCARD enum status dictionary_load_series(struct dictionary *d, const uint32_t *text);
 
+/* How many texts and series there are. */
 void dictionary_counts(const struct dictionary *d, uint32_t *texts, uint32_t *series);
 
 /* Numbers below the counts only.  A text stays valid until dictionary_free. */

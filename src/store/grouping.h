@@ -1,6 +1,4 @@
-/*
- * grouping.h: sums of series gathered by some of their dimensions and by time.
- */
+/* grouping.h: sums of series gathered by some of their dimensions and by time. */
 #ifndef STORE_GROUPING_H
 #define STORE_GROUPING_H
 
@@ -20,18 +18,19 @@ struct grouping_options {
 
 struct grouping;
 
-/* NULL: no memory. */
+/* The options' dictionary and `replace` must outlive it.  NULL: no memory. */
 struct grouping *grouping_new(const struct grouping_options *options);
-void grouping_free(struct grouping *g);
+void grouping_free(struct grouping *g); /* grouping_free(NULL) does nothing */
 
 /*
  * The sums of a series' group at a time, by enum metric, for the caller to add to until the next
  * call.  NULL: no memory, or max_cells are reached (grouping_status says which).
  */
 u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time);
+/* ST_OK, or why grouping_sums gave NULL: ST_NO_MEMORY, ST_TOO_BIG. */
 enum status grouping_status(const struct grouping *g);
 
-/* Add all to a set of an aggregate with the same dimensions and interval. */
+/* Add all to a set of an aggregate with the same dimensions and interval; all or nothing.  ST_NO_MEMORY. */
 NODISCARD enum status grouping_add_to(const struct grouping *g, struct aggregate *aggregate,
                                       size_t set);
 

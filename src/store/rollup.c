@@ -1,7 +1,14 @@
+/*
+ * rollup.c: chunks summed by hour, day and all time.  Running it is a trade between the time that
+ * questions take (a long tail of chunks) and the time that rewriting rollups takes; the numbers
+ * below set it.
+ */
 #include "store/rollup.h"
 
 #include <stdlib.h>
 
+#include "base/array.h"
+#include "base/tuples.h"
 #include "store/chunk.h"
 
 enum {
@@ -24,82 +31,36 @@ struct rollup {
     int64_t ended_ms, took_ms;
     /* By series: the lowest one that differs in the principal only; made as series appear. */
     uint32_t *lean;
-    uint32_t lean_count, lean_capacity;
-    uint32_t *slots; /* series + 1, 0 is free; a power of two, at most half full */
-    uint32_t slot_count, slots_used;
+    uint32_t lean_count;
+    size_t lean_capacity;
+    struct tuples others; /* values of the other dimensions */
+    uint32_t *lowest;     /* by tuple: its lowest series */
+    size_t lowest_capacity;
 };
 
 /* ---- series without the principal ---- */
 
-static uint64_t hash_lean(const uint32_t *values, size_t width)
-{
-    uint64_t h = 0;
-    for (size_t i = 0; i < width; i++) {
-        if (i != DIMENSION_PRINCIPAL)
-            h = (h ^ values[i]) * UINT64_C(0x9e3779b97f4a7c15) + (h >> 29);
-    }
-    return h >> 32;
-}
-
-static bool same_lean(const uint32_t *a, const uint32_t *b, size_t width)
-{
-    for (size_t i = 0; i < width; i++) {
-        if (i != DIMENSION_PRINCIPAL && a[i] != b[i])
-            return false;
-    }
-    return true;
-}
-
-static uint32_t *find_slot(const struct rollup *r, const uint32_t *all, uint32_t series)
-{
-    size_t width = dictionary_width(r->dictionary);
-    const uint32_t *values = &all[(size_t)series * width];
-    uint32_t at = (uint32_t)hash_lean(values, width) & (r->slot_count - 1);
-    while (r->slots[at] != 0 && !same_lean(&all[(size_t)(r->slots[at] - 1) * width], values, width))
-        at = (at + 1) & (r->slot_count - 1);
-    return &r->slots[at];
-}
-
-static bool grow_slots(struct rollup *r, const uint32_t *all)
-{
-    uint32_t count = r->slot_count == 0 ? 1024 : r->slot_count * 2, used = r->slot_count;
-    uint32_t *old = r->slots, *slots = calloc(count, sizeof(*slots));
-    if (slots == NULL)
-        return false;
-    r->slots = slots;
-    r->slot_count = count;
-    for (uint32_t i = 0; i < used; i++) {
-        if (old[i] != 0)
-            *find_slot(r, all, old[i] - 1) = old[i];
-    }
-    free(old);
-    return true;
-}
-
 static bool learn_series(struct rollup *r, uint32_t count)
 {
+    size_t width = dictionary_width(r->dictionary);
     if (count <= r->lean_count)
         return true;
     uint32_t *all = dictionary_copy_series(r->dictionary, count);
     bool ok = all != NULL;
-    if (ok && count > r->lean_capacity) {
-        uint32_t capacity = count + count / 2;
-        uint32_t *grown = realloc(r->lean, (size_t)capacity * sizeof(*grown));
-        ok = grown != NULL;
-        r->lean = ok ? grown : r->lean;
-        r->lean_capacity = ok ? capacity : r->lean_capacity;
-    }
     while (ok && r->lean_count < count) {
-        if (r->slots_used >= r->slot_count / 2 && !grow_slots(r, all)) {
+        uint32_t *row = &all[r->lean_count * width];
+        row[DIMENSION_PRINCIPAL] = 0;
+        uint32_t known = r->others.count;
+        ok = array_room(&r->lean, r->lean_count, &r->lean_capacity, 1024, sizeof(*r->lean)) &&
+             array_room(&r->lowest, known, &r->lowest_capacity, 1024, sizeof(*r->lowest));
+        uint32_t tuple = ok ? tuples_id(&r->others, row) : TUPLES_NONE;
+        if (tuple == TUPLES_NONE) {
             ok = false;
             break;
         }
-        uint32_t *slot = find_slot(r, all, r->lean_count);
-        if (*slot == 0) {
-            *slot = r->lean_count + 1;
-            r->slots_used++;
-        }
-        r->lean[r->lean_count++] = *slot - 1;
+        if (tuple == known)
+            r->lowest[tuple] = r->lean_count;
+        r->lean[r->lean_count++] = r->lowest[tuple];
     }
     free(all);
     return ok;
@@ -137,14 +98,8 @@ static struct hour *hour_at(struct tail *tail, int64_t begin)
     }
     if (low < tail->count && tail->hours[low].begin == begin)
         return &tail->hours[low];
-    if (tail->count == tail->capacity) {
-        size_t capacity = tail->capacity == 0 ? 64 : tail->capacity * 2;
-        struct hour *grown = realloc(tail->hours, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return NULL;
-        tail->hours = grown;
-        tail->capacity = capacity;
-    }
+    if (!array_room(&tail->hours, tail->count, &tail->capacity, 64, sizeof(*tail->hours)))
+        return NULL;
     memmove(&tail->hours[low + 1], &tail->hours[low], (tail->count - low) * sizeof(*tail->hours));
     tail->count++;
     tail->hours[low].begin = begin;
@@ -307,6 +262,7 @@ enum status rollup_new(struct store *store, const struct dictionary *dictionary,
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     r->store = store;
     r->dictionary = dictionary;
+    r->others.width = dictionary_width(dictionary);
     enum status st = rollup_last(store, &r->last, err);
     if (st == ST_OK)
         st =
@@ -325,6 +281,7 @@ void rollup_free(struct rollup *r)
     if (r == NULL)
         return;
     free(r->lean);
-    free(r->slots);
+    free(r->lowest);
+    tuples_clear(&r->others);
     free(r);
 }

@@ -118,20 +118,6 @@ static void interning(void **state)
     interner_free(NULL);
 }
 
-static void hashing(void **state)
-{
-    (void)state;
-    struct guarded page = guarded_new(64);
-    uint64_t seen[33];
-    static const char bytes[] = "abcdefghijklmnopqrstuvwxyz012345";
-    for (size_t n = 0; n <= 32; n++) {
-        seen[n] = hash_bytes(view_make(guarded_copy(&page, bytes, n), n));
-        for (size_t k = 0; k < n; k++)
-            assert_true(seen[k] != seen[n]);
-    }
-    guarded_free(&page);
-}
-
 /* ---- cells ---- */
 
 static void cells_commit_and_rollback(void **state)
@@ -596,7 +582,6 @@ int main(void)
         cmocka_unit_test(dimension_sets),
         cmocka_unit_test(dimension_limits),
         cmocka_unit_test(interning),
-        cmocka_unit_test(hashing),
         cmocka_unit_test(cells_commit_and_rollback),
         cmocka_unit_test(rows_of_all_dimensions),
         cmocka_unit_test(rollback_leaves_no_trace),

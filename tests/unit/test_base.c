@@ -1,10 +1,12 @@
-/* test_base.c: views, arrays, buffers, UTF-8, JSON writing, suggestions. */
+/* test_base.c: views, arrays, tables, buffers, UTF-8, JSON writing, suggestions. */
 #include "unit.h"
 
 #include "base/array.h"
 #include "base/buf.h"
 #include "base/json_write.h"
 #include "base/suggest.h"
+#include "base/table.h"
+#include "base/tuples.h"
 #include "base/utf8.h"
 
 /* ---- view ---- */
@@ -442,17 +444,93 @@ static void errors_are_cut(void **state)
         assert_string_not_equal(status_name((enum status)st), "unknown");
 }
 
+/* ---- tables ---- */
+
+static void tables_find_what_was_added(void **state)
+{
+    enum { MANY = 3000 };
+    struct table t = {0};
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct table_look none = table_look(7);
+        assert_false(table_next(&t, &none));
+        /* Hashes that differ in the high bits only, some ten times. */
+        for (uint32_t i = 0; i < MANY; i++)
+            assert_int_equal(table_add(&t, (i / 10) << 20 | 0xffff, i), ST_OK);
+        for (uint32_t i = 0; i < MANY; i += 10) {
+            struct table_look look = table_look((i / 10) << 20 | 0xffff);
+            uint32_t seen = 0;
+            while (table_next(&t, &look)) {
+                if (look.number / 10 != i / 10)
+                    fail_row(i, "found %u", look.number);
+                seen |= 1U << look.number % 10;
+            }
+            expect_u64(i, "seen", seen, 0x3ff);
+        }
+        table_reset(&t);
+    }
+    t.count = TABLE_MAX_COUNT;
+    assert_int_equal(table_add(&t, 1, 1), ST_TOO_BIG);
+    table_clear(&t);
+    table_clear(&t);
+}
+
+static void tuples_are_numbered_once(void **state)
+{
+    enum { MANY = 3000 };
+    (void)state;
+    for (size_t width = 0; width < 4; width++) {
+        struct tuples t = {.width = width};
+        for (int round = 0; round < 3; round++) {
+            for (uint32_t i = 0; i < MANY; i++) {
+                uint32_t row[] = {i % 7, i, i / 1000}, wanted[] = {0, i % 7, i, i};
+                expect_u64(i, "number", tuples_id(&t, row), wanted[width]);
+                if (memcmp(tuples_row(&t, wanted[width]), row, width * sizeof(*row)) != 0)
+                    fail_row(i, "another row");
+            }
+            if (round == 1)
+                tuples_reset(&t);
+        }
+        tuples_clear(&t);
+    }
+}
+
+static void hashes_stay_inside(void **state)
+{
+    (void)state;
+    struct guarded page = guarded_new(64);
+    uint64_t seen[33];
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyz012345";
+    for (size_t n = 0; n <= 32; n++) {
+        seen[n] = table_hash_bytes(view_make(guarded_copy(&page, bytes, n), n));
+        for (size_t k = 0; k < n; k++)
+            assert_true(seen[k] != seen[n]);
+    }
+    guarded_free(&page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(view_comparisons),   cmocka_unit_test(view_searches),
-        cmocka_unit_test(view_parts),         cmocka_unit_test(view_numbers),
-        cmocka_unit_test(buf_grows),          cmocka_unit_test(buf_ceiling),
-        cmocka_unit_test(utf8_characters),    cmocka_unit_test(utf8_all_scalar_values),
-        cmocka_unit_test(utf8_cuts),          cmocka_unit_test(json_strings),
-        cmocka_unit_test(json_wide_numbers),  cmocka_unit_test(suggestions),
-        cmocka_unit_test(arrays_grow),        cmocka_unit_test(text_is_copied),
-        cmocka_unit_test(hexadecimal_digits), cmocka_unit_test(errors_are_cut),
+        cmocka_unit_test(view_comparisons),
+        cmocka_unit_test(view_searches),
+        cmocka_unit_test(view_parts),
+        cmocka_unit_test(view_numbers),
+        cmocka_unit_test(buf_grows),
+        cmocka_unit_test(buf_ceiling),
+        cmocka_unit_test(utf8_characters),
+        cmocka_unit_test(utf8_all_scalar_values),
+        cmocka_unit_test(utf8_cuts),
+        cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_wide_numbers),
+        cmocka_unit_test(suggestions),
+        cmocka_unit_test(arrays_grow),
+        cmocka_unit_test(tables_find_what_was_added),
+        cmocka_unit_test(tuples_are_numbered_once),
+        cmocka_unit_test(hashes_stay_inside),
+        cmocka_unit_test(text_is_copied),
+        cmocka_unit_test(hexadecimal_digits),
+        cmocka_unit_test(errors_are_cut),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }
