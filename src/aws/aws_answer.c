@@ -1,4 +1,16 @@
-/* What an answer of AWS means: its error in the spelling of each protocol, what can be done, its code. */
+/*
+ * aws_answer.c: what an answer means, in whichever protocol the service speaks.
+ *
+ * Three spellings of one error, and a fourth without a body (HEAD):
+ *
+ *   <Error><Code>NoSuchKey</Code><Message>...</Message></Error>          S3
+ *   <ErrorResponse><Error><Code>AccessDenied</Code>...</ErrorResponse>   STS
+ *   {"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"..."}     SQS, DynamoDB, CloudWatch
+ *   x-amzn-errortype: ValidationException:http://...                     Bedrock, Lambda
+ *
+ * The code decides before the HTTP status does: DynamoDB and CloudWatch throttle with 400, and S3
+ * refuses an expired token with 400.
+ */
 #include "aws/aws_private.h"
 
 #include "aws/aws_json.h"
@@ -36,6 +48,7 @@ static struct view bare_code(struct view code)
     return view_trim(hash == SIZE_MAX ? code : view_skip(code, hash + 1));
 }
 
+/* Code and message of the two XML forms; the first that has a code counts. */
 static void read_xml_error(struct aws_answer *a, struct view body)
 {
     static const char *const paths[][2] = {
@@ -56,6 +69,10 @@ static void read_xml_error(struct aws_answer *a, struct view body)
     buf_wipe(&text);
 }
 
+/*
+ * Code and message of the JSON forms.  A code from the header is kept: restJson services put it
+ * only there.
+ */
 static void read_json_error(struct aws_answer *a, struct view body)
 {
     json_t *doc = aws_json_parse(body);
@@ -75,15 +92,15 @@ static void read_json_error(struct aws_answer *a, struct view body)
 
 /* What the caller can do about an error, as far as its name says. */
 enum meaning {
-    OTHER,
-    THROTTLED,
-    TRANSIENT,
-    TIMED_OUT,
-    EXPIRED,
-    SIGNATURE,
-    MISSING,
-    DENIED,
-    CONFLICT
+    OTHER,     /* the HTTP status decides */
+    THROTTLED, /* slow down; said with 400 by DynamoDB and CloudWatch */
+    TRANSIENT, /* a passing fault of the service, whatever the HTTP status is */
+    TIMED_OUT, /* the same, and it costs the retry budget what a timeout does */
+    EXPIRED,   /* fresh credentials make it good */
+    SIGNATURE, /* a wrong secret, or a clock that is off */
+    MISSING,   /* does not exist; said with 400 by services that have no 404 */
+    DENIED,    /* who we are may not do this; no repetition helps */
+    CONFLICT,  /* a condition of the request does not hold */
 };
 
 /*

@@ -1,3 +1,12 @@
+/*
+ * aws_call.c: one signed call, and the same repeated; the only place where signing, sending and
+ * waiting meet.
+ *
+ * An attempt is sign -> send -> judge.  Two refusals have a cause that is removed here and tried
+ * again at once, one time each call: expired credentials are fetched anew, and a clock that is off
+ * is corrected by the server's Date.  Everything else that may pass goes through retry_wait(),
+ * with its budget and its deadline.
+ */
 #include "aws/aws_call.h"
 
 #include <openssl/crypto.h>
@@ -44,10 +53,11 @@ struct aws_signed {
 
 /* How an attempt ended, beyond its status. */
 struct attempt {
-    bool again_at_once; /* the cause was mended: other credentials, another clock */
+    bool again_at_once; /* the cause is gone: other credentials, another clock */
     uint32_t retry_after_ms;
 };
 
+/* The deadline acts like a stop: whatever waits asks this at least ten times a second. */
 static bool client_stop(void *ctx)
 {
     struct aws_client *c = ctx;
@@ -141,8 +151,12 @@ struct s3_regions *aws_client_s3_regions(struct aws_client *c)
     return &c->s3_regions;
 }
 
-/* A refusal whose cause can be mended here: true when the same call may be signed anew at once. */
-static bool mend(struct aws_client *c, const struct aws_signed *s, const struct aws_answer *a)
+/*
+ * A refusal whose cause can be removed here: true when the same call may be signed anew at once.
+ * The corrected clock is kept for the life of the client, so only the first call pays for it.
+ */
+static bool remove_cause(struct aws_client *c, const struct aws_signed *s,
+                         const struct aws_answer *a)
 {
     if (s->has_creds && aws_answer_is_expired(a)) {
         cred_chain_reject(c->creds, s->creds.access_key_id);
@@ -161,6 +175,10 @@ static bool mend(struct aws_client *c, const struct aws_signed *s, const struct 
     return false;
 }
 
+/*
+ * "GetObject: 403 AccessDenied: Access Denied (request 4442587FB7D0A2F9)", as much of it as there
+ * is.
+ */
 static void describe(const struct aws_signed *s, const struct aws_answer *a, enum status st,
                      struct error *err)
 {
@@ -170,6 +188,7 @@ static void describe(const struct aws_signed *s, const struct aws_answer *a, enu
               a->request_id[0] != '\0' ? ")" : "");
 }
 
+/* Endpoint, path and query into s->url, and its parts into *u; checks the Region on the way. */
 static enum status build_url(const struct aws_client *c, struct aws_signed *s, struct uri *u,
                              struct error *err)
 {
@@ -205,6 +224,10 @@ static enum status build_url(const struct aws_client *c, struct aws_signed *s, s
     return ST_OK;
 }
 
+/*
+ * What is sent but for the headers.  No attempt may last past the deadline, so its total timeout
+ * is cut to what is left.
+ */
 static void set_up_http(struct aws_client *c, struct aws_signed *s)
 {
     const struct aws_request *req = s->req;
@@ -227,6 +250,10 @@ static void set_up_http(struct aws_client *c, struct aws_signed *s)
         s->http.idle_timeout_ms = DEFAULT_TOTAL_MS;
 }
 
+/*
+ * The headers that are sent, signed where there are credentials.  Host comes first because the URL
+ * may be an override whose authority is not the service's own.
+ */
 static enum status sign(struct aws_client *c, struct aws_signed *s, const struct uri *u,
                         struct error *err)
 {
@@ -315,6 +342,10 @@ void aws_signed_free(struct aws_signed *s)
     free(s);
 }
 
+/*
+ * The one send of a signature.  A status other than ST_OK comes with *how: whether the cause is
+ * gone, and how long the server wants us to wait.
+ */
 static enum status send_signed(struct aws_client *c, struct aws_signed *s, struct aws_answer *a,
                                struct http_stream **stream, struct attempt *how, struct error *err)
 {
@@ -345,7 +376,7 @@ static enum status send_signed(struct aws_client *c, struct aws_signed *s, struc
             retry_after_ms(http_response_header(&a->http, "retry-after"), aws_client_now_s(c));
         if (plain > how->retry_after_ms)
             how->retry_after_ms = plain;
-    } else if (mend(c, s, a)) {
+    } else if (remove_cause(c, s, a)) {
         how->again_at_once = true;
         st = ST_RETRY;
     }
@@ -360,12 +391,13 @@ enum status aws_send_signed(struct aws_client *c, struct aws_signed *s, struct a
     return send_signed(c, s, answer, NULL, &how, err);
 }
 
+/* The loop of aws_call() and aws_call_stream(). */
 static enum status call(struct aws_client *c, const struct aws_request *req, struct aws_answer *a,
                         struct http_stream **stream, struct error *err)
 {
     struct retry retry;
     struct error inner = {0};
-    bool mended = false;
+    bool signed_anew = false;
     retry_init(&retry, c->budget, &c->clock, &c->stop,
                req->max_attempts > 0 ? req->max_attempts : aws_config_max_attempts(c->config),
                c->deadline_ms, 0);
@@ -385,9 +417,9 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
             return ST_OK;
         }
         if (how.again_at_once) {
-            if (mended)
+            if (signed_anew)
                 return ST_DENIED;
-            mended = true;
+            signed_anew = true;
             continue;
         }
         if (st != ST_RETRY)

@@ -1,3 +1,10 @@
+/*
+ * aws_config.c: the AWS command line's settings, read once and checked before anything is sent.
+ *
+ * The order is the one of the AWS SDK reference guide: environment, then the profile of the shared
+ * files.  A value that breaks its grammar is an error here rather than a strange host name later.
+ * Partitions and suffixes are those of botocore's endpoints.json.
+ */
 #include "aws/aws_config.h"
 
 #include <stdlib.h>
@@ -48,24 +55,6 @@ const char *aws_env_get(const struct aws_env *env, const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-bool aws_region_valid(struct view region)
-{
-    unsigned hyphens = 0;
-    if (region.len < 4 || region.len > 32 || region.ptr[0] < 'a' || region.ptr[0] > 'z')
-        return false;
-    for (size_t i = 0; i < region.len; i++) {
-        char c = region.ptr[i];
-        if (c == '-') {
-            if (i + 1 == region.len || region.ptr[i - 1] == '-')
-                return false;
-            hyphens++;
-        } else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
-            return false;
-        }
-    }
-    return hyphens >= 2;
-}
-
 /* The partitions of botocore's endpoints data; anything unknown is in the first. */
 static const struct partition {
     const char *prefix;
@@ -101,29 +90,6 @@ const char *aws_region_partition(struct view region)
     return partition_of(region)->name;
 }
 
-bool aws_bucket_valid(struct view bucket)
-{
-    bool digits_and_dots = true;
-    if (bucket.len < 3 || bucket.len > 63)
-        return false;
-    for (size_t i = 0; i < bucket.len; i++) {
-        char c = bucket.ptr[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (!alnum && c != '-' && c != '.')
-            return false;
-        if (!alnum && (i == 0 || i + 1 == bucket.len))
-            return false;
-        if (c == '.' && !((bucket.ptr[i - 1] >= 'a' && bucket.ptr[i - 1] <= 'z') ||
-                          (bucket.ptr[i - 1] >= '0' && bucket.ptr[i - 1] <= '9')))
-            return false; /* ".." and "-." */
-        if (c == '-' && bucket.ptr[i - 1] == '.')
-            return false;
-        if (c != '.' && !(c >= '0' && c <= '9'))
-            digits_and_dots = false;
-    }
-    return !(digits_and_dots && view_find_char(bucket, '.') != SIZE_MAX);
-}
-
 enum status aws_endpoint_check(struct view url, const char *what, struct error *err)
 {
     struct uri u;
@@ -137,11 +103,17 @@ enum status aws_endpoint_check(struct view url, const char *what, struct error *
     return ST_OK;
 }
 
+/* A value of the profile in use; VIEW_EMPTY when it has none. */
 static struct view profile_get(const struct aws_config *c, const char *key)
 {
     return aws_ini_get(c->ini, aws_config_profile(c), key);
 }
 
+/*
+ * Read both files and choose the profile.  A file that is not there is an empty one, but a profile
+ * that was asked for by name must exist: silently falling back to other credentials would be worse
+ * than failing.
+ */
 static enum status load_files(struct aws_config *c, const char *profile, struct error *err)
 {
     static const struct {
@@ -188,6 +160,10 @@ static enum status load_files(struct aws_config *c, const char *profile, struct 
     return ST_OK;
 }
 
+/*
+ * AWS_REGION, then AWS_DEFAULT_REGION, then the profile; none is no error yet, because local
+ * commands need none.
+ */
 static enum status load_region(struct aws_config *c, struct error *err)
 {
     const char *text = aws_env_get(c->env, "AWS_REGION");
@@ -241,6 +217,10 @@ static enum status check_retry_mode(struct aws_config *c, struct error *err)
                      (int)(v.len < 64 ? v.len : 64), v.ptr);
 }
 
+/*
+ * The bundle of certificates.  libcurl's compiled-in default is that of the machine it was built
+ * on, so the places of the common distributions are tried.
+ */
 static enum status load_ca(struct aws_config *c, struct error *err)
 {
     /* Debian/Ubuntu/Alpine, Amazon Linux 2023/RHEL/Fedora, older RHEL, openSUSE. */
@@ -270,6 +250,10 @@ static enum status load_ca(struct aws_config *c, struct error *err)
     return ST_OK;
 }
 
+/*
+ * `upper` is NULL for HTTP_PROXY: in a CGI program a request header called Proxy arrives under
+ * that name ("httpoxy", CVE-2016-5385), and curl ignores it for the same reason.
+ */
 static enum status load_proxy(struct aws_config *c, const char *lower, const char *upper,
                               char **out)
 {
@@ -282,6 +266,10 @@ static enum status load_proxy(struct aws_config *c, const char *lower, const cha
     return *out == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
+/*
+ * The endpoint that somebody configured for a service, in the order of the SDK reference guide
+ * ("Service-specific endpoints"); empty when there is none.
+ */
 static enum status find_override(const struct aws_config *c, const struct aws_service *service,
                                  struct view *out, struct error *err)
 {
@@ -325,6 +313,7 @@ static enum status find_override(const struct aws_config *c, const struct aws_se
     return ST_OK;
 }
 
+/* A wrong override of any service is found at the start, not in the middle of a run. */
 static enum status check_endpoints(const struct aws_config *c, struct error *err)
 {
     const struct aws_service *const all[] = {&AWS_S3,  &AWS_SQS,     &AWS_CLOUDWATCH,

@@ -9,6 +9,7 @@
 #define AWS_AWS_CONFIG_H
 
 #include "aws/aws_ini.h"
+#include "base/aws_name.h"
 #include "base/buf.h"
 
 /* Where variables come from, so that tests need no real environment. */
@@ -79,18 +80,11 @@ NODISCARD enum status aws_config_endpoint(const struct aws_config *c,
                                           const struct aws_service *service, struct view region,
                                           struct buf *out, bool *overridden, struct error *err);
 
-/* Lower-case letters, digits and inner hyphens, a letter first, 4..32 characters, two hyphens. */
-bool aws_region_valid(struct view region);
-
 /* "amazonaws.com", "amazonaws.com.cn", ...; of a valid Region. */
 const char *aws_region_suffix(struct view region);
 
 /* "aws", "aws-cn", ...; of a valid Region. */
 const char *aws_region_partition(struct view region);
-
-/* 3..63 of a-z 0-9 . -, ends alphanumeric, no "..", ".-", "-.", not an IPv4 address (S3 user guide,
- * "Bucket naming rules"). */
-bool aws_bucket_valid(struct view bucket);
 
 /* https, or loopback over http.  ST_USAGE otherwise, quoting the value under `what`. */
 NODISCARD enum status aws_endpoint_check(struct view url, const char *what, struct error *err);

@@ -1,3 +1,18 @@
+/*
+ * aws_ini.c: a parser of the shared files, kept as one list of entries in the order they were
+ * read.
+ *
+ * The format is ini with three peculiarities: sections may be indented as a whole, a key with an
+ * empty value opens a block of deeper lines, and # or ; begins a comment only after a blank.
+ *
+ *   [profile audit]            section, its kind and name
+ *   role_arn = arn:aws:...     key and value
+ *   s3 =                       opens a block:
+ *     max_queue_size = 100     an entry of block "s3"
+ *
+ * Files are small (a few hundred entries), so a lookup walks the list from its end: the last value
+ * wins.
+ */
 #include "aws/aws_ini.h"
 
 #include <errno.h>
@@ -56,6 +71,7 @@ static struct view span_view(const struct aws_ini *ini, struct span s)
     return s.len == 0 ? VIEW_EMPTY : view_make(ini->text.ptr + s.at, s.len);
 }
 
+/* Append a text to the store.  A failure is noticed by add_entry(), which every caller reaches. */
 static struct span keep(struct aws_ini *ini, struct view v)
 {
     struct span s = {ini->text.len, v.len};
@@ -127,6 +143,7 @@ static struct view strip_comment(struct view v)
     return view_trim(v);
 }
 
+/* Where the reader stands between two lines. */
 struct position {
     enum section kind;
     struct span name;
@@ -136,6 +153,10 @@ struct position {
     size_t key_indent; /* blanks before it; deeper lines belong to it */
 };
 
+/*
+ * One line.  ST_USAGE: it is neither a section, nor a key and a value, nor something that may be
+ * skipped.
+ */
 static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struct position *pos,
                               struct view line)
 {
@@ -256,6 +277,7 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
     return st;
 }
 
+/* The last value that was read for this key; VIEW_EMPTY when there is none. */
 static struct view find(const struct aws_ini *ini, enum section kind, struct view name,
                         struct view block, struct view key)
 {

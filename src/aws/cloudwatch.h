@@ -1,9 +1,9 @@
 /*
  * cloudwatch.h: PutMetricData, JSON protocol 1.0.  Reading is in cloudwatch_read.h.
  *
- * PutMetricData adds; it has no token that would make a repetition harmless.  So a request goes out
- * on a connection of its own, once, and the result says which of three worlds we are in: taken,
- * surely not taken, unknown.
+ * PutMetricData adds and is not idempotent: it has no client token that would make a repetition
+ * harmless.  So a request goes out on a connection of its own, once, and the result says which of
+ * three cases it is: taken, certainly not taken, unknown.
  */
 #ifndef AWS_CLOUDWATCH_H
 #define AWS_CLOUDWATCH_H
@@ -14,7 +14,7 @@ struct cloudwatch_put;
 
 /*
  * A request from the caller's JSON body ({"Namespace":...,"MetricData":[...]}), which is gzip'ed
- * here. region: where the metrics go; empty: the configured one.  ST_TOO_BIG: more than 1 MiB after
+ * here.  region: where the metrics go; empty: the configured one.  ST_TOO_BIG: more than 1 MiB after
  * gzip (the service's limit).
  */
 NODISCARD enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c,
@@ -30,15 +30,18 @@ int64_t cloudwatch_put_date_s(const struct cloudwatch_put *p);
 
 /*
  * Send the signed request, exactly once.
- * ST_OK         CloudWatch has it.
- * ST_RETRY      surely not taken: throttled, expired credentials or clock skew (corrected, sign
- *               again), or never completely handed over (DNS, connect, TLS, body cut while sending).
- * ST_BAD_ITEM   surely not taken: 400, a datum breaks a rule (none of the data was taken).
- * ST_TOO_BIG    surely not taken: 413.
- * ST_DENIED     surely not taken: 401/403, or the server could not be authenticated.
- * ST_IN_DOUBT   handed over, and no final answer, 5xx, 408, or an unreadable one.
- * ST_CANCELLED  asked to stop before the request was completely handed over.
- * ST_USAGE      not signed, or already sent.
+ *
+ *   ST_OK         CloudWatch has it.
+ *   ST_RETRY      certainly not taken: throttled, expired credentials or clock skew (corrected:
+ *                 sign again), or never completely handed over (DNS, connect, TLS, body cut while
+ *                 sending).
+ *   ST_BAD_ITEM   certainly not taken: 400, a datum breaks a rule; none of the data was taken.
+ *   ST_TOO_BIG    certainly not taken: 413.
+ *   ST_DENIED     certainly not taken: 401/403, or the server could not be authenticated.
+ *   ST_IN_DOUBT   handed over, and no final answer, 5xx, 408, or an unreadable one.
+ *   ST_CANCELLED  asked to stop before the request was completely handed over.
+ *   ST_USAGE      not signed, or already sent.
+ *
  * answer may be NULL; where given it was initialised by the caller.
  */
 NODISCARD enum status cloudwatch_put_send(struct cloudwatch_put *p, struct aws_answer *answer,

@@ -1,3 +1,11 @@
+/*
+ * cred_chain.c: which provider is used, when it is asked again, and who waits for that.
+ *
+ * States of a chain: nothing yet; fresh; due (less than the margin left, still handed out while
+ * one thread renews); expired (everybody waits for that one thread).  The lock is never held while
+ * a provider fetches.  Also here, because each is a few lines: the provider of the environment,
+ * credentials as they are, and the role of another account.
+ */
 #include "aws/cred.h"
 
 #include <openssl/crypto.h>
@@ -40,6 +48,10 @@ void credentials_wipe(struct credentials *c)
     OPENSSL_cleanse(c, sizeof(*c));
 }
 
+/*
+ * Printable ASCII without blanks, which is what all parts of credentials are: anything else could
+ * break a header.
+ */
 static bool set_field(char *out, size_t max, struct view v)
 {
     if (v.len > max)
@@ -162,6 +174,7 @@ static bool usable(const struct cred_chain *chain, int64_t now_s)
            (chain->locked.current.expires_s == 0 || now_s < chain->locked.current.expires_s);
 }
 
+/* Under the lock.  Keep fresh credentials and decide when they are due. */
 static void store(struct cred_chain *chain, const struct credentials *fresh, int64_t now_s)
 {
     /* Five minutes before expiry, but never more than a quarter of what is left of a short life. */
@@ -171,6 +184,10 @@ static void store(struct cred_chain *chain, const struct credentials *fresh, int
     chain->locked.have = true;
 }
 
+/*
+ * Under the lock, which is given up meanwhile: wait for the thread that renews, at most as long as
+ * it takes to look at aws_stop again.
+ */
 static void wait_for_change(struct cred_chain *chain)
 {
     struct timespec until;
@@ -289,6 +306,7 @@ static void static_free(struct cred_provider *self)
     free(self);
 }
 
+/* A chain of one provider, which is freed with it; also when this fails. */
 static enum status chain_owning(struct cred_chain **out, const struct aws_config *config,
                                 const struct aws_clock *clock, struct cred_provider *p)
 {

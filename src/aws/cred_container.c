@@ -1,7 +1,10 @@
 /*
- * The credentials endpoint of a container: ECS, EKS pod identity, Lambda with SnapStart.
+ * cred_container.c: the credentials endpoint of a container: ECS, EKS pod identity, Lambda with
+ * SnapStart.
  *
- * Facts: AWS SDK reference guide, "Container credential provider".
+ * Facts: AWS SDK reference guide, "Container credential provider".  The environment names the
+ * address, so it is only followed to places where such an endpoint can be: anything else would
+ * hand an attacker's server the token.
  */
 #include "aws/aws_private.h"
 #include "aws/retry.h"
@@ -25,6 +28,7 @@ bool cred_container_url_allowed(struct view url)
     return false;
 }
 
+/* ST_MISSING: no container.  ECS gives a path on its fixed address, EKS a whole URL. */
 static enum status container_url(const struct aws_env *env, struct buf *url, struct error *err)
 {
     const char *relative = aws_env_get(env, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
@@ -50,6 +54,7 @@ static enum status container_url(const struct aws_env *env, struct buf *url, str
     return ST_OK;
 }
 
+/* What goes into Authorization.  The file is read anew each time, because EKS rotates it. */
 static enum status container_token(const struct aws_env *env, struct buf *out, struct error *err)
 {
     const char *file = aws_env_get(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");

@@ -1,8 +1,14 @@
 /*
- * The instance metadata service, version 2 only: a session token is fetched with PUT first, and
- * there is no falling back to version 1, which any server-side request forgery can read.
+ * cred_imds.c: the instance metadata service, version 2 only: a session token is fetched with PUT
+ * first, and there is no falling back to version 1, which any server-side request forgery can
+ * read.
  *
- * Facts: EC2 user guide, "Use the Instance Metadata Service".
+ *   PUT /latest/api/token                                      -> a token
+ *   GET /latest/meta-data/iam/security-credentials/            -> the role's name
+ *   GET /latest/meta-data/iam/security-credentials/ROLE        -> credentials as JSON
+ *
+ * Facts: EC2 user guide, "Use the Instance Metadata Service".  It is the last provider of the
+ * chain, so off EC2 its short timeouts are what a missing configuration costs.
  */
 #include "aws/aws_private.h"
 #include "aws/retry.h"
@@ -19,6 +25,7 @@ bool cred_imds_url_allowed(struct view url)
            view_eq_nocase(u.host, VIEW_LIT("fd00:ec2::254"));
 }
 
+/* The address of the service; ST_MISSING when it is switched off by the environment. */
 static enum status imds_base(const struct aws_env *env, struct view *out, struct error *err)
 {
     const char *off = aws_env_get(env, "AWS_EC2_METADATA_DISABLED");
@@ -74,6 +81,7 @@ static enum status imds_get(const struct cred_context *ctx, struct view base, co
     return st;
 }
 
+/* The name becomes a part of a path (IAM: letters, digits and +=,.@-_, at most 64). */
 static bool role_valid(struct view role)
 {
     if (role.len == 0 || role.len > MAX_ROLE)
@@ -87,6 +95,7 @@ static bool role_valid(struct view role)
     return true;
 }
 
+/* Append the path of the role's credentials.  ST_MISSING: an instance without a role. */
 static enum status imds_role(const struct cred_context *ctx, struct view base,
                              struct http_header token, struct buf *path,
                              struct http_response *answer, struct error *err)

@@ -1,6 +1,8 @@
 /*
- * credential_process: a program that prints credentials.  Started directly, never through a shell,
- * so nothing in the line is expanded or executed besides the program it names.
+ * cred_process.c: credential_process, a program that prints credentials.  Started directly, never
+ * through a shell, so nothing in the line is expanded or executed besides the program it names.
+ *
+ * Facts: AWS SDK reference guide, "Process credential provider".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +67,10 @@ enum status cred_split_command(struct view line, struct buf *words, size_t *n)
     return buf_status(words);
 }
 
+/*
+ * Start the program with its output in a pipe and nothing as its input.  posix_spawn, because a
+ * fork of a process with threads may only do what a signal handler may.
+ */
 static enum status start(struct buf *words, size_t n, pid_t *pid, int *fd, struct error *err)
 {
     char *argv[MAX_WORDS + 1];
@@ -99,6 +105,10 @@ static enum status start(struct buf *words, size_t n, pid_t *pid, int *fd, struc
     return ST_OK;
 }
 
+/*
+ * Read until the program closes its output.  A minute is what the AWS command line allows a person
+ * who has to touch a token.
+ */
 static enum status collect(int fd, const struct cred_context *ctx, struct buf *out,
                            struct error *err)
 {

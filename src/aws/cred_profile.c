@@ -1,8 +1,15 @@
 /*
- * The shared config and credentials files.
+ * cred_profile.c: credentials of a profile in the shared config and credentials files.
  *
- * A profile may name a role and another profile to take it with, and that one again: the way is
- * first followed to its end, then walked back, one AssumeRole each.
+ * A profile may name a role and another profile to take it with, and that one again: the chain of
+ * profiles is first followed to its end, then walked back, with one AssumeRole each.
+ *
+ *   [profile prod]                       hops[0]
+ *   role_arn = arn:aws:iam::1:role/Ops
+ *   source_profile = jump                hops[1]: takes its own role first
+ *   [profile jump]
+ *   role_arn = arn:aws:iam::2:role/Jump
+ *   source_profile = base                the base: keys, a process, a container, an instance
  */
 #include "aws/aws_private.h"
 #include "aws/sts.h"
@@ -58,6 +65,10 @@ static enum status plain_profile(const struct cred_context *ctx, struct view pro
     return process.len > 0 ? from_process(ctx, process, out, err) : ST_MISSING;
 }
 
+/*
+ * Take the role that a profile names, with `source` or, where that is NULL, with a web identity
+ * token.
+ */
 static enum status take_role(const struct cred_context *ctx, struct view profile,
                              const struct credentials *source, struct view web_token,
                              struct credentials *out, struct error *err)
@@ -96,7 +107,7 @@ static enum status take_role(const struct cred_context *ctx, struct view profile
     return st;
 }
 
-/* The first credentials of the way: `last` is the profile where it ends. */
+/* The credentials the chain of profiles begins with: `last` is the profile where it ends. */
 static enum status begin(const struct cred_context *ctx, struct view last, struct credentials *out,
                          struct error *err)
 {
@@ -108,6 +119,10 @@ static enum status begin(const struct cred_context *ctx, struct view last, struc
     return static_keys(ctx, last, out, err); /* source_profile names the profile itself */
 }
 
+/*
+ * The role of a profile with web_identity_token_file: the token is the proof, so no other profile
+ * is needed.
+ */
 static enum status web_role(const struct cred_context *ctx, struct view profile,
                             struct credentials *out, struct error *err)
 {

@@ -1,4 +1,10 @@
-/* A role taken with a token file that somebody else renews: EKS service accounts. */
+/*
+ * cred_web_identity.c: a role taken with a token file that something else renews: EKS service
+ * accounts (IRSA).
+ *
+ * Facts: AWS SDK reference guide, "Assume role credential provider", "Assume role with web
+ * identity".  The file is read at each renewal, because the kubelet replaces it before it expires.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -38,6 +44,7 @@ enum status cred_read_token(const char *path, struct buf *out, struct error *err
     return st;
 }
 
+/* A named profile (--profile) overrides the variables, as in the AWS command line. */
 static enum status web_fetch(struct cred_provider *self, const struct cred_context *ctx,
                              struct credentials *out, struct error *err)
 {

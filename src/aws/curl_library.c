@@ -1,3 +1,7 @@
+/*
+ * curl_library.c: the functions of libcurl by name, looked up once.  A file of its own so that
+ * http_curl.c is the same in both builds.
+ */
 #include "aws/curl_library.h"
 
 #include <dlfcn.h>

@@ -1,3 +1,11 @@
+/*
+ * dynamodb.c: one item, one query, one batch of keys.  The documents are the caller's: the ledger
+ * builds them (ledger_dynamodb_item.c), and this file only sends, pages and repeats.
+ *
+ * Facts: DynamoDB developer guide, "Error handling with DynamoDB" and BatchGetItem: at most 100
+ * keys and 16 MB an answer; what does not fit is handed back as UnprocessedKeys and has to be
+ * asked for again, with back-off.
+ */
 #include "aws/dynamodb.h"
 
 #include "aws/aws_json.h"
@@ -6,9 +14,13 @@
 enum {
     MAX_ANSWER = 20 * 1024 * 1024, /* BatchGetItem: 16 MB */
     BATCH_KEYS = 100,
-    MAX_ROUNDS = 10, /* of a batch whose keys come back unprocessed */
+    MAX_ROUNDS = 10, /* of a batch some of whose keys are unprocessed */
 };
 
+/*
+ * A failed condition is an answer too: it holds the item as it is now, which tells our own earlier
+ * attempt from another worker.
+ */
 enum status dynamodb_call(struct aws_client *c, struct view region, const char *op,
                           const json_t *in, json_t **out, struct error *err)
 {

@@ -81,7 +81,7 @@ struct http_response {
      * connected, TLS failed, or the body was not completely handed to the network.
      */
     bool handed_over;
-    bool timed_out; /* the failure was a time-out, of connecting, idling or in total */
+    bool timed_out; /* the failure was a timeout, of connecting, idling or in total */
 };
 
 void http_response_init(struct http_response *r);

@@ -1,3 +1,12 @@
+/*
+ * http_curl.c: http.h with libcurl's multi interface, driven by the calling thread.
+ *
+ * multi_poll() in slices of 100 ms instead of easy_perform(), for three reasons: a stop is noticed
+ * while the network is silent, a stream is pulled by its reader, and waiting is measured apart
+ * from a slow reader.  libcurl's own conveniences that would send bytes twice, follow a redirect,
+ * add a header or read an environment variable are all switched off: what is sent is what was
+ * signed.
+ */
 #include "aws/http.h"
 
 #include <stdio.h>
@@ -30,7 +39,7 @@ struct http {
 /*
  * One request under way.  States: sending and receiving the head (!head_done), body (head_done,
  * !done), done.  In a stream the body goes straight to the reader's `out`, with what does not fit
- * kept in `staging`; while staging is in use libcurl is told to pause.
+ * kept in `staging`; while staging is in use libcurl pauses the transfer.
  */
 struct http_stream {
     struct http *h;
@@ -164,6 +173,7 @@ static size_t stop_with(struct http_stream *t, enum status st)
     return 0; /* libcurl takes a short count as "abort" */
 }
 
+/* A line of the head.  A 1xx head (100 Continue) is followed by another one, which replaces it. */
 static size_t on_header(char *bytes, size_t one, size_t n, void *user)
 {
     (void)one;
@@ -199,6 +209,9 @@ static size_t on_header(char *bytes, size_t one, size_t n, void *user)
     return n;
 }
 
+/*
+ * Bytes of the body: into resp->body when it is collected, else to the reader, else into staging.
+ */
 static size_t on_body(char *bytes, size_t one, size_t n, void *user)
 {
     (void)one;
@@ -246,6 +259,7 @@ static size_t on_send(char *out, size_t one, size_t n, void *user)
     return take;
 }
 
+/* libcurl asks for this when it wants to send the body again on another connection: refused. */
 static int on_seek(void *user, curl_off_t offset, int origin)
 {
     (void)user;
@@ -264,6 +278,7 @@ static enum status add_line(struct http_stream *t, struct buf *scratch)
     return ST_OK;
 }
 
+/* The header lines as libcurl wants them ("Name: value", or "Name;" for an empty value). */
 static enum status build_lines(struct http_stream *t, const struct http_request *req)
 {
     /* Headers libcurl would add by itself, which nobody signed: an empty one takes them out. */
@@ -322,13 +337,14 @@ static void set_method(struct http_stream *t, const struct http_request *req)
     }
 }
 
+/* Everything about the transfer but its connection handle. */
 static void set_options(struct http_stream *t, const struct http_request *req)
 {
     CURL *e = t->easy;
     struct http *h = t->h;
     curl_library.easy_setopt(e, CURLOPT_URL, req->url);
-    curl_library.easy_setopt(e, CURLOPT_PATH_AS_IS,
-                             1L); /* "/../" in an S3 key is part of its name */
+    /* "/../" in an S3 key is part of its name. */
+    curl_library.easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_library.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https,http");
     curl_library.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_library.easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -527,6 +543,7 @@ static enum code code_of_curl(CURLcode result)
     }
 }
 
+/* How a transfer that is done ended, without its HTTP status. */
 static enum status outcome(struct http_stream *t, struct error *err)
 {
     if (t->failed == ST_TOO_BIG)
@@ -593,6 +610,7 @@ enum status http_stream_open(struct http *h, const struct http_request *req,
     return ST_OK;
 }
 
+/* Move what an earlier read left over to the reader. */
 static void take_staged(struct http_stream *t)
 {
     size_t room = t->out_size - t->out_len;
@@ -633,7 +651,7 @@ enum status http_stream_read(struct http_stream *t, void *out, size_t size, size
     t->out = NULL;
     t->out_size = 0;
     if (*n > 0)
-        return ST_OK; /* a failure behind these bytes is told by the next read */
+        return ST_OK; /* a failure after these bytes is the next read's answer */
     if (!st)
         st = outcome(t, err);
     return st ? st : ST_END;

@@ -1,3 +1,14 @@
+/*
+ * lambda_api.c: the loop of a custom runtime: next, respond or fail, next.
+ *
+ *   GET  /2018-06-01/runtime/invocation/next               waits for an event, for hours if need be
+ *   POST /2018-06-01/runtime/invocation/ID/response        202
+ *   POST /2018-06-01/runtime/invocation/ID/error           202
+ *   POST /2018-06-01/runtime/init/error                    before the first next
+ *
+ * Not through aws_call(): nothing is signed, the server is in the same sandbox, and the wait for
+ * the next event must have no timeout.
+ */
 #include "aws/lambda_api.h"
 
 #include <stdlib.h>
@@ -116,6 +127,10 @@ enum status lambda_api_next(struct lambda_api *api, struct lambda_invocation *in
     return ST_OK;
 }
 
+/*
+ * POST to the runtime, up to three times.  Repeating is harmless: the first answer taken for an id
+ * counts, later ones are refused with 400 or 403.
+ */
 static enum status post(struct lambda_api *api, const char *what, struct view path,
                         const char *error_type, struct view body, struct error *err)
 {
@@ -155,6 +170,7 @@ static enum status post(struct lambda_api *api, const char *what, struct view pa
     return st;
 }
 
+/* POST about one invocation. */
 static enum status post_for(struct lambda_api *api, const char *what, const char *request_id,
                             const char *last, const char *error_type, struct view body,
                             struct error *err)
@@ -179,6 +195,7 @@ enum status lambda_api_respond(struct lambda_api *api, const char *request_id, s
     return post_for(api, "response", request_id, "/response", NULL, json, err);
 }
 
+/* The shape Lambda shows in its console and hands to the caller. */
 static enum status error_body(struct buf *body, const char *type, struct view message)
 {
     buf_add_cstr(body, "{\"errorMessage\":");

@@ -33,7 +33,7 @@ void lambda_invocation_init(struct lambda_invocation *inv);
 void lambda_invocation_clear(struct lambda_invocation *inv);
 
 /*
- * Wait, without time-out, for the next invocation.  Also tells Lambda that the last one is over.
+ * Wait, without a timeout, for the next invocation.  For Lambda this also ends the last one.
  * ST_RETRY: the connection failed (try again a few times, then exit); ST_BAD_ITEM: an answer
  * without a usable request id; ST_TOO_BIG; ST_CANCELLED.
  */

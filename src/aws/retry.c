@@ -1,3 +1,11 @@
+/*
+ * retry.c: pauses with full jitter, and a budget of retries for the whole process.
+ *
+ * Why a budget: when a service is down, three attempts each would triple the load on it.  The
+ * bucket empties after a hundred failed retries; from then on calls fail at the first attempt
+ * until successes have filled it again.  ("Exponential Backoff And Jitter", AWS Architecture Blog;
+ * retry quota of the SDKs' standard mode.)
+ */
 #include "aws/retry.h"
 
 #include <pthread.h>

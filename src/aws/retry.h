@@ -14,7 +14,7 @@
 
 /*
  * Token bucket shared by all threads of a process: 500 tokens, a retry costs 5, one after a
- * time-out 10; a success gives back what its last retry took, or 1.  Empty: no retries, the call
+ * timeout 10; a success gives back what its last retry took, or 1.  Empty: no retries, the call
  * fails at once.
  */
 struct retry_budget;

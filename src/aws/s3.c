@@ -1,3 +1,10 @@
+/*
+ * s3.c: where a bucket is, and what is asked of it as a whole.
+ *
+ * S3 answers a request in the wrong Region with 301 or 400 and names the right one
+ * (x-amz-bucket-region, or <Region> in the body); the call is then signed anew for that Region,
+ * which is remembered for the life of the client.
+ */
 #include "aws/s3.h"
 
 #include "aws/aws_private.h"
@@ -15,6 +22,7 @@ static struct view known_region(struct aws_client *c, struct view bucket)
     return VIEW_EMPTY;
 }
 
+/* Replace what is known of the bucket, else the oldest entry. */
 static void remember_region(struct aws_client *c, struct view bucket, struct view region)
 {
     struct s3_regions *r = aws_client_s3_regions(c);
@@ -71,6 +79,9 @@ out:
     return st;
 }
 
+/*
+ * Where to try first: what was learned, then what the caller guesses, then the configured Region.
+ */
 static struct view first_region(struct aws_client *c, struct view bucket, struct view asked)
 {
     struct view region = known_region(c, bucket);
@@ -161,9 +172,9 @@ enum status s3_head_bucket(struct aws_client *client, struct view bucket,
                               .n_headers = expected_owner.len > 0 ? 1 : 0};
     enum status st = s3_call(client, bucket, VIEW_EMPTY, VIEW_EMPTY, &req, &answer, NULL, err);
     if (!st && region != NULL) {
-        struct view told = http_response_header(&answer.http, "x-amz-bucket-region");
+        struct view named = http_response_header(&answer.http, "x-amz-bucket-region");
         buf_add_view(region,
-                     aws_region_valid(told) ? told : first_region(client, bucket, VIEW_EMPTY));
+                     aws_region_valid(named) ? named : first_region(client, bucket, VIEW_EMPTY));
         st = buf_status(region);
     }
     aws_answer_clear(&answer);

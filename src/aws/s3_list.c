@@ -1,4 +1,15 @@
-/* s3_list.c: listings of a bucket, page by page. */
+/*
+ * s3_list.c: listings of a bucket (ListObjectsV2), one page of at most 1,000 keys in memory at a
+ * time.
+ *
+ *   <ListBucketResult>
+ *     <IsTruncated>true</IsTruncated> <NextContinuationToken>...</NextContinuationToken>
+ *     <Contents> <Key>AWSLogs/...</Key> <LastModified/> <ETag/> <Size/> </Contents>
+ *     <CommonPrefixes> <Prefix>AWSLogs/</Prefix> </CommonPrefixes>
+ *
+ * Keys are asked for percent-encoded (encoding-type=url), because XML 1.0 cannot hold every byte a
+ * key may have.
+ */
 #include <stdlib.h>
 
 #include "aws/aws_private.h"
@@ -112,6 +123,10 @@ struct page {
     struct buf token;
 };
 
+/*
+ * Keep a key or prefix, decoded.  Emulators may ignore encoding-type, so it is only undone where
+ * the answer says it was done.
+ */
 static enum status store_key(struct s3_list *l, struct page *p, struct view text)
 {
     p->item.key_at = l->store.len;
@@ -126,6 +141,7 @@ static enum status store_key(struct s3_list *l, struct page *p, struct view text
     return st;
 }
 
+/* The text of one element; elements that are not named here are passed over. */
 static enum status on_text(struct s3_list *l, struct page *p, const struct xml_scan *x)
 {
     struct view path = xml_scan_path(x);
@@ -159,6 +175,7 @@ static enum status on_text(struct s3_list *l, struct page *p, const struct xml_s
     return ST_OK;
 }
 
+/* An entry is complete. */
 static enum status on_close(struct s3_list *l, struct page *p, const struct xml_scan *x)
 {
     bool contents = xml_scan_at(x, "ListBucketResult/Contents");
@@ -184,6 +201,10 @@ static enum status find_encoding(struct view xml, bool *encoded)
     return st == ST_MISSING ? ST_OK : st; /* keys then stand as they are */
 }
 
+/*
+ * Replace the entries by those of one answer.  A token that does not move on would be an endless
+ * listing, so it is refused.
+ */
 static enum status read_page(struct s3_list *l, struct view xml, struct error *err)
 {
     struct page p = {0};

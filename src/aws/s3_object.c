@@ -1,4 +1,10 @@
-/* s3_object.c: one object as a stream that survives cut connections. */
+/*
+ * s3_object.c: one object as a stream that survives cut connections.
+ *
+ * A long GET is often cut (idle readers, load balancers).  The rest is then asked for with Range,
+ * and If-Match makes sure that it is the rest of the same version; an object that was replaced
+ * meanwhile fails with ST_CONFLICT rather than mixing two versions.
+ */
 #include <stdlib.h>
 
 #include "aws/aws_private.h"
@@ -47,6 +53,7 @@ static bool range_fits(struct view range, uint64_t at, uint64_t size)
            first == at && total == size;
 }
 
+/* What the head says: after a restart that it is our range, else size, ETag, version and date. */
 static enum status read_head(struct s3_object *o, const struct aws_answer *a, struct error *err)
 {
     const struct http_response *r = &a->http;

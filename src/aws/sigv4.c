@@ -1,3 +1,18 @@
+/*
+ * sigv4.c: the canonical request, the string to sign, the derived key.
+ *
+ *   GET                                                     method
+ *   /test.txt                                               canonical path
+ *   list-type=2&prefix=a                                    canonical query, sorted
+ *   host:examplebucket.s3.amazonaws.com                     canonical headers, sorted
+ *   x-amz-date:20130524T000000Z
+ *
+ *   host;x-amz-date                                         their names
+ *   e3b0c442...                                             SHA-256 of the body
+ *
+ * Facts: IAM user guide, "Create a signed AWS API request".  S3 differs in two points only: its
+ * path is signed as it is sent, and the body's digest is a header.
+ */
 #include "aws/sigv4.h"
 
 #include <openssl/crypto.h>
@@ -173,6 +188,7 @@ static enum status add_recoded(struct buf *store, struct view text)
     return st ? st : buf_status(store);
 }
 
+/* The parameters, each decoded and encoded anew, sorted by name, then value. */
 static enum status add_canonical_query(struct buf *out, struct view query)
 {
     struct pair pairs[MAX_PARAMETERS];
@@ -244,6 +260,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* By lower-case name, bytewise. */
 static int header_order(struct view a, struct view b)
 {
     for (size_t i = 0; i < a.len && i < b.len; i++) {
@@ -297,6 +314,7 @@ static enum status add_canonical_headers(struct buf *out, struct buf *names,
     return st ? st : buf_status(out);
 }
 
+/* The whole of it into out->canonical; *names gets the list of signed headers. */
 static enum status canonical_request(const struct sigv4_request *req, struct sigv4_result *out,
                                      struct buf *names)
 {
@@ -337,6 +355,10 @@ static enum status canonical_request(const struct sigv4_request *req, struct sig
     return buf_status(c);
 }
 
+/*
+ * AWS4 + secret -> day -> Region -> service -> "aws4_request", an HMAC each: a key that leaks is
+ * good for a day, a Region and a service.
+ */
 static enum status derive(const struct sigv4_request *req, struct view day, uint8_t key[32])
 {
     struct buf first;

@@ -1,11 +1,18 @@
+/*
+ * sqs.c: queue URLs, and the calls a consumer and a producer make (awsJson 1.0 since 2023).
+ *
+ * Facts: SQS API reference and developer guide: at most ten entries a batch, 1 MiB a batch (2025;
+ * 256 KiB before); a batch may succeed in part, so each entry has a status of its own.  A long
+ * poll holds the request for up to 20 s.
+ */
 #include "aws/sqs.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/aws_private.h"
 #include "aws/aws_json.h"
+#include "aws/aws_private.h"
 #include "aws/uri.h"
 
 enum {
@@ -73,6 +80,10 @@ static bool queue_name_valid(struct view name)
     return true;
 }
 
+/*
+ * Whether somebody configured another endpoint for SQS; then the host of a queue URL is only a
+ * name.
+ */
 static bool overridden(const struct aws_config *config)
 {
     bool yes = false;
@@ -182,8 +193,10 @@ static uint64_t attribute_u64(const json_t *attributes, const char *name)
     return value;
 }
 
-/* MD5 is here a check against damage on the way, as SQS defines it; where OpenSSL has none (FIPS),
- * the check is left out. */
+/*
+ * MD5 here is a check against damage on the way, as SQS defines it, and no matter of security; where
+ * OpenSSL has none (FIPS), the check is left out.
+ */
 static bool md5_fits(struct view body, struct view expected)
 {
     static const char digits[] = "0123456789abcdef";
@@ -200,6 +213,10 @@ static bool md5_fits(struct view body, struct view expected)
     return view_eq_nocase(expected, view_make(text, 32));
 }
 
+/*
+ * The messages of an answer as views into its document.  One that does not match its digest fails
+ * the whole call: its visibility timeout ends and it is delivered again.
+ */
 static enum status read_messages(struct sqs_messages *m, struct error *err)
 {
     size_t i;
@@ -283,6 +300,10 @@ static size_t entry_index(const json_t *entry, size_t n)
     return (size_t)id;
 }
 
+/*
+ * What to do about an entry that the answer lists as failed.  A stale receipt handle is
+ * ST_MISSING: the message has been delivered to somebody else meanwhile.
+ */
 static enum status failed_entry(const json_t *entry)
 {
     struct view code = aws_json_text(entry, "Code");
@@ -348,6 +369,7 @@ struct batch {
     json_t *(*make)(const void *items, size_t i, const struct sqs_queue *q, size_t *nbytes);
 };
 
+/* All items in as many requests as they need: ten entries and SQS_MAX_BODY bytes each. */
 static enum status run_batches(struct aws_client *c, const struct sqs_queue *q,
                                const struct batch *b, enum status *each, struct error *err)
 {
@@ -458,6 +480,7 @@ void sqs_attributes_clear(struct sqs_attributes *a)
     buf_clear(&a->policy);
 }
 
+/* {"deadLetterTargetArn":"arn:aws:sqs:...","maxReceiveCount":"3"} */
 static void read_redrive(struct sqs_attributes *out, struct view text)
 {
     json_t *doc = aws_json_parse(text);

@@ -1,3 +1,12 @@
+/*
+ * sts.c: AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity, in the query protocol: a form
+ * is posted, XML is answered.
+ *
+ *   <AssumeRoleResponse><AssumeRoleResult><Credentials>
+ *     <AccessKeyId/> <SecretAccessKey/> <SessionToken/> <Expiration>2026-11-01T10:31:00Z</Expiration>
+ *
+ * Facts: STS API reference, version 2011-06-15.
+ */
 #include "aws/sts.h"
 
 #include "aws/aws_private.h"
@@ -61,6 +70,7 @@ static void add_parameter(struct buf *body, const char *name, struct view value)
     uri_add_encoded(body, value);
 }
 
+/* Post the form in *body. */
 static enum status query(struct aws_client *c, struct view region, const char *operation,
                          struct buf *body, struct aws_answer *answer, struct error *err)
 {
@@ -99,6 +109,7 @@ static enum status find(const struct aws_answer *answer, const char *operation, 
     return st;
 }
 
+/* All four parts, or ST_RETRY: an answer without them is not one of STS. */
 static enum status read_credentials(const struct aws_answer *answer, const char *operation,
                                     struct credentials *out, struct error *err)
 {
@@ -125,6 +136,7 @@ static enum status read_credentials(const struct aws_answer *answer, const char 
     return st;
 }
 
+/* Both ways to take a role; parameters that are empty are left out. */
 static enum status assume(struct aws_client *c, struct view region, const char *operation,
                           const struct sts_role *role, struct credentials *out, struct error *err)
 {

@@ -1,3 +1,8 @@
+/*
+ * uri.c: percent-encoding and URLs.  A signature covers bytes, so there must be one spelling only:
+ * unreserved characters as they are, all others as %XX with capital digits (RFC 3986, section 2;
+ * SigV4 asks for the same).
+ */
 #include "aws/uri.h"
 
 static bool is_unreserved(unsigned char c)
@@ -70,6 +75,7 @@ static bool all_of(struct view v, bool (*is)(char))
     return v.len > 0;
 }
 
+/* Characters a path may hold as they are, besides %XX (RFC 3986, pchar, with `/`). */
 static bool path_valid(struct view path)
 {
     for (size_t i = 0; i < path.len; i++) {

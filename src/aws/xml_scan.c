@@ -1,3 +1,13 @@
+/*
+ * xml_scan.c: a pull parser for the small XML that AWS answers with.
+ *
+ *   <Error><Code>NoSuchKey</Code></Error>
+ *   OPEN Error, OPEN Error/Code, TEXT "NoSuchKey", CLOSE Error/Code, CLOSE Error
+ *
+ * No library: libxml2 is larger than this whole layer, and resolves entities.  The input comes
+ * from a TLS connection to AWS, but an emulator or proxy may answer too, so it is treated as
+ * hostile: every depth and length has a ceiling, and a DOCTYPE is refused.
+ */
 #include "aws/xml_scan.h"
 
 #include "base/utf8.h"
@@ -32,6 +42,7 @@ bool xml_scan_at(const struct xml_scan *x, const char *path)
     return view_eq_cstr(xml_scan_path(x), path);
 }
 
+/* The document cannot be used, because of what stands at the byte that is next. */
 static enum status broken(struct xml_scan *x, struct error *err, enum status st, const char *what)
 {
     size_t at = x->length - x->rest.len;
@@ -109,6 +120,7 @@ static enum status skip_past(struct xml_scan *x, const char *closing, struct err
     return ST_OK;
 }
 
+/* An element begins: its name joins the path. */
 static enum status push(struct xml_scan *x, struct view name, struct error *err)
 {
     size_t need = name.len + (x->depth > 0 ? 1 : 0);
@@ -205,6 +217,7 @@ static enum status text_run(struct xml_scan *x, struct error *err)
     return ST_OK;
 }
 
+/* XML_CLOSE; the element stays in the path until the next call. */
 static enum status give_close(struct xml_scan *x, enum xml_kind *kind)
 {
     x->closing = false;

@@ -91,7 +91,7 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
     struct view rest = s->buckets, part;
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
-        if (!event_bucket_valid(part))
+        if (!aws_bucket_valid(part))
             return error_set(err, ST_USAGE, E_U215, "S3_BUCKET_NAME: \"%.*s\" is no bucket name",
                              shown(part), part.ptr);
     }
@@ -325,7 +325,7 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
     if (equals != SIZE_MAX && !view_starts(part, VIEW_LIT("arn:"))) {
         bucket = view_trim(view_first(part, equals));
         arn = view_trim(view_skip(part, equals + 1));
-        if (!event_bucket_valid(bucket))
+        if (!aws_bucket_valid(bucket))
             return error_set(err, ST_USAGE, E_U215, "ROLE_ARN: \"%.*s\" is no bucket name",
                              shown(bucket), bucket.ptr);
     }

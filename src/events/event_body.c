@@ -1,9 +1,23 @@
+/*
+ * event_body.c: notifications of S3, bare, in an SNS envelope, or as an EventBridge event, to
+ * references.
+ *
+ *   {"Records":[{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","awsRegion":"us-east-1",
+ *     "s3":{"bucket":{"name":"logs"},"object":{"key":"AWSLogs/a+b.gz","size":123,"eTag":"..."}}}]}
+ *   {"Type":"Notification","Message":"{\"Records\":[...]}"}
+ *   {"source":"aws.s3","detail-type":"Object Created","region":"us-east-1",
+ *     "detail":{"bucket":{"name":"logs"},"object":{"key":"AWSLogs/a b.gz","etag":"..."}}}
+ *
+ * A body is hostile input: anyone who may send to the queue writes it.  What becomes part of a URL
+ * or header later is checked against its grammar here, once.
+ */
 #include "events/event_body.h"
 
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "events/event_body_store.h"
+#include "base/aws_name.h"
+#include "events/event_private.h"
 
 struct event_body_store {
     struct event_pool pool;
@@ -11,68 +25,6 @@ struct event_body_store {
 };
 
 /* ---- grammars ---- */
-
-static bool is_lower(char c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_ipv4_like(struct view v)
-{
-    size_t dots = 0;
-    for (size_t i = 0; i < v.len; i++) {
-        if (v.ptr[i] == '.')
-            dots++;
-        else if (!is_digit(v.ptr[i]))
-            return false;
-    }
-    return dots == 3;
-}
-
-bool event_bucket_valid(struct view bucket)
-{
-    if (bucket.len < 3 || bucket.len > 63)
-        return false;
-    char before = '.'; /* as behind a dot: a name must not start with one */
-    for (size_t i = 0; i < bucket.len; i++) {
-        char c = bucket.ptr[i];
-        if (!is_lower(c) && !is_digit(c) && c != '-' && c != '.')
-            return false;
-        if (c == '.' && before == '.')
-            return false;
-        before = c;
-    }
-    return bucket.ptr[0] != '-' && before != '-' && before != '.' && !is_ipv4_like(bucket);
-}
-
-/*
- *     ap-southeast-2
- *     ^^ ^^^^^^^^^ ^   words of lower-case letters (digits may follow), the last one a number
- */
-bool event_region_valid(struct view region)
-{
-    if (region.len < 4 || region.len > 32 || !is_lower(region.ptr[0]))
-        return false;
-    char before = '-';
-    size_t hyphens = 0;
-    for (size_t i = 0; i < region.len; i++) {
-        char c = region.ptr[i];
-        if (c == '-') {
-            if (before == '-')
-                return false;
-            hyphens++;
-        } else if (!is_lower(c) && !is_digit(c)) {
-            return false;
-        }
-        before = c;
-    }
-    return hyphens >= 2 && is_digit(before);
-}
 
 bool event_bucket_allowed(struct view allow_list, struct view bucket)
 {
@@ -100,6 +52,7 @@ static bool is_token(struct view v, size_t max)
     return true;
 }
 
+/* Hex digits only; empty is fine. */
 static bool is_hex(struct view v, size_t max)
 {
     if (v.len > max)
@@ -145,6 +98,7 @@ static enum status decode_key(struct view text, char *out, size_t *out_len, stru
     return ST_OK;
 }
 
+/* The key, decoded where it was encoded, into the body's pool. */
 static enum status take_key(struct event_body *body, struct view text, bool encoded,
                             struct view *key, struct error *err)
 {
@@ -168,13 +122,13 @@ enum status event_object_check(const struct event_object *object, struct error *
 {
     if (object->bucket.len == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "event names no bucket");
-    if (!event_bucket_valid(object->bucket))
+    if (!aws_bucket_valid(object->bucket))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible bucket name");
     if (object->key.len == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "event names no object key");
     if (object->key.len > EVENT_MAX_KEY_BYTES)
         return error_set(err, ST_BAD_ITEM, E_Q110, "object key is longer than 1024 bytes");
-    if (object->region.len > 0 && !event_region_valid(object->region))
+    if (object->region.len > 0 && !aws_region_valid(object->region))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible Region");
     if (!is_token(object->etag, 128))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible entity tag");
@@ -229,6 +183,7 @@ static bool is_version_2(struct view version)
     return view_eq_cstr(version, "2") || view_starts(version, VIEW_LIT("2."));
 }
 
+/* One element of "Records".  Events other than ObjectCreated are counted and otherwise ignored. */
 static enum status add_record(struct event_body *body, const json_t *record, struct error *err)
 {
     if (!json_is_object(record))
@@ -274,6 +229,7 @@ static enum status add_records(struct event_body *body, const json_t *records, s
     return ST_OK;
 }
 
+/* The same facts under other names, and a key that is not encoded. */
 static enum status add_eventbridge(struct event_body *body, const json_t *event, struct error *err)
 {
     struct view type = event_json_text(event, "detail-type");
@@ -309,6 +265,7 @@ static bool is_sns_envelope(const json_t *document)
            event_json_text(document, "Message").ptr != NULL;
 }
 
+/* Any form but an SNS envelope. */
 static enum status add_bare(struct event_body *body, const json_t *document, struct error *err)
 {
     const json_t *records = json_object_get(document, "Records");

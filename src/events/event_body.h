@@ -48,8 +48,8 @@ struct event_body {
 };
 
 /*
- * Decode `body`.  All or nothing: a message whose one record is not understood fails whole, so that
- * it comes back and nothing is lost.  ST_BAD_ITEM: not understood, *err says why without quoting
+ * Decode `body`.  All or nothing: a message one record of which is not understood fails whole, so
+ * that it is returned to the queue and nothing is lost.  ST_BAD_ITEM: not understood, *err says why without quoting
  * the body; ST_TOO_BIG: beyond EVENT_MAX_BODY_BYTES or the ceilings of event_json.h; ST_NO_MEMORY.
  * On failure *out is cleared.  On ST_OK clear it with event_body_clear.
  */
@@ -57,12 +57,6 @@ NODISCARD enum status event_body_parse(struct view body, struct event_body *out,
 
 /* Release; a zeroed or cleared struct may be cleared too. */
 void event_body_clear(struct event_body *body);
-
-/* 3..63 of [a-z0-9.-], letter or digit at both ends, no "..", not an IPv4 address. */
-bool event_bucket_valid(struct view bucket);
-
-/* "us-east-1", "us-gov-west-1", "eu-isoe-west-1": safe as a label of a host name. */
-bool event_region_valid(struct view region);
 
 /*
  * Is `bucket` one of the comma-separated names (blanks around them are ignored)?  An empty list

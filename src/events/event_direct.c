@@ -1,11 +1,17 @@
+/*
+ * event_direct.c: which of the things that can invoke the function did, and its payload decoded.
+ *
+ *   {"Records":[{"eventSource":"aws:sqs",...}]}      a queue (event_sqs.c)
+ *   {"Records":[{"EventSource":"aws:sns",...}]}      SNS without a queue; mind the capital E
+ *   {"Records":[{"eventSource":"aws:s3",...}]}       S3, or a person's test event (event_body.c)
+ *   {"command":"sweep","prefix":"AWSLogs/"}          a schedule
+ */
 #include "events/event_direct.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "events/event_body_store.h"
-#include "events/event_json.h"
-#include "events/event_sqs_store.h"
+#include "events/event_private.h"
 
 struct event_direct_store {
     struct event_pool pool;
@@ -32,6 +38,7 @@ static bool scalar_text(const json_t *value, char number[NUMBER_BYTES], struct v
     return true;
 }
 
+/* Every member besides "command" is an option. */
 static enum status load_command(json_t *document, size_t text_bytes, struct event_direct *out,
                                 struct error *err)
 {
@@ -92,6 +99,7 @@ static enum status load_sns(const json_t *records, size_t text_bytes, struct eve
     return ST_OK;
 }
 
+/* A payload that is a message's body itself. */
 static enum status load_body(json_t *document, size_t text_bytes, struct event_direct *out,
                              struct error *err)
 {

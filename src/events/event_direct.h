@@ -37,6 +37,7 @@ struct event_direct {
  */
 NODISCARD enum status event_direct_parse(struct view payload, struct event_direct *out,
                                          struct error *err);
+/* Release; a zeroed or cleared struct may be cleared too. */
 void event_direct_clear(struct event_direct *direct);
 
 /* The command's option, or VIEW_EMPTY with ptr NULL. */

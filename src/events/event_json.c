@@ -1,4 +1,8 @@
-#include "events/event_json.h"
+/*
+ * event_json.c: bounded JSON documents, and the pool their strings are copied
+ * into before the document is freed.
+ */
+#include "events/event_private.h"
 
 #include <stdlib.h>
 

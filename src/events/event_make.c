@@ -1,8 +1,12 @@
+/*
+ * event_make.c: the notification that S3 would send, written for objects that are there already
+ * (enqueue, sweep --enqueue), so that a backfill takes the same path as new objects.
+ */
 #include "events/event_make.h"
 
 #include "base/json_write.h"
 #include "base/rfc3339.h"
-#include "events/event_body_store.h"
+#include "events/event_private.h"
 
 static bool is_kept(char c)
 {
@@ -23,6 +27,7 @@ void event_make_key(struct view key, struct buf *out)
     }
 }
 
+/* `before` holds the comma and the name; an empty text adds nothing. */
 static void add_member(struct buf *out, const char *before, struct view text)
 {
     if (text.len == 0)

@@ -1,15 +1,26 @@
+/*
+ * event_sqs.c: the event of an SQS event source mapping, and the partial batch response.
+ *
+ *   {"Records":[{"messageId":"...","receiptHandle":"...","body":"...","eventSource":"aws:sqs",
+ *     "eventSourceARN":"arn:aws:sqs:us-east-1:1:logs","attributes":{"ApproximateReceiveCount":"1"}}]}
+ *   {"batchItemFailures":[{"itemIdentifier":"..."}]}
+ */
 #include "events/event_sqs.h"
 
 #include <stdlib.h>
 
+#include "base/aws_name.h"
 #include "base/json_write.h"
-#include "events/event_body.h"
-#include "events/event_sqs_store.h"
+#include "events/event_private.h"
 
 struct event_sqs_store {
     struct event_pool pool;
 };
 
+/*
+ * One message.  Only an id is required: a message without a body fails by itself later, and is
+ * named in the answer.
+ */
 static enum status load_message(struct event_pool *pool, const json_t *record,
                                 struct event_message *out, struct error *err)
 {
@@ -33,7 +44,7 @@ static enum status load_message(struct event_pool *pool, const json_t *record,
     }
     if (out->message_id.len == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "queue message without an id");
-    if (!event_region_valid(out->region))
+    if (!aws_region_valid(out->region))
         out->region = VIEW_EMPTY;
     out->is_fifo = view_ends(out->queue_arn, VIEW_LIT(".fifo"));
     if (view_parse_u64(event_json_text(attributes, "ApproximateReceiveCount"), UINT64_MAX,

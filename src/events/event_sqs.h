@@ -2,8 +2,8 @@
  * event_sqs.h: what Lambda hands over from a queue, and the answer it wants.
  *
  * AWS: Lambda developer guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
- * source": with ReportBatchItemFailures the answer names the messages that come back; an empty list
- * means all are done.
+ * source": with ReportBatchItemFailures the answer is a partial batch response: it names the messages
+ * that are to be retried; an empty list means all are done.
  */
 #ifndef EVENTS_EVENT_SQS_H
 #define EVENTS_EVENT_SQS_H
@@ -33,17 +33,18 @@ struct event_sqs {
 
 /*
  * Decode an SQS envelope.  ST_BAD_ITEM: it is none, or a message has no id (then no answer could
- * name it: fail the invocation, and all of them come back); ST_TOO_BIG; ST_NO_MEMORY.  On failure
+ * name it: fail the invocation, and all of them are retried); ST_TOO_BIG; ST_NO_MEMORY.  On failure
  * *out is cleared.
  */
 NODISCARD enum status event_sqs_parse(struct view payload, struct event_sqs *out,
                                       struct error *err);
+/* Release; a zeroed or cleared struct may be cleared too. */
 void event_sqs_clear(struct event_sqs *sqs);
 
 /*
  * failed[i] says that message i was not finished; there are nmessages of them.  For a FIFO queue
- * every message behind the first failed one is marked too: done ones among them come back, which is
- * the price of order.
+ * every message after the first failed one is marked too: done ones among them are delivered again,
+ * which is the price of order.
  */
 void event_sqs_spread_failures(const struct event_sqs *sqs, bool *failed);
 

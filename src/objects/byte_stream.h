@@ -21,12 +21,14 @@ struct byte_stream {
     const struct byte_stream_class *class;
 };
 
+/* As byte_stream_class.read. */
 NODISCARD static inline enum status byte_stream_read(struct byte_stream *stream, void *out,
                                                      size_t size, size_t *n, struct error *err)
 {
     return stream->class->read(stream, out, size, n, err);
 }
 
+/* Close and free; NULL does nothing. */
 static inline void byte_stream_close(struct byte_stream *stream)
 {
     if (stream != NULL)

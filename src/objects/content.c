@@ -1,3 +1,11 @@
+/*
+ * content.c: gzip or plain, decided by the first two bytes (1f 8b), and the ceiling on what they
+ * inflate to.
+ *
+ * The first read of every object goes into gunzip's own buffer, so that gzip, the usual case, is
+ * never copied; plain content is handed out from there and then read straight into the caller's
+ * buffer.
+ */
 #include "objects/content.h"
 
 #include <stdlib.h>
@@ -46,6 +54,7 @@ void content_begin(struct content *content, struct byte_stream *stream, uint64_t
     content->read = content->inflated = 0;
 }
 
+/* The next input for gunzip.  The end of the stream is an input of 0 bytes. */
 static enum status fill(struct content *content, struct error *err)
 {
     size_t size, n = 0;
@@ -80,6 +89,7 @@ static enum status look_at_form(struct content *content, struct error *err)
     return ST_OK;
 }
 
+/* Fill `out`, so that the scanner gets large pieces even where members are small. */
 static enum status next_gzip(struct content *content, uint8_t *out, size_t size, size_t *n,
                              struct error *err)
 {

@@ -1,7 +1,8 @@
 /*
  * content.h: what an object holds: its bytes, inflated where they are gzip.
  *
- * Gzip or plain is told by the first two bytes, never by a name or header.
+ * Gzip or plain is decided by the first two bytes, never by a name or header: the same log is found
+ * as .json.gz without compression (a proxy or browser took it off) and the other way round.
  */
 #ifndef OBJECTS_CONTENT_H
 #define OBJECTS_CONTENT_H
@@ -10,7 +11,10 @@
 
 struct content; /* one per worker; used for one object after another */
 
-struct content *content_new(void); /* NULL: no memory */
+/* A reader for one thread at a time; NULL: no memory. */
+struct content *content_new(void);
+
+/* Does not close the stream.  NULL does nothing. */
 void content_free(struct content *content);
 
 /* Begin with a stream, which stays the caller's; more than max_bytes inflated is a fault. */

@@ -1,7 +1,7 @@
 /*
  * gunzip.h: the members of a gzip stream (RFC 1952) as plain bytes, in constant memory.
  *
- * Any number of members; CRC and length of each are checked; zero bytes behind the last member are
+ * Any number of members; CRC and length of each are checked; zero bytes after the last member are
  * ignored (some writers pad), anything else there is a fault.  The reader owns its input buffer, so
  * the caller reads into it directly.
  */
@@ -12,8 +12,8 @@
 
 struct gunzip; /* one per worker, never shared between threads at a time */
 
-struct gunzip *gunzip_new(void); /* NULL: no memory */
-void gunzip_free(struct gunzip *gz);
+struct gunzip *gunzip_new(void);     /* NULL: no memory */
+void gunzip_free(struct gunzip *gz); /* NULL does nothing */
 
 /* Begin a new stream. */
 void gunzip_reset(struct gunzip *gz);

@@ -1,3 +1,8 @@
+/*
+ * object_key.c: objects that are skipped by their key.  An S3 bucket for logs often holds those of
+ * other services too, and Bedrock itself writes objects that are not records; opening each only to
+ * find that out would cost a request.
+ */
 #include "objects/object_key.h"
 
 #include <limits.h>
@@ -15,6 +20,7 @@ const char *object_skip_name(enum object_skip skip)
     return "none";
 }
 
+/* Digits only.  Not exactly twelve: simulated and test logs have shorter numbers. */
 static bool is_account(struct view segment)
 {
     for (size_t i = 0; i < segment.len; i++) {

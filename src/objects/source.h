@@ -24,7 +24,7 @@ enum object_found {
 };
 
 /*
- * Told of one object.  The views are valid during the call.  A status other than ST_OK ends the
+ * Called for each object.  The views are valid during the call.  A status other than ST_OK ends the
  * listing with it.
  */
 typedef enum status source_found_fn(void *context, const struct object_ref *ref,
@@ -42,7 +42,7 @@ struct source {
     const struct source_class *class;
 };
 
-/* Names every object.  ST_NO_MEMORY, or what `found` said, ends it early. */
+/* Name every object to `found`.  ST_NO_MEMORY, or a status of `found`, ends it early. */
 NODISCARD static inline enum status source_list(const struct source *source, source_found_fn *found,
                                                 void *context)
 {
@@ -59,6 +59,7 @@ NODISCARD static inline enum status object_open(const struct object_ref *ref,
     return ref->source->class->open(ref->source, ref, stream, err);
 }
 
+/* No stream of it may be open.  NULL does nothing. */
 static inline void source_free(struct source *source)
 {
     if (source != NULL)

@@ -1,4 +1,9 @@
-/* source_file.c: objects that are local files. */
+/*
+ * source_file.c: objects that are local files: named ones, all below a folder, and standard input.
+ *
+ * A duplicate is recognised without a list of all files: a file was named before if its real path,
+ * or a folder above it, is a SOURCE that came earlier.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +123,7 @@ static bool ends_in_slash(const struct buf *b)
     return b->len > 0 && b->ptr[b->len - 1] == '/';
 }
 
+/* One entry of a folder: list it, or put it onto the stack of folders. */
 static enum status visit(struct walk *w, int parent, const char *name)
 {
     struct stat st;
@@ -171,6 +177,7 @@ static enum status walk_folders(struct walk *w)
     return st;
 }
 
+/* One SOURCE. */
 static enum status list_root(struct walk *w)
 {
     const struct root *root = &w->files->roots[w->index];
@@ -281,6 +288,10 @@ static int open_at_any_length(char *path, int flags)
     return fd;
 }
 
+/*
+ * A file that vanished since it was listed is ST_MISSING; one that the user named and that is not
+ * there is an error.
+ */
 static enum status open_path(const struct object_ref *ref, int *fd, struct error *err)
 {
     struct stat st;
@@ -353,7 +364,10 @@ static bool is_pathless_input(const struct root *root, const struct stat *st)
                               input.st_ino == st->st_ino);
 }
 
-/* false: out of memory. */
+/*
+ * What a SOURCE is, and the path it is known by: realpath() follows links, so two links to one file
+ * are one file.  false: out of memory.
+ */
 static bool find_real(struct root *root, const char *path)
 {
     struct stat st = {0};

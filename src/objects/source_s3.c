@@ -1,3 +1,11 @@
+/*
+ * source_s3.c: objects of S3 buckets: a pool of clients, streams that hold one, and a walk over a
+ * bucket that skips hour folders outside the range.
+ *
+ * The walk never lists what cannot matter: with --since, one listing goes to the first hour of
+ * interest and jumps over the rest of each Region's folder, so a bucket of years costs a few
+ * requests per account and Region.
+ */
 #include "objects/source_s3.h"
 
 #include <pthread.h>
@@ -207,8 +215,8 @@ struct s3_walk {
     uint64_t listings;
 };
 
-/* Behind all keys of a folder: the last character there is. */
-static const struct view behind_all = {"\xf4\x8f\xbf\xbf", 4};
+/* Sorts after all keys of a folder: the last character there is (U+10FFFF). */
+static const struct view after_all = {"\xf4\x8f\xbf\xbf", 4};
 
 static int64_t hour_of(int64_t seconds)
 {
@@ -216,6 +224,7 @@ static int64_t hour_of(int64_t seconds)
     return index * HOUR_S;
 }
 
+/* A number of exactly so many digits, within low..high. */
 static bool number(struct view text, size_t digits, uint64_t low, uint64_t high, uint64_t *out)
 {
     return text.len == digits && view_parse_u64(text, high, out) == ST_OK && *out >= low;
@@ -278,7 +287,7 @@ static enum status aim(struct s3_walk *w, struct view key)
     int64_t first = hour_of(o->since.seconds) - HOUR_S;
     if (other || (is_hour && o->has_until && hour >= o->until.seconds + 2 * HOUR_S)) {
         buf_add_view(&w->target, region);
-        buf_add_view(&w->target, behind_all);
+        buf_add_view(&w->target, after_all);
     } else if (is_hour && o->has_since && hour < first) {
         int64_t year;
         unsigned month, day;
@@ -290,6 +299,7 @@ static enum status aim(struct s3_walk *w, struct view key)
     return buf_status(&w->target);
 }
 
+/* List anew from a key on; the walk begins so, and jumps so. */
 static enum status open_list(struct s3_walk *w, struct view start_after, struct error *err)
 {
     struct s3_list_options list = {
@@ -378,9 +388,10 @@ static bool is_covered(const struct source_s3 *s3, const struct place *place, st
     return false;
 }
 
-/* *told: the status is the callback's. */
+/* List one URL.  *from_found: the status is that of `found`, not of the listing. */
 static enum status list_place(const struct source_s3 *s3, const struct place *place,
-                              source_found_fn *found, void *context, bool *told, struct error *err)
+                              source_found_fn *found, void *context, bool *from_found,
+                              struct error *err)
 {
     struct aws_client *client = NULL;
     struct s3_walk *walk = NULL;
@@ -408,7 +419,7 @@ static enum status list_place(const struct source_s3 *s3, const struct place *pl
         struct object_ref ref = {.source = &s3->source, .key = buf_view(&name), .size = entry.size};
         bool covered = is_covered(s3, place, entry.key);
         st = found(context, &ref, covered ? OBJECT_DUPLICATE : OBJECT_FOUND, NULL);
-        *told = st != ST_OK;
+        *from_found = st != ST_OK;
     }
     s3_walk_close(walk);
     aws_pool_give(s3->options.pool, client);
@@ -422,9 +433,9 @@ static enum status list_s3(const struct source *source, source_found_fn *found, 
     enum status st = ST_OK;
     for (size_t i = 0; i < s3->options.count && st == ST_OK; i++) {
         struct error err = {0};
-        bool told = false;
-        st = list_place(s3, &s3->places[i], found, context, &told, &err);
-        if (st != ST_OK && !told && st != ST_NO_MEMORY) {
+        bool from_found = false;
+        st = list_place(s3, &s3->places[i], found, context, &from_found, &err);
+        if (st != ST_OK && !from_found && st != ST_NO_MEMORY) {
             struct object_ref ref = {.source = source, .key = s3->places[i].url, .named = true};
             st = found(context, &ref, OBJECT_FAILED, &err);
         }

@@ -19,8 +19,10 @@ struct aws_pool *aws_pool_new(const struct aws_client_options *options);
 /* All clients must have been given back.  NULL does nothing. */
 void aws_pool_free(struct aws_pool *pool);
 
+/* A client for the calling thread; an idle one, else a new one.  Fails as aws_client_new(). */
 NODISCARD enum status aws_pool_take(struct aws_pool *pool, struct aws_client **client,
                                     struct error *err);
+/* The client goes back with its connections alive; it must not be used any more. */
 void aws_pool_give(struct aws_pool *pool, struct aws_client *client);
 
 /* All clients, also those taken later, end their calls then (aws_client_set_deadline).  Only while
@@ -44,7 +46,7 @@ struct view s3_stream_etag(const struct byte_stream *stream);
 /*
  * The keys of a bucket in S3's order, leaving out what cannot hold records of [since, until).
  * Bedrock puts an object into the hour folder in which it is written; its records may be up to an
- * hour older.  Given are the folders from the hour before since's to two hours behind until, and
+ * hour older.  Given are the folders from the hour before since's to two hours after until, and
  * all keys that are not below such a folder; other services' logs are left out then.  Long runs of
  * keys in between are not listed at all.
  */
@@ -57,6 +59,7 @@ struct s3_walk_options {
     struct instant since, until;
 };
 
+/* Nothing is sent yet.  Status as s3_list_open(). */
 NODISCARD enum status s3_walk_open(struct s3_walk **out, struct aws_client *client,
                                    const struct s3_walk_options *options, struct error *err);
 /* As s3_list_next. */
@@ -86,7 +89,7 @@ struct source_s3_options {
 /*
  * Keys are named "s3://bucket/key".  One that several URLs cover is a duplicate for all but the
  * first.  A listing that fails is one failed object named by its URL.  ST_USAGE quotes a URL that
- * is none.
+ * is not s3://bucket[/prefix].
  */
 NODISCARD enum status source_s3_new(const struct source_s3_options *options, struct source **out,
                                     struct error *err);

@@ -1,6 +1,37 @@
+/*
+ * model_id.c: classification.  The rules are in docs/models.md ("What a model id says"); this is
+ * the only place that knows the vendors and geographies.
+ *
+ * A model id is what the caller passed to InvokeModel or Converse, so it comes in many spellings:
+ *
+ *   anthropic.claude-sonnet-4-6                                  a bare model
+ *   us.anthropic.claude-sonnet-4-6                               a profile: geography first
+ *   arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic... the same profile
+ *   arn:aws:bedrock:us-east-1:1:application-inference-profile/a1b2c3
+ *   arn:aws:bedrock:us-east-1:1:provisioned-model/x              names no base model
+ */
 #include "records/model_id.h"
 
-#include "records/arn.h"
+/* arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:inference-profile/us-gov.anthropic.claude
+ *     ^partition ^service ^Region      ^account     ^resource */
+bool arn_resource(struct view arn, struct view *resource)
+{
+    struct view rest = arn, part;
+    if (!view_split(&rest, ':', &part) || !view_eq_cstr(part, "arn"))
+        return false;
+    if (!view_split(&rest, ':', &part) || !view_starts(part, VIEW_LIT("aws")))
+        return false;
+    for (size_t i = 3; i < part.len; i++) {
+        if (part.ptr[i] != '-' && (part.ptr[i] < 'a' || part.ptr[i] > 'z'))
+            return false;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!view_split(&rest, ':', &part))
+            return false;
+    }
+    *resource = rest;
+    return rest.ptr != NULL;
+}
 
 struct view profile_type_name(enum profile_type type)
 {
@@ -70,6 +101,10 @@ static bool split_geography(struct view id, bool is_profile_arn, struct model_cl
     return true;
 }
 
+/*
+ * Names no model.  Whether the Regions of the record differ is then the only evidence of a
+ * cross-Region profile.
+ */
 static void unresolved(struct view as_it_stands, struct model_class *out)
 {
     out->type = PROFILE_UNKNOWN;
@@ -77,6 +112,7 @@ static void unresolved(struct view as_it_stands, struct model_class *out)
     out->model = as_it_stands;
 }
 
+/* A bare id, or what follows inference-profile/ in an ARN. */
 static void classify_name(struct view id, bool is_profile_arn, struct model_class *out)
 {
     if (split_geography(id, is_profile_arn, out))
@@ -95,6 +131,7 @@ static void classify_name(struct view id, bool is_profile_arn, struct model_clas
     out->model = id;
 }
 
+/* By the kind of resource.  One that is not listed (a prompt, a prompt router) names no model. */
 static void classify_arn(struct view resource, struct model_class *out)
 {
     static const struct {

@@ -29,6 +29,12 @@ struct model_class {
     struct view geography;  /* "us", "global", ...; empty where there is none */
 };
 
+/*
+ * The resource part of an ARN of any AWS partition (arn:aws[-a-z]*:): what follows the fifth colon,
+ * may be empty.  Service, Region and account may be anything.  false: the text is not such an ARN.
+ */
+bool arn_resource(struct view arn, struct view *resource);
+
 /* Classify a non-empty id.  The views point into `id`. */
 void model_id_classify(struct view id, struct model_class *out);
 

@@ -1,3 +1,15 @@
+/*
+ * profile.c: application inference profiles, a sorted array searched by id.
+ *
+ *   {"inferenceProfileSummaries":[{
+ *     "inferenceProfileArn":"arn:aws:bedrock:us-east-1:1:application-inference-profile/a1b2c3",
+ *     "inferenceProfileName":"search", "type":"APPLICATION",
+ *     "models":[{"modelArn":"arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-..."}]}]}
+ *
+ * What was loaded from a file is read without a lock.  Profiles that are asked for while threads
+ * count (`late`) are in a second set with a lock of its own; "there is none" is remembered too, so
+ * a log full of unknown ids costs one request each, and MAX_ASKED in all.
+ */
 #include "records/profile.h"
 
 #include <jansson.h>
@@ -100,6 +112,7 @@ size_t profiles_count(const struct profiles *profiles)
     return profiles->count;
 }
 
+/* The value of a tag of a profile in this set. */
 static struct view tag_of(const struct profiles *profiles, struct view id, struct view key)
 {
     bool found;
@@ -127,6 +140,7 @@ struct view profiles_tag(const struct profiles *profiles, struct view id, struct
     return value;
 }
 
+/* A string member; empty when it is absent or of another type. */
 static struct view member(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
@@ -206,6 +220,7 @@ static enum status read_tags(const json_t *profile, struct entry *entry)
     return ST_OK;
 }
 
+/* Put an entry, which is taken over, into its place. */
 static enum status insert(struct profiles *profiles, struct entry *entry)
 {
     bool found;
@@ -225,6 +240,7 @@ static enum status insert(struct profiles *profiles, struct entry *entry)
     return ST_OK;
 }
 
+/* One element of the list; system-defined profiles are passed over. */
 static enum status add_profile(struct profiles *profiles, json_t *item, size_t index,
                                struct error *err)
 {
@@ -258,6 +274,7 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
     return st;
 }
 
+/* Any of the three forms of profile.h. */
 static enum status add_document(struct profiles *profiles, json_t *root, struct error *err)
 {
     json_t *list = json_is_object(root) ? json_object_get(root, "inferenceProfileSummaries") : root;
@@ -307,6 +324,7 @@ enum status profiles_set_asker(struct profiles *profiles, profiles_ask_fn *ask, 
     return ST_OK;
 }
 
+/* What is known among those asked for; *out is copied under the lock. */
 static bool look_up(struct late *late, struct view id, struct profile *out)
 {
     pthread_rwlock_rdlock(&late->lock);

@@ -15,13 +15,14 @@ struct buf;
 struct profiles; /* read-only once filled, but for those asked for: shared between threads */
 
 struct profile {
-    struct view id;    /* behind application-inference-profile/ */
+    struct view id;    /* what follows application-inference-profile/ */
     struct view name;  /* may be empty */
     struct view model; /* base model id; empty when the profile names none */
     enum profile_type type;
 };
 
 struct profiles *profiles_new(void); /* NULL: no memory */
+/* NULL does nothing.  No thread may be using them. */
 void profiles_free(struct profiles *profiles);
 
 /*
@@ -34,7 +35,7 @@ NODISCARD enum status profiles_add_json(struct profiles *profiles, struct view j
 
 /*
  * Who is asked for a profile that is not known: *json gets a document as above.  Any status but
- * ST_OK: there is none to be had.  Called by counting threads, one at a time.
+ * ST_OK: none can be had.  Called by counting threads, one at a time.
  */
 typedef enum status profiles_ask_fn(void *context, struct view arn, struct buf *json);
 
@@ -55,6 +56,7 @@ struct view profiles_tag(const struct profiles *profiles, struct view id, struct
 /* NULL when the id is not known. */
 const struct profile *profiles_find(const struct profiles *profiles, struct view id);
 
+/* How many were added, without those asked for later. */
 size_t profiles_count(const struct profiles *profiles);
 
 #endif

@@ -1,8 +1,16 @@
+/*
+ * record.c: the checks that need more than one member: required values, the time, the outcome, who
+ * called.
+ *
+ * The scanner has checked each value by itself already, so a record costs no allocation and no
+ * copy here.
+ */
 #include "records/record.h"
 
 #include "base/utf8.h"
-#include "records/arn.h"
+#include "records/model_id.h"
 
+/* A text that is there and good, else empty. */
 static struct view text(const struct scan_record *raw, enum scan_field field)
 {
     const struct scan_value *value = &raw->text[field];
@@ -33,6 +41,10 @@ enum invocation_outcome record_outcome(struct view error_code)
     return INVOCATION_CLIENT_ERROR;
 }
 
+/*
+ * Adds NN * unit; false when it is not two digits below `limit`.  The caller has looked at the
+ * length.
+ */
 static bool two_digits(const char *p, unsigned limit, int64_t unit, int64_t *seconds)
 {
     unsigned tens = (unsigned)(p[0] - '0'), ones = (unsigned)(p[1] - '0');
@@ -62,6 +74,7 @@ static enum status read_time(struct view text, struct record_dates *dates, struc
     return st;
 }
 
+/* The order decides nothing but speed: the cheapest checks come first. */
 enum status record_check(const struct scan_record *raw, struct record_dates *dates,
                          struct record *out)
 {
@@ -76,7 +89,7 @@ enum status record_check(const struct scan_record *raw, struct record_dates *dat
         return ST_BAD_ITEM;
     if (read_time(text(raw, FIELD_TIMESTAMP), dates, &out->time) != ST_OK)
         return ST_BAD_ITEM;
-    /* An errorCode that is no text says that there was an error, but not which. */
+    /* An errorCode that is not a string says that there was an error, but not which. */
     if (raw->text[FIELD_ERROR_CODE].kind == VALUE_BAD)
         out->outcome = INVOCATION_CLIENT_ERROR;
     else
@@ -91,6 +104,7 @@ enum status record_check(const struct scan_record *raw, struct record_dates *dat
     return ST_OK;
 }
 
+/* "role/" and a name, cut to what fits. */
 static struct view join(const char *kind, struct view name, char *out, size_t out_size)
 {
     size_t n = strlen(kind);

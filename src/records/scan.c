@@ -1,3 +1,18 @@
+/*
+ * scan.c: everything about the scanner that is not a loop over bytes: which loops are used, its
+ * life, texts, members, values.
+ *
+ * A record arrives like this, and only the marked members are read; `|` is a chunk border, which
+ * may fall anywhere:
+ *
+ *   {"schemaType":"ModelInvocationLog","timestamp":"2026-11-01T10:31:07Z","acco|untId":"1...",
+ *    ^^^^^^^^^^                         ^^^^^^^^^                          ^^^^ ^^^^^
+ *    "input":{"inputBodyJson":{...megabytes...},"inputTokenCount":12},...}
+ *    ^^^^^     skipped by its brackets           ^^^^^^^^^^^^^^^
+ *
+ * It is kept apart from scan_core.inc.h so that only the loops are compiled once per instruction
+ * set.
+ */
 #include "records/scan_private.h"
 
 #include <stdatomic.h>
@@ -10,6 +25,7 @@ struct kernel {
     scan_feed_fn *feed;
 };
 
+/* Whether this processor has every instruction set the loops were compiled for. */
 static bool can_run(const struct kernel *kernel)
 {
 #if defined(__x86_64__)
@@ -36,6 +52,7 @@ enum { KERNEL_COUNT = sizeof(kernels) / sizeof(kernels[0]) };
 
 static _Atomic(const struct kernel *) selected;
 
+/* Chosen with the first chunk.  Two threads may both choose: they choose the same. */
 static const struct kernel *kernel_in_use(void)
 {
     const struct kernel *kernel = atomic_load_explicit(&selected, memory_order_acquire);
@@ -75,6 +92,7 @@ const char *scan_selected(void)
 
 /* ---- life ---- */
 
+/* A node whose guesses all point to `none`, so that guess_name() needs no NULL check. */
 static void make_node(struct name_node *node, struct name_node *none)
 {
     *node = (struct name_node){.inside = MEMBER_CHECK}; /* no place a name can stand in */
@@ -332,6 +350,7 @@ struct name_node *scan_find_name(struct scanner *s, const uint8_t *name, size_t 
     return node;
 }
 
+/* By length first: most names of a record have one of their own. */
 static enum member member_of_record(const char *name, size_t len)
 {
     enum scan_field field;
@@ -395,6 +414,7 @@ static enum member number_member(enum scan_number number)
     return (enum member)((unsigned)MEMBER_NUMBER + (unsigned)number);
 }
 
+/* Members of identity, requestMetadata, input and output. */
 static enum member member_inside(struct scanner *s, const char *name, size_t len)
 {
     switch (s->inside) {

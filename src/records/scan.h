@@ -7,9 +7,9 @@
  * docs/models.md has the rules; the main ones:
  *
  * - Texts follow one another with or without white space.  A top-level array is descended one
- * level.
+ *   level.
  * - A line feed directly followed by `{` always begins a new text; an open one is malformed.
- * - A raw line feed in a string is an error.  After an error reading goes on behind the next line
+ * - A raw line feed in a string is an error.  After an error reading goes on after the next line
  *   feed, so a damaged line costs one record.
  *
  * The inner loops exist once per instruction set (scan_avx2.c, ...), chosen at run time.
@@ -97,6 +97,7 @@ struct scanner; /* one per worker, never shared between threads at a time */
 /* NULL when memory is short.  `on_text` gets `context`. */
 struct scanner *scanner_new(const struct scan_options *options, scan_text_fn *on_text,
                             void *context);
+/* NULL does nothing. */
 void scanner_free(struct scanner *s);
 
 /* Begin an object: forget whatever was open. */

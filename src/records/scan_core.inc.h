@@ -2,13 +2,24 @@
  * scan_core.inc.h: the scanner's loops, included once per instruction set.
  *
  * The including file names the function (SCAN_FEED) and defines
- *   find_special(p, end)     the first byte that is a quote, a backslash, a control character or
- * not ASCII; end if there is none find_string_end(p, end)  the first quote, backslash or line feed;
- * end if there is none SCAN_BLOCKS              1 if it also defines, for blocks of 64 bytes (bit i
- * is byte i), block_load(p)            struct block block_quiet(&b)          no quote, backslash or
- * line feed in it block_quotes(&b), block_backslashes(&b), block_lines(&b), block_opens(&b),
- * block_closes(&b), block_braces(&b)         masks of  "  \  LF  { or [  } or ]  { prefix_xor(bits)
- * bit i of the result is the parity of bits 0..i
+ *
+ *   find_special(p, end)       the first byte in [p, end) that is a quote, a backslash, a control
+ *                              character or not ASCII; end if there is none
+ *   find_special_near(p, end)  the same, quick where it is a few bytes ahead; may be past `end`,
+ *                              which has 8 readable bytes after it
+ *   find_string_end(p, end)    the first quote, backslash or line feed; end if there is none
+ *   bytes_equal(p, name, n)    whether the n bytes (at most NAME_NODE_BYTES, the rest of `name` is
+ *                              zero) at p are those of `name`; reads NAME_NODE_BYTES bytes at p
+ *   SCAN_BLOCKS                1 if it also defines, for blocks of 64 bytes (bit i is byte i),
+ *     block_load(p)            a struct block
+ *     block_quiet(&b)          whether there is no quote, backslash or line feed in it
+ *     block_quotes(&b)         mask of "
+ *     block_backslashes(&b)    mask of \
+ *     block_lines(&b)          mask of line feeds
+ *     block_opens(&b)          mask of { and [
+ *     block_closes(&b)         mask of } and ]
+ *     block_braces(&b)         mask of { alone
+ *     prefix_xor(bits)         bit i of the result is the parity of bits 0..i
  */
 
 #include "records/scan_private.h"
@@ -17,9 +28,8 @@
 
 /*
  * Which bytes of a block are escaped by a run of backslashes of odd length before them.  *carry
- * says that of the next block's first byte.  (The way of simdjson, "Parsing Gigabytes of JSON per
- * Second", section 3.1.1: runs that begin at an odd place are told from others by the carry of one
- * addition.)
+ * says that of the next block's first byte.  (simdjson, "Parsing Gigabytes of JSON per Second", section
+ * 3.1.1: the carry of one addition tells runs that begin at an odd place from the others.)
  */
 static inline uint64_t block_escaped(uint64_t backslashes, uint64_t *carry)
 {

@@ -4,9 +4,12 @@
  *
  * The body stays unchecked, as every skipped value: the walk ends where scan_skip_bytes would, with
  * the same errors, and looks for
+ *
  *     {"metrics":{"latencyMs":N}}                                     Converse, ConverseStream
  *     [..., {"amazon-bedrock-invocationMetrics":{"invocationLatency":N}}]   a stream's last element
- * A text such as "[DONE]" behind that one, as some streams end, changes nothing.
+ *
+ * A text such as "[DONE]" after that one, as some streams end, changes nothing.  A file of its own because
+ * it is slow (byte by byte) and off by default: METRIC_LATENCY turns it on.
  */
 #include "records/scan_private.h"
 
@@ -38,6 +41,7 @@ static void name_ends(struct latency_search *l, uint64_t depth)
                      name_is(l, l->is_array ? "invocationLatency" : "latencyMs");
 }
 
+/* The number is over; it counts only if it is a count. */
 static void number_ends(struct scanner *s)
 {
     struct latency_search *l = &s->latency;
@@ -48,6 +52,7 @@ static void number_ends(struct scanner *s)
         s->record.latency.kind = VALUE_GOOD;
 }
 
+/* One byte outside of strings, at the depth before it.  A name is a string that a colon follows. */
 static void outside_byte(struct scanner *s, uint8_t c)
 {
     struct latency_search *l = &s->latency;

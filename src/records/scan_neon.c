@@ -1,4 +1,8 @@
-/* scan_neon.c: the scanner's loops for arm64, where NEON is always there. */
+/*
+ * scan_neon.c: the scanner's loops for arm64, where NEON is always there.  It has no movemask, so
+ * the masks of comparisons are narrowed to four bits a byte (nibbles) or summed up from bits
+ * (block_mask).
+ */
 #if defined(__aarch64__)
 
 #include <arm_neon.h>

@@ -2,8 +2,7 @@
 #ifndef RECORDS_SCAN_PRIVATE_H
 #define RECORDS_SCAN_PRIVATE_H
 
-#include "records/json_number.h"
-#include "records/json_string.h"
+#include "records/json_scalar.h"
 #include "records/scan.h"
 
 /*

@@ -1,4 +1,8 @@
-/* scan_scalar.c: the scanner's loops for any machine. */
+/*
+ * scan_scalar.c: the scanner's loops for any machine, byte by byte.  They are also what the others
+ * are compared with: BEDROCK_METRICS_SIMD=scalar must give the same answer on any input
+ * (tests/oracle/differential.py).
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>

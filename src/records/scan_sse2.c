@@ -1,4 +1,8 @@
-/* scan_sse2.c: the scanner's loops for every x86-64. */
+/*
+ * scan_sse2.c: the scanner's loops for every x86-64: SSE2 is a part of the architecture.  16 bytes
+ * at a time; blocks of 64 are put together from four of them, and prefix_xor() is six shifts,
+ * because there is no carry-less multiplication.
+ */
 #if defined(__x86_64__)
 
 #include <emmintrin.h>

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "base/aws_name.h"
 #include "events/event_direct.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,9 +21,9 @@ static void check_body(const struct event_body *body)
 {
     for (size_t i = 0; i < body->nobjects; i++) {
         const struct event_object *o = &body->objects[i];
-        check(event_bucket_valid(o->bucket));
+        check(aws_bucket_valid(o->bucket));
         check(o->key.len > 0 && o->key.len <= EVENT_MAX_KEY_BYTES);
-        check(o->region.len == 0 || event_region_valid(o->region));
+        check(o->region.len == 0 || aws_region_valid(o->region));
         check(view_find_char(o->etag, '"') == SIZE_MAX &&
               view_find_char(o->etag, '\n') == SIZE_MAX);
         check(!event_bucket_allowed(VIEW_EMPTY, o->bucket));

@@ -1,7 +1,7 @@
 /* test_json_number.c: JSON numbers, whole and in pieces, and the counts they are. */
 #include "unit.h"
 
-#include "records/json_number.h"
+#include "records/json_scalar.h"
 
 #define MANY_ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define NO_COUNT UINT64_MAX

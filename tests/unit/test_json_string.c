@@ -1,7 +1,7 @@
 /* test_json_string.c: the inside of a JSON string, whole and cut at every place. */
 #include "unit.h"
 
-#include "records/json_string.h"
+#include "records/json_scalar.h"
 
 #define FFFD "\xef\xbf\xbd"
 

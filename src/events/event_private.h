@@ -1,16 +1,17 @@
 /*
- * event_json.h: what the event decoders share: bounded JSON documents and a pool for their strings.
+ * event_private.h: what the event decoders share, and nobody outside src/events/ sees: bounded JSON
+ * documents, a pool for their strings, and the forms an event may be nested in.
  *
- * Internal to src/events/.  jansson builds a document tree, which is why everything is checked for
- * size before it is given to it: bytes, nesting and number of values.
+ * jansson builds a document tree, which is why everything is checked for size before it is given to
+ * it: bytes, nesting and number of values.
  */
-#ifndef EVENTS_EVENT_JSON_H
-#define EVENTS_EVENT_JSON_H
+#ifndef EVENTS_EVENT_PRIVATE_H
+#define EVENTS_EVENT_PRIVATE_H
 
 #include <jansson.h>
 
-#include "base/status.h"
-#include "base/view.h"
+#include "events/event_body.h"
+#include "events/event_sqs.h"
 
 enum {
     EVENT_MAX_NESTING = 32, /* S3's deepest event has 6 levels */
@@ -54,5 +55,26 @@ char *event_pool_take(struct event_pool *pool, size_t n);
 
 /* Copy `text`; ST_NO_MEMORY when the pool is used up. */
 NODISCARD enum status event_pool_copy(struct event_pool *pool, struct view text, struct view *out);
+
+/* ---- bodies (event_body.c) ---- */
+
+/* An empty body whose objects' texts are at most max_text_bytes in all.  Fails only with
+ * ST_NO_MEMORY. */
+NODISCARD enum status event_body_init(struct event_body *body, size_t max_text_bytes);
+
+/*
+ * Add what the document (an object) says: any of the forms of event_body.h.  Its texts are copied.
+ * A failure may leave part of it added: clear the body.
+ */
+NODISCARD enum status event_body_add(struct event_body *body, json_t *document, struct error *err);
+
+/* The grammars of event_body.h for one object; ST_BAD_ITEM names the first fault. */
+NODISCARD enum status event_object_check(const struct event_object *object, struct error *err);
+
+/* ---- queue envelopes (event_sqs.c) ---- */
+
+/* `records` is the envelope's array; max_text_bytes bounds its texts.  As event_sqs_parse. */
+NODISCARD enum status event_sqs_load(const json_t *records, size_t max_text_bytes,
+                                     struct event_sqs *out, struct error *err);
 
 #endif
