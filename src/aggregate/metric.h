@@ -3,7 +3,6 @@
 #define AGGREGATE_METRIC_H
 
 #include "base/buf.h"
-#include "base/u128.h"
 
 /* In the order of columns.  The first four token metrics stand in the order of enum scan_number. */
 enum metric {
@@ -41,16 +40,16 @@ const char *metric_name(enum metric metric);
 /* CloudWatch's unit: "Count", "Milliseconds", "None". */
 const char *metric_unit(enum metric metric);
 
+/* A short one, for the columns of a table: "Cache read" */
+const char *metric_title(enum metric metric);
+
 /* A sentence for OpenMetrics' HELP lines. */
 const char *metric_help(enum metric metric);
 
 /* METRIC_COUNT when there is none of that name. */
 enum metric metric_find(struct view name);
 
-/* A cost in 1e-12 USD as a decimal number without trailing zeros: "0.0123". */
-void metric_add_cost(struct buf *out, u128 cost);
-
-/* A value of this metric as JSON and CSV have it: all digits, and a cost as a decimal number. */
+/* A value as JSON, CSV and CloudWatch have it: all digits; a cost in dollars, "0.0123". */
 void metric_add_value(struct buf *out, enum metric metric, u128 value);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "aws/aws_private.h"
 #include "aws/uri.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 
 enum {
     ATTEMPTS = 3,
@@ -199,9 +199,9 @@ enum status lambda_api_respond(struct lambda_api *api, const char *request_id, s
 static enum status error_body(struct buf *body, const char *type, struct view message)
 {
     buf_add_cstr(body, "{\"errorMessage\":");
-    json_add_string(body, message);
+    json_quote(body, message);
     buf_add_cstr(body, ",\"errorType\":");
-    json_add_string(body, view_of(type));
+    json_quote(body, view_of(type));
     buf_add_cstr(body, ",\"stackTrace\":[]}");
     return buf_status(body);
 }

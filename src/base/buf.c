@@ -1,3 +1,4 @@
+/* buf.c: see buf.h.  Growth doubles up to the ceiling, so n appended bytes are copied O(n) times. */
 #include "base/buf.h"
 
 #include <stdarg.h>
@@ -87,6 +88,63 @@ void buf_add_u64(struct buf *b, uint64_t value)
         value /= 10;
     } while (value != 0);
     buf_add(b, digits + n, sizeof(digits) - n);
+}
+
+void buf_add_u128(struct buf *b, u128 value)
+{
+    if (value <= UINT64_MAX) {
+        buf_add_u64(b, (uint64_t)value);
+        return;
+    }
+    char digits[40];
+    size_t n = sizeof(digits);
+    do {
+        digits[--n] = (char)('0' + (int)(value % 10));
+        value /= 10;
+    } while (value != 0);
+    buf_add(b, digits + n, sizeof(digits) - n);
+}
+
+void buf_add_grouped(struct buf *b, u128 value)
+{
+    char text[64];
+    size_t at = sizeof(text);
+    unsigned digits = 0;
+    do {
+        if (digits > 0 && digits % 3 == 0)
+            text[--at] = ',';
+        text[--at] = (char)('0' + (int)(value % 10));
+        value /= 10;
+        digits++;
+    } while (value != 0);
+    buf_add(b, text + at, sizeof(text) - at);
+}
+
+void buf_add_decimal(struct buf *b, u128 value, unsigned decimals)
+{
+    char digits[19];
+    uint64_t one = 1;
+    for (unsigned i = 0; i < decimals; i++)
+        one *= 10;
+    uint64_t fraction = (uint64_t)(value % one);
+    buf_add_u128(b, value / one);
+    if (fraction == 0)
+        return;
+    for (unsigned i = decimals; i-- > 0; fraction /= 10)
+        digits[i] = (char)('0' + fraction % 10);
+    while (digits[decimals - 1] == '0')
+        decimals--;
+    buf_add_char(b, '.');
+    buf_add(b, digits, decimals);
+}
+
+void buf_add_spaces(struct buf *b, size_t n)
+{
+    char *at = n == 0 ? NULL : buf_reserve(b, n);
+    if (at == NULL)
+        return;
+    memset(at, ' ', n);
+    b->len += n;
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

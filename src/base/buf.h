@@ -9,6 +9,7 @@
 #define BASE_BUF_H
 
 #include "base/status.h"
+#include "base/u128.h"
 #include "base/view.h"
 
 struct buf {
@@ -31,11 +32,19 @@ void buf_wipe(struct buf *b);
 /* Forget the content and a failure, keep the memory. */
 void buf_reset(struct buf *b);
 
+/* Append bytes, text, a number in decimal. */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_view(struct buf *b, struct view v);
 void buf_add_cstr(struct buf *b, const char *text);
 void buf_add_char(struct buf *b, char c);
+void buf_add_spaces(struct buf *b, size_t n);
 void buf_add_u64(struct buf *b, uint64_t value);
+void buf_add_u128(struct buf *b, u128 value);
+void buf_add_grouped(struct buf *b, u128 value); /* "1,234,567" */
+
+/* value / 10^decimals (at most 19) without trailing zeros: 12300 with 6 as "0.0123". */
+void buf_add_decimal(struct buf *b, u128 value, unsigned decimals);
+
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for n more bytes at the end, for the caller to fill and count in b->len; NULL on failure. */

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/codes.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 
 enum { MAX_VALUE_BYTES = 1024, MAX_LINE_BYTES = 32 * 1024 };
@@ -86,7 +86,7 @@ static void add_text_value(struct buf *line, struct view v)
     if (plain)
         buf_add_view(line, v);
     else
-        json_add_string(line, v);
+        json_quote(line, v);
 }
 
 static void text_line(struct buf *line, enum log_level level, const char *code, const char *message,
@@ -102,7 +102,7 @@ static void text_line(struct buf *line, enum log_level level, const char *code, 
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, " %s=", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
-            json_add_u128(line, fields[i].number);
+            buf_add_u128(line, fields[i].number);
         else
             add_text_value(line, fields[i].text);
     }
@@ -124,17 +124,17 @@ static void json_line(struct buf *line, enum log_level level, const char *code, 
     if (code != NULL)
         buf_printf(line, "\"code\":\"%s\",", code);
     buf_add_cstr(line, "\"message\":");
-    json_add_string(line, view_of(message));
+    json_quote(line, view_of(message));
     for (size_t i = 0; i < n; i++) {
         buf_printf(line, ",\"%s\":", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
-            json_add_u128(line, fields[i].number);
+            buf_add_u128(line, fields[i].number);
         else
-            json_add_string(line, view_first(fields[i].text, MAX_VALUE_BYTES));
+            json_quote(line, view_first(fields[i].text, MAX_VALUE_BYTES));
     }
     if (settings.request_id_len > 0) {
         buf_add_cstr(line, ",\"requestId\":");
-        json_add_string(line, request_id());
+        json_quote(line, request_id());
     }
     buf_add_char(line, '}');
 }

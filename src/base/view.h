@@ -2,6 +2,7 @@
 #ifndef BASE_VIEW_H
 #define BASE_VIEW_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,20 @@ struct view {
 
 #define VIEW_LIT(literal) ((struct view){(literal), sizeof(literal) - 1})
 #define VIEW_EMPTY ((struct view){NULL, 0})
+
+/* A view as the two arguments of "%.*s"; SHOW_MAX: at most its first bytes.  Evaluates v twice. */
+#define SHOW_MAX(v, max) view_shown_length((v), (max)), view_shown_text(v)
+#define SHOW(v) SHOW_MAX(v, INT_MAX)
+
+static inline int view_shown_length(struct view v, size_t max)
+{
+    return (int)(v.len < max ? v.len : max);
+}
+
+static inline const char *view_shown_text(struct view v)
+{
+    return v.ptr == NULL ? "" : v.ptr;
+}
 
 static inline struct view view_of(const char *cstr)
 {

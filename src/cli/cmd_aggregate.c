@@ -20,7 +20,6 @@
 #include "count/progress.h"
 #include "deliver/settings_publish.h"
 #include "ledger/ledger_source.h"
-#include "report/balance.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -207,7 +206,7 @@ static enum status write_page(const struct choice *c, const struct settings *s,
     const struct counter_options *counter = &s->pipeline.counter;
     struct page page = {
         .aggregate = aggregate,
-        .balance = balance_of(tally),
+        .tally = tally,
         .version = "report",
         .generated = (int64_t)time(NULL),
         .source = view_of(source),
@@ -227,7 +226,7 @@ static enum status write_rows(const struct choice *c, const struct settings *s,
         .aggregate = aggregate,
         .interval = s->interval,
         .metrics = s->counting.metrics,
-        .balance = balance_of(tally),
+        .tally = tally,
         .prices_as_of = s->counting.prices_as_of,
         .width = out_file_terminal_width(c->out != NULL),
         .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
@@ -334,7 +333,7 @@ static enum status guard(const struct settings *s, const struct aggregate *aggre
 static int finish(const struct choice *c, const struct tally *tally, bool elsewhere)
 {
     if (!c->common.quiet)
-        balance_tell(tally, stderr);
+        report_log_tally(tally, stderr);
     if (!tally_balances(tally)) {
         LOG_FAULT_MESSAGE(LOG_ERROR, E_R111,
                           "the balance does not hold: this is a bug, please report it");

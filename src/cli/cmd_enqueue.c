@@ -11,7 +11,7 @@
 #include "aws/sigv4.h"
 #include "aws/sqs.h"
 #include "base/json_read.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
@@ -123,11 +123,11 @@ static enum status save_state(struct enqueue *e, bool complete, struct error *er
         return ST_OK;
     buf_init(&text, 64 * 1024);
     buf_add_cstr(&text, "{\"schema\":\"bedrock-metrics/enqueue/1\",\"source\":");
-    json_add_string(&text, e->url);
+    json_quote(&text, e->url);
     buf_add_cstr(&text, ",\"queue\":");
-    json_add_string(&text, view_of(e->queue.url));
+    json_quote(&text, view_of(e->queue.url));
     buf_add_cstr(&text, ",\"last_key\":");
-    json_add_string(&text, buf_view(&e->last_sent));
+    json_quote(&text, buf_view(&e->last_sent));
     buf_printf(&text, ",\"complete\":%s}\n", complete ? "true" : "false");
     enum status st = buf_status(&text);
     if (st == ST_OK)

@@ -11,7 +11,7 @@
 #include "config/interval.h"
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
-#include "report/balance.h"
+#include "report/report.h"
 #include "tools/plan_report.h"
 
 enum { MAX_TOP = 1000, MAX_SERIES = 1000000, HOUR_S = 3600 };
@@ -272,7 +272,7 @@ static int run(const struct choice *c, const struct settings *s, const struct so
     if (st != ST_OK)
         return run_failed("plan", &err);
     if (!c->common.quiet)
-        balance_print(&tally, stderr);
+        report_print_tally(&tally, stderr);
     return tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "cli/cmd_ledger.h"
 #include "cli/upkeep.h"
@@ -38,19 +38,19 @@ static bool add_entry(void *ctx, const struct ledger_quarantined *q)
     if (l->u->json) {
         buf_printf(&l->out, "%s{\"id\":\"%s\",\"time\":\"%s\",\"bucket\":", l->found > 0 ? "," : "",
                    id, time);
-        json_add_string(&l->out, q->bucket);
+        json_quote(&l->out, q->bucket);
         buf_add_cstr(&l->out, ",\"key\":");
-        json_add_string(&l->out, q->key);
+        json_quote(&l->out, q->key);
         buf_add_cstr(&l->out, ",\"reason\":");
-        json_add_string(&l->out, q->reason);
+        json_quote(&l->out, q->reason);
         buf_add_char(&l->out, '}');
     } else {
         buf_printf(&l->out, "%s  %s  ", id, time);
-        json_add_string(&l->out, q->reason);
+        json_quote(&l->out, q->reason);
         buf_add_cstr(&l->out, "  ");
-        json_add_string(&l->out, q->bucket);
+        json_quote(&l->out, q->bucket);
         buf_add_char(&l->out, ' ');
-        json_add_string(&l->out, q->key);
+        json_quote(&l->out, q->key);
         buf_add_char(&l->out, '\n');
     }
     l->found++;

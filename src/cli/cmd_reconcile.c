@@ -14,7 +14,7 @@
 #include "config/interval.h"
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
-#include "report/balance.h"
+#include "report/report.h"
 #include "tools/reconcile_report.h"
 
 enum { MAX_RESULT_BYTES = 256 << 20, FINAL_AFTER_S = 15 * 60 };
@@ -230,7 +230,7 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     if (st != ST_OK)
         return upkeep_failed("reconcile", st, &err);
     if (counted && !c->common.quiet)
-        balance_tell(&tally, stderr);
+        report_log_tally(&tally, stderr);
     return tally.objects.failed > 0 ? EXIT_FOUND_FAULTS : status;
 }
 

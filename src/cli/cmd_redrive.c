@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "aws/sqs.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "cli/cmd_ledger.h"
 #include "cli/upkeep.h"
@@ -57,10 +57,10 @@ static void write_line(struct redrive *r, const char *queue, const char *dead_le
     bool first = r->named++ == 0;
     if (r->u.json) {
         buf_printf(&r->out, "%s{\"queue\":", first ? "" : ",");
-        json_add_string(&r->out, view_of(queue));
+        json_quote(&r->out, view_of(queue));
         buf_add_cstr(&r->out, ",\"dead_letter_queue\":");
         if (dead_letter[0] != '\0')
-            json_add_string(&r->out, view_of(dead_letter));
+            json_quote(&r->out, view_of(dead_letter));
         else
             buf_add_cstr(&r->out, "null");
         buf_printf(&r->out, ",\"messages\":%llu,\"outcome\":\"%s\"}", (unsigned long long)messages,

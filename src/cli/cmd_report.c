@@ -14,7 +14,6 @@
 #include "config/config.h"
 #include "config/interval.h"
 #include "count/pipeline.h"
-#include "report/balance.h"
 #include "report/page.h"
 #include "serve/page_query.h"
 #include "store/usage.h"
@@ -246,7 +245,7 @@ static enum status write_page(const struct settings *s, const struct figures *f,
 {
     struct page page = {
         .aggregate = f->aggregate,
-        .balance = balance_of(&f->tally),
+        .tally = &f->tally,
         .version = "report",
         .generated = s->now.seconds,
         .source = view_of(f->source),
@@ -270,7 +269,7 @@ static enum status write_rows(const struct choice *c, const struct settings *s,
         .aggregate = f->aggregate,
         .interval = s->interval,
         .metrics = s->counting.metrics,
-        .balance = balance_of(&f->tally),
+        .tally = &f->tally,
         .prices_as_of = s->counting.prices_as_of[0] != '\0' ? s->counting.prices_as_of : NULL,
         .width = out_file_terminal_width(c->out != NULL),
         .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
@@ -318,7 +317,7 @@ static int run(const struct choice *c, struct settings *s)
     if (st == ST_OK)
         st = write_all(c, s, &f, &err);
     if (st == ST_OK && !c->common.quiet)
-        balance_print(&f.tally, stderr);
+        report_print_tally(&f.tally, stderr);
     aggregate_free(f.aggregate);
     usage_close(f.usage);
     free(f.source);

@@ -13,7 +13,7 @@
 #include "cli/counting.h"
 #include "cli/options.h"
 #include "config/config.h"
-#include "report/balance.h"
+#include "report/report.h"
 #include "serve/http_server.h"
 #include "serve/ingest.h"
 #include "serve/watch.h"
@@ -205,7 +205,7 @@ static int finish_once(struct serve *s)
     if (st != ST_OK)
         return EXIT_FOUND_FAULTS;
     if (!s->choice->common.quiet)
-        balance_print(&answer.tally, stderr);
+        report_print_tally(&answer.tally, stderr);
     return answer.tally.objects.failed > 0 || s->unreadable > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "cli/cmd_ledger.h"
 #include "cli/sweep_enqueue.h"
@@ -55,17 +55,17 @@ static void name_object(void *ctx, const struct counted_object *o)
     struct choice *c = ctx;
     if (c->u.json) {
         buf_add_cstr(&c->missing, c->named > 0 ? ",{\"bucket\":" : "{\"bucket\":");
-        json_add_string(&c->missing, o->bucket);
+        json_quote(&c->missing, o->bucket);
         buf_add_cstr(&c->missing, ",\"key\":");
-        json_add_string(&c->missing, o->key);
+        json_quote(&c->missing, o->key);
         if (!c->dry_run) {
             buf_add_cstr(&c->missing, ",\"reason\":");
-            json_add_string(&c->missing, view_of(o->err.text));
+            json_quote(&c->missing, view_of(o->err.text));
         }
         buf_add_char(&c->missing, '}');
     } else {
         buf_add_cstr(&c->missing, "missing  ");
-        json_add_string(&c->missing, o->key);
+        json_quote(&c->missing, o->key);
         if (!c->dry_run)
             buf_printf(&c->missing, "  %s", o->err.text);
         buf_add_char(&c->missing, '\n');

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "cli/cmd_ledger.h"
 #include "cli/time_option.h"

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "config/config.h"
@@ -107,7 +107,7 @@ static void add_escaped(struct buf *out, struct view text)
 {
     struct buf quoted;
     buf_init(&quoted, MAX_COMPLAINT);
-    json_add_string(&quoted, text);
+    json_quote(&quoted, text);
     for (size_t i = 1; i + 1 < quoted.len; i++) {
         bool marks_quote = quoted.ptr[i] == '\\' && quoted.ptr[i + 1] == '"';
         if (!marks_quote || i + 2 == quoted.len)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/kill_point.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -110,7 +110,7 @@ static void add_summary(struct buf *out, const struct round_summary *s)
     buf_printf(out, "{\"objects\":%llu,\"records\":%llu,\"datums\":%llu,\"tokens\":",
                (unsigned long long)s->tally.objects.counted,
                (unsigned long long)s->tally.records.counted, (unsigned long long)s->published.data);
-    json_add_u128(out, s->tokens);
+    buf_add_u128(out, s->tokens);
     buf_add_char(out, '}');
 }
 

@@ -15,7 +15,7 @@
 #include "deliver/worker_http.h"
 #include "ledger/counted.h"
 #include "ledger/sweep.h"
-#include "report/openmetrics.h"
+#include "report/report.h"
 
 enum {
     READERS = 4, /* of each queue */

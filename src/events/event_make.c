@@ -4,7 +4,7 @@
  */
 #include "events/event_make.h"
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "events/event_private.h"
 
@@ -33,7 +33,7 @@ static void add_member(struct buf *out, const char *before, struct view text)
     if (text.len == 0)
         return;
     buf_add_cstr(out, before);
-    json_add_string(out, text);
+    json_quote(out, text);
 }
 
 static void add_record(const struct event_object *object, const char *time, struct buf *out)
@@ -44,7 +44,7 @@ static void add_record(const struct event_object *object, const char *time, stru
     buf_add_cstr(out,
                  ",\"s3\":{\"s3SchemaVersion\":\"1.0\",\"configurationId\":\"bedrock-metrics\","
                  "\"bucket\":{\"name\":");
-    json_add_string(out, object->bucket);
+    json_quote(out, object->bucket);
     buf_add_cstr(out, ",\"arn\":\"arn:aws:s3:::");
     buf_add_view(out, object->bucket);
     buf_add_cstr(out, "\"},\"object\":{\"key\":\"");

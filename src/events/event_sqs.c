@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "base/aws_name.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "events/event_private.h"
 
 struct event_sqs_store {
@@ -118,7 +118,7 @@ void event_sqs_write_answer(const struct event_sqs *sqs, const bool *failed, str
         if (!failed[i])
             continue;
         buf_add_cstr(out, first ? "{\"itemIdentifier\":" : ",{\"itemIdentifier\":");
-        json_add_string(out, sqs->messages[i].message_id);
+        json_quote(out, sqs->messages[i].message_id);
         buf_add_char(out, '}');
         first = false;
     }

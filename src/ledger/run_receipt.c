@@ -1,7 +1,7 @@
 #include "ledger/run_receipt.h"
 
-#include "base/json_write.h"
-#include "report/balance.h"
+#include "base/json_out.h"
+#include "report/report.h"
 
 void run_receipt_merge(struct run_receipt *into, const struct run_receipt *from)
 {
@@ -16,41 +16,42 @@ void run_receipt_merge(struct run_receipt *into, const struct run_receipt *from)
     into->recovered_objects += from->recovered_objects;
 }
 
-static void add_sums(struct buf *out, const struct run_receipt *r, metric_set metrics)
-{
-    bool first = true;
-    for (unsigned i = 0; i < METRIC_COUNT; i++) {
-        if ((metrics & METRIC_BIT(i)) == 0)
-            continue;
-        buf_printf(out, "%s\"%s\":", first ? "" : ",", metric_name((enum metric)i));
-        metric_add_value(out, (enum metric)i, r->sums[i]);
-        first = false;
-    }
-}
-
 void run_receipt_add_json(struct buf *out, const struct run_receipt *r,
                           const struct run_receipt_about *about)
 {
-    struct report_balance balance = balance_of(&r->tally);
+    struct json_out j = {.out = out};
+    metric_set metrics = about->metrics | METRIC_SET_BASE;
     char digest[RECEIPT_TEXT_BYTES];
     receipt_format(&r->digest, digest);
-    buf_printf(out,
-               "{\"schema\":\"bedrock-metrics/receipt/1\",\"version\":\"%s\",\"command\":\"%s\","
-               "\"delivery\":",
-               BM_VERSION, about->command);
-    if (about->delivery != NULL)
-        json_add_string(out, view_of(about->delivery));
-    else
-        buf_add_cstr(out, "null");
-    buf_printf(out, ",\"identity\":\"%s\",\n", about->identity == IDENTITY_PATH ? "path" : "key");
-    report_add_balance(out, &balance);
-    buf_printf(out,
-               ",\n\"unnamed\":%llu,\"held\":%llu,\"changed\":%llu,"
-               "\"recovered\":{\"batches\":%llu,\"objects\":%llu},\n\"sums\":{",
-               (unsigned long long)r->unnamed, (unsigned long long)r->held,
-               (unsigned long long)r->changed, (unsigned long long)r->recovered_batches,
-               (unsigned long long)r->recovered_objects);
-    add_sums(out, r, about->metrics | METRIC_SET_BASE);
-    buf_printf(out, "},\n\"digest\":{\"objects\":%llu,\"sum\":\"%s\"}}\n",
-               (unsigned long long)r->digest.objects, digest);
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "schema", "bedrock-metrics/receipt/1");
+    json_add_cstr(&j, "version", BM_VERSION);
+    json_add_cstr(&j, "command", about->command);
+    json_add_cstr(&j, "delivery", about->delivery);
+    json_add_cstr(&j, "identity", about->identity == IDENTITY_PATH ? "path" : "key");
+    j.gap = "\n";
+    report_add_tally(&j, &r->tally);
+    j.gap = "\n";
+    json_add_u64(&j, "unnamed", r->unnamed);
+    json_add_u64(&j, "held", r->held);
+    json_add_u64(&j, "changed", r->changed);
+    json_open_object(&j, "recovered");
+    json_add_u64(&j, "batches", r->recovered_batches);
+    json_add_u64(&j, "objects", r->recovered_objects);
+    json_close(&j);
+    j.gap = "\n";
+    json_open_object(&j, "sums");
+    for (unsigned i = 0; i < METRIC_COUNT; i++) {
+        enum metric metric = (enum metric)i;
+        if ((metrics & METRIC_BIT(metric)) != 0)
+            metric_add_value(json_add_value(&j, metric_name(metric)), metric, r->sums[metric]);
+    }
+    json_close(&j);
+    j.gap = "\n";
+    json_open_object(&j, "digest");
+    json_add_u64(&j, "objects", r->digest.objects);
+    json_add_cstr(&j, "sum", digest);
+    json_close(&j);
+    json_close(&j);
+    buf_add_char(out, '\n');
 }

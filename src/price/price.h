@@ -22,7 +22,6 @@
 
 enum {
     PRICE_FILE_MAX_BYTES = 16 * 1024 * 1024, /* of a user's price file */
-    PRICE_TEXT_BYTES = 48,                   /* longest amount written here, with its NUL */
     PRICE_MAX_SCOPES = 4,                    /* tried for one match */
 };
 
@@ -196,11 +195,5 @@ struct price_explanation {
 
 void price_explain(const struct prices *prices, const struct price_query *query, int64_t day,
                    const struct price_usage *usage, struct price_explanation *out);
-
-/* Dollars, all decimals, none behind the last that is not 0: "0", "0.0000000264", "12.5". */
-void price_format_usd(u128 usd_e12, char out[PRICE_TEXT_BYTES]);
-
-/* A row's price as lists print it, dollars per million tokens; "" for PRICE_NONE. */
-void price_format_per_million(uint64_t price, char out[PRICE_TEXT_BYTES]);
 
 #endif

@@ -104,37 +104,3 @@ void price_explain(const struct prices *prices, const struct price_query *query,
     }
     price_line_cost(&out->line, day, usage, &out->cost);
 }
-
-/* ---- amounts as text ---- */
-
-static void format_decimal(u128 value, size_t decimals, char out[PRICE_TEXT_BYTES])
-{
-    char digits[PRICE_TEXT_BYTES];
-    size_t at = sizeof(digits);
-
-    for (size_t n = 0; value != 0 || n <= decimals; n++) {
-        if (n == decimals)
-            digits[--at] = '.';
-        digits[--at] = (char)('0' + (int)(value % 10));
-        value /= 10;
-    }
-    size_t end = sizeof(digits);
-    while (digits[end - 1] == '0')
-        end--;
-    if (digits[end - 1] == '.')
-        end--;
-    memcpy(out, digits + at, end - at);
-    out[end - at] = '\0';
-}
-
-void price_format_usd(u128 usd_e12, char out[PRICE_TEXT_BYTES])
-{
-    format_decimal(usd_e12, 12, out);
-}
-
-void price_format_per_million(uint64_t price, char out[PRICE_TEXT_BYTES])
-{
-    out[0] = '\0';
-    if (price != PRICE_NONE)
-        format_decimal(price, 6, out);
-}

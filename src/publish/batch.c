@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/table.h"
 
 enum {
@@ -337,7 +337,7 @@ enum status batch_new(struct batch **out, const struct aggregate *agg,
         return ST_NO_MEMORY;
     buf_init(&b->text, SIZE_MAX / 2);
     buf_init(&b->name_space, 1024);
-    json_add_string(&b->name_space, options->name_space);
+    json_quote(&b->name_space, options->name_space);
     b->options = options;
     b->first_set = aggregate_set_count(agg) > 0 ? aggregate_set(agg, 0) : NULL;
     b->max_data = options->max_data > 0 ? options->max_data : BATCH_MAX_DATA;

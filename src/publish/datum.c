@@ -1,6 +1,6 @@
 #include "publish/datum.h"
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/utf8.h"
 
 /* ---- names and values ---- */
@@ -187,30 +187,28 @@ uint64_t datum_count(const struct aggregate_row *row, enum metric metric)
 
 /* ---- JSON ---- */
 
-static void add_member(struct buf *out, const char *name, enum metric metric, u128 value)
-{
-    buf_printf(out, "\"%s\":", name);
-    metric_add_value(out, metric, value);
-}
-
 void datum_add(struct buf *out, const struct datum_form *form, const struct aggregate_row *row,
                enum metric metric, const struct datum_piece *piece)
 {
-    buf_printf(out, "{\"MetricName\":\"%s\",\"Dimensions\":[", metric_name(metric));
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "MetricName", metric_name(metric));
+    json_open_array(&j, "Dimensions");
     for (size_t i = 0; i < form->set->count; i++) {
-        buf_add_cstr(out, i > 0 ? ",{\"Name\":" : "{\"Name\":");
-        json_add_string(out, form->set->dimension[i].name);
-        buf_add_cstr(out, ",\"Value\":");
-        datum_add_dimension_value(out, row->value[i]);
-        buf_add_char(out, '}');
+        json_open_object(&j, NULL);
+        json_add_string(&j, "Name", form->set->dimension[i].name);
+        datum_add_dimension_value(json_add_value(&j, "Value"), row->value[i]);
+        json_close(&j);
     }
-    buf_printf(out, "],\"Timestamp\":%lld,\"StatisticValues\":{\"SampleCount\":%llu,",
-               (long long)row->time, (unsigned long long)piece->count);
-    add_member(out, "Sum", metric, piece->sum);
-    buf_add_char(out, ',');
-    add_member(out, "Minimum", metric, piece->minimum);
-    buf_add_char(out, ',');
-    add_member(out, "Maximum", metric, piece->maximum);
-    buf_printf(out, "},\"Unit\":\"%s\",\"StorageResolution\":%u}", metric_unit(metric),
-               form->storage_resolution);
+    json_close(&j);
+    json_add_i64(&j, "Timestamp", row->time);
+    json_open_object(&j, "StatisticValues");
+    json_add_u64(&j, "SampleCount", piece->count);
+    metric_add_value(json_add_value(&j, "Sum"), metric, piece->sum);
+    metric_add_value(json_add_value(&j, "Minimum"), metric, piece->minimum);
+    metric_add_value(json_add_value(&j, "Maximum"), metric, piece->maximum);
+    json_close(&j);
+    json_add_cstr(&j, "Unit", metric_unit(metric));
+    json_add_u64(&j, "StorageResolution", form->storage_resolution);
+    json_close(&j);
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 
 enum {
     MAX_TEXT = 4 * BATCH_MAX_BYTES,
@@ -160,7 +160,7 @@ enum status payload_write(const struct payload *p, size_t first, size_t count, s
         return ST_BAD_ITEM;
     buf_reset(out);
     buf_add_cstr(out, "{\"Namespace\":");
-    json_add_string(out, p->name_space);
+    json_quote(out, p->name_space);
     buf_add_cstr(out, ",\"MetricData\":[");
     for (size_t i = first; i < first + count; i++) {
         buf_add_view(out, p->data[i]);

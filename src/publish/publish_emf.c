@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
+#include "publish/datum.h"
 
 /* A log event may be 256 KiB; 30 dimensions of 1024 characters are far below. */
 enum { MAX_LINE = 256 * 1024 };
@@ -17,50 +18,49 @@ struct emf {
     struct error *err;
 };
 
-static void add_directive(struct emf *e, const struct dimension_set *set,
-                          const struct aggregate_row *row, const u128 values[METRIC_COUNT])
-{
-    struct buf *out = &e->line;
-    buf_printf(out, "{\"_aws\":{\"Timestamp\":%lld000,\"CloudWatchMetrics\":[{\"Namespace\":",
-               (long long)row->time);
-    json_add_string(out, e->options->name_space);
-    buf_add_cstr(out, ",\"Dimensions\":[[");
-    for (size_t i = 0; i < set->count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        json_add_string(out, set->dimension[i].name);
-    }
-    buf_add_cstr(out, "]],\"Metrics\":[");
-    bool first = true;
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (values[m] == 0)
-            continue;
-        buf_printf(out, "%s{\"Name\":\"%s\",\"Unit\":\"%s\",\"StorageResolution\":%u}",
-                   first ? "" : ",", metric_name((enum metric)m), metric_unit((enum metric)m),
-                   e->options->storage_resolution);
-        first = false;
-    }
-    buf_add_cstr(out, "]}]}");
-}
-
+/* The directive, what CloudWatch is to read from the line, then the dimensions and metrics. */
 static void add_line(struct emf *e, const struct dimension_set *set,
                      const struct aggregate_row *row, const u128 values[METRIC_COUNT])
 {
+    struct json_out j = {.out = &e->line};
     buf_reset(&e->line);
-    add_directive(e, set, row, values);
-    for (size_t i = 0; i < set->count; i++) {
-        buf_add_char(&e->line, ',');
-        json_add_string(&e->line, set->dimension[i].name);
-        buf_add_char(&e->line, ':');
-        datum_add_dimension_value(&e->line, row->value[i]);
-    }
+    json_open_object(&j, NULL);
+    json_open_object(&j, "_aws");
+    json_add_i64(&j, "Timestamp", row->time * 1000);
+    json_open_array(&j, "CloudWatchMetrics");
+    json_open_object(&j, NULL);
+    json_add_string(&j, "Namespace", e->options->name_space);
+    json_open_array(&j, "Dimensions");
+    json_open_array(&j, NULL);
+    for (size_t i = 0; i < set->count; i++)
+        json_add_string(&j, NULL, set->dimension[i].name);
+    json_close(&j);
+    json_close(&j);
+    json_open_array(&j, "Metrics");
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         if (values[m] == 0)
             continue;
-        buf_printf(&e->line, ",\"%s\":", metric_name((enum metric)m));
-        metric_add_value(&e->line, (enum metric)m, values[m]);
+        json_open_object(&j, NULL);
+        json_add_cstr(&j, "Name", metric_name((enum metric)m));
+        json_add_cstr(&j, "Unit", metric_unit((enum metric)m));
+        json_add_u64(&j, "StorageResolution", e->options->storage_resolution);
+        json_close(&j);
     }
-    buf_add_cstr(&e->line, "}\n");
+    json_close(&j);
+    json_close(&j);
+    json_close(&j);
+    json_close(&j);
+    for (size_t i = 0; i < set->count; i++) {
+        json_add_name(&j, set->dimension[i].name);
+        datum_add_dimension_value(json_add_value(&j, NULL), row->value[i]);
+    }
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        if (values[m] != 0)
+            metric_add_value(json_add_value(&j, metric_name((enum metric)m)), (enum metric)m,
+                             values[m]);
+    }
+    json_close(&j);
+    buf_add_char(&e->line, '\n');
 }
 
 static enum status write_line(struct emf *e)

@@ -29,7 +29,7 @@ size_t page_dimension(const struct dimension *dimension);
 
 struct page {
     const struct aggregate *aggregate; /* of the sets above, by PAGE_INTERVAL */
-    struct report_balance balance;
+    const struct tally *tally;
     const char *version; /* see web/README.md */
     int64_t generated;   /* seconds since the epoch */
     struct view source;  /* what was read, for people; may be empty */

@@ -1,21 +1,21 @@
-/* page_json.c: the data set of the page. */
+/*
+ * page_json.c: the data set of the page (bedrock-metrics/page/1, see web/README.md): values by their
+ * number in a dictionary, rows as differences, so that a browser can load some 100,000 of them.
+ */
 #include <stdlib.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "report/page_table.h"
-
-enum { COST_DIGITS = 12 };
 
 /* Doubles are exact up to here; larger ones are written as text. */
 static const u128 largest_number = ((u128)1 << 53) - 1;
 
-static void add_count(struct buf *out, u128 value)
+static void add_count(struct json_out *j, u128 value)
 {
-    if (value > largest_number)
-        buf_add_char(out, '"');
-    json_add_u128(out, value);
-    if (value > largest_number)
-        buf_add_char(out, '"');
+    bool quoted = value > largest_number;
+    buf_add_cstr(json_add_value(j, NULL), quoted ? "\"" : "");
+    buf_add_u128(j->out, value);
+    buf_add_cstr(j->out, quoted ? "\"" : "");
 }
 
 void page_sets(struct dimension_set sets[PAGE_SETS])
@@ -61,72 +61,65 @@ static void mark_used(const struct page_table *t, struct page_values *values)
     }
 }
 
-static void add_dictionary(struct buf *out, const struct view *names, struct page_values *values)
+static void add_dictionary(struct json_out *j, const struct view *names, struct page_values *values)
 {
-    bool first = true;
-    buf_add_cstr(out, "\"dictionary\":{");
+    json_open_object(j, "dictionary");
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         uint32_t number = 0;
         if (names[kind].len == 0)
             continue;
-        if (!first)
-            buf_add_char(out, ',');
-        first = false;
-        json_add_string_html(out, names[kind]);
-        buf_add_cstr(out, ":[");
+        json_add_name(j, names[kind]);
+        json_open_array(j, NULL);
         for (uint32_t i = 0; i < values[kind].count; i++) {
             if (values[kind].value[i].number == UINT32_MAX)
                 continue;
-            if (number > 0)
-                buf_add_char(out, ',');
-            json_add_string_html(out, values[kind].value[i].text);
+            json_add_string(j, NULL, values[kind].value[i].text);
             values[kind].value[i].number = number++;
         }
-        buf_add_char(out, ']');
+        json_close(j);
     }
-    buf_add_cstr(out, "},\n");
+    json_close(j);
+    j->gap = "\n";
 }
 
 /* ---- tables ---- */
 
-static void add_series(struct buf *out, const struct page_table *t,
+/* For each dimension of the set the number of its value in each series. */
+static void add_series(struct json_out *j, const struct page_table *t,
                        const struct page_values *values)
 {
+    json_open_array(j, "series");
     for (size_t k = 0; k < t->set->count; k++) {
-        buf_add_cstr(out, k > 0 ? ",[" : "[");
-        for (uint32_t s = 0; s < t->series.count; s++) {
-            uint32_t value = tuples_row(&t->series, s)[k];
-            if (s > 0)
-                buf_add_char(out, ',');
-            buf_add_u64(out, values[page_dimension(&t->set->dimension[k])].value[value].number);
-        }
-        buf_add_char(out, ']');
+        const struct page_values *of = &values[page_dimension(&t->set->dimension[k])];
+        json_open_array(j, NULL);
+        for (uint32_t s = 0; s < t->series.count; s++)
+            json_add_u64(j, NULL, of->value[tuples_row(&t->series, s)[k]].number);
+        json_close(j);
     }
+    json_close(j);
 }
 
-static void add_row_counts(struct buf *out, const struct page_table *t)
+/* How many rows each series has, then their times: the first from `first`, others from the last. */
+static void add_rows(struct json_out *j, const struct page_table *t, int64_t first)
 {
+    const struct page_row *rows = t->rows;
     uint64_t n = 0;
+    json_open_array(j, "rows");
     for (size_t i = 0; i < t->row_count; i++) {
         n++;
-        if (i + 1 < t->row_count && t->rows[i + 1].series == t->rows[i].series)
+        if (i + 1 < t->row_count && rows[i + 1].series == rows[i].series)
             continue;
-        if (t->rows[i].series > 0)
-            buf_add_char(out, ',');
-        buf_add_u64(out, n);
+        json_add_u64(j, NULL, n);
         n = 0;
     }
-}
-
-static void add_times(struct buf *out, const struct page_table *t, int64_t first)
-{
+    json_close(j);
+    j->gap = "\n";
+    json_open_array(j, "time");
     for (size_t i = 0; i < t->row_count; i++) {
-        bool same = i > 0 && t->rows[i - 1].series == t->rows[i].series;
-        int64_t step = t->rows[i].bucket - (same ? t->rows[i - 1].bucket : first);
-        if (i > 0)
-            buf_add_char(out, ',');
-        buf_add_u64(out, (uint64_t)step);
+        bool same = i > 0 && rows[i - 1].series == rows[i].series;
+        json_add_i64(j, NULL, rows[i].bucket - (same ? rows[i - 1].bucket : first));
     }
+    json_close(j);
 }
 
 static bool is_zero(const struct page_table *t, enum metric metric)
@@ -138,50 +131,48 @@ static bool is_zero(const struct page_table *t, enum metric metric)
     return true;
 }
 
-static void add_metrics(struct buf *out, const struct page_table *t, bool has_prices,
+static void add_metrics(struct json_out *j, const struct page_table *t, bool has_prices,
                         u128 cost_unit)
 {
-    bool first = true;
+    json_open_object(j, "metrics");
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         bool is_price = m == METRIC_COST || m == METRIC_UNPRICED || m == METRIC_APPROXIMATE;
         if (m == METRIC_TOTAL || m == METRIC_LATENCY || (is_price && !has_prices) ||
             (METRIC_SET_GUARD & METRIC_BIT(m)) != 0 ||
             (m != METRIC_COST && m != METRIC_INVOCATIONS && is_zero(t, (enum metric)m)))
             continue;
-        buf_printf(out, "%s\"%s\":[", first ? "" : ",\n", metric_name((enum metric)m));
-        first = false;
+        json_open_array(j, metric_name((enum metric)m));
         for (size_t i = 0; i < t->row_count; i++) {
             u128 value = t->rows[i].sum[m];
-            if (i > 0)
-                buf_add_char(out, ',');
-            add_count(out, m == METRIC_COST ? value / cost_unit : value);
+            add_count(j, m == METRIC_COST ? value / cost_unit : value);
         }
-        buf_add_char(out, ']');
+        json_close(j);
+        j->gap = "\n";
     }
+    j->gap = NULL;
+    json_close(j);
 }
 
-static void add_table(struct buf *out, const char *name, const struct page_table *t,
+static void add_table(struct json_out *j, const char *name, const struct page_table *t,
                       const struct page_values *values, bool has_prices, u128 cost_unit)
 {
     int64_t first = t->row_count == 0 ? 0 : INT64_MAX;
     for (size_t i = 0; i < t->row_count; i++)
         first = t->rows[i].bucket < first ? t->rows[i].bucket : first;
-    buf_printf(out, "\"%s\":{\"interval\":%lld,\"start\":%lld,\"dimensions\":[", name,
-               (long long)t->interval, (long long)(first * t->interval));
-    for (size_t k = 0; k < t->set->count; k++) {
-        if (k > 0)
-            buf_add_char(out, ',');
-        json_add_string_html(out, t->set->dimension[k].name);
-    }
-    buf_add_cstr(out, "],\n\"series\":[");
-    add_series(out, t, values);
-    buf_add_cstr(out, "],\n\"rows\":[");
-    add_row_counts(out, t);
-    buf_add_cstr(out, "],\n\"time\":[");
-    add_times(out, t, first);
-    buf_add_cstr(out, "],\n\"metrics\":{");
-    add_metrics(out, t, has_prices, cost_unit);
-    buf_add_cstr(out, "}}");
+    json_open_object(j, name);
+    json_add_i64(j, "interval", t->interval);
+    json_add_i64(j, "start", first * t->interval);
+    json_open_array(j, "dimensions");
+    for (size_t k = 0; k < t->set->count; k++)
+        json_add_string(j, NULL, t->set->dimension[k].name);
+    json_close(j);
+    j->gap = "\n";
+    add_series(j, t, values);
+    j->gap = "\n";
+    add_rows(j, t, first);
+    j->gap = "\n";
+    add_metrics(j, t, has_prices, cost_unit);
+    json_close(j);
 }
 
 /* The largest power of ten, up to a dollar, that divides all costs. */
@@ -224,103 +215,86 @@ static bool has_dimension(const struct page_table *table, size_t kind)
 }
 
 /* What is folded in the charts, or, where a dimension is not in them, in the principals. */
-static void add_folded(struct buf *out, const struct page *page,
+static void add_folded(struct json_out *j, const struct page *page,
                        const struct page_table tables[PAGE_SETS], const struct view *names)
 {
-    bool first = true;
-    buf_add_cstr(out, "\"folded\":[");
+    json_open_array(j, "folded");
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         const struct page_table *table = &tables[has_dimension(&tables[0], kind) ? 0 : 1];
         if (!has_dimension(table, kind) || folded_in(page, table, kind) == 0)
             continue;
-        buf_add_cstr(out, first ? "{\"dimension\":" : ",{\"dimension\":");
-        json_add_string_html(out, names[kind]);
-        buf_printf(out, ",\"kept\":%u,\"folded\":%u}", kept_in(page, table, kind),
-                   folded_in(page, table, kind));
-        first = false;
+        json_open_object(j, NULL);
+        json_add_string(j, "dimension", names[kind]);
+        json_add_u64(j, "kept", kept_in(page, table, kind));
+        json_add_u64(j, "folded", folded_in(page, table, kind));
+        json_close(j);
     }
-    buf_add_cstr(out, "],\n");
-}
-
-/* What ran in Regions that are not allowed; false: nothing. */
-static bool add_guard_note(struct buf *out, const struct aggregate *aggregate)
-{
-    u128 sums[METRIC_COUNT];
-    struct buf text;
-    aggregate_totals(aggregate, sums);
-    if (sums[METRIC_DISALLOWED_TOKENS] == 0 && sums[METRIC_DISALLOWED_INVOCATIONS] == 0)
-        return false;
-    buf_init(&text, 512);
-    json_add_u128(&text, sums[METRIC_DISALLOWED_TOKENS]);
-    buf_add_cstr(&text, " tokens in ");
-    json_add_u128(&text, sums[METRIC_DISALLOWED_INVOCATIONS]);
-    buf_add_cstr(&text, " invocations ran in Regions that are not allowed.");
-    json_add_string_html(out, buf_view(&text));
-    buf_clear(&text);
-    return true;
+    json_close(j);
+    j->gap = "\n";
 }
 
 /* Sentences: the caller's, and what the table of principals has folded beyond the charts. */
-static void add_notes(struct buf *out, const struct page *page,
+static void add_notes(struct json_out *j, const struct page *page,
                       const struct page_table tables[PAGE_SETS], const struct view *names)
 {
-    bool first = true;
-    buf_add_cstr(out, "\"notes\":[");
-    if (page->note != NULL) {
-        json_add_string_html(out, view_of(page->note));
-        first = false;
+    struct buf text;
+    u128 sums[METRIC_COUNT];
+    buf_init(&text, 1024);
+    aggregate_totals(page->aggregate, sums);
+    json_open_array(j, "notes");
+    if (page->note != NULL)
+        json_add_cstr(j, NULL, page->note);
+    if (sums[METRIC_DISALLOWED_TOKENS] != 0 || sums[METRIC_DISALLOWED_INVOCATIONS] != 0) {
+        buf_add_u128(&text, sums[METRIC_DISALLOWED_TOKENS]);
+        buf_add_cstr(&text, " tokens in ");
+        buf_add_u128(&text, sums[METRIC_DISALLOWED_INVOCATIONS]);
+        buf_add_cstr(&text, " invocations ran in Regions that are not allowed.");
+        json_add_string(j, NULL, buf_view(&text));
     }
-    struct buf guard;
-    buf_init(&guard, 1024);
-    if (add_guard_note(&guard, page->aggregate)) {
-        if (!first)
-            buf_add_char(out, ',');
-        buf_add_view(out, buf_view(&guard));
-        first = false;
-    }
-    buf_clear(&guard);
     for (size_t kind = 0; kind < PAGE_DIMENSIONS; kind++) {
         if (!has_dimension(&tables[0], kind) || !has_dimension(&tables[1], kind) ||
             folded_in(page, &tables[1], kind) <= folded_in(page, &tables[0], kind))
             continue;
-        struct buf text;
-        buf_init(&text, 512);
+        buf_reset(&text);
         buf_printf(&text,
                    "Top principals: the %u largest of %.*s are told apart there, %u more are "
                    "together as Other.",
-                   kept_in(page, &tables[1], kind), (int)names[kind].len, names[kind].ptr,
+                   kept_in(page, &tables[1], kind), SHOW(names[kind]),
                    folded_in(page, &tables[1], kind));
-        if (!first)
-            buf_add_char(out, ',');
-        json_add_string_html(out, buf_view(&text));
-        first = false;
-        buf_clear(&text);
+        json_add_string(j, NULL, buf_view(&text));
     }
-    buf_add_cstr(out, "],\n");
+    json_close(j);
+    j->gap = "\n";
+    if (buf_status(&text) != ST_OK)
+        j->out->failed = buf_status(&text);
+    buf_clear(&text);
 }
 
-static void add_head(struct buf *out, const struct page *page, int exponent)
+static void add_head(struct json_out *j, const struct page *page, int exponent)
 {
-    buf_add_cstr(out, "{\"schema\":\"bedrock-metrics/page/1\",\"version\":");
-    json_add_string_html(out, view_of(page->version));
-    buf_printf(out, ",\"generated\":%lld,\"program\":\"bedrock-metrics " BM_VERSION "\"",
-               (long long)page->generated);
-    if (page->source.len > 0) {
-        buf_add_cstr(out, ",\"source\":");
-        json_add_string_html(out, page->source);
+    json_add_cstr(j, "schema", "bedrock-metrics/page/1");
+    json_add_cstr(j, "version", page->version);
+    json_add_i64(j, "generated", page->generated);
+    json_add_cstr(j, "program", "bedrock-metrics " BM_VERSION);
+    if (page->source.len > 0)
+        json_add_string(j, "source", page->source);
+    if (page->has_range) {
+        json_open_object(j, "range");
+        json_add_i64(j, "since", page->since);
+        json_add_i64(j, "until", page->until);
+        json_close(j);
     }
-    if (page->has_range)
-        buf_printf(out, ",\"range\":{\"since\":%lld,\"until\":%lld}", (long long)page->since,
-                   (long long)page->until);
-    buf_printf(out, ",\"costExponent\":%d", exponent);
+    json_add_i64(j, "costExponent", exponent);
     if (page->prices_as_of != NULL) {
-        buf_add_cstr(out, ",\"prices\":{\"as_of\":");
-        json_add_string_html(out, view_of(page->prices_as_of));
-        buf_add_char(out, '}');
+        json_open_object(j, "prices");
+        json_add_cstr(j, "as_of", page->prices_as_of);
+        json_close(j);
     }
-    buf_add_cstr(out, ",\n\"balance\":{");
-    report_add_balance(out, &page->balance);
-    buf_add_cstr(out, "},\n");
+    j->gap = "\n";
+    json_open_object(j, "balance");
+    report_add_tally(j, page->tally);
+    json_close(j);
+    j->gap = "\n";
 }
 
 enum status page_add_json_within(struct buf *out, const struct page *page, size_t cube_rows,
@@ -334,18 +308,21 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
     if (st == ST_OK)
         st = page_table_build(page->aggregate, 1, principal_rows, values, &tables[1]);
     if (st == ST_OK) {
+        struct json_out j = {.out = out, .html = true};
         bool has_prices = page->prices_as_of != NULL;
         u128 unit = common_unit(tables, &exponent);
         for (size_t t = 0; t < PAGE_SETS; t++)
             mark_used(&tables[t], values);
-        add_head(out, page, exponent);
-        add_folded(out, page, tables, dimension_names(tables, names));
-        add_notes(out, page, tables, names);
-        add_dictionary(out, names, values);
-        add_table(out, "cube", &tables[0], values, has_prices, unit);
-        buf_add_cstr(out, ",\n");
-        add_table(out, "principals", &tables[1], values, has_prices, unit);
-        buf_add_cstr(out, "}\n");
+        json_open_object(&j, NULL);
+        add_head(&j, page, exponent);
+        add_folded(&j, page, tables, dimension_names(tables, names));
+        add_notes(&j, page, tables, names);
+        add_dictionary(&j, names, values);
+        add_table(&j, "cube", &tables[0], values, has_prices, unit);
+        j.gap = "\n";
+        add_table(&j, "principals", &tables[1], values, has_prices, unit);
+        json_close(&j);
+        buf_add_char(out, '\n');
         st = buf_status(out);
     }
     for (size_t t = 0; t < PAGE_SETS; t++)

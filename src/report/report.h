@@ -9,34 +9,15 @@
 #include <stdio.h>
 
 #include "aggregate/aggregate.h"
-#include "base/buf.h"
-
-struct tally_entry {
-    const char *reason;
-    uint64_t count;
-};
-
-enum { REPORT_MAX_REASONS = 8 };
-
-/* What was read, as the documents show it. */
-struct report_balance {
-    uint64_t objects_found, objects_counted, objects_duplicate, objects_failed;
-    struct tally_entry objects_skipped[REPORT_MAX_REASONS];
-    size_t objects_skipped_count;
-    uint64_t records_found, records_counted;
-    struct tally_entry records_skipped[REPORT_MAX_REASONS];
-    size_t records_skipped_count;
-    uint64_t bytes_read, bytes_inflated;
-    bool has_times; /* of counted records */
-    int64_t first_time, last_time;
-};
+#include "base/json_out.h"
+#include "count/tally.h"
 
 struct report {
     const struct aggregate *aggregate;
     size_t set;
     const char *interval; /* "1m" ... "all" */
     metric_set metrics;   /* the columns */
-    struct report_balance balance;
+    const struct tally *tally;
     const char *prices_as_of; /* date of the price list, NULL: none */
     /* For the table. */
     size_t width; /* of the terminal in columns; 0: as wide as it takes */
@@ -52,8 +33,20 @@ NODISCARD enum status report_write_openmetrics(const struct report *report, FILE
 /* ST_USAGE: two dimensions of the set become the same OpenMetrics label; *err names them. */
 NODISCARD enum status report_check_labels(const struct dimension_set *set, struct error *err);
 
-/* The members "objects", "records" and "bytes" as JSON has them. */
-void report_add_balance(struct buf *out, const struct report_balance *balance);
+/* ---- what was read ---- */
+
+/* The members "objects", "records" and "bytes" of a document. */
+void report_add_tally(struct json_out *j, const struct tally *tally);
+
+/* Two lines for people: objects and texts, found = counted + ... */
+void report_print_tally(const struct tally *tally, FILE *out);
+
+/* The same to `out`, or as log lines where logs are JSON. */
+void report_log_tally(const struct tally *tally, FILE *out);
+
+/* ---- for the writers ---- */
+
+enum { REPORT_GATHERED = 1 << 20, REPORT_PIECE = 64 * 1024 };
 
 /* Whether the rows have a time. */
 static inline bool report_has_time(const struct report *report)
@@ -61,7 +54,23 @@ static inline bool report_has_time(const struct report *report)
     return aggregate_interval(report->aggregate) != 0;
 }
 
-/* Write what was gathered and empty the buffer. */
-NODISCARD enum status report_flush(struct buf *gathered, FILE *out);
+/*
+ * Write what was gathered and empty the buffer, once it is more than `piece` bytes: rows are
+ * streamed in pieces of REPORT_PIECE through a buffer of REPORT_GATHERED.
+ */
+NODISCARD enum status report_flush(struct buf *gathered, size_t piece, FILE *out);
+
+/* One field of a CSV line (RFC 4180), quoted where `quote` or where it holds a quote. */
+void report_add_csv(struct buf *out, struct view field, bool quote);
+
+/* OpenMetrics 1.0: "InputTokenCount" as "input_token_count", "Metadata:team" as "metadata_team". */
+void openmetrics_add_name(struct buf *out, struct view name);
+
+/* OpenMetrics 1.0: the inside of a quoted label value, escaped. */
+void openmetrics_add_label_value(struct buf *out, struct view value);
+
+/* The labels of a row: {model_id="...",source_region="..."} */
+void openmetrics_add_labels(struct buf *out, const struct dimension_set *set,
+                            const struct aggregate_row *row);
 
 #endif

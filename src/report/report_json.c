@@ -1,99 +1,56 @@
-/* report_json.c: the document bedrock-metrics/aggregate/1, and what all writers share. */
-#include "base/json_write.h"
-#include "base/rfc3339.h"
+/* report_json.c: the document bedrock-metrics/aggregate/1, streamed row by row. */
 #include "report/report.h"
 
-enum { GATHERED_BYTES = 1 << 20, ROW_BYTES = 64 * 1024 };
-
-enum status report_flush(struct buf *gathered, FILE *out)
+enum status report_flush(struct buf *gathered, size_t piece, FILE *out)
 {
     if (buf_status(gathered) != ST_OK)
         return buf_status(gathered);
-    if (gathered->len > 0 && fwrite(gathered->ptr, 1, gathered->len, out) != gathered->len)
+    if (gathered->len <= piece)
+        return ST_OK;
+    if (fwrite(gathered->ptr, 1, gathered->len, out) != gathered->len)
         return ST_IO;
     buf_reset(gathered);
     return ST_OK;
 }
 
-static void add_metrics(struct buf *out, const struct report *report, const u128 sum[METRIC_COUNT],
-                        bool first)
+static void add_metrics(struct json_out *j, const struct report *report,
+                        const u128 sum[METRIC_COUNT])
 {
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if ((report->metrics & METRIC_BIT(m)) == 0)
-            continue;
-        /* Not with printf: there may be millions of these. */
-        buf_add_cstr(out, first ? "\"" : ",\"");
-        buf_add_cstr(out, metric_name((enum metric)m));
-        buf_add_cstr(out, "\":");
-        metric_add_value(out, (enum metric)m, sum[m]);
-        first = false;
+    for (unsigned i = 0; i < METRIC_COUNT; i++) {
+        enum metric metric = (enum metric)i;
+        if ((report->metrics & METRIC_BIT(metric)) != 0)
+            metric_add_value(json_add_value(j, metric_name(metric)), metric, sum[metric]);
     }
 }
 
-static void add_reasons(struct buf *out, const struct tally_entry *entries, size_t count)
-{
-    bool first = true;
-    buf_add_cstr(out, "\"skipped\":{");
-    for (size_t i = 0; i < count; i++) {
-        if (entries[i].count == 0)
-            continue;
-        buf_printf(out, "%s\"%s\":%llu", first ? "" : ",", entries[i].reason,
-                   (unsigned long long)entries[i].count);
-        first = false;
-    }
-    buf_add_char(out, '}');
-}
-
-void report_add_balance(struct buf *out, const struct report_balance *b)
-{
-    buf_printf(out,
-               "\"objects\":{\"found\":%llu,\"counted\":%llu,\"duplicate\":%llu,"
-               "\"failed\":%llu,",
-               (unsigned long long)b->objects_found, (unsigned long long)b->objects_counted,
-               (unsigned long long)b->objects_duplicate, (unsigned long long)b->objects_failed);
-    add_reasons(out, b->objects_skipped, b->objects_skipped_count);
-    buf_printf(out, "},\n\"records\":{\"found\":%llu,\"counted\":%llu,",
-               (unsigned long long)b->records_found, (unsigned long long)b->records_counted);
-    add_reasons(out, b->records_skipped, b->records_skipped_count);
-    buf_printf(out, "},\n\"bytes\":{\"read\":%llu,\"inflated\":%llu}",
-               (unsigned long long)b->bytes_read, (unsigned long long)b->bytes_inflated);
-}
-
-static void add_row(struct buf *out, const struct report *report, const struct aggregate_row *row)
+static void add_row(struct json_out *j, const struct report *report,
+                    const struct aggregate_row *row)
 {
     const struct dimension_set *set = aggregate_set(report->aggregate, report->set);
-    bool first = true;
-    buf_add_char(out, '{');
-    if (report_has_time(report)) {
-        char stamp[RFC3339_BYTES];
-        rfc3339_format(row->time, stamp);
-        buf_add_cstr(out, "\"time\":\"");
-        buf_add_cstr(out, stamp);
-        buf_add_char(out, '"');
-        first = false;
-    }
+    json_open_object(j, NULL);
+    if (report_has_time(report))
+        json_add_time(j, "time", row->time);
     for (size_t i = 0; i < set->count; i++) {
-        if (!first)
-            buf_add_char(out, ',');
-        json_add_string(out, set->dimension[i].name);
-        buf_add_char(out, ':');
-        json_add_string(out, row->value[i]);
-        first = false;
+        json_add_name(j, set->dimension[i].name);
+        json_add_string(j, NULL, row->value[i]);
     }
-    add_metrics(out, report, row->sum, first);
-    buf_add_char(out, '}');
+    add_metrics(j, report, row->sum);
+    json_close(j);
 }
 
-static void add_head(struct buf *out, const struct report *report)
+static void add_head(struct json_out *j, const struct report *report)
 {
     const struct dimension_set *set = aggregate_set(report->aggregate, report->set);
-    buf_add_cstr(out, "{\"schema\":\"bedrock-metrics/aggregate/1\",\n\"by\":[");
-    for (size_t i = 0; i < set->count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        json_add_string(out, set->dimension[i].name);
-    }
-    buf_printf(out, "],\"interval\":\"%s\",\n\"rows\":[", report->interval);
+    json_open_object(j, NULL);
+    json_add_cstr(j, "schema", "bedrock-metrics/aggregate/1");
+    j->gap = "\n";
+    json_open_array(j, "by");
+    for (size_t i = 0; i < set->count; i++)
+        json_add_string(j, NULL, set->dimension[i].name);
+    json_close(j);
+    json_add_cstr(j, "interval", report->interval);
+    j->gap = "\n";
+    json_open_array(j, "rows");
 }
 
 enum status report_write_json(const struct report *report, FILE *out)
@@ -102,26 +59,30 @@ enum status report_write_json(const struct report *report, FILE *out)
     if (rows == NULL)
         return ST_NO_MEMORY;
     struct buf text;
+    struct json_out j = {.out = &text};
     struct aggregate_row row;
+    u128 totals[METRIC_COUNT];
     enum status st = ST_OK;
-    buf_init(&text, GATHERED_BYTES);
-    add_head(&text, report);
+    buf_init(&text, REPORT_GATHERED);
+    add_head(&j, report);
     for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
         aggregate_rows_get(rows, i, &row);
-        buf_add_cstr(&text, i > 0 ? ",\n" : "\n");
-        add_row(&text, report, &row);
-        if (text.len > ROW_BYTES)
-            st = report_flush(&text, out);
+        j.gap = "\n";
+        add_row(&j, report, &row);
+        st = report_flush(&text, REPORT_PIECE, out);
     }
     if (st == ST_OK) {
-        u128 totals[METRIC_COUNT];
         aggregate_totals(report->aggregate, totals);
-        buf_add_cstr(&text, "],\n\"totals\":{");
-        add_metrics(&text, report, totals, true);
-        buf_add_cstr(&text, "},\n");
-        report_add_balance(&text, &report->balance);
-        buf_add_cstr(&text, "}\n");
-        st = report_flush(&text, out);
+        json_close(&j);
+        j.gap = "\n";
+        json_open_object(&j, "totals");
+        add_metrics(&j, report, totals);
+        json_close(&j);
+        j.gap = "\n";
+        report_add_tally(&j, report->tally);
+        json_close(&j);
+        buf_add_char(&text, '\n');
+        st = report_flush(&text, 0, out);
     }
     buf_clear(&text);
     aggregate_rows_free(rows);

@@ -7,10 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "report/openmetrics.h"
 #include "report/report.h"
-
-enum { GATHERED_BYTES = 1 << 20, ROW_BYTES = 64 * 1024 };
 
 static bool is_upper(char c)
 {
@@ -97,6 +94,21 @@ static int by_series(const void *a, const void *b, void *context)
     return (l > r) - (l < r);
 }
 
+void openmetrics_add_labels(struct buf *out, const struct dimension_set *set,
+                            const struct aggregate_row *row)
+{
+    buf_add_char(out, '{');
+    for (size_t i = 0; i < set->count; i++) {
+        if (i > 0)
+            buf_add_char(out, ',');
+        openmetrics_add_name(out, set->dimension[i].name);
+        buf_add_cstr(out, "=\"");
+        openmetrics_add_label_value(out, row->value[i]);
+        buf_add_char(out, '"');
+    }
+    buf_add_char(out, '}');
+}
+
 static void add_family(struct buf *out, enum metric metric)
 {
     struct view name = view_of(metric_name(metric));
@@ -113,18 +125,10 @@ static void add_sample(struct buf *out, const struct report *report, enum metric
     const struct dimension_set *set = aggregate_set(report->aggregate, report->set);
     buf_add_cstr(out, "bedrock_");
     openmetrics_add_name(out, view_of(metric_name(metric)));
-    buf_add_char(out, '{');
-    for (size_t i = 0; i < set->count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        openmetrics_add_name(out, set->dimension[i].name);
-        buf_add_cstr(out, "=\"");
-        openmetrics_add_label_value(out, row->value[i]);
-        buf_add_char(out, '"');
-    }
-    buf_add_cstr(out, "} ");
+    openmetrics_add_labels(out, set, row);
+    buf_add_char(out, ' ');
     metric_add_value(out, metric, row->sum[metric]);
-    int64_t time = report_has_time(report) ? row->time : report->balance.last_time;
+    int64_t time = report_has_time(report) ? row->time : report->tally->last_time;
     buf_printf(out, " %lld\n", (long long)time);
 }
 
@@ -140,8 +144,7 @@ static enum status add_families(const struct report *report, const struct ordere
         for (size_t i = 0; i < o->count && st == ST_OK; i++) {
             aggregate_rows_get(o->rows, o->index[i], &row);
             add_sample(text, report, (enum metric)m, &row);
-            if (text->len > ROW_BYTES)
-                st = report_flush(text, out);
+            st = report_flush(text, REPORT_PIECE, out);
         }
     }
     return st;
@@ -156,7 +159,7 @@ enum status report_write_openmetrics(const struct report *report, FILE *out)
                         aggregate_set(report->aggregate, report->set)->count};
     struct buf text;
     enum status st = ST_NO_MEMORY;
-    buf_init(&text, GATHERED_BYTES);
+    buf_init(&text, REPORT_GATHERED);
     o.index = malloc((o.count + 1) * sizeof(*o.index));
     if (o.index != NULL) {
         for (size_t i = 0; i < o.count; i++)
@@ -166,7 +169,7 @@ enum status report_write_openmetrics(const struct report *report, FILE *out)
     }
     if (st == ST_OK) {
         buf_add_cstr(&text, "# EOF\n");
-        st = report_flush(&text, out);
+        st = report_flush(&text, 0, out);
     }
     free(o.index);
     buf_clear(&text);

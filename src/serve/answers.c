@@ -6,8 +6,7 @@
 #include <time.h>
 
 #include "config/interval.h"
-#include "report/balance.h"
-#include "report/openmetrics.h"
+#include "report/report.h"
 #include "serve/page_query.h"
 
 enum {
@@ -138,7 +137,7 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
             .aggregate = answer.aggregate,
             .interval = ask->interval != NULL ? ask->interval : "all",
             .metrics = a->options.metrics,
-            .balance = balance_of(&answer.tally),
+            .tally = &answer.tally,
             .prices_as_of = a->options.prices_as_of,
         };
         st = write_body(report_write_json, &report, body, length, err);
@@ -161,16 +160,9 @@ static void add_family(struct buf *out, const struct aggregate_rows *rows,
     struct aggregate_row row;
     for (size_t i = 0; i < aggregate_rows_count(rows); i++) {
         aggregate_rows_get(rows, i, &row);
-        buf_printf(out, "%s_total{", name);
-        for (size_t k = 0; k < set->count; k++) {
-            if (k > 0)
-                buf_add_char(out, ',');
-            openmetrics_add_name(out, set->dimension[k].name);
-            buf_add_cstr(out, "=\"");
-            openmetrics_add_label_value(out, row.value[k]);
-            buf_add_char(out, '"');
-        }
-        buf_add_cstr(out, "} ");
+        buf_printf(out, "%s_total", name);
+        openmetrics_add_labels(out, set, &row);
+        buf_add_char(out, ' ');
         metric_add_value(out, metric, row.sum[metric]);
         buf_add_char(out, '\n');
     }
@@ -204,24 +196,24 @@ static void add_sample(struct buf *out, const char *name, const char *label, con
     buf_printf(out, "%s_total{%s=\"%s\"} %llu\n", name, label, value, (unsigned long long)count);
 }
 
-static void add_balance(struct buf *out, const struct report_balance *b, bool openmetrics)
+static void add_tally(struct buf *out, const struct tally *t, bool openmetrics)
 {
     static const char objects[] = "bedrock_log_objects", records[] = "bedrock_log_records",
                       bytes[] = "bedrock_log_bytes";
     begin_family(out, objects, "Log objects by what became of them.", openmetrics);
-    add_sample(out, objects, "outcome", "counted", b->objects_counted);
-    add_sample(out, objects, "outcome", "failed", b->objects_failed);
-    for (size_t i = 0; i < b->objects_skipped_count; i++)
-        add_sample(out, objects, "outcome", b->objects_skipped[i].reason,
-                   b->objects_skipped[i].count);
+    add_sample(out, objects, "outcome", "counted", t->objects.counted);
+    add_sample(out, objects, "outcome", "failed", t->objects.failed);
+    for (unsigned i = OBJECT_READ + 1; i < OBJECT_SKIP_COUNT; i++)
+        add_sample(out, objects, "outcome", object_skip_name((enum object_skip)i),
+                   t->objects.skipped[i]);
     begin_family(out, records, "Texts in log objects by what became of them.", openmetrics);
-    add_sample(out, records, "outcome", "counted", b->records_counted);
-    for (size_t i = 0; i < b->records_skipped_count; i++)
-        add_sample(out, records, "outcome", b->records_skipped[i].reason,
-                   b->records_skipped[i].count);
+    add_sample(out, records, "outcome", "counted", t->records.counted);
+    for (unsigned i = 0; i < RECORD_SKIP_COUNT; i++)
+        add_sample(out, records, "outcome", record_skip_name((enum record_skip)i),
+                   t->records.skipped[i]);
     begin_family(out, bytes, "Bytes of counted log objects.", openmetrics);
-    add_sample(out, bytes, "form", "stored", b->bytes_read);
-    add_sample(out, bytes, "form", "inflated", b->bytes_inflated);
+    add_sample(out, bytes, "form", "stored", t->bytes_read);
+    add_sample(out, bytes, "form", "inflated", t->bytes_inflated);
 }
 
 enum status answers_metrics(struct answers *a, bool openmetrics, char **body, size_t *length,
@@ -239,11 +231,10 @@ enum status answers_metrics(struct answers *a, bool openmetrics, char **body, si
     if (st != ST_OK)
         return st;
     struct aggregate_rows *rows = aggregate_rows_new(answer.aggregate, 0);
-    struct report_balance balance = balance_of(&answer.tally);
     buf_init(&text, METRICS_CEILING);
     if (rows != NULL) {
         add_families(&text, answer.aggregate, rows, a->options.metrics, openmetrics);
-        add_balance(&text, &balance, openmetrics);
+        add_tally(&text, &answer.tally, openmetrics);
         if (openmetrics)
             buf_add_cstr(&text, "# EOF\n");
     }
@@ -295,7 +286,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
                        (unsigned long long)a->process, (unsigned long long)*version);
         struct page page = {
             .aggregate = answer.aggregate,
-            .balance = balance_of(&answer.tally),
+            .tally = &answer.tally,
             .version = document->version,
             .generated = now.tv_sec,
             .source = view_of(a->options.source),

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "base/mhd_library.h"
 #include "serve/http_guard.h"
@@ -101,7 +101,7 @@ static enum MHD_Result send_error(struct MHD_Connection *connection, enum status
                                        : MHD_HTTP_SERVICE_UNAVAILABLE;
     buf_init(&text, 4096);
     buf_add_cstr(&text, "{\"error\":");
-    json_add_string(&text, view_of(err->text));
+    json_quote(&text, view_of(err->text));
     buf_add_cstr(&text, "}\n");
     if (buf_status(&text) != ST_OK) {
         buf_clear(&text);

@@ -1,6 +1,6 @@
 #include "tools/dashboard.h"
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 
 enum {
     PERIOD_S = 300,       /* of a point, unless buckets are longer */
@@ -153,7 +153,7 @@ static void add_text_widget(struct writer *w, unsigned height)
     w->x = DASHBOARD_GRID; /* a row of its own */
     place(w, "text", DASHBOARD_GRID, height);
     buf_add_cstr(w->out, "\"markdown\":");
-    json_add_string(w->out, buf_view(&w->text));
+    json_quote(w->out, buf_view(&w->text));
     buf_add_cstr(w->out, "}}");
 }
 
@@ -180,9 +180,9 @@ static void begin_graph(struct writer *w, unsigned width, const char *kind,
         buf_add_view(&w->text, set->dimension[i].name);
     }
     buf_add_cstr(w->out, "\"title\":");
-    json_add_string(w->out, buf_view(&w->text));
+    json_quote(w->out, buf_view(&w->text));
     buf_add_cstr(w->out, ",\"region\":");
-    json_add_string(w->out, w->options->region);
+    json_quote(w->out, w->options->region);
     buf_printf(w->out,
                ",\"view\":\"timeSeries\",\"stacked\":%s,\"period\":%u,\"stat\":\"Sum\","
                "\"yAxis\":{\"left\":{\"label\":\"%s\",\"showUnits\":false,\"min\":0}},"
@@ -206,7 +206,7 @@ static void add_expression(struct writer *w, const char *label, bool visible)
 {
     begin_metric(w);
     buf_add_cstr(w->out, "{\"expression\":");
-    json_add_string(w->out, buf_view(&w->text));
+    json_quote(w->out, buf_view(&w->text));
     buf_printf(w->out, ",\"id\":\"e%u\"", w->next_id++);
     if (label != NULL)
         buf_printf(w->out, ",\"label\":\"%s\"", label);
@@ -221,7 +221,7 @@ static void add_series(struct writer *w, const struct dimension_set *set, enum m
     add_search(&w->text, w->options->name_space, set, metric, statistic, w->period);
     begin_metric(w);
     buf_add_cstr(w->out, "{\"expression\":");
-    json_add_string(w->out, buf_view(&w->text));
+    json_quote(w->out, buf_view(&w->text));
     buf_printf(w->out, ",\"id\":\"e%u\",\"label\":", w->next_id++);
     buf_reset(&w->text);
     buf_add_cstr(&w->text, prefix);
@@ -231,7 +231,7 @@ static void add_series(struct writer *w, const struct dimension_set *set, enum m
         buf_add_view(&w->text, set->dimension[i].name);
         buf_add_cstr(&w->text, "')}");
     }
-    json_add_string(w->out, buf_view(&w->text));
+    json_quote(w->out, buf_view(&w->text));
     buf_add_cstr(w->out, "}]");
 }
 
@@ -394,7 +394,7 @@ static void add_targets(struct writer *w, const struct dashboard_targets *target
         const struct dashboard_target *target = &targets->list[i];
         begin_metric(w);
         buf_printf(w->out, "\"%s\",\"%s\",\"%s\",", name_space, metric, dimension);
-        json_add_string(w->out, target->name);
+        json_quote(w->out, target->name);
         buf_printf(w->out, ",{\"stat\":\"%s\",\"label\":", statistic);
         buf_reset(&w->text);
         buf_add_cstr(&w->text, label);
@@ -406,10 +406,10 @@ static void add_targets(struct writer *w, const struct dashboard_targets *target
                 buf_add_view(&w->text, target->region);
             }
         }
-        json_add_string(w->out, buf_view(&w->text));
+        json_quote(w->out, buf_view(&w->text));
         if (target->region.len > 0) {
             buf_add_cstr(w->out, ",\"region\":");
-            json_add_string(w->out, target->region);
+            json_quote(w->out, target->region);
         }
         buf_add_cstr(w->out, right ? ",\"yAxis\":\"right\"}]" : "}]");
     }
@@ -472,7 +472,7 @@ static void add_in_doubt(struct writer *w)
 {
     begin_graph(w, THIRD, "Publishes without an answer", NULL, false, PERIOD_S, "requests");
     begin_metric(w);
-    json_add_string(w->out, w->options->name_space);
+    json_quote(w->out, w->options->name_space);
     buf_add_cstr(w->out, ",\"InDoubtPublishes\",{\"label\":\"in doubt\"}]");
     end_graph(w);
 }

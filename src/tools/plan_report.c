@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 
 static const char prices_note[] =
@@ -28,7 +28,7 @@ static void add_ratio(struct buf *out, u128 numerator, u128 denominator, unsigne
     for (unsigned i = 0; i < digits; i++)
         scale *= 10;
     u128 value = bill_round(numerator * scale, denominator);
-    json_add_u128(out, value / scale);
+    buf_add_u128(out, value / scale);
     if (digits > 0)
         buf_printf(out, ".%0*llu", (int)digits, (unsigned long long)(value % scale));
 }
@@ -177,7 +177,7 @@ static void text_dimension(const struct plan_report *r, const struct plan_set *s
         add_cell(out, v->metric_hours * (u128)100, set->metric_hours == 0 ? 1 : set->metric_hours,
                  1, 9);
         buf_printf(out, " %%  %llu series  ", (unsigned long long)v->series);
-        json_add_string(out, v->value);
+        json_quote(out, v->value);
         buf_add_char(out, '\n');
     }
 }
@@ -300,11 +300,11 @@ static void json_values(const struct plan_dimension *d, struct buf *out)
     for (size_t i = 0; i < d->top_count; i++) {
         const struct plan_value *v = &d->top[i];
         buf_add_cstr(out, i > 0 ? ",{\"value\":" : "{\"value\":");
-        json_add_string(out, v->value);
+        json_quote(out, v->value);
         add_number(out, "series", v->series);
         add_number(out, "metricHours", v->metric_hours);
         buf_add_cstr(out, ",\"tokens\":");
-        json_add_u128(out, v->tokens);
+        buf_add_u128(out, v->tokens);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
@@ -315,7 +315,7 @@ static void json_set(const struct plan_report *r, const struct plan_set *set, st
     buf_add_cstr(out, "\n {\"dimensions\":[");
     for (size_t i = 0; i < set->set->count; i++) {
         buf_add_cstr(out, i > 0 ? "," : "");
-        json_add_string(out, set->set->dimension[i].name);
+        json_quote(out, set->set->dimension[i].name);
     }
     buf_add_char(out, ']');
     add_number(out, "series", set->series);
@@ -323,13 +323,13 @@ static void json_set(const struct plan_report *r, const struct plan_set *set, st
     add_number(out, "seriesHours", set->series_hours);
     add_number(out, "metricHours", set->metric_hours);
     buf_add_cstr(out, ",\n  \"cap\":{\"maxSeries\":");
-    json_add_u128(out, r->max_series);
+    buf_add_u128(out, r->max_series);
     add_number(out, "foldedSeries", set->folded_series);
     add_number(out, "foldedHours", set->folded_hours);
     buf_add_cstr(out, ",\"foldedTokens\":");
-    json_add_u128(out, set->folded_tokens);
+    buf_add_u128(out, set->folded_tokens);
     buf_add_cstr(out, ",\"tokens\":");
-    json_add_u128(out, set->tokens);
+    buf_add_u128(out, set->tokens);
     add_number(out, "series", set->kept_series);
     add_number(out, "metrics", set->kept_metrics);
     add_number(out, "metricHours", set->kept_metric_hours);
@@ -348,7 +348,7 @@ static void json_set(const struct plan_report *r, const struct plan_set *set, st
     const struct plan_dimension *d;
     for (first = true; (d = next_dimension(set, done)) != NULL; first = false) {
         buf_add_cstr(out, first ? "{\"name\":" : ",\n   {\"name\":");
-        json_add_string(out, d->name);
+        json_quote(out, d->name);
         add_number(out, "values", d->values);
         add_number(out, "seriesWithout", d->series_without);
         add_number(out, "metricHoursWithout", d->metric_hours_without);
@@ -431,7 +431,7 @@ static void json_head(const struct plan_report *r, struct buf *out)
     buf_add_cstr(out, "],\n\"prices\":{\"asOf\":");
     buf_add_cstr(out, r->own_price ? "null" : "\"" BILL_PRICES_AS_OF "\"");
     buf_add_cstr(out, ",\"note\":");
-    json_add_string(out, view_of(r->own_price ? "price of a metric as given; requests: list "
+    json_quote(out, view_of(r->own_price ? "price of a metric as given; requests: list "
                                                 "price, us-east-1"
                                               : prices_note));
     buf_add_cstr(out, "},\n\"sets\":[");

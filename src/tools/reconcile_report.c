@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 
 /* ---- text ---- */
@@ -22,7 +22,7 @@ static void add_number(struct buf *out, u128 value)
 {
     struct buf digits;
     buf_init(&digits, 64);
-    json_add_u128(&digits, value);
+    buf_add_u128(&digits, value);
     buf_add_cstr(out, "  ");
     add_padded(out, buf_view(&digits), 15, true);
     buf_clear(&digits);
@@ -66,7 +66,7 @@ static void difference_text(const struct reconcile_report *report, const struct 
         buf_add_view(out, reconcile_text(report->result, p->model));
     }
     buf_printf(out, "  %s  logs ", metric_name(reconcile_metrics[p->metric].metric));
-    json_add_u128(out, p->logs);
+    buf_add_u128(out, p->logs);
     buf_printf(out, "  AWS/Bedrock %.0f\n", p->native);
 }
 
@@ -114,7 +114,7 @@ static void numbers_json(const struct reconcile_point *p, struct buf *out)
 {
     buf_printf(out,
                "\"metric\":\"%s\",\"logs\":", metric_name(reconcile_metrics[p->metric].metric));
-    json_add_u128(out, p->logs);
+    buf_add_u128(out, p->logs);
     buf_printf(out, ",\"cloudwatch\":%.0f", p->native);
 }
 
@@ -123,7 +123,7 @@ static void total_json(const struct reconcile_report *report, const struct recon
 {
     char last = out->len > 0 ? out->ptr[out->len - 1] : '[';
     buf_add_cstr(out, last == '[' ? "{\"SourceRegion\":" : ",{\"SourceRegion\":");
-    json_add_string(out, reconcile_text(report->result, t->sum.region));
+    json_quote(out, reconcile_text(report->result, t->sum.region));
     buf_add_char(out, ',');
     numbers_json(&t->sum, out);
     buf_printf(out, ",\"compared\":%llu,\"apart\":%llu}", (unsigned long long)t->numbers,
@@ -136,10 +136,10 @@ static void difference_json(const struct reconcile_report *report, const struct 
     char time[RFC3339_BYTES];
     rfc3339_format(p->hour_s, time);
     buf_printf(out, "{\"time\":\"%s\",\"SourceRegion\":", time);
-    json_add_string(out, reconcile_text(report->result, p->region));
+    json_quote(out, reconcile_text(report->result, p->region));
     if (report->options->by_model) {
         buf_add_cstr(out, ",\"ModelId\":");
-        json_add_string(out, reconcile_text(report->result, p->model));
+        json_quote(out, reconcile_text(report->result, p->model));
     }
     buf_add_char(out, ',');
     numbers_json(p, out);
@@ -158,9 +158,9 @@ void reconcile_report_json(const struct reconcile_report *report, struct buf *ou
                "{\"schema\":\"bedrock-metrics/reconcile/1\",\"since\":\"%s\",\"until\":\"%s\","
                "\"account\":",
                since, until);
-    json_add_string(out, o->account);
+    json_quote(out, o->account);
     buf_printf(out, ",\"tolerance_percent\":%g,\"records_of_other_accounts\":", 100 * o->tolerance);
-    json_add_u128(out, reconcile_other_accounts(r));
+    buf_add_u128(out, reconcile_other_accounts(r));
     buf_add_cstr(out, ",\"totals\":[");
     for_totals(report, out, total_json);
     buf_add_cstr(out, "],\"differences\":[");

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "price/price.h"
 
@@ -64,11 +64,11 @@ static bool price_one(const struct prices *prices, struct view line, struct buf 
     buf_reset(out);
     add_row(out, x.row);
     buf_add_char(out, '\t');
-    json_add_u128(out, cost.usd_e12);
+    buf_add_u128(out, cost.usd_e12);
     buf_add_char(out, '\t');
-    json_add_u128(out, cost.unpriced_tokens);
+    buf_add_u128(out, cost.unpriced_tokens);
     buf_add_char(out, '\t');
-    json_add_u128(out, cost.approximate_tokens);
+    buf_add_u128(out, cost.approximate_tokens);
     buf_add_char(out, '\n');
     return buf_status(out) == ST_OK && fwrite(out->ptr, 1, out->len, stdout) == out->len;
 }

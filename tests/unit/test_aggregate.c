@@ -7,7 +7,7 @@
 #include "aggregate/cells.h"
 #include "aggregate/interner.h"
 #include "base/buf.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 
 /* ---- dimension sets ---- */
 
@@ -263,7 +263,7 @@ static void expect_rows(const struct aggregate *agg, size_t set, const char *wan
         }
         for (size_t m = 0; m < COUNT_OF(shown); m++) {
             buf_add_char(&out, ' ');
-            json_add_u128(&out, row.sum[shown[m]]);
+            buf_add_u128(&out, row.sum[shown[m]]);
         }
         buf_add_char(&out, '\n');
     }

@@ -3,7 +3,7 @@
 
 #include "base/array.h"
 #include "base/buf.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "base/suggest.h"
 #include "base/table.h"
 #include "base/tuples.h"
@@ -313,13 +313,156 @@ static void json_strings(void **state)
     buf_init(&out, 4096);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         buf_reset(&out);
-        json_add_string(&out, cases[i].text);
+        json_quote(&out, cases[i].text);
         assert_int_equal(buf_status(&out), ST_OK);
         expect_view(i, buf_view(&out), cases[i].json);
     }
+    struct json_out j = {.out = &out, .html = true};
     buf_reset(&out);
-    json_add_string_html(&out, VIEW_LIT("</script>&\""));
+    json_add_string(&j, NULL, VIEW_LIT("</script>&\""));
     expect_view(99, buf_view(&out), VIEW_LIT("\"\\u003c/script>&\\\"\""));
+    buf_clear(&out);
+}
+
+static void json_documents(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct json_out j = {.out = &out};
+    buf_init(&out, 4096);
+    json_open_object(&j, NULL);
+    json_open_array(&j, "none");
+    json_close(&j);
+    json_open_object(&j, "empty");
+    json_close(&j);
+    j.gap = "\n ";
+    json_open_array(&j, "values");
+    json_add_u64(&j, NULL, UINT64_MAX);
+    json_add_i64(&j, NULL, INT64_MIN);
+    json_add_i64(&j, NULL, 0);
+    json_add_u128(&j, NULL, (u128)1 << 64);
+    json_add_bool(&j, NULL, true);
+    json_add_bool(&j, NULL, false);
+    json_add_cstr(&j, NULL, NULL);
+    json_open_array(&j, NULL);
+    json_open_array(&j, NULL);
+    json_add_cstr(&j, NULL, "deep");
+    json_close(&j);
+    json_close(&j);
+    json_open_object(&j, NULL);
+    json_add_name(&j, VIEW_LIT("from \"outside\""));
+    json_add_time(&j, NULL, 0);
+    json_add_name(&j, VIEW_LIT("object"));
+    json_open_object(&j, NULL);
+    json_close(&j);
+    json_close(&j);
+    j.gap = "\n";
+    json_close(&j);
+    buf_add_decimal(json_add_value(&j, "raw"), 12500, 4);
+    json_close(&j);
+    assert_int_equal(j.depth, 0);
+    expect_view(0, buf_view(&out),
+                VIEW_LIT("{\"none\":[],\"empty\":{},\n \"values\":[18446744073709551615,"
+                         "-9223372036854775808,0,18446744073709551616,true,false,null,"
+                         "[[\"deep\"]],{\"from \\\"outside\\\"\":\"1970-01-01T00:00:00Z\","
+                         "\"object\":{}}\n],\"raw\":1.25}"));
+    buf_clear(&out);
+}
+
+/* The buffer may be emptied at any point; too deep and too long end in a failed buffer. */
+static void json_in_parts(void **state)
+{
+    (void)state;
+    struct buf out, whole;
+    struct json_out j = {.out = &out};
+    buf_init(&out, 4096);
+    buf_init(&whole, 4096);
+    for (int i = 0; i < JSON_OUT_DEPTH; i++) {
+        json_open_array(&j, NULL);
+        json_add_u64(&j, NULL, 7);
+        buf_add_view(&whole, buf_view(&out));
+        buf_reset(&out);
+    }
+    for (int i = 0; i < JSON_OUT_DEPTH; i++) {
+        json_close(&j);
+        buf_add_view(&whole, buf_view(&out));
+        buf_reset(&out);
+    }
+    assert_int_equal(whole.len, 2 * JSON_OUT_DEPTH + 2 * JSON_OUT_DEPTH - 1);
+    expect_view(0, view_first(buf_view(&whole), 8), VIEW_LIT("[7,[7,[7"));
+    expect_view(1, view_skip(buf_view(&whole), whole.len - 3), VIEW_LIT("]]]"));
+    for (int i = 0; i <= JSON_OUT_DEPTH; i++)
+        json_open_object(&j, i == 0 ? NULL : "a");
+    assert_int_equal(buf_status(&out), ST_TOO_BIG);
+    buf_clear(&out);
+    buf_clear(&whole);
+    buf_init(&out, 8);
+    j = (struct json_out){.out = &out};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "a", "too long");
+    json_close(&j);
+    assert_int_equal(buf_status(&out), ST_TOO_BIG);
+    buf_clear(&out);
+}
+
+/* ---- numbers ---- */
+
+static void decimals(void **state)
+{
+    static const struct {
+        u128 value;
+        unsigned decimals;
+        const char *text;
+    } cases[] = {
+        {0, 12, "0"},
+        {0, 0, "0"},
+        {1, 12, "0.000000000001"},
+        {26400, 12, "0.0000000264"},
+        {1000000000000, 12, "1"},
+        {12500000, 6, "12.5"},
+        {3437500, 6, "3.4375"},
+        {999999999999, 12, "0.999999999999"},
+        {10, 19, "0.000000000000000001"},
+        {~(u128)0, 12, "340282366920938463463374607.431768211455"},
+        {~(u128)0, 0, "340282366920938463463374607431768211455"},
+    };
+    (void)state;
+    struct buf out;
+    buf_init(&out, 64);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        buf_add_decimal(&out, cases[i].value, cases[i].decimals);
+        expect_view(i, buf_view(&out), view_of(cases[i].text));
+    }
+    buf_clear(&out);
+}
+
+static void grouped_numbers(void **state)
+{
+    static const struct {
+        u128 value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {999, "999"},
+        {1000, "1,000"},
+        {1234567, "1,234,567"},
+        {~(u128)0, "340,282,366,920,938,463,463,374,607,431,768,211,455"},
+    };
+    (void)state;
+    struct buf out;
+    buf_init(&out, 64);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        buf_reset(&out);
+        buf_add_grouped(&out, cases[i].value);
+        expect_view(i, buf_view(&out), view_of(cases[i].text));
+    }
+    buf_reset(&out);
+    struct view v = VIEW_LIT("abcdef");
+    buf_printf(&out, "%.*s|%.*s|%.*s|", SHOW(v), SHOW_MAX(v, 2), SHOW(VIEW_EMPTY));
+    buf_add_spaces(&out, 2);
+    buf_add_spaces(&out, 0);
+    expect_view(99, buf_view(&out), VIEW_LIT("abcdef|ab||  "));
     buf_clear(&out);
 }
 
@@ -341,7 +484,7 @@ static void json_wide_numbers(void **state)
     buf_init(&out, 64);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         buf_reset(&out);
-        json_add_u128(&out, (u128)cases[i].high << 64 | cases[i].low);
+        buf_add_u128(&out, (u128)cases[i].high << 64 | cases[i].low);
         expect_view(i, buf_view(&out), view_of(cases[i].digits));
     }
     buf_clear(&out);
@@ -522,6 +665,10 @@ int main(void)
         cmocka_unit_test(utf8_all_scalar_values),
         cmocka_unit_test(utf8_cuts),
         cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_documents),
+        cmocka_unit_test(json_in_parts),
+        cmocka_unit_test(decimals),
+        cmocka_unit_test(grouped_numbers),
         cmocka_unit_test(json_wide_numbers),
         cmocka_unit_test(suggestions),
         cmocka_unit_test(arrays_grow),

@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include "base/buf.h"
-#include "report/openmetrics.h"
 #include "report/report.h"
 
 struct call {
@@ -61,26 +60,23 @@ static const struct call calls[] = {
     {1793529125, "amazon.nova-lite-v1:0", "eu-west-1", 0, 0, INVOCATION_THROTTLED},
 };
 
+static const struct tally tally = {
+    .objects = {.found = 3, .counted = 1, .failed = 1, .skipped = {[OBJECT_OFFLOADED_BODY] = 1}},
+    .records = {.found = 6, .counted = 4, .skipped = {[RECORD_INVALID] = 2}},
+    .bytes_read = 1000,
+    .bytes_inflated = 5000,
+    .has_times = true,
+    .first_time = 1793529060,
+    .last_time = 1793529125,
+};
+
 static struct report report_of(const struct aggregate *agg)
 {
     return (struct report){
         .aggregate = agg,
         .interval = aggregate_interval(agg) == 0 ? "all" : "1m",
         .metrics = METRIC_SET_BASE,
-        .balance = {.objects_found = 3,
-                    .objects_counted = 1,
-                    .objects_failed = 1,
-                    .objects_skipped = {{"offloaded_body", 1}, {"missing", 0}},
-                    .objects_skipped_count = 2,
-                    .records_found = 6,
-                    .records_counted = 4,
-                    .records_skipped = {{"malformed", 0}, {"invalid", 2}},
-                    .records_skipped_count = 2,
-                    .bytes_read = 1000,
-                    .bytes_inflated = 5000,
-                    .has_times = true,
-                    .first_time = 1793529060,
-                    .last_time = 1793529125},
+        .tally = &tally,
     };
 }
 
@@ -300,7 +296,8 @@ static void empty(void **state)
     struct aggregate *agg = make("ModelId", 0, NULL, 0);
     struct report report = report_of(agg);
     report.metrics = METRIC_BIT(METRIC_INVOCATIONS);
-    report.balance = (struct report_balance){.objects_found = 0};
+    struct tally nothing = {0};
+    report.tally = &nothing;
     expect(report_write_csv, &report, "ModelId,Invocations\n");
     expect(report_write_json, &report,
            "{\"schema\":\"bedrock-metrics/aggregate/1\",\n\"by\":[\"ModelId\"],"
@@ -336,7 +333,7 @@ static void costs(void **state)
     buf_init(&out, 64);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         buf_reset(&out);
-        metric_add_cost(&out, cases[i].cost);
+        buf_add_decimal(&out, cases[i].cost, 12);
         expect_view(i, buf_view(&out), view_of(cases[i].text));
     }
     buf_reset(&out);

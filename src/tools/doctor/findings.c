@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 
 enum { MAX_TEXT = 64 * 1024 };
 
@@ -109,7 +109,7 @@ const char *findings_first_fault(const struct findings *f)
 static void add_member(struct buf *out, const char *name, const char *text)
 {
     buf_printf(out, ",\"%s\":", name);
-    json_add_string(out, view_of(text));
+    json_quote(out, view_of(text));
 }
 
 void findings_write_json(const struct findings *f, struct buf *out)
@@ -150,7 +150,7 @@ static void add_plain(struct buf *out, const char *text)
     for (const char *at = text; *at != '\0';) {
         size_t n = strcspn(at, "\"\\");
         buf_reset(&quoted);
-        json_add_string(&quoted, view_make(at, n));
+        json_quote(&quoted, view_make(at, n));
         if (quoted.len >= 2)
             buf_add(out, quoted.ptr + 1, quoted.len - 2);
         at += n;

@@ -4,7 +4,7 @@
 
 #include "aws/aws_json.h"
 #include "aws/control_plane.h"
-#include "base/json_write.h"
+#include "base/json_out.h"
 #include "tools/doctor/walk_function.h"
 
 static const char mapping_step[] = "mapping";
@@ -121,7 +121,7 @@ static struct view bucket_command(struct buf *out, const struct walk_queue *q, s
     struct buf filter;
     buf_init(&filter, 8192);
     buf_add_cstr(&filter, ".Variables.S3_BUCKET_NAME=");
-    json_add_string(&filter, list);
+    json_quote(&filter, list);
     walk_command_start(out, "aws lambda update-function-configuration");
     walk_command_option(out, "--region", q->region);
     walk_command_option(out, "--function-name", name);
