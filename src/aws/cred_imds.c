@@ -1,5 +1,5 @@
 /*
- * cred_imds.c: the instance metadata service, version 2 only: a session token is fetched with PUT
+ * cred_imds.c: the instance metadata service, version 2 only.  A session token is fetched with PUT
  * first, and there is no falling back to version 1, which any server-side request forgery can
  * read.
  *

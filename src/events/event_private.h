@@ -1,5 +1,5 @@
 /*
- * event_private.h: what the event decoders share, and nobody outside src/events/ sees: bounded JSON
+ * event_private.h: what the event decoders share with nobody outside src/events/.  Bounded JSON
  * documents, a pool for their strings, and the forms an event may be nested in.
  *
  * jansson builds a document tree, which is why everything is checked for size before it is given to
