@@ -1,25 +1,17 @@
 #include "aws/aws_clock.h"
 
-#include <time.h>
-
-static int64_t clock_ms(clockid_t id)
-{
-    struct timespec t;
-    if (clock_gettime(id, &t) != 0)
-        return 0;
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "base/clock.h"
 
 static int64_t system_wall(void *ctx)
 {
     (void)ctx;
-    return clock_ms(CLOCK_REALTIME);
+    return clock_wall_ms();
 }
 
 static int64_t system_steady(void *ctx)
 {
     (void)ctx;
-    return clock_ms(CLOCK_MONOTONIC);
+    return clock_steady_ms();
 }
 
 static void system_sleep(void *ctx, uint32_t ms)

@@ -1,10 +1,10 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/codes.h"
 #include "base/json_out.h"
 #include "base/rfc3339.h"
@@ -116,10 +116,8 @@ static void text_line(struct buf *line, enum log_level level, const char *code, 
 static void json_line(struct buf *line, enum log_level level, const char *code, const char *message,
                       const struct log_field *fields, size_t n)
 {
-    struct timespec now;
     char stamp[RFC3339_BYTES];
-    clock_gettime(CLOCK_REALTIME, &now);
-    rfc3339_format_ms((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, stamp);
+    rfc3339_format_ms(clock_wall_ms(), stamp);
     buf_printf(line, "{\"timestamp\":\"%s\",\"level\":\"%s\",", stamp, level_names[level]);
     if (code != NULL)
         buf_printf(line, "\"code\":\"%s\",", code);

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 struct progress {
@@ -19,13 +19,6 @@ struct progress {
 };
 
 static _Atomic bool line_drawn;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void clear_line(void)
 {
@@ -41,7 +34,7 @@ struct progress *progress_new(void)
     struct progress *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return NULL;
-    p->begun_ms = now_ms();
+    p->begun_ms = clock_steady_ms();
     p->next_draw_ms = p->begun_ms + 200;
     pthread_mutex_init(&p->drawing, NULL);
     log_set_before_line(clear_line);
@@ -128,7 +121,7 @@ static void draw(struct progress *p, int64_t now)
 
 static void maybe_draw(struct progress *p)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_steady_ms();
     if (now < p->next_draw_ms || pthread_mutex_trylock(&p->drawing) != 0)
         return;
     p->next_draw_ms = now + 100;

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "config/interval.h"
 #include "report/report.h"
 #include "serve/page_query.h"
@@ -36,26 +36,17 @@ struct answers {
     int64_t page_at_ms, page_took_ms;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- usage ---- */
 
 /* A span back from now becomes whole minutes, because the store keeps no seconds. */
 static enum status take_time(const char *name, const char *text, bool *has, int64_t *out,
                              struct error *err)
 {
-    struct timespec now;
     struct instant time;
     *has = text != NULL;
     if (text == NULL)
         return ST_OK;
-    clock_gettime(CLOCK_REALTIME, &now);
-    struct instant minute = {(int64_t)now.tv_sec / 60 * 60, 0};
+    struct instant minute = {clock_wall_ms() / 60000 * 60, 0};
     if (time_parse(view_of(text), minute, &time) != ST_OK)
         return error_set(err, ST_USAGE, E_U204,
                          "%s is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
@@ -271,8 +262,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
     struct page_query query = {.first_step = a->page_step};
     struct usage_answer answer;
     struct buf text;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = clock_wall_ms(); /* what is asked for is at least as new */
     enum status st = page_query_ask(a->options.usage, &query, &answer, &a->page_step, err);
     if (st != ST_OK)
         return st;
@@ -288,7 +278,7 @@ static enum status make_page(struct answers *a, struct page_document **out, uint
             .aggregate = answer.aggregate,
             .tally = &answer.tally,
             .version = document->version,
-            .generated = now.tv_sec,
+            .generated = now_ms / 1000,
             .source = view_of(a->options.source),
             .prices_as_of = a->options.prices_as_of,
             .note = strchr(usage_prices(a->options.usage), ',') != NULL ? several_lists : NULL,
@@ -317,13 +307,13 @@ static void replace_page(struct answers *a)
     uint64_t version = 0;
     a->making = true;
     pthread_mutex_unlock(&a->page_mutex);
-    int64_t begin = now_ms();
+    int64_t begin = clock_steady_ms();
     enum status st = make_page(a, &made, &version, &err);
     pthread_mutex_lock(&a->page_mutex);
     a->making = a->wanted = false;
     a->page_fault = st;
     a->page_err = err;
-    a->page_at_ms = now_ms();
+    a->page_at_ms = clock_steady_ms();
     a->page_took_ms = a->page_at_ms - begin;
     if (st == ST_OK) {
         answers_page_release(a->page);
@@ -352,7 +342,7 @@ static void refresh_page(struct answers *a)
     bool current = a->page != NULL && a->page_version == usage_version(a->options.usage);
     if (current || a->making)
         return;
-    if (a->page != NULL && now_ms() - a->page_at_ms < a->page_took_ms * PAGE_SHARE)
+    if (a->page != NULL && clock_steady_ms() - a->page_at_ms < a->page_took_ms * PAGE_SHARE)
         return;
     if (a->page != NULL && a->page_took_ms <= PAGE_QUICK_MS) {
         replace_page(a);
@@ -392,7 +382,7 @@ struct answers *answers_new(const struct answers_options *options)
     pthread_mutex_init(&a->page_mutex, NULL);
     pthread_cond_init(&a->page_changed, NULL);
     if (getrandom(&a->process, sizeof(a->process), GRND_NONBLOCK) != (ssize_t)sizeof(a->process))
-        a->process = (uint64_t)now_ms();
+        a->process = (uint64_t)clock_steady_ms();
     /* The first page is ready when somebody asks. */
     a->wanted = true;
     a->has_maker = pthread_create(&a->maker, NULL, maker_main, a) == 0;

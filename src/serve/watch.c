@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 enum {
@@ -49,13 +49,6 @@ struct watch {
     int64_t again_due;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- one file ---- */
 
 /*
@@ -73,9 +66,7 @@ bool watch_is_settled(const char *path, int64_t mtime_ns)
         if (code == 0 || code == EAGAIN)
             return code == 0;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - mtime_ns;
+    int64_t age = clock_wall_ms() * 1000000 - mtime_ns;
     return age > settled_ns || age < -settled_ns;
 }
 
@@ -88,7 +79,7 @@ void watch_again(struct watch *w, const char *path)
     char *copy = known || w->again_count == MAX_AGAIN ? NULL : strdup(path);
     if (copy != NULL) {
         if (w->again_count == 0)
-            w->again_due = now_ms() + AGAIN_MS;
+            w->again_due = clock_steady_ms() + AGAIN_MS;
         w->again[w->again_count++] = copy;
     }
     pthread_mutex_unlock(&w->mutex);
@@ -122,7 +113,7 @@ static enum status look_again(struct watch *w, struct error *err)
 {
     enum status st = ST_OK;
     pthread_mutex_lock(&w->mutex);
-    size_t n = w->again_count > 0 && now_ms() >= w->again_due ? w->again_count : 0;
+    size_t n = w->again_count > 0 && clock_steady_ms() >= w->again_due ? w->again_count : 0;
     char **paths = n == 0 ? NULL : malloc(n * sizeof(char *));
     if (paths != NULL) {
         memcpy(paths, w->again, n * sizeof(char *));
@@ -215,7 +206,7 @@ static void forget_folders(struct watch *w)
 
 enum status watch_walk(struct watch *w, uint64_t *faults, struct error *err)
 {
-    int64_t begin = now_ms();
+    int64_t begin = clock_steady_ms();
     *faults = 0;
     if (w->must_walk && w->fd >= 0) {
         /* Folders have moved: their paths are known no more. */
@@ -226,7 +217,7 @@ enum status watch_walk(struct watch *w, uint64_t *faults, struct error *err)
     w->must_walk = false;
     w->incomplete = w->fd < 0;
     enum status st = walk(w, w->folder, faults, err);
-    int64_t end = now_ms();
+    int64_t end = clock_steady_ms();
     int64_t pause = w->incomplete ? WALK_UNWATCHED_MS : WALK_MS;
     if (pause < (end - begin) * WALK_SHARE)
         pause = (end - begin) * WALK_SHARE;
@@ -306,7 +297,7 @@ enum status watch_run(struct watch *w, const atomic_bool *stop, struct error *er
             st = take_events(w, &path, err);
         if (st == ST_OK)
             st = look_again(w, err);
-        if (st == ST_OK && !*stop && (w->must_walk || now_ms() >= w->walk_due))
+        if (st == ST_OK && !*stop && (w->must_walk || clock_steady_ms() >= w->walk_due))
             st = watch_walk(w, &faults, err);
     }
     buf_clear(&path);

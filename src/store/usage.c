@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/chunk.h"
 #include "store/usage_private.h"
 
@@ -328,24 +328,17 @@ enum status usage_commit(struct usage *u, struct counted_object *list, store_exi
     return st;
 }
 
-static int64_t steady_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 enum status usage_roll_up(struct usage *u, enum usage_rollup when, struct error *err)
 {
     bool more = true;
     enum status st = ST_OK;
     while (st == ST_OK && more) {
         pthread_mutex_lock(&u->store_mutex);
-        int64_t begin = steady_ms();
+        int64_t begin = clock_steady_ms();
         more = when == ROLLUP_NOW || rollup_is_due(u->rollup, when == ROLLUP_WHEN_IDLE, begin);
         if (more) {
             st = rollup_run(u->rollup, &more, err);
-            rollup_took(u->rollup, begin, steady_ms());
+            rollup_took(u->rollup, begin, clock_steady_ms());
         }
         pthread_mutex_unlock(&u->store_mutex);
     }

@@ -1,9 +1,14 @@
-/* test_base.c: views, arrays, tables, buffers, UTF-8, JSON writing, suggestions. */
+/* test_base.c: views, arrays, tables, stopping, buffers, UTF-8, JSON writing, suggestions. */
 #include "unit.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/buf.h"
 #include "base/json_out.h"
+#include "base/stop.h"
 #include "base/suggest.h"
 #include "base/table.h"
 #include "base/tuples.h"
@@ -652,6 +657,51 @@ static void hashes_stay_inside(void **state)
     guarded_free(&page);
 }
 
+/* ---- stopping ---- */
+
+/* In a process of its own: the exit status after the signals, or 0 when it was asked and ended. */
+static int end_by(enum stop_mode mode, const char *file, int first, int second)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        stop_catch_signals(mode);
+        stop_remove_at_exit(file);
+        raise(first);
+        if (!stop_asked(NULL) || stop_signal() != first || !stop_asked_for(0) ||
+            stop_asked_for(60 * 1000))
+            _exit(99);
+        stop_pause_ms(60 * 1000); /* not past a request */
+        if (second != 0)
+            raise(second);
+        stop_keep_at_exit(file);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
+}
+
+static void signals_stop(void **state)
+{
+    char file[] = "/tmp/test_base.XXXXXX";
+    (void)state;
+    int fd = mkstemp(file);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(end_by(STOP_IN_ORDER, file, SIGTERM, 0), 0);
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(end_by(STOP_IN_ORDER, file, SIGTERM, SIGINT), 128 + SIGINT);
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(end_by(STOP_AT_ONCE, file, SIGINT, 0), 128 + SIGINT);
+    stop_catch_signals(STOP_IN_ORDER);
+    assert_false(stop_asked(NULL) || stop_asked_for(0));
+    stop_request();
+    assert_true(stop_asked(NULL));
+    assert_int_equal(stop_signal(), 0);
+    stop_catch_signals(STOP_IN_ORDER);
+    assert_false(stop_asked(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -671,6 +721,7 @@ int main(void)
         cmocka_unit_test(grouped_numbers),
         cmocka_unit_test(json_wide_numbers),
         cmocka_unit_test(suggestions),
+        cmocka_unit_test(signals_stop),
         cmocka_unit_test(arrays_grow),
         cmocka_unit_test(tables_find_what_was_added),
         cmocka_unit_test(tuples_are_numbered_once),

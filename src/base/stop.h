@@ -1,0 +1,50 @@
+/*
+ * stop.h: the process is asked to end, by SIGINT, SIGTERM or itself.
+ *
+ * There is one such request in a process, so it is kept here once.  Work asks stop_asked() between
+ * steps and ends in order; a second signal does not wait for that.  Files that must not be left
+ * behind half written are named here, because a signal handler is the last to see them.
+ */
+#ifndef BASE_STOP_H
+#define BASE_STOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum stop_mode {
+    STOP_IN_ORDER, /* the first signal sets the flag, the second ends the process */
+    STOP_AT_ONCE,  /* the first signal ends it: for commands that only read */
+};
+
+/*
+ * From now on a signal asks to stop, or ends the process with status 128 + its number after
+ * removing the files of stop_remove_at_exit.  In order, SIGPIPE is ignored too: the failed write says
+ * so.  Nobody has asked yet after this call.  Call it before threads are started.
+ */
+void stop_catch_signals(enum stop_mode mode);
+
+/* Ask as a signal would, from any thread: ends in order even where nobody sent one. */
+void stop_request(void);
+
+/* Whether anybody has asked.  The context is not used: it fits struct aws_stop and the like. */
+bool stop_asked(void *context);
+
+/* Whether anybody has asked `ms` ago or longer, for work that may still be finished until then. */
+bool stop_asked_for(int64_t ms);
+
+/* The signal that asked; 0: none has, or stop_request did. */
+int stop_signal(void);
+
+/*
+ * Wait, but not past a request to stop, of which it takes notice ten times a second.
+ */
+void stop_pause_ms(int64_t ms);
+
+/*
+ * A signal that ends the process removes this file, up to four at a time.  The text must live until
+ * stop_keep_at_exit; more than four are not removed.
+ */
+void stop_remove_at_exit(const char *path);
+void stop_keep_at_exit(const char *path);
+
+#endif
