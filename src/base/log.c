@@ -74,6 +74,11 @@ static struct view request_id(void)
     return view_make(settings.request_id, settings.request_id_len);
 }
 
+static bool has_value(const struct log_field *field)
+{
+    return field->kind != LOG_FIELD_TEXT || field->text.ptr != NULL;
+}
+
 /* A value in a text line: quoted when it could be misread, never with a raw control character. */
 static void add_text_value(struct buf *line, struct view v)
 {
@@ -100,6 +105,8 @@ static void text_line(struct buf *line, enum log_level level, const char *code, 
         buf_printf(line, "%s ", code);
     buf_add_cstr(line, message);
     for (size_t i = 0; i < n; i++) {
+        if (!has_value(&fields[i]))
+            continue;
         buf_printf(line, " %s=", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
             buf_add_u128(line, fields[i].number);
@@ -124,6 +131,8 @@ static void json_line(struct buf *line, enum log_level level, const char *code, 
     buf_add_cstr(line, "\"message\":");
     json_quote(line, view_of(message));
     for (size_t i = 0; i < n; i++) {
+        if (!has_value(&fields[i]))
+            continue;
         buf_printf(line, ",\"%s\":", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
             buf_add_u128(line, fields[i].number);

@@ -42,6 +42,7 @@ void log_set_before_line(void (*hook)(void));
 void log_event(enum log_level level, enum code code, const char *message,
                const struct log_field *fields, size_t n);
 
+/* VIEW_EMPTY and NULL leave the field out of the line; an empty text does not. */
 static inline struct log_field log_view(const char *key, struct view v)
 {
     return (struct log_field){.key = key, .kind = LOG_FIELD_TEXT, .text = v};

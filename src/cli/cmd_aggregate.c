@@ -20,6 +20,7 @@
 #include "count/progress.h"
 #include "deliver/settings_publish.h"
 #include "ledger/ledger_source.h"
+#include "ledger/object_name.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -70,7 +71,8 @@ struct settings {
     struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
     struct upkeep ledger;          /* .ledger NULL: none */
     struct receipt_file receipt;
-    struct pipeline_receipt names; /* of what the pipeline counted, for it */
+    struct receipt named; /* for it: what the pipeline counted */
+    uint64_t unnamed;     /* likewise, but for standard input */
     enum status (*write)(const struct report *report, FILE *out); /* NULL: the page */
     bool has_top;
     size_t top;
@@ -369,14 +371,26 @@ static bool publish_counted(struct settings *s, const struct sources *sources)
 
 /* ---- the receipt ---- */
 
+/* A file that was there a moment ago has a name. */
+static enum status note_counted_name(void *context, struct view key)
+{
+    struct settings *s = context;
+    struct ledger_id id;
+    enum status st = object_name_id(s->receipt.identity, key, &id);
+    if (st == ST_OK)
+        return receipt_add(&s->named, &id);
+    s->unnamed += st == ST_MISSING;
+    return st == ST_MISSING ? ST_OK : st;
+}
+
 /* Of the report, which by way of a ledger is of what that had not counted. */
 static void note_report(struct run_receipt *r, const struct settings *s,
                         const struct aggregate *counted, const struct tally *tally)
 {
     r->tally = *tally;
     aggregate_totals(counted, r->sums);
-    r->digest = s->names.counted;
-    r->unnamed = s->names.unnamed;
+    r->digest = s->named;
+    r->unnamed = s->unnamed;
 }
 
 /* Of what the ledger counted of it: what the report met before, or left out, was not offered. */
@@ -384,7 +398,7 @@ static void note_counted(struct run_receipt *r, struct settings *s, const struct
 {
     *r = *counted_receipt(round_counted(s->ledger.round));
     struct tally *t = &r->tally;
-    t->objects.found = report->objects.found - s->names.unnamed;
+    t->objects.found = report->objects.found - s->unnamed;
     t->objects.duplicate += report->objects.duplicate;
     for (size_t i = 0; i < OBJECT_SKIP_COUNT; i++) {
         if (i != OBJECT_MISSING)
@@ -433,8 +447,9 @@ static int run(const struct choice *c, struct settings *s, const struct sources 
     if (open_outputs(c, s, &out) != ST_OK)
         return EXIT_USAGE;
     struct run_receipt receipt = {0};
-    s->names.identity = s->receipt.identity;
-    s->pipeline.receipt = s->receipt.path != NULL ? &s->names : NULL;
+    if (s->receipt.path != NULL)
+        s->pipeline.on_counted = note_counted_name;
+    s->pipeline.context = s;
     /* To list through the ledger twice, only for a percentage, is too much. */
     if (s->ledger.ledger == NULL)
         begin_progress(c, &measure);

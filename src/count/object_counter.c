@@ -1,8 +1,13 @@
+/*
+ * The inner loop of the program: a chunk is inflated, then scanned, while it is still in the cache.
+ * Whoever counts decides what becomes of the sums.
+ */
 #include "count/object_counter.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "count/scan_helper.h"
 #include "objects/content.h"
 #include "records/scan.h"
 
@@ -132,28 +137,32 @@ size_t object_counter_chunk_bytes(const struct object_counter *c)
 static enum status read_all(struct object_counter *c, struct error *err)
 {
     struct scan_helper *helper = NULL;
-    uint64_t told = 0;
+    uint64_t reported = 0;
     enum status st;
     do {
         if (c->progress != NULL && helper == NULL) {
             uint64_t read = content_bytes_read(c->content);
-            helper = c->progress(c->progress_context, c, read - told);
-            told = read;
+            helper = c->progress(c->progress_context, c, read - reported);
+            reported = read;
+        }
+        if (c->options.cancelled != NULL && atomic_load(c->options.cancelled)) {
+            st = error_set(err, ST_CANCELLED, E_A306, "cancelled");
+            break;
         }
         size_t n;
-        uint8_t *chunk = helper != NULL ? helper->class->buffer(helper) : c->chunk;
+        uint8_t *chunk = helper != NULL ? scan_helper_buffer(helper) : c->chunk;
         st = content_next(c->content, chunk, c->chunk_bytes, &n, err);
         if (st != ST_OK && st != ST_END)
             break;
         if (helper != NULL)
-            helper->class->submit(helper, n);
+            scan_helper_submit(helper, n);
         else
             object_counter_scan(c, chunk, n);
     } while (st == ST_OK);
     if (helper != NULL)
-        helper->class->finish(helper);
+        scan_helper_finish(helper);
     if (c->progress != NULL)
-        (void)c->progress(c->progress_context, NULL, content_bytes_read(c->content) - told);
+        (void)c->progress(c->progress_context, NULL, content_bytes_read(c->content) - reported);
     return st == ST_END ? ST_OK : st;
 }
 

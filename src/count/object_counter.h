@@ -6,6 +6,8 @@
 #ifndef COUNT_OBJECT_COUNTER_H
 #define COUNT_OBJECT_COUNTER_H
 
+#include <stdatomic.h>
+
 #include "aggregate/aggregate.h"
 #include "count/tally.h"
 #include "objects/byte_stream.h"
@@ -18,11 +20,11 @@ struct counter_options {
     uint64_t max_object_bytes;
     size_t chunk_bytes; /* inflated bytes scanned at a time; 0: the usual */
     bool log_skips;     /* a WARN line for a skipped text (the first ten of an object) */
+    /* Once true, objects under way end with ST_CANCELLED.  May be NULL. */
+    const atomic_bool *cancelled;
 };
 
-/* Scans for another thread while that one inflates; see pipeline.c.  May be absent. */
 struct scan_helper;
-
 struct object_counter;
 
 struct object_counter *object_counter_new(
@@ -46,21 +48,9 @@ struct aggregate *object_counter_take_aggregate(struct object_counter *counter);
 
 /*
  * For overlapping: `progress` is called before every chunk with the bytes read since the last call;
- * it may return a helper that scans from then on, or NULL.
+ * it may return a helper (scan_helper.h) that scans from then on, or NULL.  After the last chunk
+ * `counter` is NULL, and no helper is wanted.
  */
-struct scan_helper_class {
-    /* A chunk buffer to inflate into, of chunk_bytes; waits for a free one. */
-    uint8_t *(*buffer)(struct scan_helper *helper);
-    /* n bytes of the last buffer are to be scanned by `scan`. */
-    void (*submit)(struct scan_helper *helper, size_t n);
-    /* Wait until all was scanned and let the helper go. */
-    void (*finish)(struct scan_helper *helper);
-};
-
-struct scan_helper {
-    const struct scan_helper_class *class;
-};
-
 typedef struct scan_helper *counter_progress_fn(void *context, struct object_counter *counter,
                                                 uint64_t bytes_read);
 void object_counter_on_progress(struct object_counter *counter, counter_progress_fn *progress,

@@ -1,32 +1,18 @@
-/*
- * pipeline.h: all objects of some sources through a bounded pool of workers.
- *
- * Workers share nothing but the list of work, which is bounded: when it is full, the listing thread
- * counts an object itself.  A worker without work scans for one that is busy with a large object,
- * so that inflating and scanning overlap.  With one job everything runs in the calling thread.
- */
+/* pipeline.h: all objects of some sources, through a pool of readers, into one aggregate. */
 #ifndef COUNT_PIPELINE_H
 #define COUNT_PIPELINE_H
 
-#include "count/object_counter.h"
-#include "ledger/ledger_id.h"
-#include "ledger/receipt.h"
+#include "count/reader_pool.h"
 #include "objects/source.h"
-
-struct progress;
-
-/* Which objects were counted, for a receipt. */
-struct pipeline_receipt {
-    enum ledger_identity identity;
-    struct receipt counted; /* those that have a name */
-    uint64_t unnamed;       /* counted, too: standard input */
-};
 
 struct pipeline_options {
     struct counter_options counter;
-    unsigned jobs;                    /* at least 1 */
-    struct progress *progress;        /* may be NULL */
-    struct pipeline_receipt *receipt; /* NULL: none is wanted; all but identity is set */
+    unsigned jobs;             /* at least 1 */
+    struct progress *progress; /* may be NULL */
+    /* Is told of each object that was counted, one at a time, as its source names it.  Another
+     * status than ST_OK ends the run.  May be NULL. */
+    enum status (*on_counted)(void *context, struct view key);
+    void *context;
 };
 
 /*

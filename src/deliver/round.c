@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
+#include "count/reader_pool.h"
 #include "ledger/counted.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
@@ -21,13 +22,6 @@ struct group {
     size_t count, capacity;
 };
 
-struct reader {
-    struct round *round;
-    struct object_counter *counter;
-    struct round_summary part;
-    pthread_t thread;
-};
-
 struct round {
     struct round_options options;
     struct run_settings *settings;
@@ -35,21 +29,18 @@ struct round {
     struct aws_pool *pools[SETTINGS_MAX_ROLES + 1]; /* of each role, and our own */
     size_t pool_count;
     struct aws_client *publisher;
-    struct reader readers[ROUND_MAX_READERS];
+    struct reader_pool *readers; /* of the round under way; NULL before its first message */
     int64_t read_deadline_ms, publish_deadline_ms;
     uint64_t in_doubt_untold; /* not yet published as InDoubtPublishes */
     struct round_summary summary;
     struct counted *counted;         /* NULL: no ledger */
     struct round_message **gathered; /* for it */
     size_t gathered_count, gathered_capacity;
-    /* of the round_add under way */
-    struct round_message *messages;
-    size_t message_count;
     bool ordered;      /* messages of a FIFO queue: one reader, groups in their order */
     bool order_broken; /* one of them failed in this round */
     struct {
         pthread_mutex_t mutex;
-        size_t next; /* message to be taken */
+        struct round_summary read; /* by the readers */
         struct group *groups;
         size_t count, capacity;
     } locked;
@@ -125,21 +116,13 @@ static void clear_groups(struct round *r)
     r->locked.count = 0;
 }
 
-static void free_counters(struct round *r)
-{
-    for (size_t i = 0; i < ROUND_MAX_READERS; i++) {
-        object_counter_free(r->readers[i].counter);
-        r->readers[i].counter = NULL;
-    }
-}
-
 void round_free(struct round *r)
 {
     if (r == NULL)
         return;
     clear_groups(r);
     free(r->locked.groups);
-    free_counters(r);
+    reader_pool_free(r->readers);
     counted_free(r->counted);
     free(r->gathered);
     for (size_t i = 0; i < r->pool_count; i++)
@@ -269,18 +252,16 @@ static bool is_repeated(const struct event_body *body, size_t at)
     return false;
 }
 
-static enum status read_object(struct reader *reader, struct round_message *m,
+static enum status read_object(struct round *r, struct reader *reader, struct round_message *m,
                                const struct event_object *object, struct tally *tally)
 {
-    struct round *r = reader->round;
+    struct object_read o = {.bucket = object->bucket, .key = object->key, .message_id = m->id};
     struct byte_stream *stream = NULL;
-    struct error err = {0};
-    struct tally of_object = {0};
-    tally->objects.found++;
     if (!event_bucket_allowed(r->settings->buckets, object->bucket))
         return fail(m, ST_DENIED, E_Q102, object->bucket, "bucket is not in S3_BUCKET_NAME");
     enum object_skip skip = object_key_skip(object->key);
     if (skip != OBJECT_READ) {
+        tally->objects.found++;
         tally->objects.skipped[skip]++;
         return ST_OK;
     }
@@ -288,101 +269,77 @@ static enum status read_object(struct reader *reader, struct round_message *m,
         return fail(m, ST_CANCELLED, E_Q101, object->key, "no time left");
     struct s3_get get = {.bucket = object->bucket, .key = object->key, .region = object->region};
     struct aws_pool *pool = r->pools[settings_aws_role(r->options.aws, object->bucket)];
-    enum status st = s3_stream_open(pool, &get, &stream, &err);
-    if (st == ST_OK)
-        st = object_counter_run(reader->counter, object->key, stream, &of_object, &err);
-    byte_stream_close(stream);
-    if (st == ST_MISSING) {
-        LOG_FAULT(LOG_WARN, E_O130, "object missing", log_view("bucket", object->bucket),
-                  log_view("object", object->key), log_view("message", m->id));
-        tally->objects.skipped[OBJECT_MISSING]++;
-        return ST_OK;
-    }
-    if (st != ST_OK)
-        return fail(m, st, err.code, object->key, err.text[0] != '\0' ? err.text : status_name(st));
-    of_object.objects.counted = 1;
-    tally_add(tally, &of_object);
+    enum status opened = s3_stream_open(pool, &get, &stream, &o.err);
+    enum status st = reader_count(reader, &o, opened, stream);
+    if (st != ST_OK && st != ST_MISSING)
+        return fail(m, st, o.err.code, object->key,
+                    o.err.text[0] != '\0' ? o.err.text : status_name(st));
+    tally_add(tally, &o.tally);
     return ST_OK;
 }
 
-static enum status read_objects(struct reader *reader, struct round_message *m,
-                                const struct event_body *body)
+static enum status read_objects(struct round *r, struct reader *reader, struct round_message *m,
+                                const struct event_body *body, struct tally *tally)
 {
-    struct aggregate *agg = object_counter_aggregate(reader->counter);
-    struct tally tally = {0};
     enum status st = ST_OK;
     for (size_t i = 0; i < body->nobjects && st == ST_OK; i++) {
         if (is_repeated(body, i)) {
-            tally.objects.found++;
-            tally.objects.duplicate++;
+            tally->objects.found++;
+            tally->objects.duplicate++;
         } else {
-            st = read_object(reader, m, &body->objects[i], &tally);
+            st = read_object(r, reader, m, &body->objects[i], tally);
         }
     }
-    /* A failed run has rolled back what was pending of the objects before it; a refused object has
-     * not. */
-    if (st == ST_OK) {
-        aggregate_commit(agg);
-        st = join_group(reader->round, m, agg);
+    struct aggregate *sums = reader_sums(reader);
+    if (st == ST_OK && sums != NULL) {
+        st = join_group(r, m, sums);
         if (st != ST_OK)
             (void)fail(m, st, E_R113, VIEW_EMPTY, "out of memory");
-    } else {
-        aggregate_rollback(agg);
     }
-    aggregate_reset(agg);
+    if (sums != NULL)
+        aggregate_reset(sums);
     if (st != ST_OK)
-        tally = (struct tally){.objects = {.found = body->nobjects, .failed = body->nobjects}};
-    tally_add(&reader->part.tally, &tally);
+        *tally = (struct tally){.objects = {.found = body->nobjects, .failed = body->nobjects}};
     return st;
 }
 
-static enum status read_message(struct reader *reader, struct round_message *m)
+static enum status read_message(struct round *r, struct reader *reader, struct round_message *m)
 {
     struct event_body own = {0};
     const struct event_body *body = m->parsed;
+    struct round_summary part = {0};
     struct error err = {0};
-    enum status st = ST_OK;
-    if (is_late(reader->round))
+    if (is_late(r))
         return fail(m, ST_CANCELLED, E_Q101, VIEW_EMPTY, "no time left");
     if (body == NULL) {
-        st = event_body_parse(m->body, &own, &err);
+        enum status st = event_body_parse(m->body, &own, &err);
         if (st != ST_OK)
             return fail(m, st, err.code, VIEW_EMPTY, err.text);
         body = &own;
     }
-    struct counter_options options = settings_counter(reader->round->settings);
-    if (reader->counter == NULL)
-        reader->counter = object_counter_new(&options);
-    st = reader->counter != NULL ? read_objects(reader, m, body)
-                                 : fail(m, ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory");
+    enum status st = read_objects(r, reader, m, body, &part.tally);
     if (st == ST_OK) {
-        reader->part.test_events += body->test_events;
-        reader->part.other_events += body->other_events;
+        part.test_events = body->test_events;
+        part.other_events = body->other_events;
     }
+    pthread_mutex_lock(&r->locked.mutex);
+    round_summary_add(&r->locked.read, &part);
+    pthread_mutex_unlock(&r->locked.mutex);
     event_body_clear(&own);
     return st;
 }
 
-static void *reader_main(void *context)
+static void run_message(void *context, struct reader *reader, void *job)
 {
-    struct reader *reader = context;
-    struct round *r = reader->round;
-    for (;;) {
-        pthread_mutex_lock(&r->locked.mutex);
-        size_t at = r->locked.next;
-        r->locked.next += at < r->message_count;
-        pthread_mutex_unlock(&r->locked.mutex);
-        if (at == r->message_count)
-            return NULL;
-        struct round_message *m = &r->messages[at];
-        /* A FIFO queue has one reader, so `order_broken` needs no lock. */
-        if (m->ordered && r->order_broken)
-            m->status = fail(m, ST_CANCELLED, E_Q103, VIEW_EMPTY, "behind a message that failed");
-        else
-            m->status = read_message(reader, m);
-        if (m->ordered && m->status != ST_OK)
-            r->order_broken = true;
-    }
+    struct round *r = context;
+    struct round_message *m = job;
+    /* A FIFO queue has one reader, so `order_broken` needs no lock. */
+    if (m->ordered && r->order_broken)
+        m->status = fail(m, ST_CANCELLED, E_Q103, VIEW_EMPTY, "behind a message that failed");
+    else
+        m->status = read_message(r, reader, m);
+    if (m->ordered && m->status != ST_OK)
+        r->order_broken = true;
 }
 
 /* ---- reading many ---- */
@@ -419,33 +376,28 @@ void round_add(struct round *r, struct round_message *messages, size_t n)
         return;
     }
     int64_t began = now_ms(r);
-    size_t wanted = r->options.readers < n ? r->options.readers : n;
     for (size_t i = 0; i < n; i++) {
-        messages[i].status = ST_OK;
         messages[i].err = (struct error){0};
         r->ordered = r->ordered || messages[i].ordered;
     }
-    if (r->ordered)
-        wanted = 1;
-    r->messages = messages;
-    r->message_count = n;
-    r->locked.next = 0;
-    r->summary.messages += n;
-    /* This thread is the first reader; without the others it does all the work. */
-    size_t started = 1;
-    for (size_t i = 0; i < ROUND_MAX_READERS; i++)
-        r->readers[i].round = r;
-    while (started < wanted && started < ROUND_MAX_READERS &&
-           pthread_create(&r->readers[started].thread, NULL, reader_main, &r->readers[started]) ==
-               0)
-        started++;
-    (void)reader_main(&r->readers[0]);
-    for (size_t i = 1; i < started; i++)
-        pthread_join(r->readers[i].thread, NULL);
-    for (size_t i = 0; i < started; i++) {
-        round_summary_add(&r->summary, &r->readers[i].part);
-        r->readers[i].part = (struct round_summary){0};
+    struct reader_pool_options readers = {.counter = settings_counter(r->settings),
+                                          .readers = r->ordered ? 1 : r->options.readers,
+                                          .run = run_message,
+                                          .context = r};
+    if (r->readers == NULL)
+        r->readers = reader_pool_new(&readers);
+    for (size_t i = 0; i < n; i++) {
+        if (r->readers != NULL)
+            reader_pool_add(r->readers, &messages[i]);
+        else
+            messages[i].status =
+                fail(&messages[i], ST_NO_MEMORY, E_R113, VIEW_EMPTY, "out of memory");
     }
+    if (r->readers != NULL)
+        reader_pool_finish(r->readers);
+    r->summary.messages += n;
+    round_summary_add(&r->summary, &r->locked.read);
+    r->locked.read = (struct round_summary){0};
     for (size_t i = 0; i < n; i++) {
         if (messages[i].status == ST_OK)
             continue;
@@ -678,7 +630,8 @@ void round_publish(struct round *r, struct round_summary *summary)
     }
     batch_kept_free(kept);
     clear_groups(r);
-    free_counters(r);
+    reader_pool_free(r->readers);
+    r->readers = NULL;
     r->ordered = r->order_broken = false;
     r->summary.ms_publish = now_ms(r) - began;
     log_round(&r->summary, &r->options);

@@ -61,7 +61,7 @@ struct ledger_session;
 struct round_options {
     struct run_settings *settings; /* outlives the round */
     const struct settings_aws *aws;
-    unsigned readers;           /* objects read at a time, 1..ROUND_MAX_READERS */
+    unsigned readers;           /* objects read at a time */
     struct aws_stop stop;       /* no new message is begun once asked */
     struct aws_stop stop_calls; /* calls for objects under way end too */
     struct aws_stop stop_publish;
@@ -71,8 +71,6 @@ struct round_options {
     enum status (*open)(const struct counted_object *object, struct byte_stream **stream,
                         struct error *err);
 };
-
-enum { ROUND_MAX_READERS = 16 };
 
 struct round; /* used for one round after another, by one thread */
 

@@ -35,8 +35,6 @@ static bool settle_unread(struct counted *c, struct counted_object *o)
     if (o->deferred)
         return false;
     if (o->status == ST_MISSING) {
-        LOG_FAULT(LOG_WARN, E_O130, "object missing", log_view("bucket", o->bucket),
-                  log_view("object", o->key));
         o->status = ST_OK;
         return true;
     }

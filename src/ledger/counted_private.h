@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "count/reader_pool.h"
 #include "ledger/counted.h"
 #include "publish/payload.h"
 
@@ -11,12 +12,6 @@ enum {
     /* Of one batch: 32 requests of 999 data and a marker.  Halving refused requests needs room. */
     DATA_LIMIT = 32 * (BATCH_MAX_DATA - 1),
     MARKER_BYTES = 1024,
-};
-
-struct reader {
-    struct counted *counted;
-    struct object_counter *counter;
-    pthread_t thread;
 };
 
 struct counted {
@@ -40,10 +35,8 @@ struct counted {
     u128 sums[METRIC_COUNT];
     struct round_summary elsewhere; /* only that part */
     int64_t ms_read;
-    struct reader readers[ROUND_MAX_READERS];
     struct {
         pthread_mutex_t mutex;
-        uint16_t next;
         struct aggregate *sums;
         uint64_t data_bound;
         size_t count; /* objects in the sums */

@@ -65,9 +65,9 @@ static enum status join(struct counted *c, struct counted_object *o, const struc
     return st;
 }
 
-static enum status read_object(struct reader *reader, struct counted_object *o)
+static enum status read_object(struct counted *c, struct reader *reader, struct counted_object *o)
 {
-    struct counted *c = reader->counted;
+    struct object_read read = {.bucket = o->bucket, .key = o->key};
     struct byte_stream *stream = NULL;
     if (counted_is_late(c))
         return error_set(&o->err, ST_CANCELLED, E_Q101, "no time left");
@@ -76,67 +76,45 @@ static enum status read_object(struct reader *reader, struct counted_object *o)
     pthread_mutex_unlock(&c->locked.mutex);
     if (o->deferred)
         return ST_RETRY;
-    struct counter_options options = settings_counter(c->options.settings);
-    if (reader->counter == NULL)
-        reader->counter = object_counter_new(&options);
-    if (reader->counter == NULL)
-        return error_set(&o->err, ST_NO_MEMORY, E_R113, "out of memory");
-    struct aggregate *agg = object_counter_aggregate(reader->counter);
-    enum status st = open_object(c, o, &stream, &o->err);
-    o->read_tag = st == ST_OK ? tag_of(c, o, stream) : 0;
-    if (st == ST_OK)
-        st = object_counter_run(reader->counter, o->key, stream, &o->tally, &o->err);
-    byte_stream_close(stream);
+    enum status opened = open_object(c, o, &stream, &read.err);
+    o->read_tag = opened == ST_OK ? tag_of(c, o, stream) : 0;
+    enum status st = reader_count(reader, &read, opened, stream);
+    o->tally = read.tally;
+    o->tally.objects = (struct tally){0}.objects; /* outcome.c knows what becomes of it */
+    o->err = read.err;
     if (st == ST_OK) {
-        aggregate_commit(agg);
-        st = join(c, o, agg);
-    } else {
-        aggregate_rollback(agg);
+        st = join(c, o, reader_sums(reader));
+        aggregate_reset(reader_sums(reader));
     }
-    aggregate_reset(agg);
     return st;
 }
 
-static void *reader_main(void *context)
+static void run_object(void *context, struct reader *reader, void *job)
 {
-    struct reader *reader = context;
-    struct counted *c = reader->counted;
-    for (;;) {
-        pthread_mutex_lock(&c->locked.mutex);
-        while (c->locked.next < c->run.n_objects &&
-               c->run.objects[c->locked.next].state != OBJECT_MINE)
-            c->locked.next++;
-        uint16_t at = c->locked.next;
-        c->locked.next = (uint16_t)(at + (at < c->run.n_objects));
-        pthread_mutex_unlock(&c->locked.mutex);
-        if (at == c->run.n_objects)
-            return NULL;
-        struct counted_object *o = c->chosen[at];
-        o->err = (struct error){0};
-        o->tally = (struct tally){0};
-        o->deferred = false;
-        o->status = o->note ? ST_OK : read_object(reader, o);
-        o->read = o->status == ST_OK;
-    }
+    struct counted_object *o = job;
+    o->err = (struct error){0};
+    o->tally = (struct tally){0};
+    o->deferred = false;
+    o->status = o->note ? ST_OK : read_object(context, reader, o);
+    o->read = o->status == ST_OK;
 }
 
-static void read_all(struct counted *c, size_t n)
+static enum status read_all(struct counted *c)
 {
-    size_t wanted = c->options.readers < n ? c->options.readers : n;
-    size_t started = 1; /* this thread */
-    for (size_t i = 0; i < ROUND_MAX_READERS; i++)
-        c->readers[i].counted = c;
-    while (started < wanted && started < ROUND_MAX_READERS &&
-           pthread_create(&c->readers[started].thread, NULL, reader_main, &c->readers[started]) ==
-               0)
-        started++;
-    (void)reader_main(&c->readers[0]);
-    for (size_t i = 1; i < started; i++)
-        pthread_join(c->readers[i].thread, NULL);
-    for (size_t i = 0; i < started; i++) {
-        object_counter_free(c->readers[i].counter);
-        c->readers[i].counter = NULL;
+    struct reader_pool_options options = {.counter = settings_counter(c->options.settings),
+                                          .readers = c->options.readers,
+                                          .run = run_object,
+                                          .context = c};
+    struct reader_pool *readers = reader_pool_new(&options);
+    if (readers == NULL)
+        return ST_NO_MEMORY;
+    for (uint16_t i = 0; i < c->run.n_objects; i++) {
+        if (c->run.objects[i].state == OBJECT_MINE)
+            reader_pool_add(readers, c->chosen[i]);
     }
+    reader_pool_finish(readers);
+    reader_pool_free(readers);
+    return ST_OK;
 }
 
 /* ---- payloads ---- */
@@ -232,14 +210,14 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     c->duplicates_told = 0;
     memset(c->sums, 0, sizeof(c->sums));
     c->elsewhere = (struct round_summary){0};
-    c->locked.next = 0;
     c->locked.count = 0;
     c->locked.data_bound = 0;
     c->locked.full = c->locked.broken = false;
     c->locked.sums = aggregate_new(&options.aggregate);
     enum status st = c->locked.sums == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK)
+        st = read_all(c);
     if (st == ST_OK) {
-        read_all(c, run->n_objects);
         st = c->locked.broken ? ST_NO_MEMORY : counted_encode_run(c, out);
         if (st == ST_TOO_BIG)
             defer_all(c);

@@ -9,12 +9,11 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "count/reader_pool.h"
 #include "objects/source.h"
 
 enum {
-    QUEUE_LENGTH = 256,
     MAX_UNCOMMITTED = 1024,
-    MAX_JOBS = 64,
     RETRY_SECONDS = 5,
     PATH_CEILING = 64 * 1024,
 };
@@ -30,72 +29,26 @@ struct ingest {
     struct ingest_options options;
     struct source *files; /* opens them */
     atomic_bool cancelled;
-    pthread_t workers[MAX_JOBS], committer;
-    unsigned worker_count;
+    struct reader_pool *readers; /* jobs are added by the thread that offers */
+    pthread_t committer;
     bool has_committer;
     pthread_mutex_t mutex; /* guards what is below */
     pthread_cond_t changed;
-    struct job queue[QUEUE_LENGTH];
-    size_t head, length;
-    size_t busy;                         /* jobs taken whose result is not in the list yet */
+    size_t pending;                      /* jobs whose result is not in the list yet */
     struct counted_object *first, *last; /* to be committed */
     size_t uncommitted;                  /* in the list or being committed */
-    bool ended;
-    bool rollup_failed; /* the last time */
+    bool rollup_failed;                  /* the last time */
     enum status fault;
     struct error err;
 };
 
 /* ---- reading one file ---- */
 
-/* A stream that ends when the program is to end. */
-struct guarded {
-    struct byte_stream stream;
-    struct byte_stream *inner;
-    const atomic_bool *cancelled;
-};
-
-static enum status guarded_read(struct byte_stream *stream, void *out, size_t size, size_t *n,
-                                struct error *err)
-{
-    struct guarded *g = (struct guarded *)stream;
-    if (atomic_load_explicit(g->cancelled, memory_order_relaxed))
-        return error_set(err, ST_CANCELLED, E_A306, "cancelled");
-    return byte_stream_read(g->inner, out, size, n, err);
-}
-
-static void guarded_close(struct byte_stream *stream)
-{
-    (void)stream; /* lives on the stack; the inner one is closed by its owner */
-}
-
-static const struct byte_stream_class guarded_class = {guarded_read, guarded_close};
-
 static bool is_as_found(const struct job *job)
 {
     struct stat st;
     return lstat(job->path, &st) == 0 && st.st_size == job->size &&
            (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == job->mtime_ns;
-}
-
-static enum status count_file(struct ingest *in, struct object_counter *counter,
-                              const struct job *job, struct counted_object *o, struct error *err)
-{
-    struct object_ref ref = {in->files, view_of(job->path), 0, false};
-    struct byte_stream *stream = NULL;
-    enum status st = object_open(&ref, &stream, err);
-    if (st != ST_OK)
-        return st;
-    struct guarded guarded = {{&guarded_class}, stream, &in->cancelled};
-    st = object_counter_run(counter, ref.key, &guarded.stream, &o->tally, err);
-    byte_stream_close(stream);
-    if (st != ST_OK)
-        return st;
-    struct aggregate *aggregate = object_counter_aggregate(counter);
-    aggregate_commit(aggregate);
-    st = usage_pack(in->options.usage, aggregate, o);
-    aggregate_reset(aggregate);
-    return st == ST_OK ? ST_OK : error_set(err, st, E_R113, "out of memory");
 }
 
 /* What is to be remembered of a job; the key moves over.  NULL: nothing, or no memory. */
@@ -111,46 +64,62 @@ static struct counted_object *make_result(struct job *job, enum object_state sta
     return o;
 }
 
-static struct counted_object *do_job(struct ingest *in, struct object_counter *counter,
-                                     struct job *job, enum status *st, struct error *err)
+/* Count the file, and what it comes to in the store: NULL with ST_OK, ST_CANCELLED and ST_MISSING is
+ * nothing to remember. */
+static enum status do_job(struct ingest *in, struct reader *reader, struct job *job,
+                          struct counted_object **out, struct error *err)
 {
-    enum object_skip skip = object_key_skip(view_of(job->path));
+    struct object_ref ref = {in->files, view_of(job->path), 0, false};
+    struct object_read read = {.key = ref.key};
+    struct byte_stream *stream = NULL;
+    enum object_skip skip = object_key_skip(ref.key);
     struct counted_object *o = make_result(job, OBJECT_STATE_COUNTED);
-    *st = o == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     if (o == NULL)
-        return NULL;
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     if (skip != OBJECT_READ) {
         o->file.state = OBJECT_STATE_SKIPPED;
         o->skip = skip;
-        return o;
+        *out = o;
+        return ST_OK;
     }
-    *st = count_file(in, counter, job, o, err);
-    if (*st != ST_CANCELLED && *st != ST_MISSING && *st != ST_NO_MEMORY && !is_as_found(job)) {
+    enum status opened = object_open(&ref, &stream, &read.err);
+    enum status st = reader_count(reader, &read, opened, stream);
+    if (st == ST_OK) {
+        st = usage_pack(in->options.usage, reader_sums(reader), o);
+        aggregate_reset(reader_sums(reader));
+        if (st != ST_OK)
+            (void)error_set(&read.err, st, E_R113, "out of memory");
+    }
+    bool lost = st == ST_CANCELLED || st == ST_MISSING || st == ST_NO_MEMORY;
+    if (!lost && !is_as_found(job)) {
         in->options.on_unsettled(in->options.context, job->path);
-        *st = ST_CANCELLED;
+        lost = true;
+        st = ST_CANCELLED;
     }
-    if (*st == ST_OK)
-        return o;
-    if (*st != ST_CANCELLED && *st != ST_MISSING && *st != ST_NO_MEMORY) {
-        LOG_FAULT(LOG_ERROR, error_code(err, E_O100), "object failed",
-                  log_cstr("object", job->path), log_cstr("reason", err->text),
-                  log_cstr("status", status_name(*st)));
+    if (lost) {
+        counted_object_free(o);
+        *err = read.err;
+        return st;
+    }
+    if (st == ST_OK) {
+        o->tally = read.tally;
+    } else {
+        object_read_log_failed(&read, false);
         o->file.state = OBJECT_STATE_FAILED;
-        o->tally = (struct tally){0};
-        (void)snprintf(o->reason, sizeof(o->reason), "%.*s", (int)sizeof(o->reason) - 1, err->text);
-        *st = ST_OK;
-        return o;
+        (void)snprintf(o->reason, sizeof(o->reason), "%.*s", (int)sizeof(o->reason) - 1,
+                       read.err.text);
     }
-    counted_object_free(o);
-    return NULL;
+    *out = o;
+    return ST_OK;
 }
 
-/* ---- workers ---- */
+/* ---- jobs ---- */
 
-static void clear_job(struct job *job)
+static void free_job(struct job *job)
 {
     free(job->path);
     free(job->key);
+    free(job);
 }
 
 static void set_fault(struct ingest *in, enum status st, const struct error *err)
@@ -162,28 +131,21 @@ static void set_fault(struct ingest *in, enum status st, const struct error *err
     pthread_cond_broadcast(&in->changed);
 }
 
-static bool take_job(struct ingest *in, struct job *job)
+static void run_job(void *context, struct reader *reader, void *given)
 {
+    struct ingest *in = context;
+    struct job *job = given;
+    struct counted_object *o = NULL;
+    struct error err = {0};
+    /* While the disk is the slowest, nothing more is read than it will take. */
     pthread_mutex_lock(&in->mutex);
-    while (!in->ended && !in->cancelled && (in->length == 0 || in->uncommitted >= MAX_UNCOMMITTED))
+    while (!in->cancelled && in->uncommitted >= MAX_UNCOMMITTED)
         pthread_cond_wait(&in->changed, &in->mutex);
-    bool found = !in->ended && !in->cancelled;
-    if (found) {
-        *job = in->queue[in->head];
-        in->head = (in->head + 1) % QUEUE_LENGTH;
-        in->length--;
-        in->busy++;
-        pthread_cond_broadcast(&in->changed);
-    }
     pthread_mutex_unlock(&in->mutex);
-    return found;
-}
-
-static void hand_over(struct ingest *in, struct counted_object *o, enum status st,
-                      const struct error *err)
-{
+    enum status st = in->cancelled ? ST_CANCELLED : do_job(in, reader, job, &o, &err);
+    free_job(job);
     pthread_mutex_lock(&in->mutex);
-    in->busy--;
+    in->pending--;
     if (o != NULL) {
         if (in->last != NULL)
             in->last->next = o;
@@ -193,31 +155,9 @@ static void hand_over(struct ingest *in, struct counted_object *o, enum status s
         in->uncommitted++;
     }
     if (st == ST_NO_MEMORY)
-        set_fault(in, st, err);
+        set_fault(in, st, &err);
     pthread_cond_broadcast(&in->changed);
     pthread_mutex_unlock(&in->mutex);
-}
-
-static void *worker_main(void *context)
-{
-    struct ingest *in = context;
-    struct object_counter *counter = NULL;
-    struct job job;
-    while (take_job(in, &job)) {
-        struct error err = {0};
-        enum status st = ST_NO_MEMORY;
-        struct counted_object *o = NULL;
-        if (counter == NULL)
-            counter = object_counter_new(&in->options.counter);
-        if (counter != NULL)
-            o = do_job(in, counter, &job, &st, &err);
-        else
-            (void)error_set(&err, st, E_R113, "out of memory");
-        clear_job(&job);
-        hand_over(in, o, st, &err);
-    }
-    object_counter_free(counter);
-    return NULL;
 }
 
 /* ---- committing ---- */
@@ -248,8 +188,7 @@ static void pause_committing(struct ingest *in)
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += RETRY_SECONDS;
-    while (!in->ended && !in->cancelled &&
-           pthread_cond_timedwait(&in->changed, &in->mutex, &until) != ETIMEDOUT)
+    while (!in->cancelled && pthread_cond_timedwait(&in->changed, &in->mutex, &until) != ETIMEDOUT)
         ;
 }
 
@@ -273,7 +212,7 @@ static bool exists(void *context, struct view key)
 static void roll_up(struct ingest *in)
 {
     struct error err = {0};
-    bool idle = in->length == 0 && in->busy == 0 && in->first == NULL;
+    bool idle = in->pending == 0 && in->first == NULL;
     pthread_mutex_unlock(&in->mutex);
     enum status st =
         usage_roll_up(in->options.usage, idle ? ROLLUP_WHEN_IDLE : ROLLUP_WHEN_BUSY, &err);
@@ -289,9 +228,9 @@ static void *committer_main(void *context)
     struct ingest *in = context;
     pthread_mutex_lock(&in->mutex);
     for (;;) {
-        while (in->first == NULL && !in->ended && !in->cancelled)
+        while (in->first == NULL && !in->cancelled)
             pthread_cond_wait(&in->changed, &in->mutex);
-        if (in->ended || in->cancelled)
+        if (in->cancelled)
             break;
         struct counted_object *list = in->first;
         size_t n = in->uncommitted;
@@ -300,8 +239,7 @@ static void *committer_main(void *context)
         struct error err = {0};
         enum status st = usage_commit(in->options.usage, list, exists, in, &err);
         pthread_mutex_lock(&in->mutex);
-        while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled &&
-               !in->ended) {
+        while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled) {
             LOG_FAULT(LOG_ERROR, E_S100, "store cannot be written, trying again",
                       log_cstr("reason", err.text));
             pause_committing(in);
@@ -343,21 +281,6 @@ static enum status remembered(struct ingest *in, const struct ingest_file *file,
     return usage_touch(in->options.usage, file->key, file->size, file->mtime_ns, err);
 }
 
-static enum status enqueue(struct ingest *in, struct job *job)
-{
-    pthread_mutex_lock(&in->mutex);
-    while (in->length == QUEUE_LENGTH && in->fault == ST_OK && !in->cancelled)
-        pthread_cond_wait(&in->changed, &in->mutex);
-    enum status st = in->cancelled ? ST_CANCELLED : in->fault;
-    if (st == ST_OK) {
-        in->queue[(in->head + in->length++) % QUEUE_LENGTH] = *job;
-        *job = (struct job){0};
-        pthread_cond_broadcast(&in->changed);
-    }
-    pthread_mutex_unlock(&in->mutex);
-    return st;
-}
-
 enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool *taken,
                          struct error *err)
 {
@@ -368,7 +291,10 @@ enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool
     enum status st = remembered(in, file, &known, err);
     if (st != ST_OK || known || !in->options.is_ready(in->options.context, file))
         return st;
-    struct job job = {
+    struct job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+    *job = (struct job){
         .path = strdup(file->path),
         .key = malloc(file->key.len + 1),
         .key_len = file->key.len,
@@ -377,24 +303,30 @@ enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool
         .inode = file->inode,
         .born_ns = file->born_ns,
     };
-    if (job.path == NULL || job.key == NULL) {
-        clear_job(&job);
+    if (job->path == NULL || job->key == NULL) {
+        free_job(job);
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
-    memcpy(job.key, file->key.ptr, file->key.len);
-    st = enqueue(in, &job);
-    clear_job(&job);
-    *taken = st == ST_OK;
-    if (st != ST_OK && st != ST_CANCELLED)
-        *err = in->err;
-    return st;
+    memcpy(job->key, file->key.ptr, file->key.len);
+    pthread_mutex_lock(&in->mutex);
+    st = in->fault;
+    *err = in->err;
+    in->pending += st == ST_OK;
+    pthread_mutex_unlock(&in->mutex);
+    if (st != ST_OK) {
+        free_job(job);
+        return st;
+    }
+    *taken = true;
+    reader_pool_add(in->readers, job);
+    return ST_OK;
 }
 
 enum status ingest_wait(struct ingest *in, struct error *err)
 {
+    reader_pool_finish(in->readers);
     pthread_mutex_lock(&in->mutex);
-    while (in->fault == ST_OK && !in->cancelled &&
-           (in->length > 0 || in->busy > 0 || in->uncommitted > 0))
+    while (in->fault == ST_OK && !in->cancelled && in->uncommitted > 0)
         pthread_cond_wait(&in->changed, &in->mutex);
     enum status st = in->cancelled ? ST_CANCELLED : in->fault;
     if (in->fault != ST_OK)
@@ -420,14 +352,15 @@ enum status ingest_start(const struct ingest_options *options, struct ingest **o
     in->options.counter.aggregate.interval_seconds = 60;
     in->options.counter.aggregate.statistics = false;
     in->files = source_files_new(NULL, 0);
-    bool ok = in->files != NULL;
-    if (ok)
-        ok = in->has_committer = pthread_create(&in->committer, NULL, committer_main, in) == 0;
-    for (unsigned i = 0; i < options->jobs && i < MAX_JOBS && ok; i++) {
-        ok = pthread_create(&in->workers[i], NULL, worker_main, in) == 0;
-        in->worker_count += ok ? 1 : 0;
-    }
-    if (!ok) {
+    in->options.counter.cancelled = &in->cancelled;
+    struct reader_pool_options readers = {.counter = in->options.counter,
+                                          .readers = options->jobs + 1, /* and who offers */
+                                          .run = run_job,
+                                          .context = in};
+    in->readers = reader_pool_new(&readers);
+    if (in->files != NULL && in->readers != NULL)
+        in->has_committer = pthread_create(&in->committer, NULL, committer_main, in) == 0;
+    if (!in->has_committer) {
         ingest_stop(in);
         return ST_NO_MEMORY;
     }
@@ -448,15 +381,11 @@ void ingest_stop(struct ingest *in)
     if (in == NULL)
         return;
     ingest_cancel(in);
-    for (unsigned i = 0; i < in->worker_count; i++)
-        pthread_join(in->workers[i], NULL);
+    if (in->readers != NULL)
+        reader_pool_finish(in->readers);
+    reader_pool_free(in->readers);
     if (in->has_committer)
         pthread_join(in->committer, NULL);
-    while (in->length > 0) {
-        clear_job(&in->queue[in->head]);
-        in->head = (in->head + 1) % QUEUE_LENGTH;
-        in->length--;
-    }
     free_list(in->first);
     source_free(in->files);
     pthread_mutex_destroy(&in->mutex);

@@ -286,12 +286,11 @@ static int64_t hour_of(int64_t seconds)
 enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
                        struct counted_object *object)
 {
-    struct aggregate_rows *rows = aggregate_rows_new(aggregate, 0);
-    enum status st = rows == NULL ? ST_NO_MEMORY : ST_OK;
-    for (size_t i = 0; st == ST_OK && i < aggregate_rows_count(rows); i++) {
-        struct aggregate_row row;
+    enum status st = ST_OK;
+    struct aggregate_row row;
+    uint32_t cursor = 0;
+    while (st == ST_OK && aggregate_next_row(aggregate, 0, &cursor, &row)) {
         struct chunk_cell cell;
-        aggregate_rows_get(rows, i, &row);
         int64_t hour = hour_of(row.time);
         struct store_chunk *chunk = chunk_of_hour(object, hour);
         cell.series = dictionary_series(u->dictionary, row.value);
@@ -304,7 +303,6 @@ enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
             st = buf_status(&chunk->cells);
         }
     }
-    aggregate_rows_free(rows);
     return st;
 }
 

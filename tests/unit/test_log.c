@@ -132,6 +132,20 @@ static void json_lines_are_json(void **state)
     }
 }
 
+static void what_is_absent_is_left_out(void **state)
+{
+    (void)state;
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        log_setup(LOG_INFO, (enum log_format)format, false);
+        LOG_EVENT(LOG_INFO, "x", log_view("bucket", VIEW_EMPTY), log_cstr("reason", NULL),
+                  log_cstr("receipt", ""));
+        struct view line = logged();
+        assert_true(view_find(line, VIEW_LIT("bucket")) == SIZE_MAX);
+        assert_true(view_find(line, VIEW_LIT("reason")) == SIZE_MAX);
+        assert_true(view_find(line, VIEW_LIT("receipt")) != SIZE_MAX);
+    }
+}
+
 /* From WARN on a line has the code it was given, or that of its cause. */
 static void codes(void **state)
 {
@@ -236,6 +250,7 @@ int main(void)
         LOG_TEST(levels),
         LOG_TEST(text_lines_cannot_be_forged),
         LOG_TEST(json_lines_are_json),
+        LOG_TEST(what_is_absent_is_left_out),
         LOG_TEST(codes),
         LOG_TEST(code_texts),
         LOG_TEST(long_values),
