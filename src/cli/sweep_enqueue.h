@@ -2,7 +2,7 @@
 #ifndef CLI_SWEEP_ENQUEUE_H
 #define CLI_SWEEP_ENQUEUE_H
 
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 
 struct sweep_enqueue; /* a queue, and clients for it and for the buckets' listings */
 

@@ -5,7 +5,7 @@
 #include "cli/options.h"
 #include "cli/receipt_file.h"
 #include "count/progress.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 
 struct upkeep {
     /* options */

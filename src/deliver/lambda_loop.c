@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "config/interval.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "ledger/sweep.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/rfc3339.h"
 #include "count/reader_pool.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
 #include "publish/publish_emf.h"

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "deliver/worker_http.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "ledger/sweep.h"
 #include "report/report.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "ledger/object_name.h"
 #include "objects/object_key.h"
 

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/rfc3339.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 
 struct sweep_options {
     struct round *round; /* one that counts by way of a ledger; NULL: pool and send are given */

@@ -1,5 +1,5 @@
 /* What the protocol asks of CloudWatch, and of this host. */
-#include "ledger/counted_private.h"
+#include "ledger/exact_round_private.h"
 
 #include <errno.h>
 #include <sys/random.h>

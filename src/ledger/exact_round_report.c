@@ -3,7 +3,7 @@
  * usage, so each is counted once; gauges have a request of their own, which may be lost or come
  * twice, because only their maximum is looked at.
  */
-#include "ledger/counted_private.h"
+#include "ledger/exact_round_private.h"
 
 #include "aws/cloudwatch.h"
 #include "base/log.h"

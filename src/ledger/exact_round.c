@@ -1,5 +1,5 @@
 /* Objects through the ledger, many runs of the protocol after another. */
-#include "ledger/counted_private.h"
+#include "ledger/exact_round_private.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include "count/reader_pool.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "publish/payload.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* What became of the objects of one run of the protocol, for messages, sums and the log. */
-#include "ledger/counted_private.h"
+#include "ledger/exact_round_private.h"
 
 #include "base/log.h"
 

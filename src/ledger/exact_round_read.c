@@ -1,5 +1,5 @@
 /* From claimed objects to payloads: several readers, their sums joined, encoded for the ledger. */
-#include "ledger/counted_private.h"
+#include "ledger/exact_round_private.h"
 
 #include "objects/source_s3.h"
 #include "publish/payload.h"

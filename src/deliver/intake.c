@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "ledger/counted.h"
+#include "ledger/exact_round.h"
 #include "objects/object_key.h"
 
 struct parsed {
