@@ -396,7 +396,7 @@ static void note_report(struct run_receipt *r, const struct settings *s,
 /* Of what the ledger counted of it: what the report met before, or left out, was not offered. */
 static void note_counted(struct run_receipt *r, struct settings *s, const struct tally *report)
 {
-    *r = *counted_receipt(round_counted(s->ledger.round));
+    *r = *exact_round_receipt(round_exact(s->ledger.round));
     struct tally *t = &r->tally;
     t->objects.found = report->objects.found - s->unnamed;
     t->objects.duplicate += report->objects.duplicate;

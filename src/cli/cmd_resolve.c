@@ -68,7 +68,7 @@ static enum status work(struct upkeep *u, struct buf *out, int *status, struct e
 {
     struct ledger_recovery r;
     struct ledger_statistics t = {0};
-    enum status st = counted_recover(round_counted(u->round), true, RECOVER_MAX, &r, err);
+    enum status st = exact_round_recover(round_exact(u->round), true, RECOVER_MAX, &r, err);
     if (st != ST_OK)
         return st;
     st = ledger_statistics_read(u->session->ledger, &t);

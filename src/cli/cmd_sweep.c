@@ -50,7 +50,7 @@ struct choice {
     size_t named;
 };
 
-static void name_object(void *ctx, const struct counted_object *o)
+static void name_object(void *ctx, const struct round_object *o)
 {
     struct choice *c = ctx;
     if (c->u.json) {

@@ -80,7 +80,7 @@ struct aws_pool *sweep_enqueue_pool(void *ctx, struct view bucket)
 }
 
 /* One message an object: one that fails does not bring others back. */
-static enum status make_message(struct sweep_enqueue *q, size_t at, const struct counted_object *o,
+static enum status make_message(struct sweep_enqueue *q, size_t at, const struct round_object *o,
                                 struct sqs_outgoing *out, struct error *err)
 {
     struct event_object event = {.bucket = o->bucket, .key = o->key};
@@ -97,7 +97,7 @@ static enum status make_message(struct sweep_enqueue *q, size_t at, const struct
     return ST_OK;
 }
 
-enum status sweep_enqueue_send(void *ctx, const struct counted_object *objects, size_t n,
+enum status sweep_enqueue_send(void *ctx, const struct round_object *objects, size_t n,
                                struct error *err)
 {
     struct sweep_enqueue *q = ctx;

@@ -17,7 +17,7 @@ void sweep_enqueue_close(struct sweep_enqueue *q); /* NULL does nothing */
 struct aws_pool *sweep_enqueue_pool(void *ctx, struct view bucket);
 
 /* Send an event for each: for sweep_options.send.  After a failure some may be sent. */
-NODISCARD enum status sweep_enqueue_send(void *ctx, const struct counted_object *objects, size_t n,
+NODISCARD enum status sweep_enqueue_send(void *ctx, const struct round_object *objects, size_t n,
                                          struct error *err);
 
 #endif

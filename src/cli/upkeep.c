@@ -104,7 +104,7 @@ bool upkeep_receipt(const struct upkeep *u, const char *command, struct receipt_
     struct run_receipt_about about = {.command = command,
                                       .delivery = ledger_session_delivery(u->session),
                                       .metrics = u->settings.metrics};
-    return receipt_file_write(file, counted_receipt(round_counted(u->round)), &about);
+    return receipt_file_write(file, exact_round_receipt(round_exact(u->round)), &about);
 }
 
 int upkeep_failed(const char *command, enum status st, const struct error *err)

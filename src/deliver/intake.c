@@ -17,7 +17,7 @@ static enum status fail(struct round_message *m, enum status st, enum code code,
                      object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
 }
 
-static enum status parse(struct counted *c, struct round_message *m, struct parsed *p)
+static enum status parse(struct exact_round *c, struct round_message *m, struct parsed *p)
 {
     struct error err = {0};
     p->body = m->parsed;
@@ -28,7 +28,7 @@ static enum status parse(struct counted *c, struct round_message *m, struct pars
         p->body = &p->own;
     }
     for (size_t i = 0; i < p->body->nobjects; i++) {
-        if (!event_bucket_allowed(counted_buckets(c), p->body->objects[i].bucket))
+        if (!event_bucket_allowed(exact_round_buckets(c), p->body->objects[i].bucket))
             return fail(m, ST_DENIED, E_Q102, p->body->objects[i].bucket,
                         "bucket is not in S3_BUCKET_NAME");
     }
@@ -36,8 +36,8 @@ static enum status parse(struct counted *c, struct round_message *m, struct pars
 }
 
 /* The objects of a message that are to be read join the list. */
-static enum status collect(struct counted *c, struct round_message *m, struct parsed *p,
-                           struct counted_object *objects, size_t *n, struct round_summary *summary)
+static enum status collect(struct exact_round *c, struct round_message *m, struct parsed *p,
+                           struct round_object *objects, size_t *n, struct round_summary *summary)
 {
     p->first = *n;
     for (size_t i = 0; i < p->body->nobjects; i++) {
@@ -48,12 +48,12 @@ static enum status collect(struct counted *c, struct round_message *m, struct pa
             summary->tally.objects.skipped[skip]++;
             continue;
         }
-        struct counted_object *o = &objects[*n];
-        *o = (struct counted_object){.bucket = e->bucket,
-                                     .key = e->key,
-                                     .region = e->region,
-                                     .tag = counted_has_tags(c) ? ledger_tag_of(e->etag) : 0};
-        enum status st = counted_id(c, o);
+        struct round_object *o = &objects[*n];
+        *o = (struct round_object){.bucket = e->bucket,
+                                   .key = e->key,
+                                   .region = e->region,
+                                   .tag = exact_round_has_tags(c) ? ledger_tag_of(e->etag) : 0};
+        enum status st = exact_round_id(c, o);
         if (st != ST_OK)
             return fail(m, st, E_R113, VIEW_EMPTY, "out of memory");
         (*n)++;
@@ -65,10 +65,10 @@ static enum status collect(struct counted *c, struct round_message *m, struct pa
 }
 
 static void judge(struct round_message *m, const struct parsed *p,
-                  const struct counted_object *objects)
+                  const struct round_object *objects)
 {
     for (size_t i = p->first; i < p->first + p->count; i++) {
-        const struct counted_object *o = &objects[i];
+        const struct round_object *o = &objects[i];
         if (o->status == ST_OK)
             continue;
         if (m->status == ST_OK || m->status == ST_RETRY)
@@ -97,11 +97,11 @@ static void finish_messages(struct round_message **messages, size_t n,
     }
 }
 
-void counted_messages(struct counted *c, struct round_message **messages, size_t n,
-                      struct round_summary *summary)
+void intake_exact(struct exact_round *c, struct round_message **messages, size_t n,
+                  struct round_summary *summary)
 {
     struct parsed *parsed = calloc(n + 1, sizeof(*parsed));
-    struct counted_object *objects = NULL;
+    struct round_object *objects = NULL;
     size_t most = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
         struct round_message *m = messages[i];
@@ -120,7 +120,7 @@ void counted_messages(struct counted *c, struct round_message **messages, size_t
                     : collect(c, messages[i], &parsed[i], objects, &count, summary);
     }
     if (count > 0)
-        counted_objects(c, objects, count, summary);
+        exact_round_count(c, objects, count, summary);
     for (size_t i = 0; i < n && parsed != NULL; i++) {
         if (messages[i]->status == ST_OK)
             judge(messages[i], &parsed[i], objects);

@@ -170,7 +170,7 @@ static enum status recover(struct loop *l, struct error *err)
     if (l->ledger == NULL || (l->recovered && now - l->recovered_ms < RECOVER_EVERY_MS))
         return ST_OK;
     enum status st =
-        counted_recover(round_counted(l->round), !l->recovered, RECOVER_MAX, &recovery, err);
+        exact_round_recover(round_exact(l->round), !l->recovered, RECOVER_MAX, &recovery, err);
     if (st == ST_USAGE)
         return st;
     if (st != ST_OK)

@@ -31,9 +31,9 @@ struct round {
     struct aws_client *publisher;
     struct reader_pool *readers; /* of the round under way; NULL before its first message */
     int64_t read_deadline_ms, publish_deadline_ms;
-    uint64_t in_doubt_untold; /* not yet published as InDoubtPublishes */
+    uint64_t in_doubt_pending; /* not yet published as InDoubtPublishes */
     struct round_summary summary;
-    struct counted *counted;         /* NULL: no ledger */
+    struct exact_round *counted;     /* NULL: no ledger */
     struct round_message **gathered; /* for it */
     size_t gathered_count, gathered_capacity;
     bool ordered;      /* messages of a FIFO queue: one reader, groups in their order */
@@ -86,17 +86,17 @@ enum status round_new(struct round **out, const struct round_options *options, s
     if (st == ST_OK)
         st = aws_client_new(&r->publisher, &client, err);
     if (st == ST_OK && options->ledger != NULL) {
-        struct counted_options counted = {.settings = options->settings,
-                                          .session = options->ledger,
-                                          .aws = options->aws,
-                                          .pools = r->pools,
-                                          .publisher = r->publisher,
-                                          .readers = options->readers,
-                                          .open = options->open,
-                                          .stop = options->stop,
-                                          .stop_publish = options->stop_publish};
+        struct exact_round_options counted = {.settings = options->settings,
+                                              .session = options->ledger,
+                                              .aws = options->aws,
+                                              .pools = r->pools,
+                                              .publisher = r->publisher,
+                                              .readers = options->readers,
+                                              .open = options->open,
+                                              .stop = options->stop,
+                                              .stop_publish = options->stop_publish};
         st = r->settings->publisher == PUBLISHER_CLOUDWATCH
-                 ? counted_new(&r->counted, &counted, err)
+                 ? exact_round_new(&r->counted, &counted, err)
                  : error_set(err, ST_USAGE, E_U222, "LEDGER needs PUBLISHER=cloudwatch");
     }
     if (st != ST_OK) {
@@ -123,7 +123,7 @@ void round_free(struct round *r)
     clear_groups(r);
     free(r->locked.groups);
     reader_pool_free(r->readers);
-    counted_free(r->counted);
+    exact_round_free(r->counted);
     free(r->gathered);
     for (size_t i = 0; i < r->pool_count; i++)
         aws_pool_free(r->pools[i]);
@@ -140,7 +140,7 @@ void round_set_deadlines(struct round *r, int64_t read_ms, int64_t publish_ms)
         aws_pool_set_deadline(r->pools[i], read_ms);
     aws_client_set_deadline(r->publisher, publish_ms);
     if (r->counted != NULL)
-        counted_set_deadlines(r->counted, read_ms, publish_ms);
+        exact_round_set_deadlines(r->counted, read_ms, publish_ms);
     if (r->options.ledger != NULL && r->options.ledger->pool != NULL)
         aws_pool_set_deadline(r->options.ledger->pool, publish_ms);
 }
@@ -154,7 +154,7 @@ void round_forget_connections(struct round *r)
         aws_pool_forget_connections(r->options.ledger->pool);
 }
 
-struct counted *round_counted(struct round *r)
+struct exact_round *round_exact(struct round *r)
 {
     return r->counted;
 }
@@ -434,7 +434,7 @@ static void log_in_doubt(struct round *r, const struct group *g, const struct er
               "publish in doubt: it may be counted twice when its messages come back",
               log_cstr("metric", "InDoubtPublishes"), log_u64("messages", g->count),
               log_u64("tokens", (uint64_t)sums[METRIC_TOTAL]), log_cstr("reason", err->text));
-    r->in_doubt_untold++;
+    r->in_doubt_pending++;
 }
 
 static enum status send_group(struct round *r, struct group *g, struct batch_options *options,
@@ -445,13 +445,13 @@ static enum status send_group(struct round *r, struct group *g, struct batch_opt
         return publish_emf(r->options.emf_fd, g->sums, options, &s->dropped, &s->published, partial,
                            err);
     struct batch *batch = NULL;
-    options->in_doubt = r->in_doubt_untold;
+    options->in_doubt = r->in_doubt_pending;
     enum status st = batch_new(&batch, g->sums, options, &s->dropped);
     if (st == ST_OK)
         st = publish_cloudwatch(r->publisher, r->settings->cloudwatch_region, batch, &s->published,
                                 partial, err);
     if (st == ST_OK && batch_data_count(batch) > 0)
-        r->in_doubt_untold = 0;
+        r->in_doubt_pending = 0;
     batch_free(batch);
     return st;
 }
@@ -596,7 +596,7 @@ static void log_round(const struct round_summary *s, const struct round_options 
 static void publish_counted(struct round *r)
 {
     int64_t began = now_ms(r);
-    counted_messages(r->counted, r->gathered, r->gathered_count, &r->summary);
+    intake_exact(r->counted, r->gathered, r->gathered_count, &r->summary);
     r->gathered_count = 0;
     r->summary.ms_publish = now_ms(r) - began - r->summary.ms_read;
 }

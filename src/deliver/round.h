@@ -55,7 +55,7 @@ void round_summary_add(struct round_summary *into, const struct round_summary *f
 
 struct aws_pool;
 struct byte_stream;
-struct counted_object;
+struct round_object;
 struct ledger_session;
 
 struct round_options {
@@ -68,7 +68,7 @@ struct round_options {
     int emf_fd;                    /* where PUBLISHER=emf writes */
     struct ledger_session *ledger; /* NULL: at least once */
     /* With a ledger: how to open what is in no bucket (counted.h); may be NULL. */
-    enum status (*open)(const struct counted_object *object, struct byte_stream **stream,
+    enum status (*open)(const struct round_object *object, struct byte_stream **stream,
                         struct error *err);
 };
 
@@ -91,7 +91,7 @@ struct aws_client *round_client(struct round *r);
 struct aws_pool *round_pool(struct round *r, struct view bucket);
 
 /* What counts by way of the ledger, for recovery and commands; NULL without one. */
-struct counted *round_counted(struct round *r);
+struct exact_round *round_exact(struct round *r);
 
 /*
  * Read and count messages, several at a time.  They must stay where they are until round_publish

@@ -424,7 +424,7 @@ static enum status recover(struct worker *w, bool first, struct error *err)
     struct ledger_recovery recovery;
     int64_t now = steady_ms();
     uint64_t removed = 0;
-    struct counted *counted = round_counted(w->lanes[0].round);
+    struct exact_round *counted = round_exact(w->lanes[0].round);
     if (first || now - w->pruned_ms >= PRUNE_EVERY_MS) {
         struct aws_clock clock = aws_clock_system();
         w->pruned_ms = now;
@@ -436,7 +436,7 @@ static enum status recover(struct worker *w, bool first, struct error *err)
             LOG_EVENT(LOG_INFO, "ledger pruned", log_u64("records", removed));
     }
     w->recovered_ms = now;
-    return counted_recover(counted, first, RECOVER_MAX, &recovery, err);
+    return exact_round_recover(counted, first, RECOVER_MAX, &recovery, err);
 }
 
 /* The interval before last is looked at too: one sweep that fails is not missed. */
@@ -809,7 +809,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         totals->delete_failures += l->locked.totals.delete_failures;
         totals->receive_failures += l->locked.totals.receive_failures;
         if (w->ledger != NULL)
-            run_receipt_merge(&totals->receipt, counted_receipt(round_counted(l->round)));
+            run_receipt_merge(&totals->receipt, exact_round_receipt(round_exact(l->round)));
         if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
             st = error_set(err, ST_RETRY, E_Q125, "queue %s could not be drained", l->queue.name);

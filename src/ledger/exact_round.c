@@ -11,28 +11,29 @@ enum {
     NOTES_MAX = 64,
 };
 
-int64_t counted_now_ms(const struct counted *c)
+int64_t exact_round_now_ms(const struct exact_round *c)
 {
     return c->clock.steady_ms(c->clock.ctx);
 }
 
-bool counted_is_late(const struct counted *c)
+bool exact_round_is_late(const struct exact_round *c)
 {
-    return aws_stop_asked(&c->options.stop) || counted_now_ms(c) >= c->read_deadline_ms;
+    return aws_stop_asked(&c->options.stop) || exact_round_now_ms(c) >= c->read_deadline_ms;
 }
 
-bool counted_is_over(const struct counted *c)
+bool exact_round_is_over(const struct exact_round *c)
 {
-    return aws_stop_asked(&c->options.stop_publish) || counted_now_ms(c) >= c->publish_deadline_ms;
+    return aws_stop_asked(&c->options.stop_publish) ||
+           exact_round_now_ms(c) >= c->publish_deadline_ms;
 }
 
 /* ---- life ---- */
 
-enum status counted_new(struct counted **out, const struct counted_options *options,
-                        struct error *err)
+enum status exact_round_new(struct exact_round **out, const struct exact_round_options *options,
+                            struct error *err)
 {
     *out = NULL;
-    struct counted *c = calloc(1, sizeof(*c));
+    struct exact_round *c = calloc(1, sizeof(*c));
     if (c == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     c->options = *options;
@@ -42,45 +43,45 @@ enum status counted_new(struct counted **out, const struct counted_options *opti
     pthread_mutex_init(&c->locked.mutex, NULL);
     for (size_t i = 0; i < LEDGER_PAYLOADS_MAX; i++)
         buf_init(&c->payloads[i], LEDGER_PAYLOAD_BYTES_MAX);
-    struct ledger_host host = counted_host(c);
+    struct ledger_host host = exact_round_host(c);
     c->driver = ledger_driver_new(options->session->ledger, &options->session->config, &host);
     if (c->driver == NULL) {
-        counted_free(c);
+        exact_round_free(c);
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     *out = c;
     return ST_OK;
 }
 
-void counted_free(struct counted *c)
+void exact_round_free(struct exact_round *c)
 {
     if (c == NULL)
         return;
     ledger_driver_free(c->driver);
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     for (size_t i = 0; i < LEDGER_PAYLOADS_MAX; i++)
         buf_clear(&c->payloads[i]);
     pthread_mutex_destroy(&c->locked.mutex);
     free(c);
 }
 
-void counted_set_deadlines(struct counted *c, int64_t read_ms, int64_t publish_ms)
+void exact_round_set_deadlines(struct exact_round *c, int64_t read_ms, int64_t publish_ms)
 {
     c->read_deadline_ms = read_ms;
     c->publish_deadline_ms = publish_ms;
 }
 
-enum status counted_id(const struct counted *c, struct counted_object *o)
+enum status exact_round_id(const struct exact_round *c, struct round_object *o)
 {
     return ledger_id_of(c->options.session->identity, o->bucket, o->key, &o->id);
 }
 
-struct view counted_buckets(const struct counted *c)
+struct view exact_round_buckets(const struct exact_round *c)
 {
     return c->options.settings->buckets;
 }
 
-const struct run_receipt *counted_receipt(const struct counted *c)
+const struct run_receipt *exact_round_receipt(const struct exact_round *c)
 {
     return &c->receipt;
 }
@@ -89,11 +90,11 @@ const struct run_receipt *counted_receipt(const struct counted *c)
 
 static int by_id(const void *a, const void *b)
 {
-    struct counted_object *const *l = a, *const *r = b;
+    struct round_object *const *l = a, *const *r = b;
     return memcmp((*l)->id.bytes, (*r)->id.bytes, sizeof((*l)->id.bytes));
 }
 
-static uint16_t choose(struct counted *c, struct counted_object **sorted, size_t n)
+static uint16_t choose(struct exact_round *c, struct round_object **sorted, size_t n)
 {
     uint16_t chosen = 0;
     for (size_t i = 0; i < n && chosen < PROTOCOL_OBJECTS_MAX; i++) {
@@ -107,7 +108,7 @@ static uint16_t choose(struct counted *c, struct counted_object **sorted, size_t
 }
 
 /* Objects named again have the outcome of the first. */
-static void settle_repeated(struct counted_object **sorted, size_t n)
+static void settle_repeated(struct round_object **sorted, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         if (!ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id))
@@ -120,7 +121,7 @@ static void settle_repeated(struct counted_object **sorted, size_t n)
     }
 }
 
-static void note_recovered(struct counted *c, struct ledger_driver *driver)
+static void note_recovered(struct exact_round *c, struct ledger_driver *driver)
 {
     struct ledger_recovered r = ledger_driver_take_recovered(driver);
     receipt_merge(&c->receipt.digest, &r.objects);
@@ -128,10 +129,10 @@ static void note_recovered(struct counted *c, struct ledger_driver *driver)
     c->receipt.recovered_objects += r.objects.objects;
 }
 
-void counted_objects(struct counted *c, struct counted_object *objects, size_t n,
-                     struct round_summary *summary)
+void exact_round_count(struct exact_round *c, struct round_object *objects, size_t n,
+                       struct round_summary *summary)
 {
-    struct counted_object **sorted = calloc(n + 1, sizeof(struct counted_object *));
+    struct round_object **sorted = calloc(n + 1, sizeof(struct round_object *));
     uint16_t chosen = 0;
     summary->tally.objects.found += n;
     c->receipt.tally.objects.found += n;
@@ -140,9 +141,9 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
     for (size_t i = 0; i < n; i++) {
         objects[i].settled = objects[i].read = objects[i].changed = objects[i].note = false;
         objects[i].outcome = OBJECT_RETRY;
-        counted_back(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED,
-                     sorted == NULL ? E_R113 : E_Q101, 0,
-                     sorted == NULL ? "out of memory" : "no time left");
+        exact_round_return(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED,
+                           sorted == NULL ? E_R113 : E_Q101, 0,
+                           sorted == NULL ? "out of memory" : "no time left");
         if (sorted != NULL)
             sorted[i] = &objects[i];
     }
@@ -151,8 +152,8 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
         c->receipt.tally.objects.failed += n;
         return;
     }
-    qsort(sorted, n, sizeof(struct counted_object *), by_id);
-    while (!counted_is_late(c) && (chosen = choose(c, sorted, n)) > 0) {
+    qsort(sorted, n, sizeof(struct round_object *), by_id);
+    while (!exact_round_is_late(c) && (chosen = choose(c, sorted, n)) > 0) {
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->read = c->chosen[i]->deferred = false;
         enum status st = ledger_drive_count_tagged(c->driver, c->ids, c->tags, chosen, &c->run);
@@ -162,19 +163,19 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
         for (uint16_t i = 0; i < chosen; i++)
             c->chosen[i]->changed = c->run.objects[i].changed;
         for (uint16_t i = 0; i < chosen; i++)
-            c->chosen[i]->settled = counted_settle(
+            c->chosen[i]->settled = exact_round_decide(
                 c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st);
-        counted_add_run(c, summary);
+        exact_round_add_run(c, summary);
     }
     settle_repeated(sorted, n);
     for (size_t i = 0; i < n; i++)
-        counted_note(c, sorted[i], summary);
+        exact_round_note(c, sorted[i], summary);
     size_t changed = 0;
     for (size_t i = 0; i < n; i++) {
         if (sorted[i]->changed)
             sorted[changed++] = sorted[i];
     }
-    counted_changed(c, sorted, changed, summary);
+    exact_round_check_changed(c, sorted, changed, summary);
     note_recovered(c, c->driver);
     summary->ms_read += c->ms_read;
     free(sorted);
@@ -182,7 +183,7 @@ void counted_objects(struct counted *c, struct counted_object *objects, size_t n
 
 /* ---- objects that changed ---- */
 
-static void count_notes(struct counted *c, struct counted_object *notes, uint16_t n,
+static void count_notes(struct exact_round *c, struct round_object *notes, uint16_t n,
                         struct round_summary *summary)
 {
     for (uint16_t i = 0; i < n; i++) {
@@ -194,19 +195,19 @@ static void count_notes(struct counted *c, struct counted_object *notes, uint16_
     if (st != ST_OK)
         LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
                   log_cstr("status", status_name(st)));
-    counted_add_run(c, summary);
+    exact_round_add_run(c, summary);
 }
 
-void counted_changed(struct counted *c, struct counted_object **objects, size_t n,
-                     struct round_summary *summary)
+void exact_round_check_changed(struct exact_round *c, struct round_object **objects, size_t n,
+                               struct round_summary *summary)
 {
-    struct counted_object *notes = n == 0 ? NULL : calloc(NOTES_MAX, sizeof(*notes));
+    struct round_object *notes = n == 0 ? NULL : calloc(NOTES_MAX, sizeof(*notes));
     uint16_t count = 0;
     for (size_t i = 0; i < n; i++)
         objects[i]->changed = false; /* until it is looked at */
-    for (size_t i = 0; i < n && notes != NULL && !counted_is_late(c); i++) {
-        struct counted_object *o = objects[i];
-        uint64_t counted_tag = 0, tag = counted_look(c, o);
+    for (size_t i = 0; i < n && notes != NULL && !exact_round_is_late(c); i++) {
+        struct round_object *o = objects[i];
+        uint64_t counted_tag = 0, tag = exact_round_look(c, o);
         enum ledger_progress progress;
         /* An event may be older than what was counted; only what is there now tells. */
         enum status st =
@@ -217,7 +218,7 @@ void counted_changed(struct counted *c, struct counted_object **objects, size_t 
         LOG_FAULT(LOG_WARN, E_O131, "object changed after it was counted, not counted again",
                   log_view("object", o->key));
         c->receipt.changed++;
-        notes[count] = (struct counted_object){.bucket = o->bucket, .key = o->key, .note = true};
+        notes[count] = (struct round_object){.bucket = o->bucket, .key = o->key, .note = true};
         st = ledger_id_of_change(&o->id, tag, &notes[count].id);
         bool again = st != ST_OK;
         for (uint16_t j = 0; j < count; j++)
@@ -233,12 +234,12 @@ void counted_changed(struct counted *c, struct counted_object **objects, size_t 
     free(notes);
 }
 
-void counted_set_sweeping(struct counted *c, bool sweeping)
+void exact_round_set_sweeping(struct exact_round *c, bool sweeping)
 {
     c->sweeping = sweeping;
 }
 
-bool counted_has_tags(const struct counted *c)
+bool exact_round_has_tags(const struct exact_round *c)
 {
     return c->options.session->identity == IDENTITY_KEY;
 }
@@ -246,7 +247,7 @@ bool counted_has_tags(const struct counted *c)
 /* ---- recovery ---- */
 
 /* What is unfinished must be for our sink: in another, its markers would seem absent. */
-static enum status check_sink(struct counted *c, struct error *err)
+static enum status check_sink(struct exact_round *c, struct error *err)
 {
     struct ledger *l = c->options.session->ledger;
     const struct run_settings *s = c->options.settings;
@@ -278,8 +279,8 @@ static enum status check_sink(struct counted *c, struct error *err)
     return st;
 }
 
-enum status counted_recover(struct counted *c, bool first, size_t max, struct ledger_recovery *out,
-                            struct error *err)
+enum status exact_round_recover(struct exact_round *c, bool first, size_t max,
+                                struct ledger_recovery *out, struct error *err)
 {
     struct ledger_session *s = c->options.session;
     *out = (struct ledger_recovery){0};
@@ -293,7 +294,7 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
     if (first && s->sole) {
         /* Whoever held these leases had this file open, and does not any more. */
         struct protocol_config config = s->config;
-        struct ledger_host host = counted_host(c);
+        struct ledger_host host = exact_round_host(c);
         config.lease_ms = 0;
         driver = ledger_driver_new(s->ledger, &config, &host);
         if (driver == NULL)
@@ -302,7 +303,7 @@ enum status counted_recover(struct counted *c, bool first, size_t max, struct le
     enum status st = ledger_drive_recover(driver, max, out);
     note_recovered(c, driver);
     if (st == ST_OK)
-        counted_tell_open(c, out);
+        exact_round_report_open(c, out);
     if (driver != c->driver)
         ledger_driver_free(driver);
     const struct protocol_tally *t = &out->tally;

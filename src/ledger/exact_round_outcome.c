@@ -5,14 +5,14 @@
 
 enum { RETRY_MS = 30 * 1000 };
 
-static void quarantine(struct counted *c, struct counted_object *o)
+static void quarantine(struct exact_round *c, struct round_object *o)
 {
     struct ledger_quarantined entry = {.id = o->id,
                                        .bucket = o->bucket,
                                        .key = o->key,
                                        .reason = o->status == ST_TOO_BIG ? VIEW_LIT("too big")
                                                                          : VIEW_LIT("corrupt"),
-                                       .time_ms = counted_wall_ms(c)};
+                                       .time_ms = exact_round_wall_ms(c)};
     LOG_FAULT(LOG_ERROR, E_O140, "object goes into quarantine", log_view("bucket", o->bucket),
               log_view("object", o->key), log_cstr("reason", o->err.text),
               log_cstr("status", status_name(o->status)));
@@ -22,15 +22,15 @@ static void quarantine(struct counted *c, struct counted_object *o)
                   log_cstr("status", status_name(st)));
 }
 
-void counted_back(struct counted_object *o, enum status st, enum code code, int64_t after_ms,
-                  const char *why)
+void exact_round_return(struct round_object *o, enum status st, enum code code, int64_t after_ms,
+                        const char *why)
 {
     o->retry_after_ms = after_ms;
     o->status = error_set(&o->err, st, code, "%s", why);
 }
 
 /* An object this run could not read.  false: it is for a later run of this round. */
-static bool settle_unread(struct counted *c, struct counted_object *o)
+static bool settle_unread(struct exact_round *c, struct round_object *o)
 {
     if (o->deferred)
         return false;
@@ -39,7 +39,7 @@ static bool settle_unread(struct counted *c, struct counted_object *o)
         return true;
     }
     if (o->status == ST_OK) /* it was read, but could not be prepared */
-        counted_back(o, ST_RETRY, E_NONE, RETRY_MS, "the batch was not prepared");
+        exact_round_return(o, ST_RETRY, E_NONE, RETRY_MS, "the batch was not prepared");
     else if (o->err.text[0] == '\0')
         (void)error_set(&o->err, o->status, E_NONE, "%s", status_name(o->status));
     if (o->status == ST_BAD_ITEM || o->status == ST_TOO_BIG)
@@ -47,8 +47,8 @@ static bool settle_unread(struct counted *c, struct counted_object *o)
     return true;
 }
 
-bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_object_state state,
-                    enum status st)
+bool exact_round_decide(struct exact_round *c, struct round_object *o,
+                        enum protocol_object_state state, enum status st)
 {
     int64_t after = c->run.retry_after_ms > 0 ? c->run.retry_after_ms : RETRY_MS;
     o->outcome = state;
@@ -58,22 +58,24 @@ bool counted_settle(struct counted *c, struct counted_object *o, enum protocol_o
     case OBJECT_COUNTED_BEFORE: o->status = ST_OK; return true;
     case OBJECT_UNREAD: return settle_unread(c, o);
     case OBJECT_PENDING:
-        counted_back(o, ST_RETRY, E_NONE, after, "its batch is not finished");
+        exact_round_return(o, ST_RETRY, E_NONE, after, "its batch is not finished");
         break;
-    case OBJECT_BUSY: counted_back(o, ST_RETRY, E_NONE, after, "another worker has it"); break;
+    case OBJECT_BUSY:
+        exact_round_return(o, ST_RETRY, E_NONE, after, "another worker has it");
+        break;
     default:
         if (st != ST_OK)
-            counted_back(o, st == ST_DENIED ? ST_DENIED : ST_RETRY, E_L209, after,
-                         "the ledger failed");
-        else if (counted_is_over(c))
-            counted_back(o, ST_CANCELLED, E_Q101, 0, "no time left");
+            exact_round_return(o, st == ST_DENIED ? ST_DENIED : ST_RETRY, E_L209, after,
+                               "the ledger failed");
+        else if (exact_round_is_over(c))
+            exact_round_return(o, ST_CANCELLED, E_Q101, 0, "no time left");
         else
-            counted_back(o, ST_RETRY, E_NONE, after, "the ledger was not reached");
+            exact_round_return(o, ST_RETRY, E_NONE, after, "the ledger was not reached");
     }
     return true;
 }
 
-void counted_note(struct counted *c, struct counted_object *o, struct round_summary *summary)
+void exact_round_note(struct exact_round *c, struct round_object *o, struct round_summary *summary)
 {
     struct run_receipt *r = &c->receipt;
     struct tally one = {0};
@@ -82,7 +84,7 @@ void counted_note(struct counted *c, struct counted_object *o, struct round_summ
         one.objects.counted = 1;
     } else if (o->outcome == OBJECT_COUNTED_BEFORE) {
         one.objects.duplicate = 1;
-        c->duplicates_untold++;
+        c->duplicates_pending++;
     } else if (o->outcome == OBJECT_UNREAD && o->status == ST_OK) {
         one.objects.skipped[OBJECT_MISSING] = 1;
     } else {
@@ -100,7 +102,7 @@ void counted_note(struct counted *c, struct counted_object *o, struct round_summ
         LOG_FAULT_MESSAGE(LOG_WARN, E_L108, "receipt is not complete: out of memory");
 }
 
-static void log_in_doubt(struct counted *c)
+static void log_in_doubt(struct exact_round *c)
 {
     const struct protocol_tally *t = &c->run.tally;
     if (t->requests_in_doubt > 0)
@@ -118,7 +120,7 @@ static void log_in_doubt(struct counted *c)
                   log_u64("requests", t->violations));
 }
 
-void counted_add_run(struct counted *c, struct round_summary *s)
+void exact_round_add_run(struct exact_round *c, struct round_summary *s)
 {
     const struct protocol_run *run = &c->run;
     uint64_t counted = 0;
@@ -142,7 +144,7 @@ void counted_add_run(struct counted *c, struct round_summary *s)
         if (c->dropped.any && (!s->dropped.any || c->dropped.last_time > s->dropped.last_time))
             s->dropped.last_time = c->dropped.last_time;
         s->dropped.any = s->dropped.any || c->dropped.any;
-        c->duplicates_untold -= c->duplicates_told;
+        c->duplicates_pending -= c->duplicates_reported;
     }
     for (size_t i = 0; i < METRIC_COUNT && counted > 0; i++)
         c->receipt.sums[i] += c->sums[i];

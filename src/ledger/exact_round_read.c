@@ -8,7 +8,7 @@ enum {
     PAYLOADS_LIMIT = PROTOCOL_PARTS_MAX - 8,
 };
 
-static enum status open_object(struct counted *c, const struct counted_object *o,
+static enum status open_object(struct exact_round *c, const struct round_object *o,
                                struct byte_stream **stream, struct error *err)
 {
     if (o->source != NULL)
@@ -18,13 +18,13 @@ static enum status open_object(struct counted *c, const struct counted_object *o
     return s3_stream_open(c->options.pools[role], &get, stream, err);
 }
 
-static uint64_t tag_of(const struct counted *c, const struct counted_object *o,
+static uint64_t tag_of(const struct exact_round *c, const struct round_object *o,
                        const struct byte_stream *stream)
 {
-    return o->source == NULL && counted_has_tags(c) ? ledger_tag_of(s3_stream_etag(stream)) : 0;
+    return o->source == NULL && exact_round_has_tags(c) ? ledger_tag_of(s3_stream_etag(stream)) : 0;
 }
 
-uint64_t counted_look(struct counted *c, const struct counted_object *o)
+uint64_t exact_round_look(struct exact_round *c, const struct round_object *o)
 {
     struct byte_stream *stream = NULL;
     struct error err = {0};
@@ -37,7 +37,7 @@ uint64_t counted_look(struct counted *c, const struct counted_object *o)
 
 /* Whether so many data more fit; the bound counts what two objects share twice, so a full one is
  * counted anew. */
-static bool has_room(struct counted *c, uint64_t data)
+static bool has_room(struct exact_round *c, uint64_t data)
 {
     if (c->locked.count == 0 || c->locked.data_bound + data <= c->data_limit)
         return true;
@@ -46,7 +46,7 @@ static bool has_room(struct counted *c, uint64_t data)
 }
 
 /* The sums of one whole object join those of the run. */
-static enum status join(struct counted *c, struct counted_object *o, const struct aggregate *agg)
+static enum status join(struct exact_round *c, struct round_object *o, const struct aggregate *agg)
 {
     uint64_t data = batch_count_data(agg, c->options.settings->metrics);
     enum status st = ST_OK;
@@ -65,11 +65,11 @@ static enum status join(struct counted *c, struct counted_object *o, const struc
     return st;
 }
 
-static enum status read_object(struct counted *c, struct reader *reader, struct counted_object *o)
+static enum status read_object(struct exact_round *c, struct reader *reader, struct round_object *o)
 {
     struct object_read read = {.bucket = o->bucket, .key = o->key};
     struct byte_stream *stream = NULL;
-    if (counted_is_late(c))
+    if (exact_round_is_late(c))
         return error_set(&o->err, ST_CANCELLED, E_Q101, "no time left");
     pthread_mutex_lock(&c->locked.mutex);
     o->deferred = c->locked.full;
@@ -91,7 +91,7 @@ static enum status read_object(struct counted *c, struct reader *reader, struct 
 
 static void run_object(void *context, struct reader *reader, void *job)
 {
-    struct counted_object *o = job;
+    struct round_object *o = job;
     o->err = (struct error){0};
     o->tally = (struct tally){0};
     o->deferred = false;
@@ -99,7 +99,7 @@ static void run_object(void *context, struct reader *reader, void *job)
     o->read = o->status == ST_OK;
 }
 
-static enum status read_all(struct counted *c)
+static enum status read_all(struct exact_round *c)
 {
     struct reader_pool_options options = {.counter = settings_counter(c->options.settings),
                                           .readers = c->options.readers,
@@ -120,7 +120,7 @@ static enum status read_all(struct counted *c)
 /* ---- payloads ---- */
 
 /* One request as a payload and its part, or as two halves where it is too big for a record. */
-static enum status add_payload(struct counted *c, const struct batch *batch, size_t first,
+static enum status add_payload(struct exact_round *c, const struct batch *batch, size_t first,
                                size_t count, struct ledger_batch_data *out)
 {
     const struct run_settings *s = c->options.settings;
@@ -140,7 +140,7 @@ static enum status add_payload(struct counted *c, const struct batch *batch, siz
     return ST_OK;
 }
 
-static enum status add_payloads(struct counted *c, const struct batch *batch, size_t first,
+static enum status add_payloads(struct exact_round *c, const struct batch *batch, size_t first,
                                 size_t count, struct ledger_batch_data *out)
 {
     size_t end = first + count, step = count;
@@ -157,9 +157,9 @@ static enum status add_payloads(struct counted *c, const struct batch *batch, si
     return ST_OK;
 }
 
-enum status counted_encode(struct counted *c, struct aggregate *sums,
-                           const struct batch_counter *counters, size_t counter_count,
-                           struct ledger_batch_data *out)
+enum status exact_round_encode(struct exact_round *c, struct aggregate *sums,
+                               const struct batch_counter *counters, size_t counter_count,
+                               struct ledger_batch_data *out)
 {
     const struct run_settings *s = c->options.settings;
     struct batch_options options = {.name_space = s->name_space,
@@ -184,12 +184,12 @@ enum status counted_encode(struct counted *c, struct aggregate *sums,
 }
 
 /* More data than a batch takes: fewer objects next time, and one alone never will do. */
-static void defer_all(struct counted *c)
+static void defer_all(struct exact_round *c)
 {
     bool alone = c->locked.count <= 1;
     c->data_limit = c->data_limit > 1 ? c->data_limit / 2 : 1;
     for (uint16_t i = 0; i < c->run.n_objects; i++) {
-        struct counted_object *o = c->chosen[i];
+        struct round_object *o = c->chosen[i];
         if (!o->read)
             continue;
         o->read = false;
@@ -199,15 +199,15 @@ static void defer_all(struct counted *c)
     }
 }
 
-enum status counted_host_read(void *ctx, const struct protocol_run *run,
-                              struct ledger_batch_data *out)
+enum status exact_round_host_read(void *ctx, const struct protocol_run *run,
+                                  struct ledger_batch_data *out)
 {
-    struct counted *c = ctx;
-    int64_t began = counted_now_ms(c);
+    struct exact_round *c = ctx;
+    int64_t began = exact_round_now_ms(c);
     struct counter_options options = settings_counter(c->options.settings);
     c->dropped = (struct batch_dropped){0};
     c->series_folded = 0;
-    c->duplicates_told = 0;
+    c->duplicates_reported = 0;
     memset(c->sums, 0, sizeof(c->sums));
     c->elsewhere = (struct round_summary){0};
     c->locked.count = 0;
@@ -218,14 +218,14 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     if (st == ST_OK)
         st = read_all(c);
     if (st == ST_OK) {
-        st = c->locked.broken ? ST_NO_MEMORY : counted_encode_run(c, out);
+        st = c->locked.broken ? ST_NO_MEMORY : exact_round_encode_run(c, out);
         if (st == ST_TOO_BIG)
             defer_all(c);
         aggregate_totals(c->locked.sums, c->sums);
         round_summary_add_elsewhere(&c->elsewhere, c->sums);
     }
     for (uint16_t i = 0; i < run->n_objects; i++) {
-        struct counted_object *o = c->chosen[i];
+        struct round_object *o = c->chosen[i];
         if (run->objects[i].state != OBJECT_MINE)
             continue;
         out->kept[i] = st == ST_OK && o->read;
@@ -235,6 +235,6 @@ enum status counted_host_read(void *ctx, const struct protocol_run *run,
     }
     aggregate_free(c->locked.sums);
     c->locked.sums = NULL;
-    c->ms_read += counted_now_ms(c) - began;
+    c->ms_read += exact_round_now_ms(c) - began;
     return st;
 }

@@ -17,13 +17,13 @@ static void add(struct batch_counter *list, size_t *n, const char *metric, uint6
 }
 
 /* Of the run whose objects have just been read. */
-static size_t run_counters(struct counted *c, struct batch_counter list[COUNTERS_MAX])
+static size_t run_counters(struct exact_round *c, struct batch_counter list[COUNTERS_MAX])
 {
     struct record_tally records = {0};
     uint64_t kept = 0, changes = 0, duplicates = 0;
     size_t n = 0;
     for (uint16_t i = 0; i < c->run.n_objects; i++) {
-        const struct counted_object *o = c->chosen[i];
+        const struct round_object *o = c->chosen[i];
         duplicates += c->run.objects[i].state == OBJECT_COUNTED_BEFORE && !o->note;
         if (c->run.objects[i].state != OBJECT_MINE || !o->read)
             continue;
@@ -32,9 +32,9 @@ static size_t run_counters(struct counted *c, struct batch_counter list[COUNTERS
         if (!o->note)
             record_tally_add(&records, &o->tally.records);
     }
-    c->duplicates_told = c->duplicates_untold + (int64_t)duplicates;
-    if (c->duplicates_told > 0)
-        add(list, &n, "DuplicatesSuppressed", (uint64_t)c->duplicates_told);
+    c->duplicates_reported = c->duplicates_pending + (int64_t)duplicates;
+    if (c->duplicates_reported > 0)
+        add(list, &n, "DuplicatesSuppressed", (uint64_t)c->duplicates_reported);
     add(list, &n, "ObjectsChanged", changes);
     add(list, &n, "SweepRecovered", c->sweeping ? kept : 0);
     for (unsigned i = 0; i < RECORD_SKIP_COUNT; i++) {
@@ -60,23 +60,23 @@ static size_t doubt_counters(const struct ledger_doubts *d, struct batch_counter
     return n;
 }
 
-enum status counted_encode_run(struct counted *c, struct ledger_batch_data *out)
+enum status exact_round_encode_run(struct exact_round *c, struct ledger_batch_data *out)
 {
     struct batch_counter list[COUNTERS_MAX];
     size_t n = run_counters(c, list);
-    return counted_encode(c, c->locked.sums, list, n, out);
+    return exact_round_encode(c, c->locked.sums, list, n, out);
 }
 
-enum status counted_host_tell(void *ctx, const struct ledger_doubts *doubts,
-                              struct ledger_batch_data *out)
+enum status exact_round_host_report(void *ctx, const struct ledger_doubts *doubts,
+                                    struct ledger_batch_data *out)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     struct batch_counter list[COUNTERS_MAX];
     struct counter_options options = settings_counter(c->options.settings);
     size_t n = doubt_counters(doubts, list);
     struct aggregate *nothing = aggregate_new(&options.aggregate);
     uint64_t folded = c->series_folded; /* is of the batch that this is about */
-    enum status st = nothing == NULL ? ST_NO_MEMORY : counted_encode(c, nothing, list, n, out);
+    enum status st = nothing == NULL ? ST_NO_MEMORY : exact_round_encode(c, nothing, list, n, out);
     c->series_folded = folded;
     aggregate_free(nothing);
     return st;
@@ -93,20 +93,20 @@ static void add_gauge(struct buf *out, const char *metric, const char *unit, int
                metric, (long long)at_s, (unsigned long long)value, unit);
 }
 
-void counted_tell_open(struct counted *c, const struct ledger_recovery *r)
+void exact_round_report_open(struct exact_round *c, const struct ledger_recovery *r)
 {
     const struct run_settings *s = c->options.settings;
     struct payload nothing = {.name_space = s->name_space};
     struct buf data, body;
     struct aws_answer answer;
     struct error err = {0};
-    if ((r->open == 0 && !c->open_told) || counted_is_over(c))
+    if ((r->open == 0 && !c->open_reported) || exact_round_is_over(c))
         return;
-    int64_t now_ms = counted_wall_ms(c);
+    int64_t now_ms = exact_round_wall_ms(c);
     int64_t age_ms = r->open > 0 && now_ms > r->oldest_ms ? now_ms - r->oldest_ms : 0;
     buf_init(&data, GAUGES_BYTES);
     buf_init(&body, 2 * GAUGES_BYTES);
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     add_gauge(&data, "InDoubtOpen", "Count", now_ms / 60000 * 60, r->in_doubt);
     add_gauge(&data, "OldestOpenBatchAge", "Seconds", now_ms / 60000 * 60, (uint64_t)age_ms / 1000);
     enum status st = payload_write(&nothing, 0, 0, buf_view(&data), &body);
@@ -120,11 +120,11 @@ void counted_tell_open(struct counted *c, const struct ledger_recovery *r)
         st = cloudwatch_put_send(c->put, &answer, &err);
     aws_answer_clear(&answer);
     if (st == ST_OK)
-        c->open_told = r->open > 0;
+        c->open_reported = r->open > 0;
     else
         LOG_FAULT(LOG_WARN, error_code(&err, E_P107), "gauges not published",
                   log_cstr("reason", err.text), log_cstr("status", status_name(st)));
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     buf_clear(&data);
     buf_clear(&body);
 }

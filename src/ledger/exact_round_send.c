@@ -12,13 +12,13 @@
 
 enum { MAX_BODY = 2 * BATCH_MAX_BYTES };
 
-void counted_forget_put(struct counted *c)
+void exact_round_forget_put(struct exact_round *c)
 {
     cloudwatch_put_free(c->put);
     c->put = NULL;
 }
 
-static struct marker_place marker_place_of(const struct counted *c)
+static struct marker_place marker_place_of(const struct exact_round *c)
 {
     return (struct marker_place){.region = c->options.settings->cloudwatch_region,
                                  .name_space = c->options.settings->name_space,
@@ -28,14 +28,14 @@ static struct marker_place marker_place_of(const struct counted *c)
 static void host_sign(void *ctx, const struct ledger_part *part, struct view bytes,
                       int64_t *date_ms, struct ledger_answer *answer)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     const struct run_settings *s = c->options.settings;
     struct payload payload;
     struct buf marker, body;
     struct error err = {0};
     buf_init(&marker, MARKER_BYTES);
     buf_init(&body, MAX_BODY);
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     answer->kind = EVENT_REFUSED;
     enum status st = payload_decode(bytes, &payload);
     if (st == ST_OK && (!view_eq(payload.name_space, s->name_space) ||
@@ -60,7 +60,7 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
         if (st == ST_TOO_BIG)
             answer->kind = EVENT_INVALID;
         answer->head_tokens = payload_tokens(&payload, part->first, part->count / 2);
-        counted_forget_put(c);
+        exact_round_forget_put(c);
     }
     payload_clear(&payload);
     buf_clear(&marker);
@@ -68,14 +68,14 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
 }
 
 /* Send what is signed.  The rule of cloudwatch.h: whatever is not proven is in doubt. */
-static enum status send_signed(struct counted *c, struct ledger_answer *answer)
+static enum status send_signed(struct exact_round *c, struct ledger_answer *answer)
 {
     struct aws_answer a;
     struct error err = {0};
     aws_answer_init(&a);
     enum status st = c->put == NULL ? ST_CANCELLED : cloudwatch_put_send(c->put, &a, &err);
     answer->server_ms = a.server_date_s * 1000;
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     aws_answer_clear(&a);
     switch (st) {
     case ST_OK: answer->kind = EVENT_ACCEPTED; return st;
@@ -95,27 +95,27 @@ static enum status send_signed(struct counted *c, struct ledger_answer *answer)
 
 static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     (void)part;
     (void)send_signed(c, answer);
 }
 
 static void host_release(void *ctx)
 {
-    counted_forget_put(ctx);
+    exact_round_forget_put(ctx);
 }
 
 static void host_send_control(void *ctx, const struct ledger_marker *marker,
                               struct ledger_answer *answer)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     const struct run_settings *s = c->options.settings;
     struct payload nothing = {.name_space = s->name_space};
     struct buf datum, body;
     struct error err = {0};
     buf_init(&datum, MARKER_BYTES);
     buf_init(&body, 2 * MARKER_BYTES);
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     answer->kind = EVENT_REFUSED;
     struct marker_place place = marker_place_of(c);
     marker_add_datum(&datum, &place, marker);
@@ -130,7 +130,7 @@ static void host_send_control(void *ctx, const struct ledger_marker *marker,
     else
         LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "control marker cannot be signed",
                   log_cstr("reason", err.text), log_cstr("status", status_name(st)));
-    counted_forget_put(c);
+    exact_round_forget_put(c);
     buf_clear(&datum);
     buf_clear(&body);
 }
@@ -139,7 +139,7 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
                                      const struct ledger_marker *control,
                                      struct ledger_answer *answer)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     struct marker_reading reading;
     struct error err = {0};
     struct marker_place place = marker_place_of(c);
@@ -155,9 +155,9 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
 
 /* ---- the host ---- */
 
-int64_t counted_wall_ms(void *ctx)
+int64_t exact_round_wall_ms(void *ctx)
 {
-    struct counted *c = ctx;
+    struct exact_round *c = ctx;
     int64_t wall = c->clock.wall_ms(c->clock.ctx);
     return wall + (aws_client_now_s(c->options.publisher) - wall / 1000) * 1000;
 }
@@ -180,15 +180,15 @@ static enum status host_random(void *ctx, void *out, size_t n)
 
 static void host_wait_ms(void *ctx, int64_t ms)
 {
-    struct counted *c = ctx;
-    int64_t end = counted_now_ms(c) + ms;
-    while (counted_now_ms(c) < end && !counted_is_over(c))
+    struct exact_round *c = ctx;
+    int64_t end = exact_round_now_ms(c) + ms;
+    while (exact_round_now_ms(c) < end && !exact_round_is_over(c))
         c->clock.sleep_ms(c->clock.ctx, 20);
 }
 
 static bool host_stop(void *ctx)
 {
-    return counted_is_over(ctx);
+    return exact_round_is_over(ctx);
 }
 
 static void host_point(void *ctx, const char *effect, bool after)
@@ -197,15 +197,15 @@ static void host_point(void *ctx, const char *effect, bool after)
     kill_point(effect, after);
 }
 
-struct ledger_host counted_host(struct counted *c)
+struct ledger_host exact_round_host(struct exact_round *c)
 {
     return (struct ledger_host){.ctx = c,
-                                .now_ms = counted_wall_ms,
+                                .now_ms = exact_round_wall_ms,
                                 .random = host_random,
                                 .wait_ms = host_wait_ms,
                                 .stop = host_stop,
-                                .read = counted_host_read,
-                                .tell = counted_host_tell,
+                                .read = exact_round_host_read,
+                                .tell = exact_round_host_report,
                                 .sign = host_sign,
                                 .send = host_send,
                                 .release = host_release,

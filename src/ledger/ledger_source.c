@@ -182,7 +182,7 @@ enum status ledger_sources_filter(struct source **sources, size_t count,
 
 /* ---- counting ---- */
 
-enum status ledger_source_open(const struct counted_object *object, struct byte_stream **stream,
+enum status ledger_source_open(const struct round_object *object, struct byte_stream **stream,
                                struct error *err)
 {
     const struct kept *k = object->source;
@@ -190,16 +190,16 @@ enum status ledger_source_open(const struct counted_object *object, struct byte_
     return object_open(&ref, stream, err);
 }
 
-static enum status count_some(struct round *round, struct counted_object *objects, size_t n,
+static enum status count_some(struct round *round, struct round_object *objects, size_t n,
                               struct round_summary *summary, size_t *failed)
 {
-    struct counted *counted = round_counted(round);
+    struct exact_round *counted = round_exact(round);
     for (size_t i = 0; i < n; i++) {
-        enum status st = counted_id(counted, &objects[i]);
+        enum status st = exact_round_id(counted, &objects[i]);
         if (st != ST_OK)
             return st;
     }
-    counted_objects(counted, objects, n, summary);
+    exact_round_count(counted, objects, n, summary);
     for (size_t i = 0; i < n; i++) {
         if (objects[i].status == ST_OK)
             continue;
@@ -230,17 +230,17 @@ static void log_receipt(const struct round_summary *s, const struct run_receipt 
 enum status ledger_sources_count(struct source *const *sources, size_t count, struct round *round,
                                  struct round_summary *summary, struct error *err)
 {
-    struct counted_object *objects = calloc(COUNTED_AT_A_TIME, sizeof(*objects));
+    struct round_object *objects = calloc(COUNTED_AT_A_TIME, sizeof(*objects));
     struct ledger_recovery recovery;
     size_t n = 0, failed = 0;
     *summary = (struct round_summary){0};
     enum status st = objects == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
-                                     : counted_recover(round_counted(round), true,
-                                                       COUNTED_AT_A_TIME, &recovery, err);
+                                     : exact_round_recover(round_exact(round), true,
+                                                           COUNTED_AT_A_TIME, &recovery, err);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         const struct ledger_source *s = (const struct ledger_source *)sources[i];
         for (const struct kept *k = s->kept; k != NULL && st == ST_OK; k = k->next) {
-            objects[n++] = (struct counted_object){
+            objects[n++] = (struct round_object){
                 .bucket = k->bucket, .key = k->key, .source = k->bucket.len == 0 ? k : NULL};
             if (n == COUNTED_AT_A_TIME) {
                 st = count_some(round, objects, n, summary, &failed);
@@ -251,7 +251,7 @@ enum status ledger_sources_count(struct source *const *sources, size_t count, st
     if (st == ST_OK)
         st = count_some(round, objects, n, summary, &failed);
     free(objects);
-    log_receipt(summary, counted_receipt(round_counted(round)));
+    log_receipt(summary, exact_round_receipt(round_exact(round)));
     if (st == ST_OK && failed > 0)
         st = error_set(err, ST_RETRY, E_O142, "%zu objects are not counted: run it again", failed);
     return st;

@@ -21,8 +21,8 @@ NODISCARD enum status ledger_sources_filter(struct source **list, size_t count,
                                             struct ledger_session *session, bool remember);
 
 /* Opens a local file; for round_options.open. */
-struct counted_object;
-NODISCARD enum status ledger_source_open(const struct counted_object *object,
+struct round_object;
+NODISCARD enum status ledger_source_open(const struct round_object *object,
                                          struct byte_stream **stream, struct error *err);
 
 /*

@@ -13,16 +13,16 @@ enum {
 
 struct sweep {
     const struct sweep_options *o;
-    struct counted *counted; /* NULL: nothing is counted here */
+    struct exact_round *counted; /* NULL: nothing is counted here */
     enum ledger_identity identity;
     struct sweep_result *r;
     struct buf keys; /* of the gathered */
     size_t offsets[GATHERED];
-    struct counted_object objects[GATHERED];
+    struct round_object objects[GATHERED];
     struct ledger_id ids[GATHERED];
     enum ledger_progress progress[GATHERED];
     uint64_t tags[GATHERED]; /* under which they were counted */
-    struct counted_object *changed[GATHERED];
+    struct round_object *changed[GATHERED];
     size_t n;
 };
 
@@ -31,14 +31,14 @@ static void look_for_changes(struct sweep *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
-        struct counted_object *o = &s->objects[i];
+        struct round_object *o = &s->objects[i];
         o->changed =
             s->progress[i] == LEDGER_DONE && o->tag != 0 && s->tags[i] != 0 && o->tag != s->tags[i];
         if (o->changed)
             s->changed[n++] = o;
     }
     if (!s->o->dry_run && s->counted != NULL)
-        counted_changed(s->counted, s->changed, n, &s->r->summary);
+        exact_round_check_changed(s->counted, s->changed, n, &s->r->summary);
     for (size_t i = 0; i < n; i++)
         s->r->changed += s->changed[i]->changed;
 }
@@ -59,7 +59,7 @@ static size_t keep_missing(struct sweep *s)
     return kept;
 }
 
-static void tell(const struct sweep *s, const struct counted_object *o)
+static void tell(const struct sweep *s, const struct round_object *o)
 {
     if (s->o->on_object != NULL)
         s->o->on_object(s->o->ctx, o);
@@ -91,12 +91,12 @@ static enum status flush(struct sweep *s, struct error *err)
         s->r->enqueued += missing;
         missing = 0; /* nothing more to say of them */
     } else if (!s->o->dry_run && missing > 0) {
-        counted_set_sweeping(s->counted, true);
-        counted_objects(s->counted, s->objects, missing, &s->r->summary);
-        counted_set_sweeping(s->counted, false);
+        exact_round_set_sweeping(s->counted, true);
+        exact_round_count(s->counted, s->objects, missing, &s->r->summary);
+        exact_round_set_sweeping(s->counted, false);
     }
     for (size_t i = 0; i < missing; i++) {
-        const struct counted_object *o = &s->objects[i];
+        const struct round_object *o = &s->objects[i];
         if (!s->o->dry_run && o->status == ST_OK) {
             s->r->counted++;
             continue;
@@ -127,7 +127,7 @@ static enum status take(void *ctx, struct view bucket, const struct s3_entry *en
         progress_add_object(s->o->progress);
         return ST_OK;
     }
-    s->objects[s->n] = (struct counted_object){
+    s->objects[s->n] = (struct round_object){
         .bucket = bucket, .tag = s->identity == IDENTITY_KEY ? ledger_tag_of(entry->etag) : 0};
     s->offsets[s->n++] = s->keys.len;
     buf_add_view(&s->keys, entry->key);
@@ -214,12 +214,12 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->o = options;
     s->r = out;
-    s->counted = options->round == NULL ? NULL : round_counted(options->round);
+    s->counted = options->round == NULL ? NULL : round_exact(options->round);
     s->identity = options->session->identity;
     buf_init(&s->keys, GATHERED * LEDGER_NAME_BYTES_MAX);
     enum status st = ST_OK;
     if (!options->dry_run && s->counted != NULL)
-        st = counted_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
+        st = exact_round_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
     if (st == ST_OK)
         st = each_key(options, take, s, err);
     if (st == ST_OK)

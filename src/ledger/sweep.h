@@ -24,11 +24,10 @@ struct sweep_options {
     /* Without a round, of the sweep that only sends: the clients that list a bucket, and where
      * what is missing goes (not in a dry run).  A failure ends the sweep. */
     struct aws_pool *(*pool)(void *ctx, struct view bucket);
-    enum status (*send)(void *ctx, const struct counted_object *objects, size_t n,
-                        struct error *err);
+    enum status (*send)(void *ctx, const struct round_object *objects, size_t n, struct error *err);
     void *send_ctx;
     /* Told of each object that is missing (dry run) or could not be counted.  May be NULL. */
-    void (*on_object)(void *ctx, const struct counted_object *object);
+    void (*on_object)(void *ctx, const struct round_object *object);
     void *ctx;
 };
 
