@@ -131,7 +131,7 @@ static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, con
     (void)kind;
     if (strlen(name) != name_length || (value != NULL && strlen(value) != value_length)) {
         a->wrong = true;
-        (void)error_set(&a->err, ST_USAGE, E_U100, "an argument holds a NUL");
+        (void)error_set(&a->err, ST_USAGE, E_U299, "an argument holds a NUL");
         return MHD_NO;
     }
     for (size_t i = 0; i < a->count; i++) {

@@ -30,6 +30,7 @@ OUTSIDE = {
     "CURLE_COULDNT_CONNECT": "Failed to connect to 127.0.0.1 port 9: Connection refused",
     "CURLE_RECV_ERROR": "Recv failure: Connection reset by peer",
     "CURLE_GOT_NOTHING": "Empty reply from server",
+    "CURLE_PARTIAL_FILE": "transfer closed with 12 bytes remaining to read",
 }
 # What is said with a code that this check does not see from the source.
 UNSEEN = [
@@ -135,6 +136,8 @@ def check_list(results, page):
         results.check(its in page, "troubleshooting.md does not have the code %s" % its)
     for its in page:
         results.check(its in listed, "the program does not have the code %s" % its)
+    general = re.findall(r"error_set\([^;]*?E_U100", code)
+    results.same(general, [], "usage errors that say no more than U100")
     for path in names.documents():
         for its in re.findall(r"BM-([A-CE-Z]\d{3})", read(path)):
             results.check(its in listed, "%s: there is no code %s" % (path, its))

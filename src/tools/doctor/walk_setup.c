@@ -176,15 +176,9 @@ bool walk_configuration(struct walk *w)
 
 /* ---- credentials ---- */
 
-static bool speaks_of_expiry(const char *text)
-{
-    return strstr(text, "Expired") != NULL || strstr(text, "expired") != NULL;
-}
-
-static void refused(struct walk *w, const char *text)
+static void refused(struct walk *w, bool expired, const char *text)
 {
     static const char who[] = "credentials";
-    bool expired = speaks_of_expiry(text);
     findings_add(w->f, expired ? CODE_EXPIRED : CODE_REFUSED, who, VIEW_EMPTY,
                  expired ? VIEW_LIT("aws sts get-caller-identity (after fetching new credentials, "
                                     "such as \"aws sso login\" or a new session token)")
@@ -229,8 +223,8 @@ bool walk_credentials(struct walk *w)
     }
     st = cred_chain_get(w->creds, aws_client_http(w->client), NULL, found, &err);
     if (st != ST_OK) {
-        if (speaks_of_expiry(err.text))
-            refused(w, err.text);
+        if (err.code == E_A208)
+            refused(w, true, err.text);
         else
             findings_add(w->f, CODE_NO_CREDENTIALS, who, VIEW_EMPTY,
                          VIEW_LIT("aws configure (or set AWS_PROFILE, or run where a role is "
@@ -239,7 +233,7 @@ bool walk_credentials(struct walk *w)
         goto out;
     }
     if (found->expires_s > 0 && found->expires_s <= w->now_s) {
-        refused(w, "they have expired");
+        refused(w, true, "they have expired");
         goto out;
     }
     st = sts_get_caller_identity(w->client, VIEW_EMPTY, id, &err);
@@ -255,7 +249,7 @@ bool walk_credentials(struct walk *w)
                               "AWS_ENDPOINT_URL)"),
                      "%s", err.text);
     } else {
-        refused(w, err.text);
+        refused(w, err.code == E_A208, err.text);
     }
 out:
     if (found != NULL)
