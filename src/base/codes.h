@@ -23,13 +23,13 @@
     X(P100) X(P101) X(P102) X(P103) X(P104) X(P105) X(P106) X(P107) X(P110) X(P111) X(P120)  \
     X(P121) X(P122) X(P130) X(P131)                                                          \
     /* L: the ledger */                                                                      \
-    X(L100) X(L101) X(L102) X(L103) X(L104) X(L105) X(L106) X(L107) X(L108) X(L109) X(L110)  \
+    X(L100) X(L101) X(L102) X(L103) X(L104) X(L105) X(L106) X(L107) X(L108) X(L109)  \
     X(L201) X(L202) X(L203) X(L204) X(L205) X(L206) X(L207) X(L208) X(L209) X(L210)          \
     /* S: serve, its store and its page */                                                   \
     X(S100) X(S101) X(S102) X(S110) X(S111) X(S112) X(S113) X(S114) X(S115) X(S116) X(S117)  \
     X(S118) X(S120) X(S121)                                                                  \
     /* R: runs as a whole */                                                                 \
-    X(R100) X(R101) X(R102) X(R103) X(R104) X(R110) X(R111) X(R112) X(R113) X(R120) X(R121)  \
+    X(R100) X(R101) X(R102) X(R103) X(R104) X(R105) X(R110) X(R111) X(R112) X(R113) X(R120) X(R121)  \
     X(R122) X(R123) X(R124) X(R125) X(R130) X(R131) X(R132) X(R133) X(R134) X(R140)          \
     /* U: command line and settings */                                                       \
     X(U100) X(U101) X(U102) X(U103) X(U104) X(U105) X(U106) X(U107) X(U108) X(U109)          \

@@ -1,8 +1,7 @@
-#include "cli/cmd_enqueue.h"
-
-#include <errno.h>
+/*
+ * cmd_enqueue.c: a backfill: the listing of a bucket, sent as S3 events through the queue.
+ */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,13 +9,13 @@
 
 #include "aws/sigv4.h"
 #include "aws/sqs.h"
-#include "base/json_read.h"
 #include "base/json_out.h"
+#include "base/json_read.h"
 #include "base/log.h"
-#include "cli/options.h"
+#include "cli/commands.h"
+#include "cli/option_values.h"
 #include "cli/out_file.h"
 #include "cli/read_file.h"
-#include "cli/time_option.h"
 #include "config/config.h"
 #include "config/interval.h"
 #include "config/settings.h"
@@ -30,37 +29,9 @@ enum {
     GATHERED = 100, /* messages handed to SQS at a time */
     MAX_BODY = SQS_MAX_BODY,
     SAVE_AFTER_S = 2,
-    TELL_AFTER_S = 10,
+    REPORT_AFTER_S = 10,
     MAX_KEY = 1024,
     HOUR_S = 3600,
-};
-
-static const struct command this_command = {
-    .name = "enqueue",
-    .synopsis = "s3://BUCKET[/PREFIX] [OPTIONS]",
-    .summary =
-        "Send the log objects that exist already as S3 events to the queue, so that the Lambda\n"
-        "function or the workers count them: a backfill.",
-    .details =
-        "Objects that hold no log records are left out by their names.  CloudWatch takes nothing\n"
-        "older than two weeks: such objects are counted and left out, unless --all is given;\n"
-        "\"bedrock-metrics aggregate s3://...\" reports on any age.\n"
-        "\n"
-        "With --state FILE an interrupted run goes on where it stopped when it is started again.\n"
-        "A message whose answer was lost is sent again, and an object that was counted before\n"
-        "counts again: only a ledger (LEDGER) at the receiving end prevents that.\n"
-        "\n"
-        "Permissions: s3:ListBucket on the bucket, sqs:SendMessage on the queue.\n"
-        "\n"
-        "Exit status: 0 done; 1 something could not be listed or sent (it is named); 2 wrong "
-        "usage;\n"
-        "130, 143 interrupted.\n",
-};
-
-struct choice {
-    const char *queue, *since, *until, *state, *start_after, *per_message;
-    bool all, dry_run;
-    struct common_options common;
 };
 
 struct totals {
@@ -69,9 +40,11 @@ struct totals {
     int64_t oldest_s;
 };
 
-/* One run.  Keys are gathered into messages, messages into calls. */
-struct enqueue {
-    const struct choice *c;
+/* The options and one run.  Keys are gathered into messages, messages into calls. */
+struct options {
+    const char *queue_url, *since_text, *until_text, *state, *start_after;
+    uint64_t per_message;
+    bool all, dry_run;
     struct view url, bucket, prefix;
     struct sqs_queue queue;
     struct settings_aws aws;
@@ -79,8 +52,7 @@ struct enqueue {
     struct aws_client *client;
     struct progress *progress;
     struct buf region; /* of the bucket */
-    size_t per_message;
-    struct instant since, until;
+    struct sources_range range;
     struct s3_walk *walk;
     struct totals totals;
     /* of the message under way */
@@ -95,43 +67,44 @@ struct enqueue {
     struct buf last_key;  /* listed last */
     struct buf last_seen; /* up to here all are in whole messages */
     struct buf last_sent; /* up to here all are sent */
-    int64_t saved_s, told_s;
+    int64_t saved_s, reported_s;
 };
 
-static volatile sig_atomic_t signal_number;
-
-static void on_signal(int number)
-{
-    if (signal_number != 0)
-        _exit(128 + number);
-    signal_number = number;
-}
-
-static bool stop_asked(void *context)
-{
-    (void)context;
-    return signal_number != 0;
-}
+static const struct option rows[] = {
+    {"queue", "URL", "the queue (default: SQS_QUEUE_URL)", OPT_TEXT(struct options, queue_url)},
+    {"since", "TIME", "only objects that can hold records at or after TIME",
+     OPT_TEXT(struct options, since_text)},
+    {"until", "TIME", "only objects that can hold records before TIME",
+     OPT_TEXT(struct options, until_text)},
+    {"state", "FILE", "remember the last key sent there, and go on behind it",
+     OPT_TEXT(struct options, state)},
+    {"start-after", "KEY", "only keys behind this one, in S3's order",
+     OPT_TEXT(struct options, start_after)},
+    {"per-message", "N", "objects of a message (default 1); one that fails\nbrings the others back",
+     OPT_NUMBER(struct options, per_message, 1, MAX_PER_MESSAGE, 1)},
+    {"all", NULL, "send objects of any age", OPT_FLAG(struct options, all)},
+    {"dry-run", NULL, "list and count, send nothing", OPT_FLAG(struct options, dry_run)},
+};
 
 /* ---- state ---- */
 
-static enum status save_state(struct enqueue *e, bool complete, struct error *err)
+static enum status save_state(struct options *o, bool complete, struct error *err)
 {
     struct out_file out;
     struct buf text;
-    if (e->c->state == NULL || e->c->dry_run)
+    if (o->state == NULL || o->dry_run)
         return ST_OK;
     buf_init(&text, 64 * 1024);
     buf_add_cstr(&text, "{\"schema\":\"bedrock-metrics/enqueue/1\",\"source\":");
-    json_quote(&text, e->url);
+    json_quote(&text, o->url);
     buf_add_cstr(&text, ",\"queue\":");
-    json_quote(&text, view_of(e->queue.url));
+    json_quote(&text, view_of(o->queue.url));
     buf_add_cstr(&text, ",\"last_key\":");
-    json_quote(&text, buf_view(&e->last_sent));
+    json_quote(&text, buf_view(&o->last_sent));
     buf_printf(&text, ",\"complete\":%s}\n", complete ? "true" : "false");
     enum status st = buf_status(&text);
     if (st == ST_OK)
-        st = out_file_open(&out, e->c->state, err);
+        st = out_file_open(&out, o->state, err);
     if (st == ST_OK) {
         (void)fwrite(text.ptr, 1, text.len, out.file);
         st = out_file_close(&out, err);
@@ -148,94 +121,94 @@ static bool same_text(const json_t *state, const char *name, struct view wanted)
 }
 
 /* last_sent from the file, if there is one. */
-static enum status load_state(struct enqueue *e, struct error *err)
+static enum status load_state(struct options *o, struct error *err)
 {
     struct buf text;
-    if (e->c->state == NULL || access(e->c->state, F_OK) != 0)
+    if (o->state == NULL || access(o->state, F_OK) != 0)
         return ST_OK;
-    enum status st = read_file(e->c->state, &text, err);
+    enum status st = read_file(o->state, &text, err);
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
-        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is no state of enqueue", e->c->state);
-    else if (st == ST_OK && (!same_text(state, "source", e->url) ||
-                             !same_text(state, "queue", view_of(e->queue.url))))
+        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is no state of enqueue", o->state);
+    else if (st == ST_OK && (!same_text(state, "source", o->url) ||
+                             !same_text(state, "queue", view_of(o->queue.url))))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is of another bucket, prefix or queue",
-                       e->c->state);
+                       o->state);
     else if (st == ST_OK && json_is_string(last))
-        buf_add(&e->last_sent, json_string_value(last), json_string_length(last));
+        buf_add(&o->last_sent, json_string_value(last), json_string_length(last));
     json_decref(state);
     buf_clear(&text);
-    return st == ST_OK ? buf_status(&e->last_sent) : st;
+    return st == ST_OK ? buf_status(&o->last_sent) : st;
 }
 
 /* ---- sending ---- */
 
-static enum status flush(struct enqueue *e, struct error *err)
+static enum status flush(struct options *o, struct error *err)
 {
     struct sqs_outgoing entries[GATHERED];
     enum status each[GATHERED];
-    size_t n = e->message_count;
+    size_t n = o->message_count;
     for (size_t i = 0; i < n; i++) {
-        entries[i] = (struct sqs_outgoing){.body = buf_view(&e->bodies[i])};
-        if (e->queue.fifo) {
+        entries[i] = (struct sqs_outgoing){.body = buf_view(&o->bodies[i])};
+        if (o->queue.fifo) {
             entries[i].group_id = VIEW_LIT("backfill");
-            entries[i].dedup_id = view_of(e->dedup[i]);
+            entries[i].dedup_id = view_of(o->dedup[i]);
         }
     }
     enum status st = ST_OK;
-    if (n > 0 && !e->c->dry_run)
-        st = sqs_send(e->client, &e->queue, entries, n, each, err);
+    if (n > 0 && !o->dry_run)
+        st = sqs_send(o->client, &o->queue, entries, n, each, err);
     if (st != ST_OK)
         return st;
-    e->totals.messages += n;
-    e->totals.sent += e->gathered_objects;
-    e->message_count = e->gathered_objects = 0;
-    buf_reset(&e->last_sent);
-    buf_add_view(&e->last_sent, buf_view(&e->last_seen));
+    o->totals.messages += n;
+    o->totals.sent += o->gathered_objects;
+    o->message_count = o->gathered_objects = 0;
+    buf_reset(&o->last_sent);
+    buf_add_view(&o->last_sent, buf_view(&o->last_seen));
     time_t now = time(NULL);
-    if (now - e->told_s >= TELL_AFTER_S && e->progress == NULL) {
-        e->told_s = now;
-        LOG_EVENT(LOG_INFO, "enqueued", log_u64("objects", e->totals.sent),
-                  log_view("last_key", buf_view(&e->last_sent)));
+    if (now - o->reported_s >= REPORT_AFTER_S && o->progress == NULL) {
+        o->reported_s = now;
+        LOG_EVENT(LOG_INFO, "enqueued", log_u64("objects", o->totals.sent),
+                  log_view("last_key", buf_view(&o->last_sent)));
     }
-    if (now - e->saved_s < SAVE_AFTER_S)
-        return buf_status(&e->last_sent);
-    e->saved_s = now;
-    return save_state(e, false, err);
+    if (now - o->saved_s < SAVE_AFTER_S)
+        return buf_status(&o->last_sent);
+    o->saved_s = now;
+    return save_state(o, false, err);
 }
 
 /* The objects gathered become a message. */
-static enum status end_message(struct enqueue *e, struct error *err)
+static enum status end_message(struct options *o, struct error *err)
 {
-    if (e->object_count == 0)
+    if (o->object_count == 0)
         return ST_OK;
-    struct buf *body = &e->bodies[e->message_count];
+    struct buf *body = &o->bodies[o->message_count];
     buf_reset(body);
-    enum status st = event_make_s3(e->objects, e->object_count, time(NULL), body, err);
-    if (st == ST_OK && e->queue.fifo) {
+    enum status st = event_make_s3(o->objects, o->object_count, time(NULL), body, err);
+    if (st == ST_OK && o->queue.fifo) {
         /* The same object again within five minutes is then one message. */
         struct buf name;
         buf_init(&name, (MAX_KEY + 64) * MAX_PER_MESSAGE);
-        for (size_t i = 0; i < e->object_count; i++) {
-            buf_add_view(&name, e->objects[i].bucket);
+        for (size_t i = 0; i < o->object_count; i++) {
+            buf_add_view(&name, o->objects[i].bucket);
             buf_add_char(&name, '/');
-            buf_add_view(&name, e->objects[i].key);
+            buf_add_view(&name, o->objects[i].key);
             buf_add_char(&name, '\n');
         }
         st = buf_status(&name);
         if (st == ST_OK)
-            st = sigv4_sha256_hex(buf_view(&name), e->dedup[e->message_count]);
+            st = sigv4_sha256_hex(buf_view(&name), o->dedup[o->message_count]);
         buf_clear(&name);
     }
     if (st != ST_OK)
         return st;
-    e->message_count++;
-    e->gathered_objects += e->object_count;
-    buf_reset(&e->last_seen);
-    buf_add_view(&e->last_seen, e->objects[e->object_count - 1].key);
-    e->object_count = 0;
-    return e->message_count == GATHERED ? flush(e, err) : ST_OK;
+    o->message_count++;
+    o->gathered_objects += o->object_count;
+    buf_reset(&o->last_seen);
+    buf_add_view(&o->last_seen, o->objects[o->object_count - 1].key);
+    o->object_count = 0;
+    return o->message_count == GATHERED ? flush(o, err) : ST_OK;
 }
 
 static struct view keep(char *out, size_t size, struct view text)
@@ -246,20 +219,20 @@ static struct view keep(char *out, size_t size, struct view text)
     return view_make(out, n);
 }
 
-static enum status add_object(struct enqueue *e, const struct s3_entry *entry, struct error *err)
+static enum status add_object(struct options *o, const struct s3_entry *entry, struct error *err)
 {
-    size_t i = e->object_count;
+    size_t i = o->object_count;
     struct view etag = entry->etag;
     if (etag.len >= 2 && etag.ptr[0] == '"')
         etag = view_make(etag.ptr + 1, etag.len - 2);
-    e->objects[i] = (struct event_object){.bucket = e->bucket,
-                                          .key = keep(e->keys[i], MAX_KEY, entry->key),
-                                          .etag = keep(e->etags[i], sizeof(e->etags[i]), etag),
-                                          .region = buf_view(&e->region),
+    o->objects[i] = (struct event_object){.bucket = o->bucket,
+                                          .key = keep(o->keys[i], MAX_KEY, entry->key),
+                                          .etag = keep(o->etags[i], sizeof(o->etags[i]), etag),
+                                          .region = buf_view(&o->region),
                                           .size = entry->size,
                                           .has_size = true};
-    e->object_count++;
-    return e->object_count == e->per_message ? end_message(e, err) : ST_OK;
+    o->object_count++;
+    return o->object_count == o->per_message ? end_message(o, err) : ST_OK;
 }
 
 /* ---- listing ---- */
@@ -271,64 +244,64 @@ static int64_t newest_s(const struct s3_entry *entry)
     return s3_key_hour(entry->key, &hour) ? hour + HOUR_S : entry->modified_s;
 }
 
-static enum status see(struct enqueue *e, const struct s3_entry *entry, struct error *err)
+static enum status see(struct options *o, const struct s3_entry *entry, struct error *err)
 {
     enum object_skip skip = object_key_skip(entry->key);
     int64_t newest = newest_s(entry);
     enum status st = ST_OK;
-    e->totals.found++;
-    progress_add_object(e->progress);
+    o->totals.found++;
+    progress_add_object(o->progress);
     if (skip != OBJECT_READ) {
-        e->totals.skipped[skip]++;
-    } else if (!e->c->all && newest != 0 && time(NULL) - newest > DATUM_MAX_AGE_S) {
-        e->totals.old++;
-        if (e->totals.oldest_s == 0 || newest < e->totals.oldest_s)
-            e->totals.oldest_s = newest;
+        o->totals.skipped[skip]++;
+    } else if (!o->all && newest != 0 && time(NULL) - newest > DATUM_MAX_AGE_S) {
+        o->totals.old++;
+        if (o->totals.oldest_s == 0 || newest < o->totals.oldest_s)
+            o->totals.oldest_s = newest;
     } else {
-        st = add_object(e, entry, err);
+        st = add_object(o, entry, err);
     }
-    buf_reset(&e->last_key);
-    buf_add_view(&e->last_key, entry->key);
-    return st == ST_OK ? buf_status(&e->last_key) : st;
+    buf_reset(&o->last_key);
+    buf_add_view(&o->last_key, entry->key);
+    return st == ST_OK ? buf_status(&o->last_key) : st;
 }
 
-static enum status run(struct enqueue *e, struct error *err)
+static enum status send_all(struct options *o, struct error *err)
 {
     struct s3_entry entry;
-    struct s3_walk_options options = {.bucket = e->bucket,
-                                      .prefix = e->prefix,
-                                      .start_after = buf_view(&e->last_sent),
-                                      .has_since = e->c->since != NULL,
-                                      .has_until = e->c->until != NULL,
-                                      .since = e->since,
-                                      .until = e->until};
+    struct s3_walk_options options = {.bucket = o->bucket,
+                                      .prefix = o->prefix,
+                                      .start_after = buf_view(&o->last_sent),
+                                      .has_since = o->range.has_since,
+                                      .has_until = o->range.has_until,
+                                      .since = o->range.since,
+                                      .until = o->range.until};
     struct buf start;
     buf_init(&start, 4096);
-    buf_add_view(&start, buf_view(&e->last_sent)); /* which changes meanwhile */
+    buf_add_view(&start, buf_view(&o->last_sent)); /* which changes meanwhile */
     options.start_after = buf_view(&start);
-    enum status st = s3_head_bucket(e->client, e->bucket, VIEW_EMPTY, &e->region, err);
+    enum status st = s3_head_bucket(o->client, o->bucket, VIEW_EMPTY, &o->region, err);
     if (st == ST_OK)
-        st = s3_walk_open(&e->walk, e->client, &options, err);
-    while (st == ST_OK && signal_number == 0) {
-        st = s3_walk_next(e->walk, &entry, err);
+        st = s3_walk_open(&o->walk, o->client, &options, err);
+    while (st == ST_OK && !command_stopped(NULL)) {
+        st = s3_walk_next(o->walk, &entry, err);
         if (st == ST_OK)
-            st = see(e, &entry, err);
+            st = see(o, &entry, err);
     }
     if (st == ST_END) {
-        st = end_message(e, err);
-        if (st == ST_OK && e->last_key.len > 0) {
-            buf_reset(&e->last_seen);
-            buf_add_view(&e->last_seen, buf_view(&e->last_key));
+        st = end_message(o, err);
+        if (st == ST_OK && o->last_key.len > 0) {
+            buf_reset(&o->last_seen);
+            buf_add_view(&o->last_seen, buf_view(&o->last_key));
         }
         if (st == ST_OK)
-            st = flush(e, err);
+            st = flush(o, err);
         if (st == ST_OK)
-            st = save_state(e, true, err);
+            st = save_state(o, true, err);
     } else {
         /* What is gathered is not sent: the state stands before it. */
         struct error ignored = {0};
-        (void)!save_state(e, false, &ignored);
-        if (signal_number != 0)
+        (void)!save_state(o, false, &ignored);
+        if (command_stopped(NULL))
             st = ST_CANCELLED;
     }
     buf_clear(&start);
@@ -337,91 +310,48 @@ static enum status run(struct enqueue *e, struct error *err)
 
 /* ---- settings ---- */
 
-static enum status choose_times(struct enqueue *e, struct error *err)
+static enum status open_enqueue(struct invocation *in, struct error *err)
 {
-    struct sources_range range = {0};
+    struct options *o = in->options;
     struct instant now = {time(NULL), 0};
-    enum status st = time_option_range(e->c->since, e->c->until, now, &range, err);
-    e->since = range.since;
-    e->until = range.until;
-    return st;
-}
-
-static enum status choose_queue(struct enqueue *e, struct error *err)
-{
-    struct error detail = {0};
-    const char *url = e->c->queue != NULL ? e->c->queue : config_get("SQS_QUEUE_URL", NULL);
-    if (url == NULL)
-        return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
-    if (strchr(url, ',') != NULL)
-        return error_set(err, ST_USAGE, E_U301,
-                         "SQS_QUEUE_URL names several queues: say with --queue which is meant");
-    if (sqs_queue_parse(view_of(url), e->aws.config, &e->queue, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
-    return ST_OK;
-}
-
-static enum status settle(struct enqueue *e, const char *url, struct error *err)
-{
-    uint64_t number = 1;
-    const struct choice *c = e->c;
-    e->url = view_of(url);
-    enum status st = common_options_apply(&c->common, err);
+    buf_init(&o->region, 64);
+    buf_init(&o->last_key, 4096);
+    buf_init(&o->last_seen, 4096);
+    buf_init(&o->last_sent, 4096);
+    for (size_t i = 0; i < GATHERED; i++)
+        buf_init(&o->bodies[i], MAX_BODY);
+    o->url = view_of(in->words[0]);
+    enum status st = source_s3_parse(o->url, &o->bucket, &o->prefix, err);
     if (st == ST_OK)
-        st = source_s3_parse(e->url, &e->bucket, &e->prefix, err);
-    if (st == ST_OK)
-        st = choose_times(e, err);
-    if (st == ST_OK && c->per_message != NULL &&
-        (view_parse_u64(view_of(c->per_message), MAX_PER_MESSAGE, &number) != ST_OK || number == 0))
-        st = error_set(err, ST_USAGE, E_U208, "--per-message \"%.80s\" is no number from 1 to %d",
-                       c->per_message, MAX_PER_MESSAGE);
-    e->per_message = (size_t)number;
-    if (st == ST_OK && c->state != NULL && c->start_after != NULL)
+        st = time_option_range(o->since_text, o->until_text, now, &o->range, err);
+    if (st == ST_OK && o->state != NULL && o->start_after != NULL)
         st = error_set(err, ST_USAGE, E_U108, "--state and --start-after exclude each other");
     if (st == ST_OK)
-        st = settings_aws_open(&e->aws, err);
+        st = settings_aws_open(&o->aws, err);
     if (st == ST_OK)
-        st = choose_queue(e, err);
+        st = queue_option(o->queue_url, o->aws.config, &o->queue, err);
     if (st == ST_OK)
-        st = load_state(e, err);
-    if (st == ST_OK && c->start_after != NULL)
-        buf_add_cstr(&e->last_sent, c->start_after);
-    buf_add_view(&e->last_seen, buf_view(&e->last_sent));
+        st = load_state(o, err);
+    if (st == ST_OK && o->start_after != NULL)
+        buf_add_cstr(&o->last_sent, o->start_after);
+    buf_add_view(&o->last_seen, buf_view(&o->last_sent));
     if (st == ST_OK && config_get("S3_BUCKET_NAME", NULL) != NULL &&
-        !event_bucket_allowed(view_of(config_get("S3_BUCKET_NAME", NULL)), e->bucket))
+        !event_bucket_allowed(view_of(config_get("S3_BUCKET_NAME", NULL)), o->bucket))
         LOG_FAULT(LOG_WARN, E_Q130,
                   "the bucket is not in S3_BUCKET_NAME: receivers refuse its events",
-                  log_view("bucket", e->bucket));
+                  log_view("bucket", o->bucket));
     return st;
 }
 
-static enum status open_clients(struct enqueue *e, struct error *err)
+static void print_totals(const struct options *o)
 {
-    struct aws_client_options options = {.config = e->aws.config,
-                                         .creds = e->aws.creds,
-                                         .budget = e->aws.budget,
-                                         .clock = aws_clock_system(),
-                                         .stop = {stop_asked, NULL}};
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (!e->c->common.quiet && isatty(STDERR_FILENO))
-        e->progress = progress_new();
-    e->told_s = e->saved_s = time(NULL);
-    return aws_client_new(&e->client, &options, err);
-}
-
-static void print_totals(const struct enqueue *e)
-{
-    const struct totals *t = &e->totals;
+    const struct totals *t = &o->totals;
     uint64_t skipped = 0;
     for (size_t i = 0; i < OBJECT_SKIP_COUNT; i++)
         skipped += t->skipped[i];
     printf("objects: %llu found = %llu %s in %llu messages + %llu skipped + %llu too old\n",
            (unsigned long long)t->found, (unsigned long long)t->sent,
-           e->c->dry_run ? "to send" : "sent", (unsigned long long)t->messages,
+           o->dry_run ? "to send" : "sent", (unsigned long long)t->messages,
            (unsigned long long)skipped, (unsigned long long)t->old);
     if (t->old > 0) {
         char oldest[RFC3339_BYTES];
@@ -434,92 +364,76 @@ static void print_totals(const struct enqueue *e)
     }
 }
 
-static int finish(struct enqueue *e, enum status st, const struct error *err)
+static enum status run(struct invocation *in, struct error *err)
 {
-    print_totals(e);
+    struct options *o = in->options;
+    struct aws_client_options options = {.config = o->aws.config,
+                                         .creds = o->aws.creds,
+                                         .budget = o->aws.budget,
+                                         .clock = aws_clock_system(),
+                                         .stop = {command_stopped, NULL}};
+    command_catch_signals();
+    if (!in->common.quiet && isatty(STDERR_FILENO))
+        o->progress = progress_new();
+    o->reported_s = o->saved_s = time(NULL);
+    enum status st = aws_client_new(&o->client, &options, err);
+    if (st == ST_OK)
+        st = send_all(o, err);
+    print_totals(o);
     if (st == ST_CANCELLED) {
-        LOG_FAULT(LOG_WARN, E_Q132, "interrupted", log_view("last_key", buf_view(&e->last_sent)));
-        return 128 + (signal_number != 0 ? signal_number : SIGTERM);
+        LOG_FAULT(LOG_WARN, E_Q132, "interrupted", log_view("last_key", buf_view(&o->last_sent)));
+        return st;
     }
     if (st != ST_OK) {
         LOG_FAULT(LOG_ERROR, E_Q131, "enqueue ends early", log_cstr("reason", err->text),
-                  log_view("last_key", buf_view(&e->last_sent)));
-        return EXIT_FOUND_FAULTS;
+                  log_view("last_key", buf_view(&o->last_sent)));
+        in->exit = EXIT_FOUND_FAULTS;
     }
-    return EXIT_DONE;
+    return ST_OK;
 }
 
-static struct enqueue *enqueue_new(const struct choice *c)
+static void close_enqueue(void *options)
 {
-    struct enqueue *e = calloc(1, sizeof(*e));
-    if (e == NULL)
-        return NULL;
-    e->c = c;
-    buf_init(&e->region, 64);
-    buf_init(&e->last_key, 4096);
-    buf_init(&e->last_seen, 4096);
-    buf_init(&e->last_sent, 4096);
+    struct options *o = options;
+    s3_walk_close(o->walk);
+    aws_client_free(o->client);
+    progress_free(o->progress);
+    settings_aws_close(&o->aws);
     for (size_t i = 0; i < GATHERED; i++)
-        buf_init(&e->bodies[i], MAX_BODY);
-    return e;
+        buf_clear(&o->bodies[i]);
+    buf_clear(&o->region);
+    buf_clear(&o->last_key);
+    buf_clear(&o->last_seen);
+    buf_clear(&o->last_sent);
 }
 
-static void enqueue_free(struct enqueue *e)
-{
-    if (e == NULL)
-        return;
-    s3_walk_close(e->walk);
-    aws_client_free(e->client);
-    progress_free(e->progress);
-    settings_aws_close(&e->aws);
-    for (size_t i = 0; i < GATHERED; i++)
-        buf_clear(&e->bodies[i]);
-    buf_clear(&e->region);
-    buf_clear(&e->last_key);
-    buf_clear(&e->last_seen);
-    buf_clear(&e->last_sent);
-    free(e);
-}
-
-int cmd_enqueue(int argc, char **argv)
-{
-    struct choice c = {0};
-    struct error err = {0};
-    struct option_spec specs[COMMON_OPTION_COUNT + 8] = {
-        {"queue", "URL", "the queue (default: SQS_QUEUE_URL)", &c.queue, NULL},
-        {"since", "TIME", "only objects that can hold records at or after TIME", &c.since, NULL},
-        {"until", "TIME", "only objects that can hold records before TIME", &c.until, NULL},
-        {"state", "FILE", "remember the last key sent there, and go on behind it", &c.state, NULL},
-        {"start-after", "KEY", "only keys behind this one, in S3's order", &c.start_after, NULL},
-        {"per-message", "N",
-         "objects of a message (default 1); one that fails\nbrings the others back", &c.per_message,
-         NULL},
-        {"all", NULL, "send objects of any age", NULL, &c.all},
-        {"dry-run", NULL, "list and count, send nothing", NULL, &c.dry_run},
-    };
-    enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
-    int count;
-    common_options_table(&c.common, specs + 8);
-    enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
-    if (st == ST_END) {
-        options_help(&this_command, specs, SPEC_COUNT);
-        return EXIT_DONE;
-    }
-    if (st == ST_OK && count != 1)
-        st = error_set(&err, ST_USAGE, E_U107, "one s3://BUCKET[/PREFIX] is needed");
-    if (st != ST_OK)
-        return usage_error("enqueue", &err);
-    struct enqueue *e = enqueue_new(&c);
-    st = e == NULL ? ST_NO_MEMORY : settle(e, argv[0], &err);
-    int status;
-    if (st == ST_OK) {
-        st = open_clients(e, &err);
-        if (st == ST_OK)
-            st = run(e, &err);
-        status = finish(e, st, &err);
-    } else {
-        status = start_failed("enqueue", st, &err);
-    }
-    enqueue_free(e);
-    return status;
-}
+COMMAND(enqueue) = {
+    .group = GROUP_AWS,
+    .name = "enqueue",
+    .synopsis = "s3://BUCKET[/PREFIX] [OPTIONS]",
+    .summary = "Send existing objects through the queue (backfill)",
+    .details =
+        "The objects go as S3 events to the queue, so that the Lambda function or the workers\n"
+        "count them.\n"
+        "\n"
+        "Objects that hold no log records are left out by their names.  CloudWatch takes nothing\n"
+        "older than two weeks: such objects are counted and left out, unless --all is given;\n"
+        "\"bedrock-metrics aggregate s3://...\" reports on any age.\n"
+        "\n"
+        "With --state FILE an interrupted run goes on where it stopped when it is started again.\n"
+        "A message whose answer was lost is sent again, and an object that was counted before\n"
+        "counts again: only a ledger (LEDGER) at the receiving end prevents that.\n"
+        "\n"
+        "Permissions: s3:ListBucket on the bucket, sqs:SendMessage on the queue.\n"
+        "\n"
+        "Exit status: 0 done; 1 something could not be listed or sent (it is named); 2 wrong "
+        "usage;\n"
+        "130, 143 interrupted.\n",
+    .word = "s3://BUCKET[/PREFIX]",
+    .min_words = 1,
+    .max_words = 1,
+    COMMAND_OPTIONS(struct options, rows),
+    .open = open_enqueue,
+    .run = run,
+    .close = close_enqueue,
+};

@@ -5,19 +5,17 @@
 #include <stdio.h>
 
 #include "base/codes.h"
-#include "cli/options.h"
+#include "cli/commands.h"
 #include "tools/doctor/findings.h"
 
 enum { CODE_BYTES = 16, MIN_DIGITS = 2, MAX_DIGITS = 3 };
 
-static const struct command this_command = {
-    .name = "explain",
-    .summary = "Say what a code means, its likely cause, and what to do. No network is needed.",
-    .synopsis = "[CODE|TEXT]... [OPTIONS]",
-    .details = "Without a CODE all are listed. TEXT is a log line or message as it was printed,\n"
-               "in quotes. For example:\n"
-               "  bedrock-metrics explain BM-O101\n",
-    .run = cmd_explain,
+struct options {
+    bool brief;
+};
+
+static const struct option rows[] = {
+    {"short", NULL, "only the code and its title, a line each", OPT_FLAG(struct options, brief)},
 };
 
 /* "BM-O101" at the begin of `text`, also "bm-o101" and "O101"; 0 when there is none. */
@@ -197,29 +195,35 @@ static void list_all(void)
     }
 }
 
-int cmd_explain(int argc, char **argv)
+static enum status run(struct invocation *in, struct error *err)
 {
-    bool brief = false;
-    struct error err = {0};
-    const struct option_spec specs[] = {
-        {"short", NULL, "only the code and its title, a line each", NULL, &brief},
-    };
-    int count;
-    enum status st = options_parse(specs, 1, argc, argv, &count, &err);
-    if (st == ST_END) {
-        options_help(&this_command, specs, 1);
-        return EXIT_DONE;
-    }
-    if (st == ST_OK && count == 0)
+    const struct options *o = in->options;
+    enum status st = ST_OK;
+    if (in->word_count == 0)
         list_all();
-    for (int i = 0; i < count && st == ST_OK; i++) {
+    for (size_t i = 0; i < in->word_count && st == ST_OK; i++) {
         char code[CODE_BYTES];
         const char *found;
-        st = choose(argv[i], code, &found, &err);
-        if (st == ST_OK && i > 0 && !brief)
+        st = choose(in->words[i], code, &found, err);
+        if (st == ST_OK && i > 0 && !o->brief)
             putchar('\n');
         if (st == ST_OK)
-            print_code(found, brief);
+            print_code(found, o->brief);
     }
-    return st == ST_OK ? EXIT_DONE : usage_error("explain", &err);
+    return st;
 }
+
+COMMAND(explain) = {
+    .group = GROUP_LOGS,
+    .name = "explain",
+    .synopsis = "[CODE|TEXT]... [OPTIONS]",
+    .summary = "Say what a code such as BM-O101 means, and what to do",
+    .details = "No network is needed.  Without a CODE all are listed.  TEXT is a log line or\n"
+               "message as it was printed, in quotes.  For example:\n"
+               "  bedrock-metrics explain BM-O101\n",
+    .word = "CODE",
+    .max_words = SIZE_MAX,
+    COMMAND_OPTIONS(struct options, rows),
+    .setup = SETUP_NONE,
+    .run = run,
+};

@@ -1,29 +1,44 @@
+/* counting.c: how records are counted: readers, price list, profiles and metrics, from options
+ * and environment; and things in the logs that this version does not know, each reported once. */
 #include "cli/counting.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "aggregate/region_guard.h"
 #include "base/log.h"
-#include "cli/novelty.h"
+#include "base/table.h"
+#include "cli/option_values.h"
 #include "cli/read_file.h"
-#include "cli/time_option.h"
 #include "config/config.h"
 
-enum { MAX_JOBS = 64 };
+enum { MAX_NOVELTIES = 256 };
 static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;
 
-static enum status choose_jobs(const char *text, struct counting *out, struct error *err)
+/* For aggregate_options.on_novelty; any thread. */
+static void report_novelty(enum novelty what, struct view text)
 {
-    uint64_t number;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    out->jobs = processors < 1 ? 1 : processors > MAX_JOBS ? MAX_JOBS : (unsigned)processors;
-    if (text == NULL)
-        return ST_OK;
-    if (view_parse_u64(view_of(text), MAX_JOBS, &number) != ST_OK || number == 0)
-        return error_set(err, ST_USAGE, E_U208, "--jobs \"%.80s\" is no number from 1 to %d", text,
-                         MAX_JOBS);
-    out->jobs = (unsigned)number;
-    return ST_OK;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t reported[MAX_NOVELTIES];
+    static size_t count;
+    uint64_t hash = table_hash_bytes(text) * 2 + (uint64_t)what;
+    bool fresh = true;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < count && fresh; i++)
+        fresh = reported[i] != hash;
+    /* Past the ceiling nothing new is said: the point has been made. */
+    fresh = fresh && count < MAX_NOVELTIES;
+    if (fresh)
+        reported[count++] = hash;
+    pthread_mutex_unlock(&mutex);
+    if (!fresh)
+        return;
+    if (what == NOVELTY_GEOGRAPHY)
+        LOG_FAULT(LOG_WARN, E_T120, "unknown geography, counted as CrossRegion",
+                  log_view("geography", view_first(text, 64)));
+    else
+        LOG_FAULT(LOG_WARN, E_T121, "unknown schemaVersion, counted as 1.0",
+                  log_view("schemaVersion", view_first(text, 64)));
 }
 
 static enum status read_environment(struct counting *out, struct error *err)
@@ -110,12 +125,16 @@ static enum status read_guard(const char *list, struct counting *out, struct err
     return ST_OK;
 }
 
-enum status counting_settle(const struct counting_choice *choice, struct counting *out,
-                            struct error *err)
+enum status counting_resolve(const struct counting_choice *choice, struct counting *out,
+                             struct error *err)
 {
-    enum status st = choose_jobs(choice->jobs, out, err);
-    if (st == ST_OK)
-        st = read_environment(out, err);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    out->jobs = processors < 1                   ? 1
+                : processors > COUNTING_MAX_JOBS ? COUNTING_MAX_JOBS
+                                                 : (unsigned)processors;
+    if (choice->jobs != 0)
+        out->jobs = (unsigned)choice->jobs;
+    enum status st = read_environment(out, err);
     if (st == ST_OK)
         st = read_profiles(choice->profiles, out, err);
     if (st == ST_OK)
@@ -125,7 +144,7 @@ enum status counting_settle(const struct counting_choice *choice, struct countin
     out->options.aggregate.guard = out->guard;
     out->options.aggregate.profiles = out->profiles;
     out->options.aggregate.prices = out->prices;
-    out->options.aggregate.on_novelty = novelty_report;
+    out->options.aggregate.on_novelty = report_novelty;
     out->options.log_skips = log_level_now() <= LOG_WARN;
     return st;
 }
@@ -138,8 +157,8 @@ void counting_clear(struct counting *counting)
     *counting = (struct counting){0};
 }
 
-enum status counting_settle_times(const char *since, const char *until,
-                                  struct counter_options *counter, struct error *err)
+enum status counting_resolve_times(const char *since, const char *until,
+                                   struct counter_options *counter, struct error *err)
 {
     struct sources_range range = {0};
     enum status st = time_option_range(since, until, time_option_now(), &range, err);

@@ -3,6 +3,7 @@
 #define CLI_COUNTING_H
 
 #include "base/rfc3339.h"
+#include "cli/options.h"
 #include "count/object_counter.h"
 #include "price/price.h"
 
@@ -19,20 +20,51 @@ struct counting {
     unsigned jobs;
 };
 
-/* Options as given, NULL where not. */
+enum { COUNTING_MAX_JOBS = 64 };
+
+/* Options as given, NULL or 0 where not. */
 struct counting_choice {
-    const char *jobs, *profiles, *prices;
+    uint64_t jobs;
+    const char *profiles, *prices;
     const char *allowed; /* inference Regions */
 };
 
+/* Rows of a command's table: `type` has a struct counting_choice called `counting`. */
+#define JOBS_OPTION(type)                                                                          \
+    {                                                                                              \
+        "jobs", "N", "objects read at a time (default: processors)",                               \
+            OPT_NUMBER(type, counting.jobs, 1, COUNTING_MAX_JOBS, 0)                               \
+    }
+#define PROFILES_OPTION(type)                                                                      \
+    {                                                                                              \
+        "profiles", "FILE",                                                                        \
+            "what application inference profiles stand for: the\n"                                 \
+            "output of \"aws bedrock list-inference-profiles\"",                                   \
+            OPT_TEXT(type, counting.profiles)                                                      \
+    }
+#define PRICES_OPTION(type)                                                                        \
+    {                                                                                              \
+        "prices", "FILE",                                                                          \
+            "list prices over the built-in ones, row by row\n"                                     \
+            "(default PRICES_FILE; see \"bedrock-metrics prices\")",                               \
+            OPT_TEXT(type, counting.prices)                                                        \
+    }
+#define ALLOW_OPTION(type)                                                                         \
+    {                                                                                              \
+        "allow-inference-regions", "REGION,...",                                                   \
+            "count what ran in other Regions as\n"                                                 \
+            "DisallowedRegionTokenCount and say so on the page",                                   \
+            OPT_TEXT(type, counting.allowed)                                                       \
+    }
+
 /* ST_USAGE: *err says why. */
-NODISCARD enum status counting_settle(const struct counting_choice *choice, struct counting *out,
-                                      struct error *err);
+NODISCARD enum status counting_resolve(const struct counting_choice *choice, struct counting *out,
+                                       struct error *err);
 void counting_clear(struct counting *counting);
 
 /* --since and --until, NULL where not given, into *counter.  ST_USAGE: *err says why. */
-NODISCARD enum status counting_settle_times(const char *since, const char *until,
-                                            struct counter_options *counter, struct error *err);
+NODISCARD enum status counting_resolve_times(const char *since, const char *until,
+                                             struct counter_options *counter, struct error *err);
 
 /* The sources of the command line for what *counter counts; as sources_open(). */
 NODISCARD enum status counting_open(const struct counter_options *counter, char *const *words,

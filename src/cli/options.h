@@ -1,67 +1,71 @@
 /*
- * options.h: the words of a command line, by a table.
+ * options.h: the words of a command line, parsed by a table into a struct of the command's own.
  *
  * Options and arguments may be mixed; "--name VALUE" and "--name=VALUE" are the same; "--" ends the
  * options.  A repeated option, an unknown one and a missing value are errors that quote the word.
+ *
+ *     struct options { const char *out; bool all; uint64_t top; };
+ *     static const struct option rows[] = {
+ *         {"out", "FILE", "write the result to FILE", OPT_TEXT(struct options, out)},
+ *         {"all", NULL, "of any age", OPT_FLAG(struct options, all)},
+ *         {"top", "N", "keep the N largest", OPT_NUMBER(struct options, top, 1, 100, 0)},
+ *     };
+ *
+ * The last column checks the member's type; a row that lacks a column does not compile.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include <stddef.h>
+#include <stdio.h>
+
 #include "base/view.h"
 
-struct option_spec {
+/* None is 0, which a pointer of a column that was left out could be mistaken for. */
+enum option_kind { OPTION_FLAG = 1, OPTION_TEXT, OPTION_NUMBER, OPTION_CHOICE };
+
+struct option {
     const char *name;       /* "output" for --output */
-    const char *value_name; /* "FILE" for the help; NULL: takes no value */
+    const char *value_name; /* "FILE" for the help; of a choice all its words; NULL for a flag */
     const char *help;       /* lines separated by \n */
-    const char **value;     /* where the value goes; with no value_name NULL */
-    bool *flag;             /* set to true when given; may be NULL with a value */
+    enum option_kind kind;
+    size_t offset;      /* of the member */
+    uint64_t low, high; /* of a number, both included */
+    uint64_t otherwise; /* the number when the option is not given */
 };
 
-/* A command, as main's table and its help need it. */
-struct command {
-    const char *name;
-    const char *summary;  /* one line */
-    const char *synopsis; /* behind the name: "SOURCE... [OPTIONS]" */
-    const char *details;  /* paragraphs of the help, behind the options; may be NULL */
-    int (*run)(int argc, char **argv);
+#define OPTION_MEMBER(type, member, wanted)                                                        \
+    _Generic(((type *)0)->member, wanted : offsetof(type, member))
+
+/* bool: true when given */
+#define OPT_FLAG(type, member) OPTION_FLAG, OPTION_MEMBER(type, member, bool), 0, 0, 0
+
+/* const char *: the word of the command line, or NULL */
+#define OPT_TEXT(type, member) OPTION_TEXT, OPTION_MEMBER(type, member, const char *), 0, 0, 0
+
+/* uint64_t, within low..high, or `otherwise` */
+#define OPT_NUMBER(type, member, low, high, otherwise)                                             \
+    OPTION_NUMBER, OPTION_MEMBER(type, member, uint64_t), (low), (high), (otherwise)
+
+/* An enum: the position of the word among those of value_name ("text|json"); not given: 0. */
+#define OPT_CHOICE(type, member) OPTION_CHOICE, OPTION_MEMBER(type, member, unsigned), 0, 0, 0
+
+/* Rows, and the zeroed struct that their offsets are of. */
+struct option_table {
+    const struct option *rows;
+    size_t count;
+    void *values;
 };
 
 /*
- * Parse argv[1..argc).  Arguments are moved to the front of argv, *count says how many.  ST_END:
- * --help was asked for.  ST_USAGE: *err says what is wrong.
+ * Parse argv[1..argc) into the structs of the tables, whose names all differ.  Texts are those of
+ * argv.  Arguments are moved to the front of argv, *count says how many.  ST_END: --help was asked
+ * for.  ST_USAGE: *err quotes what is wrong.
  */
-NODISCARD enum status options_parse(const struct option_spec *specs, size_t spec_count, int argc,
-                                    char **argv, int *count, struct error *err);
+NODISCARD enum status options_parse(const struct option_table *tables, size_t table_count, int argc,
+                                    char **argv, size_t *count, struct error *err);
 
-/* Help of a command on standard output. */
-void options_help(const struct command *command, const struct option_spec *specs,
-                  size_t spec_count);
-
-/* Exit statuses. */
-enum { EXIT_DONE = 0, EXIT_FOUND_FAULTS = 1, EXIT_USAGE = 2 };
-
-/* "bedrock-metrics COMMAND: text (CODE)" and how to get help, on standard error; EXIT_USAGE. */
-int usage_error(const char *command, const struct error *err);
-
-/* The same without help, for what failed later; an empty *err is out of memory.  Returns
- * EXIT_FOUND_FAULTS. */
-int run_failed(const char *command, const struct error *err);
-
-/* What came before any work: without memory as run_failed(), else as usage_error(). */
-int start_failed(const char *command, enum status st, const struct error *err);
-
-/* Options every command has. */
-struct common_options {
-    bool quiet;
-    const char *log_format, *log_level, *env_file;
-};
-
-enum { COMMON_OPTION_COUNT = 4 };
-
-/* Fill the first COMMON_OPTION_COUNT entries of a table. */
-void common_options_table(struct common_options *common, struct option_spec *specs);
-
-/* Load the environment files and set up logging.  ST_USAGE: *err says why. */
-NODISCARD enum status common_options_apply(const struct common_options *common, struct error *err);
+/* The lines of the help about these rows. */
+void options_help(const struct option *rows, size_t count, FILE *out);
 
 #endif

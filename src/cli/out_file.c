@@ -1,3 +1,4 @@
+/* out_file.c: results that appear whole or not at all: written beside their place, then renamed. */
 #include "cli/out_file.h"
 
 #include <errno.h>
@@ -134,6 +135,22 @@ void out_file_abandon(struct out_file *out)
     }
     free(out->real);
     out->real = NULL;
+}
+
+enum status out_file_write(const char *path, const struct buf *text, struct error *err)
+{
+    struct out_file out;
+    enum status st = buf_status(text);
+    if (st == ST_TOO_BIG)
+        return error_set(err, st, E_R110, "the result is too large");
+    if (st != ST_OK)
+        return error_set(err, st, E_R113, "out of memory");
+    out_file_catch_signals();
+    st = out_file_open(&out, path, err);
+    if (st != ST_OK)
+        return st;
+    (void)fwrite(text->ptr, 1, text->len, out.file); /* a failure shows when it is closed */
+    return out_file_close(&out, err);
 }
 
 size_t out_file_terminal_width(bool to_file)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "base/status.h"
+#include "base/buf.h"
 
 struct out_file {
     FILE *file;
@@ -27,6 +27,15 @@ NODISCARD enum status out_file_close(struct out_file *out, struct error *err);
 
 /* Close and forget what was written. */
 void out_file_abandon(struct out_file *out);
+
+/* The whole result at once, by open and close; SIGINT leaves nothing behind. */
+NODISCARD enum status out_file_write(const char *path, const struct buf *text, struct error *err);
+
+/* The row of a command's table: `type` has a text `out`. */
+#define OUT_OPTION(type)                                                                           \
+    {                                                                                              \
+        "out", "FILE", "write the result to FILE, whole or not at all", OPT_TEXT(type, out)        \
+    }
 
 /*
  * Columns of the terminal that standard output is; 0: it is none, or the result goes to a file.

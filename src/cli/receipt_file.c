@@ -1,3 +1,4 @@
+/* receipt_file.c: `--receipt FILE|-`, opened before any work and written at its end. */
 #include "cli/receipt_file.h"
 
 #include <string.h>
@@ -6,14 +7,6 @@
 #include "ledger/object_name.h"
 
 enum { MAX_TEXT = 64 * 1024 };
-
-struct option_spec receipt_file_option(struct receipt_file *r)
-{
-    return (struct option_spec){"receipt", "FILE|-",
-                                "write what was counted there as JSON: balance, sums,\n"
-                                "and a digest of the objects that machines can compare",
-                                &r->path, NULL};
-}
 
 enum status receipt_file_open(struct receipt_file *r, bool stdout_taken, struct error *err)
 {

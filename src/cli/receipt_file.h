@@ -12,8 +12,14 @@ struct receipt_file {
     enum ledger_identity identity;
 };
 
-/* The entry of a command's table. */
-struct option_spec receipt_file_option(struct receipt_file *r);
+/* The row of a command's table: `type` has a struct receipt_file called `receipt`. */
+#define RECEIPT_OPTION(type)                                                                       \
+    {                                                                                              \
+        "receipt", "FILE|-",                                                                       \
+            "write what was counted there as JSON: balance, sums,\n"                               \
+            "and a digest of the objects that machines can compare",                               \
+            OPT_TEXT(type, receipt.path)                                                           \
+    }
 
 /*
  * Before any work.  `stdout_taken`: the command's result goes there, so that "-" is ST_USAGE; so is

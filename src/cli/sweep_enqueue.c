@@ -1,10 +1,10 @@
+/* sweep_enqueue.c: clients of the queue and of the buckets' listings, for `ledger sweep --enqueue`. */
 #include "cli/sweep_enqueue.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-#include "aws/sqs.h"
-#include "config/config.h"
+#include "cli/option_values.h"
 #include "events/event_make.h"
 #include "objects/source_s3.h"
 
@@ -17,21 +17,6 @@ struct sweep_enqueue {
     struct buf bodies[SQS_MAX_BATCH];
     char dedup[SQS_MAX_BATCH][65];
 };
-
-static enum status choose_queue(struct sweep_enqueue *q, const char *url, struct error *err)
-{
-    struct error detail = {0};
-    if (url == NULL)
-        url = config_get("SQS_QUEUE_URL", NULL);
-    if (url == NULL)
-        return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
-    if (strchr(url, ',') != NULL)
-        return error_set(err, ST_USAGE, E_U301,
-                         "SQS_QUEUE_URL names several queues: say with --queue which is meant");
-    if (sqs_queue_parse(view_of(url), q->aws->config, &q->queue, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
-    return ST_OK;
-}
 
 enum status sweep_enqueue_open(struct sweep_enqueue **out, const char *queue,
                                const struct settings_aws *aws, struct aws_stop stop,
@@ -49,7 +34,7 @@ enum status sweep_enqueue_open(struct sweep_enqueue **out, const char *queue,
     q->aws = aws;
     for (size_t i = 0; i < SQS_MAX_BATCH; i++)
         buf_init(&q->bodies[i], SQS_MAX_BODY);
-    enum status st = choose_queue(q, queue, err);
+    enum status st = queue_option(queue, aws->config, &q->queue, err);
     if (st == ST_OK)
         st = aws_client_new(&q->client, &options, err);
     for (size_t i = 0; i <= aws->role_count && st == ST_OK; i++) {

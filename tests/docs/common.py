@@ -90,12 +90,13 @@ class Program:
         )
 
     def commands(self):
-        """Name -> text of its help; "" is the program itself."""
+        """Name -> text of its help; "" is the program itself, "ledger" a family of commands."""
         if not self.helps:
             self.helps[""] = self.run("--help").stdout.decode()
-            listed = self.helps[""].split("Commands:\n", 1)[1].split("\n\n", 1)[0]
-            for name in re.findall(r"^  ([a-z][a-z-]*)  ", listed, re.M):
-                self.helps[name] = self.run(name, "--help").stdout.decode()
+            for name in re.findall(r"^  ([a-z][a-z-]*(?: [a-z]+)?)  ", self.helps[""], re.M):
+                for words in (name.split()[:1], name.split()):
+                    text = self.run("help", *words).stdout.decode()
+                    self.helps.setdefault(" ".join(words), text)
         return self.helps
 
     def options(self, command):

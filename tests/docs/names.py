@@ -48,7 +48,11 @@ def check_commands(program, results):
 def check_call(program, results, path, words):
     helps = program.commands()
     command = words[0] if not words[0].startswith("-") else ""
-    if not re.fullmatch(r"[a-z][a-z-]*", command) and command:
+    if " ".join(words[:2]) in helps:
+        command = " ".join(words[:2])
+    elif command == "prices":
+        command = "prices list"  # what the name alone means
+    if command == "help" or (not re.fullmatch(r"[a-z][a-z-]*", command) and command):
         return  # a file name, a placeholder such as COMMAND, a container's image
     if command in PENDING and command not in helps:
         return

@@ -148,10 +148,10 @@ def measure(batch, n):
         check(count.counts["write unit"] <= CEILING[batch] * n if batch in CEILING else True,
               "an object takes", count.counts["write unit"] / n, "write units")
         stored = sum(size + ITEM_OVERHEAD for size in world.table_proxy.sizes.values())
-        sweep = world.cloud.run("sweep", "--since", "3h", "--output", "json", **world.settings)
+        sweep = world.cloud.run("ledger", "sweep", "--since", "3h", "--output", "json", **world.settings)
         check(sweep.returncode == 0 and json.loads(sweep.stdout), sweep.stderr[-1000:])
         swept = Figures(world)
-        verify = world.cloud.run("verify", "--until", "0m", "--output", "json", **world.settings)
+        verify = world.cloud.run("ledger", "verify", "--until", "0m", "--output", "json", **world.settings)
         check(verify.returncode == 0, verify.stdout[-1000:], verify.stderr[-1000:])
         return count, swept, Figures(world), stored
 
@@ -168,9 +168,9 @@ def table(batches, n):
     row(["---"] + ["---:"] * (2 * len(batches)))
     lines = (("DynamoDB, write units", 0, "write unit"), ("DynamoDB, read units", 0, "read unit"),
              ("PutMetricData", 0, "PutMetricData"), ("SQS", 0, "SQS"), ("S3 GET", 0, "S3 GET"),
-             ("`sweep` once, S3 LIST", 1, "S3 LIST"),
-             ("`sweep` once, DynamoDB read units", 1, "read unit"),
-             ("`verify` once, DynamoDB read units", 2, "read unit"))
+             ("`ledger sweep` once, S3 LIST", 1, "S3 LIST"),
+             ("`ledger sweep` once, DynamoDB read units", 1, "read unit"),
+             ("`ledger verify` once, DynamoDB read units", 2, "read unit"))
     measured = [measure(batch, n) for batch in batches]
     totals = [0.0] * len(batches)
     for title, step, name in lines:  # of the steps of measure()
@@ -189,7 +189,7 @@ def table(batches, n):
     row(cells)
     row(["**in sum**"] + [c for total in totals for c in ("", "**%.2f**" % total)])
     asked = measured[0][2].counts["GetMetricData"]
-    print("\n`verify` asked GetMetricData for %d metrics (USD %.4f), however many objects there are; "
+    print("\n`ledger verify` asked GetMetricData for %d metrics (USD %.4f), however many objects there are; "
           "counting asks for\none or two only for a request in doubt." %
           (asked, asked * PRICES["GetMetricData"]))
 

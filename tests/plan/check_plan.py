@@ -325,7 +325,7 @@ def check_text(checks):
 
 def check_ends(checks):
     for quoted, arguments in (
-            ('no SOURCE', ()),
+            ('SOURCE', ()),
             ('"s3://"', ("s3://",)),
             ('"ModelID"', ("logs", "--dimensions", "ModelID")),
             ('""', ("logs", "--dimensions", "")),

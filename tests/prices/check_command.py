@@ -107,12 +107,12 @@ def check_faults(run, folder):
     with open(broken, "w", encoding="ascii") as file:
         json.dump(dict(OWN, prices=[dict(OWN["prices"][0], input=0.0000001)]), file)
     table = [
-        (("--foo",), '"--foo"'), (("lst",), '"lst"'), (("list", "x"), '"x"'),
-        (("explain",), "model id"), (("explain", ""), '""'), (("explain", "a", "b"), '"b"'),
+        (("--foo",), '"--foo"'), (("lst",), '"prices lst"'), (("list", "x"), '"x"'),
+        (("explain",), "MODEL"), (("explain", ""), '""'), (("explain", "a", "b"), '"b"'),
         (("explain", "a b"), '"a b"'), (("explain", HOSTILE), '"\\u001b[31m<b>\\u202e"'),
         (("--output", "xml"), '"xml"'), (("--output",), "--output needs a value"),
         (("--model", "a", "--model", "b"), "--model is given twice"),
-        (("age", "--model", "a"), "age does not take the option --model"),
+        (("age", "--model", "a"), "unknown option \"--model\""),
         (("explain", "a", "--day", "yesterday"), '"yesterday"'),
         (("explain", "a", "--day", "2026-02-30"), '"2026-02-30"'),
         (("explain", "a", "--input-tokens", "-1"), '"-1"'),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""commands.py: sweep, resolve, verify, quarantine and redrive of the real program, and the policies
-for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N passed, N failed."""
+"""commands.py: `ledger status`, sweep, resolve, verify, quarantine and redrive of the real program, and
+the policies for requests in doubt, against the counterparts of tests/fake_aws.  Last line: N
+passed, N failed."""
 import fcntl
 import json
 import os
@@ -27,20 +28,20 @@ def test_sweep_finds_what_the_queue_lost():
         w.put_some(4, "lost", sent=False)
         w.do(0, "worker", "--once")
         # The counterpart's objects are all of one day.
-        young = w.do(0, "sweep", "--grace", "4000d", "--output", "json")
+        young = w.do(0, "ledger", "sweep", "--grace", "4000d", "--output", "json")
         equal((young["young"], young["missing"]), (6, 0))
-        dry = w.do(1, "sweep", "--grace", "0m", "--dry-run", "--output", "json")
+        dry = w.do(1, "ledger", "sweep", "--grace", "0m", "--dry-run", "--output", "json")
         equal((dry["listed"], dry["done"], dry["missing"], dry["counted"]), (6, 2, 4, 0))
         equal(len(dry["objects"]), 4)
-        swept = w.do(0, "sweep", "s3://" + BUCKET, "--since", "3h", "--grace", "0m",
+        swept = w.do(0, "ledger", "sweep", "s3://" + BUCKET, "--since", "3h", "--grace", "0m",
                      "--output", "json")
         equal((swept["missing"], swept["counted"], swept["failed"]), (4, 4, 0))
         equal(w.exact(), w.expected())
-        again = w.do(0, "sweep", "--grace", "0m", "--output", "json")
+        again = w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")
         equal((again["done"], again["missing"]), (6, 0))
         equal(w.exact(), w.expected())
-        w.do(2, "sweep", "--since", "yesterday")
-        w.do(2, "sweep", LEDGER=None)
+        w.do(2, "ledger", "sweep", "--since", "yesterday")
+        w.do(2, "ledger", "sweep", LEDGER=None)
 
 
 def test_sweep_sends_what_is_missing_through_the_queue():
@@ -52,22 +53,22 @@ def test_sweep_sends_what_is_missing_through_the_queue():
         # The ledger is only looked into: its owner may have it open.
         with open(w.settings["LEDGER"] + "-lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            w.do(1, "sweep", "--grace", "0m")
-            dry = w.do(1, "sweep", "--grace", "0m", "--enqueue", "--dry-run", "--output", "json")
+            w.do(1, "ledger", "sweep", "--grace", "0m")
+            dry = w.do(1, "ledger", "sweep", "--grace", "0m", "--enqueue", "--dry-run", "--output", "json")
             equal((dry["missing"], dry["enqueued"]), (23, 0))
-            sent = w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json",
+            sent = w.do(0, "ledger", "sweep", "--grace", "0m", "--enqueue", "--output", "json",
                         CLOUDWATCH_NAMESPACE=None)
         equal((sent["missing"], sent["enqueued"], sent["counted"]), (23, 23, 0))
         equal(w.exact(), before)
-        w.do(0, "sweep", "--grace", "0m", "--enqueue")  # twice does no harm
+        w.do(0, "ledger", "sweep", "--grace", "0m", "--enqueue")  # twice does no harm
         w.do(0, "worker", "--once")
         equal(w.exact(), w.expected())
-        equal(w.do(0, "sweep", "--grace", "0m", "--enqueue", "--output", "json")["missing"], 0)
-        w.do(2, "sweep", "--queue", w.queue_url)
-        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=None)
-        w.do(2, "sweep", "--enqueue", SQS_QUEUE_URL=w.queue_url + "," + w.queue_url)
-        w.do(2, "sweep", "--enqueue", "--receipt", w.folder + "/r")
-        w.do(1, "sweep", "--grace", "0m", "--enqueue", LEDGER=w.folder + "/none")
+        equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--enqueue", "--output", "json")["missing"], 0)
+        w.do(2, "ledger", "sweep", "--queue", w.queue_url)
+        w.do(2, "ledger", "sweep", "--enqueue", SQS_QUEUE_URL=None)
+        w.do(2, "ledger", "sweep", "--enqueue", SQS_QUEUE_URL=w.queue_url + "," + w.queue_url)
+        w.do(2, "ledger", "sweep", "--enqueue", "--receipt", w.folder + "/r")
+        w.do(1, "ledger", "sweep", "--grace", "0m", "--enqueue", LEDGER=w.folder + "/none")
 
 
 def test_worker_sweeps_by_itself():
@@ -84,17 +85,43 @@ def test_quarantine_and_release():
         w.put_some(1)
         w.send(bad)
         w.do(1, "worker", "--once")
-        listed = w.do(1, "quarantine", "list", "--output", "json")["objects"]
+        listed = w.do(1, "ledger", "quarantine", "list", "--output", "json")["objects"]
         equal([(o["key"], o["reason"]) for o in listed], [(bad, "corrupt")])
-        w.do(0, "quarantine", "show", listed[0]["id"])
-        equal(w.do(0, "sweep", "--grace", "0m", "--output", "json")["quarantined"], 1)
+        w.do(0, "ledger", "quarantine", "show", listed[0]["id"])
+        equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["quarantined"], 1)
         w.put("bad", [record(7)])
-        w.do(0, "quarantine", "release", listed[0]["id"])
-        w.do(1, "quarantine", "release", listed[0]["id"])
-        w.do(2, "quarantine", "release", "xyz")
-        equal(w.do(0, "sweep", "--grace", "0m", "--output", "json")["counted"], 1)
-        w.do(0, "quarantine", "list")
+        w.do(0, "ledger", "quarantine", "release", listed[0]["id"])
+        w.do(1, "ledger", "quarantine", "release", listed[0]["id"])
+        w.do(2, "ledger", "quarantine", "release", "xyz")
+        equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["counted"], 1)
+        w.do(0, "ledger", "quarantine", "list")
         equal(w.exact(), w.expected())
+
+
+def test_status_says_what_the_ledger_holds():
+    with World(visibility=1) as w:
+        w.put_some(3)
+        w.do(0, "worker", "--once")
+        # Also while its owner has it open.
+        with open(w.settings["LEDGER"] + "-lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            idle = w.do(0, "ledger", "status", "--output", "json")
+            text = w.do(0, "ledger", "status")
+        equal((idle["ledger"], idle["delivery"], idle["objects"], idle["batches_open"],
+               idle["requests_in_doubt"], idle["quarantined"], idle["oldest_open"]),
+              (w.settings["LEDGER"], "exactly-once", 3, 0, 0, 0, None))
+        equal(idle["namespace"], "Custom/BedrockMetrics")
+        check(re.search(r"(?m)^objects counted +3$", text), text)
+        w.put_some(1, "doubt")
+        w.send(w.put("bad", [], content=b"\x1f\x8b\x08\x00garbage", count=False))
+        w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
+        w.do(1, "worker", "--once", BEDROCK_METRICS_TEST_FENCE_MS=60000)
+        busy = w.do(1, "ledger", "status", "--output", "json")
+        equal((busy["batches_open"], busy["requests_in_doubt"], busy["quarantined"]), (1, 1, 1))
+        check(busy["tokens_in_doubt"] > 0 and busy["oldest_open"].startswith("20"), busy)
+        w.do(2, "ledger", "status", LEDGER=None)
+        w.do(2, "ledger", "status", "x")
+        w.do(1, "ledger", "status", LEDGER=w.folder + "/none")
 
 
 def test_resolve_waits_for_the_fence():
@@ -102,31 +129,31 @@ def test_resolve_waits_for_the_fence():
         w.put_some(3)
         w.cloudwatch.control({"faults": [{"kind": "not_applied", "op": "PutMetricData"}]})
         w.do(1, "worker", "--once", BEDROCK_METRICS_TEST_FENCE_MS=60000)
-        first = w.do(1, "resolve", "--output", "json", BEDROCK_METRICS_TEST_FENCE_MS=60000)
+        first = w.do(1, "ledger", "resolve", "--output", "json", BEDROCK_METRICS_TEST_FENCE_MS=60000)
         equal((first["open"], first["in_doubt"]),
               (1, {"requests": 1, "tokens": w.expected()["TotalTokenCount"]}))
         check(first["retry_after_seconds"] > 0)
         equal(w.exact(), {})
         time.sleep(2.1)
         for _ in range(4):
-            run = w.run("resolve", "--output", "json", **w.settings)
+            run = w.run("ledger", "resolve", "--output", "json", **w.settings)
             if run.returncode == 0:
                 break
             time.sleep(1)
         equal(w.exact(), w.expected())
-        w.do(0, "resolve")
+        w.do(0, "ledger", "resolve")
 
 
 def test_verify():
     with World(visibility=1) as w:
         w.put_some(3)
         w.do(0, "worker", "--once")
-        good = w.do(0, "verify", "--until", "0m", "--output", "json")
+        good = w.do(0, "ledger", "verify", "--until", "0m", "--output", "json")
         check(good["points"] > 0 and good["differences"] == [], good)
         w.cloudwatch.control({"faults": [{"kind": "swallow", "op": "PutMetricData"}]})
         lost = w.put_some(2, "swallowed")
         w.do(0, "worker", "--once")
-        bad = w.do(1, "verify", "--until", "0m", "--output", "json")
+        bad = w.do(1, "ledger", "verify", "--until", "0m", "--output", "json")
         check(bad["missing"] > 0 and bad["over"] == 0, bad)
         series = [d for d in bad["differences"]
                   if d["series"]["MetricName"] == "Invocations"
@@ -135,10 +162,10 @@ def test_verify():
         # Without the ledger they are added once more: as they should have been the first time.
         w.send(*lost)
         w.do(0, "worker", "--once", LEDGER=None)
-        w.do(0, "verify", "--until", "0m")
+        w.do(0, "ledger", "verify", "--until", "0m")
         w.send(*lost)
         w.do(0, "worker", "--once", LEDGER=None)
-        over = w.do(1, "verify", "--until", "0m", "--output", "json")
+        over = w.do(1, "ledger", "verify", "--until", "0m", "--output", "json")
         check(over["over"] > 0 and over["missing"] == 0, over)
 
 
@@ -148,7 +175,7 @@ def soon():
 
 
 def markers(w, status, **env):
-    return w.do(status, "verify", "--markers", "--until", soon(), "--output", "json", **env)
+    return w.do(status, "ledger", "verify", "--markers", "--until", soon(), "--output", "json", **env)
 
 
 def test_verify_markers():
@@ -166,7 +193,7 @@ def test_verify_markers():
         equal([(d["fault"], d["applied"], d["part"]) for d in bad["differences"]],
               [("missing", 0, 0)])
         equal(len(bad["differences"][0]["batch"]), 32)
-        text = w.do(1, "verify", "--markers", "--until", soon())
+        text = w.do(1, "ledger", "verify", "--markers", "--until", soon())
         check("missing" in text and bad["differences"][0]["batch"] in text, text)
         equal(bad["repeated"] + bad["unknown"], 0)
 
@@ -184,7 +211,7 @@ def test_verify_markers_of_requests_in_doubt():
                 equal((first["open"], first["accepted"]), (1, 0))
                 time.sleep(1.1)
             for _ in range(6):
-                run = w.run("resolve", **dict(w.settings, **env))
+                run = w.run("ledger", "resolve", **dict(w.settings, **env))
                 if run.returncode == 0:
                     break
                 time.sleep(1)
@@ -222,7 +249,7 @@ def test_policies_deviate_by_what_they_say():
                 time.sleep(1)
             delivery = {"resend": "at-least-once", "drop": "at-most-once"}[policy]
             check("delivery=" + delivery in run.stderr, run.stderr)
-            told = w.do(0, "resolve", "--output", "json")
+            told = w.do(0, "ledger", "resolve", "--output", "json")
             what = told["resent" if policy == "resend" else "dropped"]
             equal(what, {"requests": 1, "tokens": w.expected()["TotalTokenCount"]}, policy)
             equal(w.exact().get("TotalTokenCount", 0),
@@ -239,9 +266,9 @@ def test_hold_keeps_it_for_a_person():
                 break
             time.sleep(1)
         equal(run.returncode, 0, run.stderr)
-        w.do(1, "resolve", LEDGER_POLICY="hold")
+        w.do(1, "ledger", "resolve", LEDGER_POLICY="hold")
         for _ in range(6):
-            if w.run("resolve", "--policy", "resolve", **w.settings).returncode == 0:
+            if w.run("ledger", "resolve", "--policy", "resolve", **w.settings).returncode == 0:
                 break
             time.sleep(1)
         equal(w.exact(), w.expected())
@@ -299,14 +326,14 @@ def test_progress_on_a_terminal():
         w.do(0, "worker", "--once")
         w.put_some(3, "lost", sent=False)
         w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
-        text = on_terminal(w, "verify", "--until", "0m")
+        text = on_terminal(w, "ledger", "verify", "--until", "0m")
         check(re.search(r"\r\x1b\[K\d+/\d+ series  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
               repr(text))
         check(text.endswith("\r\x1b[K"), "the line stays", repr(text))
         w.cloudwatch.control({"faults": [{"kind": "delay", "op": "GetMetricData", "seconds": 0.4}]})
-        equal(on_terminal(w, "verify", "--until", "0m", "--quiet"), "", "quiet")
+        equal(on_terminal(w, "ledger", "verify", "--until", "0m", "--quiet"), "", "quiet")
         w.cloudwatch.control({"faults": [{"kind": "delay", "op": "PutMetricData", "seconds": 0.4}]})
-        text = on_terminal(w, "sweep", "--grace", "0m", "--log-level", "WARN")
+        text = on_terminal(w, "ledger", "sweep", "--grace", "0m", "--log-level", "WARN")
         check(re.search(r"\r\x1b\[K\d+/15 objects  [0-9.]+/s  [ 0-9]+ %  ETA \d+:\d\d", text),
               repr(text))
 
@@ -332,14 +359,14 @@ def test_lambda_sweep_and_dynamodb():
         equal((answer["done"], answer["missing"], answer["counted"]), (2, 3, 3))
         equal([r["kind"] for r in runtime.results], ["response", "response", "error"])
         equal(w.exact(), w.expected())
-        w.do(0, "verify", "--until", "0m")
+        w.do(0, "ledger", "verify", "--until", "0m")
         seen = markers(w, 0)
         check(seen["accepted"] > 0 and seen["found"] == seen["accepted"], seen)
         # A second table in the same namespace has markers of its own.
         other = dynamodb(aws, "second")
-        w.do(1, "sweep", "--grace", "0m", "--dry-run", **other)
+        w.do(1, "ledger", "sweep", "--grace", "0m", "--dry-run", **other)
         equal(markers(w, 0, **other)["accepted"], 0)
-        w.do(0, "resolve")
+        w.do(0, "ledger", "resolve")
         # A file cannot be shared by instances.
         run = w.run("lambda", LEDGER=w.folder + "/x", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
         check(run.returncode in (1, 2) and "dynamodb://" in run.stderr, run.stderr)
@@ -390,15 +417,15 @@ def test_redrive():
             aws.send(urls["dead_letter_url"], "message %d" % i)
         before = aws.queue_depth(urls["queue_url"])
         env = {"AWS_ENDPOINT_URL": aws.url, "SQS_QUEUE_URL": urls["queue_url"]}
-        dry = w.do(1, "redrive", "--dry-run", "--output", "json", **env)
+        dry = w.do(1, "ledger", "redrive", "--dry-run", "--output", "json", **env)
         equal(dry["queues"][0]["messages"], 23)
-        text = on_terminal(w, "redrive", "--output", "json", "--dry-run", **env)
+        text = on_terminal(w, "ledger", "redrive", "--output", "json", "--dry-run", **env)
         equal(text, "")  # nothing to wait for
-        moved = w.do(0, "redrive", "--output", "json", **env)
+        moved = w.do(0, "ledger", "redrive", "--output", "json", **env)
         equal((moved["queues"][0]["messages"], moved["queues"][0]["outcome"]), (23, "moved"))
         equal(aws.queue_depth(urls["dead_letter_url"]), 0)
         equal(aws.queue_depth(urls["queue_url"]) - before, 23)
-        w.do(0, "redrive", **env)
+        w.do(0, "ledger", "redrive", **env)
 
 
 def main():

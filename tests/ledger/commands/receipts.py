@@ -60,7 +60,7 @@ def test_receipts_of_disjoint_runs_add_up():
         first = receipt(w, 0, "worker", "--once")
         equal(first["digest"], {"objects": 3, "sum": by_key(*sent)})
         equal((first["delivery"], first["identity"]), ("exactly-once", "key"))
-        second = receipt(w, 0, "sweep", "--grace", "0m")
+        second = receipt(w, 0, "ledger", "sweep", "--grace", "0m")
         equal(second["digest"], {"objects": 4, "sum": by_key(*swept)})
         equal((second["objects"]["found"], second["objects"]["duplicate"]), (4, 0))
         # Another machine, without a ledger, in one go, with any number of jobs.
@@ -131,7 +131,7 @@ def test_receipt_of_who_finishes_a_batch():
         equal((first["digest"]["objects"], first["objects"]["counted"]), (0, 0))
         for _ in range(5):
             time.sleep(1)
-            run = w.run("resolve", "--receipt", w.folder + "/r", **w.settings)
+            run = w.run("ledger", "resolve", "--receipt", w.folder + "/r", **w.settings)
             if run.returncode == 0:
                 break
         equal(run.returncode, 0, run.stderr)
@@ -157,7 +157,7 @@ def test_receipt_of_what_is_held():
         equal((run.returncode, first["digest"]["objects"]), (0, 0), run.stderr)
         equal(first["held"] + first["objects"]["duplicate"], 3)
         for _ in range(6):
-            run = w.run("resolve", "--policy", "resolve", "--receipt", w.folder + "/r",
+            run = w.run("ledger", "resolve", "--policy", "resolve", "--receipt", w.folder + "/r",
                         **w.settings)
             with open(w.folder + "/r", encoding="utf-8") as f:
                 last = json.load(f)
@@ -204,5 +204,5 @@ def test_receipt_on_standard_output_and_input():
         w.do(2, "aggregate", path, "--dry-run", "--receipt", w.folder + "/no/such/place",
              LEDGER=None)
         w.do(2, "worker", "--once", "--receipt", "-", LEDGER=None)
-        w.do(2, "sweep", "--receipt", "-")
+        w.do(2, "ledger", "sweep", "--receipt", "-")
         check(not os.path.exists(w.folder + "/ledger"), "work was begun")

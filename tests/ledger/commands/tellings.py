@@ -36,13 +36,13 @@ def test_resolved_doubts_are_told_once():
             w.cloudwatch.control({"faults": [{"kind": fault, "op": "PutMetricData"}]})
             w.do(1, "worker", "--once")
             time.sleep(2.1)
-            until_done(w, "resolve")
+            until_done(w, "ledger", "resolve")
             equal(told(w), {name: 1}, fault)
-            w.do(0, "resolve")
+            w.do(0, "ledger", "resolve")
             w.do(0, "worker", "--once")  # its messages come back
             equal({k: v for k, v in told(w).items() if k.startswith("InDoubt")}, {name: 1}, fault)
             equal(w.exact(), w.expected())
-            w.do(0, "verify", "--until", "0m")
+            w.do(0, "ledger", "verify", "--until", "0m")
 
 
 def test_policies_tell_what_may_be_wrong():
@@ -65,7 +65,7 @@ def test_open_batches_are_told_while_they_are_open():
         slow = {"BEDROCK_METRICS_TEST_FENCE_MS": 60000}
         w.do(1, "worker", "--once", **slow)
         time.sleep(1.1)
-        w.do(1, "resolve", **slow)
+        w.do(1, "ledger", "resolve", **slow)
         series = {metric: max(p["Maximum"] for p in points.values()) for _, metric, dimensions, _,
                   points in w.cloudwatch.data() if not dimensions}
         equal(series["InDoubtOpen"], 1)
@@ -81,7 +81,7 @@ def test_duplicates_sweeps_and_rejected_records_are_told():
         w.put("mixed", [record(1)], content=text)
         found = w.put("found", [record(5)])
         w.send(*keys)
-        w.do(0, "sweep", "--grace", "0m")
+        w.do(0, "ledger", "sweep", "--grace", "0m")
         want = {"SweepRecovered": 2, "RecordsRejected/not_invocation_log": 1,
                 "RecordsRejected/invalid": 1}
         equal(told(w), want)
@@ -97,7 +97,7 @@ def test_duplicates_sweeps_and_rejected_records_are_told():
         want["RecordsRejected/not_invocation_log"] = 3
         equal(told(w), want)
         equal(w.exact(), w.expected())
-        w.do(0, "verify", "--until", "0m")
+        w.do(0, "ledger", "verify", "--until", "0m")
 
 
 def test_objects_that_changed_are_named_and_not_counted_again():
@@ -115,16 +115,16 @@ def test_objects_that_changed_are_named_and_not_counted_again():
         equal(told(w)["ObjectsChanged"], 1)
         # The sweep meets it again, names it, and does not count it a second time.
         for words in (("--dry-run",), ()):
-            swept = w.do(0, "sweep", "--grace", "0m", "--output", "json", *words)
+            swept = w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json", *words)
             equal((swept["changed"], swept["missing"], swept["done"]), (1, 0, 2))
         equal(told(w)["ObjectsChanged"], 1)
         # Another content is another change.
         w.put("o1", [], content=log_object([record(78)]), count=False)
-        equal(w.do(0, "sweep", "--grace", "0m", "--output", "json")["changed"], 2)
+        equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["changed"], 2)
         equal(told(w)["ObjectsChanged"], 2)
         equal(w.exact(), w.expected())
         # Replicas have ETags of their own: not compared.
         env = {"LEDGER_IDENTITY": "path", "LEDGER": w.folder + "/other"}
-        w.do(0, "sweep", "s3://" + BUCKET, "--grace", "0m", "--dry-run", "--output", "text")
-        equal(w.run("sweep", "--grace", "0m", "--dry-run",
+        w.do(0, "ledger", "sweep", "s3://" + BUCKET, "--grace", "0m", "--dry-run", "--output", "text")
+        equal(w.run("ledger", "sweep", "--grace", "0m", "--dry-run",
                     **dict(w.settings, **env)).returncode, 1)

@@ -1,6 +1,9 @@
-#include "cli/time_option.h"
+/* option_values.c: values of options that several commands read alike. */
+#include "cli/option_values.h"
 
 #include <time.h>
+
+#include "config/config.h"
 
 struct instant time_option_now(void)
 {
@@ -36,4 +39,20 @@ enum status time_option_range(const char *since, const char *until, struct insta
         return error_set(err, ST_USAGE, E_U205, "--since \"%.80s\" is not before --until \"%.80s\"",
                          since, until);
     return st;
+}
+
+enum status queue_option(const char *url, const struct aws_config *config, struct sqs_queue *out,
+                         struct error *err)
+{
+    struct error detail = {0};
+    if (url == NULL)
+        url = config_get("SQS_QUEUE_URL", NULL);
+    if (url == NULL)
+        return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
+    if (strchr(url, ',') != NULL)
+        return error_set(err, ST_USAGE, E_U301,
+                         "SQS_QUEUE_URL names several queues: say with --queue which is meant");
+    if (sqs_queue_parse(view_of(url), config, out, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
+    return ST_OK;
 }

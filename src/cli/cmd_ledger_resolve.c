@@ -1,23 +1,24 @@
-#include <stdio.h>
+/* cmd_ledger_resolve.c: finishes the batches that are open in the ledger. */
+#include <stdlib.h>
 
-#include "cli/cmd_ledger.h"
-#include "cli/upkeep.h"
+#include "cli/commands.h"
+#include "cli/ledger_command.h"
 
 enum { RECOVER_MAX = 256, MAX_TEXT = 1 << 20 };
 
-static const struct command this_command = {
-    .name = "resolve",
-    .synopsis = "[OPTIONS]",
-    .summary = "Finish the batches that are open in the ledger, and say what is in doubt.",
-    .details =
-        "A request whose answer was lost is looked up in CloudWatch by its marker.  When it was\n"
-        "applied, that is found at once; that it was not is certain only 20 minutes after it was\n"
-        "signed: run this again then.  --policy resend or drop decides at once, and what may then\n"
-        "be counted twice or not at all is said to the token.\n"
-        "\n"
-        "Permissions beside the worker's: none (cloudwatch:GetMetricData is among them).\n"
-        "\n"
-        "Exit status: 0 nothing is open; 1 batches stay open; 2 wrong usage or configuration.\n",
+struct options {
+    struct ledger_command ledger;
+    const char *policy;
+    struct receipt_file receipt;
+    enum output_form output;
+};
+
+static const struct option rows[] = {
+    {"policy", "resolve|resend|drop|hold", "instead of LEDGER_POLICY",
+     OPT_TEXT(struct options, policy)},
+    RECEIPT_OPTION(struct options),
+    LEDGER_OPTION(struct options),
+    OUTPUT_OPTION(struct options),
 };
 
 static void write_text(struct buf *out, const struct ledger_recovery *r,
@@ -64,63 +65,71 @@ static void write_json(struct buf *out, const struct ledger_recovery *r,
                t->open_only ? "true" : "false", (long long)((r->retry_after_ms + 999) / 1000));
 }
 
-static enum status work(struct upkeep *u, struct buf *out, int *status, struct error *err)
+static enum status open_resolve(struct invocation *in, struct error *err)
 {
-    struct ledger_recovery r;
-    struct ledger_statistics t = {0};
-    enum status st = exact_round_recover(round_exact(u->round), true, RECOVER_MAX, &r, err);
-    if (st != ST_OK)
-        return st;
-    st = ledger_statistics_read(u->session->ledger, &t);
-    if (st != ST_OK)
-        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
-    (u->json ? write_json : write_text)(out, &r, &t);
-    *status = t.batches_open > 0 || r.tally.violations > 0 ? EXIT_FOUND_FAULTS : EXIT_DONE;
-    return ST_OK;
+    struct options *o = in->options;
+    if (o->policy != NULL && setenv("LEDGER_POLICY", o->policy, 1) != 0)
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+    return receipt_file_open(&o->receipt, true, err);
 }
 
-int cmd_resolve(int argc, char **argv)
+static enum status resolve(struct invocation *in, struct error *err)
 {
-    static struct upkeep u;
-    struct error err = {0};
-    const char *policy = NULL;
-    static struct receipt_file receipt;
-    struct option_spec specs[UPKEEP_OPTION_COUNT + 2] = {
-        {"policy", "resolve|resend|drop|hold", "instead of LEDGER_POLICY", &policy, NULL},
-        receipt_file_option(&receipt),
-    };
-    enum { SPEC_COUNT = sizeof(specs) / sizeof(specs[0]) };
-    int count, status = EXIT_DONE;
-    upkeep_options_table(&u, specs + 2);
-    enum status st = options_parse(specs, SPEC_COUNT, argc, argv, &count, &err);
-    if (st == ST_END) {
-        options_help(&this_command, specs, SPEC_COUNT);
-        return EXIT_DONE;
-    }
-    if (st == ST_OK && count > 0)
-        st = error_set(&err, ST_USAGE, E_U106, "\"%.80s\": resolve takes no arguments", argv[0]);
-    if (st == ST_OK)
-        st = upkeep_apply(&u, &err);
-    if (st == ST_OK)
-        st = upkeep_policy(policy, &err);
-    if (st == ST_OK)
-        st = receipt_file_open(&receipt, true, &err);
-    if (st == ST_OK)
-        st = upkeep_open(&u, UPKEEP_COUNT, &err);
-    if (st == ST_OK) {
-        struct buf out;
-        buf_init(&out, MAX_TEXT);
-        upkeep_catch_signals();
-        st = work(&u, &out, &status, &err);
-        if (st == ST_OK)
-            status = upkeep_print("resolve", &out, status);
-        buf_clear(&out);
-        if (!upkeep_receipt(&u, "resolve", &receipt))
-            status = EXIT_FOUND_FAULTS;
-    }
+    struct options *o = in->options;
+    struct ledger_recovery r;
+    struct ledger_statistics t = {0};
+    struct buf out;
+    enum status st = exact_round_recover(round_exact(o->ledger.round), true, RECOVER_MAX, &r, err);
     if (st != ST_OK)
-        status = upkeep_failed("resolve", st, &err);
-    receipt_file_abandon(&receipt);
-    upkeep_close(&u);
-    return status;
+        return st;
+    st = ledger_statistics_read(o->ledger.session->ledger, &t);
+    if (st != ST_OK)
+        return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
+    if (t.batches_open > 0 || r.tally.violations > 0)
+        in->exit = EXIT_FOUND_FAULTS;
+    buf_init(&out, MAX_TEXT);
+    (o->output == AS_JSON ? write_json : write_text)(&out, &r, &t);
+    st = command_print(&out, err);
+    buf_clear(&out);
+    return st;
 }
+
+static enum status run(struct invocation *in, struct error *err)
+{
+    struct options *o = in->options;
+    enum status st = ledger_command_open(&o->ledger, LEDGER_COUNT, err);
+    if (st != ST_OK)
+        return st;
+    command_catch_signals();
+    st = resolve(in, err);
+    ledger_command_receipt(in, &o->ledger, &o->receipt);
+    return st;
+}
+
+static void close_resolve(void *options)
+{
+    struct options *o = options;
+    receipt_file_abandon(&o->receipt);
+    ledger_command_close(&o->ledger);
+}
+
+COMMAND(ledger_resolve) = {
+    .group = GROUP_LEDGER,
+    .family = "ledger",
+    .name = "resolve",
+    .synopsis = "[OPTIONS]",
+    .summary = "Finish what is open or in doubt in the ledger",
+    .details =
+        "A request whose answer was lost is looked up in CloudWatch by its marker.  When it was\n"
+        "applied, that is found at once; that it was not is certain only 20 minutes after it was\n"
+        "signed: run this again then.  --policy resend or drop decides at once, and what may then\n"
+        "be counted twice or not at all is said to the token.\n"
+        "\n"
+        "Permissions beside the worker's: none (cloudwatch:GetMetricData is among them).\n"
+        "\n"
+        "Exit status: 0 nothing is open; 1 batches stay open; 2 wrong usage or configuration.\n",
+    COMMAND_OPTIONS(struct options, rows),
+    .open = open_resolve,
+    .run = run,
+    .close = close_resolve,
+};

@@ -1,0 +1,235 @@
+/* cmd_ledger_sweep.c: the listing of the buckets against the ledger. */
+#include <pthread.h>
+#include <time.h>
+
+#include "base/json_out.h"
+#include "cli/commands.h"
+#include "cli/ledger_command.h"
+#include "cli/option_values.h"
+#include "cli/sweep_enqueue.h"
+#include "config/config.h"
+#include "ledger/sweep.h"
+#include "objects/source_s3.h"
+
+enum { GRACE_S = 15 * 60, MAX_TEXT = 16 << 20 };
+
+struct options {
+    struct ledger_command ledger;
+    const char *since, *grace, *queue;
+    bool dry_run, enqueue;
+    enum output_form output;
+    struct sweep_options sweep;
+    struct sweep_enqueue *sender;
+    struct receipt_file receipt;
+    struct buf missing; /* names, as text or JSON */
+    size_t named;
+};
+
+static const struct option rows[] = {
+    {"since", "TIME", "only objects that can hold records since then (3h, 14d)",
+     OPT_TEXT(struct options, since)},
+    {"grace", "SPAN", "leave younger objects to the queue (default 15m)",
+     OPT_TEXT(struct options, grace)},
+    {"dry-run", NULL, "only say what is missing", OPT_FLAG(struct options, dry_run)},
+    {"enqueue", NULL, "send what is missing through the queue, do not count it\nhere",
+     OPT_FLAG(struct options, enqueue)},
+    {"queue", "URL", "with --enqueue: the queue (default: SQS_QUEUE_URL)",
+     OPT_TEXT(struct options, queue)},
+    RECEIPT_OPTION(struct options),
+    LEDGER_OPTION(struct options),
+    OUTPUT_OPTION(struct options),
+};
+
+static void name_object(void *ctx, const struct round_object *object)
+{
+    struct options *o = ctx;
+    if (o->output == AS_JSON) {
+        buf_add_cstr(&o->missing, o->named > 0 ? ",{\"bucket\":" : "{\"bucket\":");
+        json_quote(&o->missing, object->bucket);
+        buf_add_cstr(&o->missing, ",\"key\":");
+        json_quote(&o->missing, object->key);
+        if (!o->dry_run) {
+            buf_add_cstr(&o->missing, ",\"reason\":");
+            json_quote(&o->missing, view_of(object->err.text));
+        }
+        buf_add_char(&o->missing, '}');
+    } else {
+        buf_add_cstr(&o->missing, "missing  ");
+        json_quote(&o->missing, object->key);
+        if (!o->dry_run)
+            buf_printf(&o->missing, "  %s", object->err.text);
+        buf_add_char(&o->missing, '\n');
+    }
+    o->named++;
+}
+
+static void write_result(const struct options *o, const struct sweep_result *r, struct buf *out)
+{
+    if (o->output == AS_JSON) {
+        sweep_add_json(out, r);
+        out->len--; /* the brace comes behind the names */
+        buf_add_cstr(out, ",\"objects\":[");
+        buf_add_view(out, buf_view(&o->missing));
+        buf_add_cstr(out, "]}\n");
+        return;
+    }
+    buf_add_view(out, buf_view(&o->missing));
+    buf_printf(out,
+               "listed       %llu\nskipped      %llu\nyoung        %llu\ncounted      %llu\n"
+               "unfinished   %llu\nquarantined  %llu\nmissing      %llu\nsent         %llu\n"
+               "counted now  %llu\n"
+               "failed       %llu\nchanged      %llu\n",
+               (unsigned long long)r->listed, (unsigned long long)r->skipped,
+               (unsigned long long)r->young, (unsigned long long)r->done,
+               (unsigned long long)r->open, (unsigned long long)r->quarantined,
+               (unsigned long long)r->missing, (unsigned long long)r->enqueued,
+               (unsigned long long)r->counted, (unsigned long long)r->failed,
+               (unsigned long long)r->changed);
+}
+
+static enum status open_sweep(struct invocation *in, struct error *err)
+{
+    struct options *o = in->options;
+    struct sweep_options *s = &o->sweep;
+    struct instant grace;
+    buf_init(&o->missing, MAX_TEXT);
+    s->now.seconds = (int64_t)time(NULL);
+    s->grace_s = GRACE_S;
+    s->dry_run = o->dry_run;
+    s->has_since = o->since != NULL;
+    if (o->enqueue && o->receipt.path != NULL)
+        return error_set(err, ST_USAGE, E_U108,
+                         "--receipt and --enqueue exclude each other: nothing is counted");
+    if (o->queue != NULL && !o->enqueue)
+        return error_set(err, ST_USAGE, E_U108, "--queue goes with --enqueue only");
+    enum status st = time_option("--since", o->since, s->now, &s->since, err);
+    if (st != ST_OK)
+        return st;
+    if (o->grace != NULL && time_parse(view_of(o->grace), s->now, &grace) != ST_OK)
+        return error_set(err, ST_USAGE, E_U204, "--grace \"%.80s\" is no span such as 15m",
+                         o->grace);
+    if (o->grace != NULL)
+        s->grace_s = s->now.seconds - grace.seconds;
+    s->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
+    if (in->word_count == 1)
+        st = source_s3_parse(view_of(in->words[0]), &s->buckets, &s->prefix, err);
+    else if (s->buckets.len == 0)
+        st = error_set(err, ST_USAGE, E_U107,
+                       "neither S3_BUCKET_NAME nor s3://BUCKET says what to list");
+    return st == ST_OK ? receipt_file_open(&o->receipt, true, err) : st;
+}
+
+/* Ahead of the sweep, how much there is: for the time left. */
+struct ahead {
+    const struct sweep_options *options;
+    struct progress *progress;
+    atomic_bool stop;
+    pthread_t thread;
+    bool started;
+};
+
+static void *measure_main(void *context)
+{
+    struct ahead *a = context;
+    struct error err = {0};
+    uint64_t keys;
+    if (sweep_measure(a->options, &a->stop, &keys, &err) == ST_OK)
+        progress_expect(a->progress, 0, keys, true);
+    return NULL;
+}
+
+static void begin_progress(struct ahead *a, const struct invocation *in, struct sweep_options *o)
+{
+    a->options = o;
+    a->progress = o->progress = command_progress(in, "objects");
+    a->started = a->progress != NULL && pthread_create(&a->thread, NULL, measure_main, a) == 0;
+}
+
+static void end_progress(struct ahead *a)
+{
+    atomic_store(&a->stop, true);
+    if (a->started)
+        pthread_join(a->thread, NULL);
+    progress_free(a->progress);
+}
+
+static enum status run(struct invocation *in, struct error *err)
+{
+    struct options *o = in->options;
+    struct sweep_options *s = &o->sweep;
+    struct ahead ahead = {.options = s};
+    struct sweep_result r;
+    struct buf out;
+    s->stop = (struct aws_stop){command_stopped, NULL};
+    enum status st = ledger_command_open(&o->ledger, o->enqueue ? LEDGER_LOOK : LEDGER_COUNT, err);
+    if (st == ST_OK && o->enqueue)
+        st = sweep_enqueue_open(&o->sender, o->queue, &o->ledger.aws, s->stop, err);
+    if (st != ST_OK)
+        return st;
+    command_catch_signals();
+    s->round = o->ledger.round;
+    s->session = o->ledger.session;
+    s->pool = sweep_enqueue_pool;
+    s->send = sweep_enqueue_send;
+    s->send_ctx = o->sender;
+    s->on_object = name_object;
+    s->ctx = o;
+    begin_progress(&ahead, in, s);
+    st = sweep_run(s, &r, err);
+    end_progress(&ahead);
+    if (sweep_is_off(&r))
+        in->exit = EXIT_FOUND_FAULTS;
+    /* Also what was done before a failure. */
+    struct error detail = {0};
+    buf_init(&out, 2 * MAX_TEXT);
+    write_result(o, &r, &out);
+    enum status printed = command_print(&out, &detail);
+    buf_clear(&out);
+    if (!o->enqueue)
+        ledger_command_receipt(in, &o->ledger, &o->receipt);
+    if (st == ST_OK && printed != ST_OK)
+        *err = detail;
+    return st == ST_OK ? printed : st;
+}
+
+static void close_sweep(void *options)
+{
+    struct options *o = options;
+    receipt_file_abandon(&o->receipt);
+    sweep_enqueue_close(o->sender);
+    ledger_command_close(&o->ledger);
+    buf_clear(&o->missing);
+}
+
+COMMAND(ledger_sweep) = {
+    .group = GROUP_LEDGER,
+    .family = "ledger",
+    .name = "sweep",
+    .synopsis = "[s3://BUCKET[/PREFIX]] [OPTIONS]",
+    .summary = "Count what the bucket has and the ledger never counted",
+    .details =
+        "The listing is compared with the ledger: events may be lost, or never sent.  Unfinished\n"
+        "batches are finished first.\n"
+        "\n"
+        "Without an argument the buckets of S3_BUCKET_NAME are listed.  Objects younger than\n"
+        "--grace (default 15m) are left to the queue.  A SQLite ledger belongs to one process at "
+        "a\n"
+        "time: stop its worker first.  The Lambda function does the same on the event\n"
+        "  {\"command\":\"sweep\",\"since\":\"3h\"}\n"
+        "\n"
+        "--enqueue sends what is missing through the queue instead, and only looks into the "
+        "ledger:\n"
+        "it works beside a running worker, and the function or the workers do the counting.\n"
+        "\n"
+        "Permissions beside the worker's: s3:ListBucket; with --enqueue only that,\n"
+        "sqs:SendMessage and reading the ledger.\n"
+        "\n"
+        "Exit status: 0 nothing is missing, or all of it is counted or sent now; 1 something is\n"
+        "missing; 2 wrong usage or configuration.\n",
+    .word = "s3://BUCKET[/PREFIX]",
+    .max_words = 1,
+    COMMAND_OPTIONS(struct options, rows),
+    .open = open_sweep,
+    .run = run,
+    .close = close_sweep,
+};

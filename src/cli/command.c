@@ -1,0 +1,248 @@
+/*
+ * command.c: how every command is run: words to options, options to settings and log, a status to
+ * an exit status.  Also the few things that several commands do alike.
+ */
+#include "cli/command.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/json_out.h"
+#include "base/log.h"
+#include "config/config.h"
+
+enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40 };
+
+static const struct option common_rows[] = {
+    {"quiet", NULL, "only errors on standard error", OPT_FLAG(struct common_options, quiet)},
+    {"log-format", "text|json", "form of log lines (default text)",
+     OPT_CHOICE(struct common_options, log_format)},
+    {"log-level", "LEVEL", "DEBUG, INFO, WARN or ERROR (default INFO, or LOG_LEVEL)",
+     OPT_TEXT(struct common_options, log_level)},
+    {"env-file", "FILE",
+     "settings as NAME=VALUE lines; the environment wins.\n"
+     ".env in the working folder is read too",
+     OPT_TEXT(struct common_options, env_file)},
+};
+
+enum { COMMON_COUNT = sizeof(common_rows) / sizeof(common_rows[0]) };
+
+const struct option *command_common_options(size_t *count)
+{
+    *count = COMMON_COUNT;
+    return common_rows;
+}
+
+/* ---- what goes wrong ---- */
+
+/* "ledger sweep" */
+static const char *title_of(const struct command *command, char title[MAX_TITLE])
+{
+    (void)snprintf(title, MAX_TITLE, "%s%s%s", command->family != NULL ? command->family : "",
+                   command->family != NULL ? " " : "", command->name);
+    return title;
+}
+
+/* The text may quote what was given, and a terminal must not act on it. */
+static void add_escaped(struct buf *out, struct view text)
+{
+    struct buf quoted;
+    buf_init(&quoted, MAX_COMPLAINT);
+    json_quote(&quoted, text);
+    for (size_t i = 1; i + 1 < quoted.len; i++) {
+        bool marks_quote = quoted.ptr[i] == '\\' && quoted.ptr[i + 1] == '"';
+        if (!marks_quote || i + 2 == quoted.len)
+            buf_add_char(out, quoted.ptr[i]);
+    }
+    buf_clear(&quoted);
+}
+
+static void complain(const char *command, enum code code, const char *text)
+{
+    struct buf line;
+    buf_init(&line, MAX_COMPLAINT);
+    buf_printf(&line, "bedrock-metrics%s%s: ", command[0] != '\0' ? " " : "", command);
+    add_escaped(&line, view_of(text));
+    buf_printf(&line, " (%s)\n", code_text(code));
+    if (buf_status(&line) == ST_OK)
+        (void)fwrite(line.ptr, 1, line.len, stderr);
+    else
+        fprintf(stderr, "bedrock-metrics: out of memory\n");
+    buf_clear(&line);
+}
+
+int command_usage_error(const char *command, const struct error *err)
+{
+    complain(command, error_code(err, E_U100), err->text);
+    fprintf(stderr, "Try \"bedrock-metrics%s%s --help\".\n", command[0] != '\0' ? " " : "",
+            command);
+    return EXIT_USAGE;
+}
+
+int command_failed(const char *command, const struct error *err)
+{
+    static const struct error unknown = {.code = E_R113, .text = "out of memory"};
+    if (err->text[0] == '\0')
+        err = &unknown;
+    if (log_format_now() == LOG_JSON)
+        LOG_FAULT(LOG_ERROR, error_code(err, E_R105), "failed", log_cstr("command", command),
+                  log_cstr("reason", err->text));
+    else
+        complain(command, error_code(err, E_R105), err->text);
+    return EXIT_FOUND_FAULTS;
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t signal_number;
+
+static void on_signal(int number)
+{
+    if (signal_number != 0)
+        _exit(128 + number);
+    signal_number = number;
+}
+
+void command_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool command_stopped(void *context)
+{
+    (void)context;
+    return signal_number != 0;
+}
+
+/* ---- running ---- */
+
+/* A .env that happens to lie here may be another program's: what is not understood is named. */
+static enum status read_env_files(const char *env_file, struct error *ignored, struct error *err)
+{
+    struct error detail = {0};
+    if (env_file != NULL && config_load_env_file(env_file, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
+    if (config_load_env_file(".env", ignored) == ST_MISSING)
+        ignored->text[0] = '\0';
+    return ST_OK;
+}
+
+static enum status apply_common(const struct common_options *common, struct error *err)
+{
+    struct error ignored = {0};
+    enum log_level level = LOG_INFO;
+    enum status st = read_env_files(common->env_file, &ignored, err);
+    if (st != ST_OK)
+        return st;
+    const char *name =
+        common->log_level != NULL ? common->log_level : config_get("LOG_LEVEL", "INFO");
+    if (log_level_parse(view_of(name), &level) != ST_OK)
+        return error_set(err, ST_USAGE, E_U299,
+                         "%s: unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR",
+                         common->log_level != NULL ? "--log-level" : "LOG_LEVEL", name);
+    log_setup(common->quiet ? LOG_ERROR : level,
+              common->log_format == AS_JSON ? LOG_JSON : LOG_TEXT,
+              isatty(STDERR_FILENO) && config_get("NO_COLOR", NULL) == NULL);
+    if (ignored.text[0] != '\0')
+        LOG_FAULT(LOG_WARN, E_R140, "not all of .env was read", log_cstr("reason", ignored.text));
+    return ST_OK;
+}
+
+static enum status check_words(const struct invocation *in, struct error *err)
+{
+    const struct command *c = in->command;
+    if (in->word_count < c->min_words)
+        return error_set(err, ST_USAGE, E_U107, "missing argument %s", c->word);
+    if (in->word_count > c->max_words)
+        return error_set(err, ST_USAGE, E_U106, "unexpected argument \"%.80s\"",
+                         in->words[c->max_words]);
+    for (size_t i = 0; i < in->word_count; i++) {
+        if (in->words[i][0] == '\0')
+            return error_set(err, ST_USAGE, E_U107, "empty argument \"\" for %s", c->word);
+    }
+    return ST_OK;
+}
+
+static enum status parse(struct invocation *in, int argc, char **argv, struct error *err)
+{
+    const struct command *c = in->command;
+    const struct option_table tables[] = {
+        {c->options, c->option_count, in->options},
+        {common_rows, c->setup == SETUP_NONE ? 0 : COMMON_COUNT, &in->common},
+    };
+    in->words = argv;
+    return options_parse(tables, 2, argc, argv, &in->word_count, err);
+}
+
+int command_run(const struct command *c, int argc, char **argv)
+{
+    char title[MAX_TITLE];
+    struct error err = {0};
+    struct invocation in = {.command = c, .options = calloc(1, c->options_size + 1)};
+    int status = EXIT_DONE;
+    title_of(c, title);
+    enum status st = in.options == NULL ? ST_NO_MEMORY : parse(&in, argc, argv, &err);
+    if (st == ST_END) {
+        command_help(c, stdout);
+        free(in.options);
+        return EXIT_DONE;
+    }
+    if (st == ST_OK)
+        st = check_words(&in, &err);
+    if (st == ST_OK && c->setup == SETUP_COMMON)
+        st = apply_common(&in.common, &err);
+    bool opened = st == ST_OK;
+    if (st == ST_OK && c->open != NULL)
+        st = c->open(&in, &err);
+    bool ready = st == ST_OK;
+    if (st == ST_OK)
+        st = c->run(&in, &err);
+    if (st == ST_OK)
+        status = in.exit;
+    else if (st == ST_USAGE || (!ready && st != ST_NO_MEMORY))
+        status = command_usage_error(title, &err);
+    else if (signal_number != 0)
+        status = 128 + signal_number;
+    else
+        status = command_failed(title, &err);
+    if (opened && c->close != NULL)
+        c->close(in.options);
+    free(in.options);
+    return status;
+}
+
+void command_help(const struct command *c, FILE *out)
+{
+    char title[MAX_TITLE];
+    fprintf(out, "Usage: bedrock-metrics %s %s\n\n%s.\n\nOptions:\n", title_of(c, title),
+            c->synopsis, c->summary);
+    options_help(c->options, c->option_count, out);
+    if (c->setup != SETUP_NONE)
+        options_help(common_rows, COMMON_COUNT, out);
+    if (c->details != NULL)
+        fprintf(out, "\n%s", c->details);
+}
+
+/* ---- what several commands share ---- */
+
+struct progress *command_progress(const struct invocation *in, const char *what)
+{
+    return in->common.quiet || !isatty(STDERR_FILENO) ? NULL : progress_new_items(what);
+}
+
+enum status command_print(const struct buf *text, struct error *err)
+{
+    enum status st = buf_status(text);
+    if (st == ST_TOO_BIG)
+        return error_set(err, st, E_R110, "the result is too large");
+    if (st != ST_OK)
+        return error_set(err, st, E_R113, "out of memory");
+    if (fwrite(text->ptr, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        return error_set(err, ST_IO, E_R110, "the result could not be written");
+    return ST_OK;
+}
