@@ -1,3 +1,8 @@
+/*
+ * log.c: a log line as text for people or as JSON for Lambda and collectors, written at once so that
+ * lines of threads never mix.  Values come from outside (keys, names of models): every one of them
+ * is quoted and cut here, so that no value can begin a line or a field of its own.
+ */
 #include "base/log.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* status.c: filling in an error, and the names and numbers that statuses and codes come from. */
 #include "base/status.h"
 
 #include <errno.h>

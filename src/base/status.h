@@ -36,7 +36,7 @@ enum status {
  * `text` is a whole sentence without the subject's name and never holds log content or secrets.
  */
 struct error {
-    enum code code; /* E_NONE only where the text is no more than the status' name */
+    enum code code; /* E_NONE: what happened is no cause of its own; see error_code() */
     char text[320];
     uint64_t offset; /* byte position where one makes sense, else 0 */
 };
@@ -49,13 +49,13 @@ struct error {
 enum status error_set(struct error *err, enum status st, enum code code, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* The error's code, `otherwise` where it has none: for a log line whose cause decides. */
+/* The error's code, `otherwise` where it has none: for a log line that is named by its cause. */
 static inline enum code error_code(const struct error *err, enum code otherwise)
 {
     return err->code != E_NONE ? err->code : otherwise;
 }
 
-/* The code of what the system says about a file, `otherwise` for any other errno. */
+/* The code of an errno that says something about a file, `otherwise` for any other. */
 enum code code_of_errno(int number, enum code otherwise);
 
 /* A constant name such as "retry", for logs and JSON. */

@@ -1,4 +1,15 @@
-/* cmd_explain.c: sections of docs/troubleshooting.md, which is a part of the program. */
+/*
+ * cmd_explain.c: what a code means, from docs/troubleshooting.md, which is built into the program.
+ *
+ *     ### BM-O101
+ *
+ *     `truncated gzip member`, `truncated gzip header`      what messages with this code say
+ *
+ *     The file ends too early ...
+ *
+ * The first quoted text is the code's title.  A log line or message that was copied without its
+ * code is looked up by these texts; that is a help for reading and decides nothing.
+ */
 #include "cli/cmd_explain.h"
 
 #include <ctype.h>
@@ -18,7 +29,7 @@ static const struct option rows[] = {
     {"short", NULL, "only the code and its title, a line each", OPT_FLAG(struct options, brief)},
 };
 
-/* "BM-O101" at the begin of `text`, also "bm-o101" and "O101"; 0 when there is none. */
+/* Reads "BM-O101" at the start of `text`, also "bm-o101" and "O101".  Returns its length, 0 when there is none. */
 static size_t read_code(struct view text, char code[CODE_BYTES])
 {
     size_t at = view_eq_nocase(view_first(text, 3), VIEW_LIT("BM-")) ? 3 : 0;
@@ -35,7 +46,7 @@ static size_t read_code(struct view text, char code[CODE_BYTES])
     return at + digits;
 }
 
-/* The section with the heading "### CODE", behind the heading. */
+/* The section below the heading "### CODE". */
 static struct view find_section(const char *code)
 {
     char heading[CODE_BYTES + 8];
@@ -85,10 +96,7 @@ static const struct doctor_code_info *find_doctor_code(const char *code)
     return NULL;
 }
 
-/*
- * The next text in backticks: below a heading stands what the messages of that code say, `like
- * this`, or ``with a ` in it`` in two and a blank.
- */
+/* The next text in backticks; one with a backtick in it is in two, with blanks: `` a `b` ``. */
 static bool next_quoted(struct view *head, struct view *out)
 {
     size_t open = view_find_char(*head, '`');
@@ -105,7 +113,7 @@ static bool next_quoted(struct view *head, struct view *out)
     return true;
 }
 
-/* What messages of a code say, in backticks. */
+/* The first paragraph of a section: the quoted texts. */
 static struct view head_of(const char *code)
 {
     struct view section = find_section(code);
@@ -141,14 +149,17 @@ static void print_code(const char *code, bool brief)
         return;
     }
     if (rest.len == 0)
-        printf("What doctor looks for: %s.\nbedrock-metrics doctor names the mend; see "
+        printf("What doctor looks for: %s.\nbedrock-metrics doctor names the fix; see "
                "docs/doctor.md.\n",
                find_doctor_code(code)->needed);
     while (view_split(&rest, '\n', &line))
         print_line(line);
 }
 
-/* The code that stands in a text, else that of the longest text of the page that is in it. */
+/*
+ * The code that is in `text`, else that of the longest quoted text of the page that is in it.  The
+ * longest says most: "cannot be opened: No such file or directory" holds texts of two codes.
+ */
 static const char *code_of_text(struct view text, char code[CODE_BYTES])
 {
     for (size_t i = 0; i + 3 < text.len; i++) {
@@ -180,8 +191,8 @@ static enum status choose(const char *word, char code[CODE_BYTES], const char **
         *out = code_of_text(text, code);
     if (*out != NULL)
         return ST_OK;
-    return error_set(err, ST_USAGE, E_U223, "\"%.80s\" is no code, and no message that has one",
-                     word);
+    return error_set(err, ST_USAGE, E_U223,
+                     "\"%.80s\" is neither a code nor a message that has one", word);
 }
 
 /* Each code with its title. */
