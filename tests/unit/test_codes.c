@@ -10,9 +10,9 @@
 #include "aws/aws_config.h"
 #include "aws/aws_private.h"
 #include "aws/sqs.h"
+#include "cli/option_values.h"
 #include "cli/options.h"
 #include "cli/out_file.h"
-#include "cli/time_option.h"
 #include "config/config.h"
 #include "config/settings.h"
 #include "events/event_body.h"
@@ -221,12 +221,18 @@ static enum status parse_time(const char *phrase, struct error *err)
 
 static enum status parse_option(const char *phrase, struct error *err)
 {
-    const struct option_spec specs[] = {{"top", "N", "the first", NULL, NULL}};
+    struct values {
+        bool all;
+    } values = {false};
+    static const struct option rows[] = {
+        {"all", NULL, "of any age", OPT_FLAG(struct values, all)},
+    };
+    const struct option_table table = {rows, 1, &values};
     char name[512], command[] = "aggregate";
-    int count;
+    size_t count;
     snprintf(name, sizeof(name), "--%s", phrase);
     char *argv[] = {command, name, NULL};
-    return options_parse(specs, 1, 2, argv, &count, err);
+    return options_parse(&table, 1, 2, argv, &count, err);
 }
 
 /* ---- documents ---- */
