@@ -597,7 +597,7 @@ int main(void)
     json_t *in;
     while ((in = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL)) != NULL) {
         json_t *out = json_object();
-        err = (struct error){{0}, 0};
+        err = (struct error){0};
         st = dispatch(&t, in, out, &err);
         set(out, "status", json_string(status_name(st)));
         set(out, "error", view_json(view_of(st ? err.text : "")));

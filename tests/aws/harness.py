@@ -1,34 +1,26 @@
-"""What the tests of the AWS layer share: the tool, scripted servers on loopback, a clean environment."""
+"""What the tests of the AWS layer share: the tool, and scripted servers on loopback that decide of each
+byte and moment of a connection (those of tests/fake_aws answer whole requests)."""
 import json
 import os
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process  # noqa: E402
 
 OUT = os.environ.get("AWS_TESTS_OUT", os.path.join(os.getcwd(), "build", "aws-tests"))
 
 
-def environment(**extra):
-    """An environment with nothing of this machine in it but PATH."""
+def environment(**more):
+    """With credentials, a Region, and a home of its own."""
     home = tempfile.mkdtemp(prefix="home-", dir=OUT)
-    env = {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HOME": home,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "sk-canary-secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "ASAN_OPTIONS": "detect_leaks=1",
-    }
-    for key, value in extra.items():
-        if value is None:
-            env.pop(key, None)
-        else:
-            env[key] = str(value)
-    return env
+    # No no_proxy: which requests go past a proxy is tested.
+    return process.changed(process.aws_environment(None, home, no_proxy=None), more)
 
 
 class Tool:
@@ -212,20 +204,3 @@ def serve(respond):
                 return
             conn.sendall(reply)
     return Server(handle)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for_port(port, seconds=20):
-    end = time.time() + seconds
-    while time.time() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.1)
-    return False

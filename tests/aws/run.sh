@@ -40,11 +40,9 @@ $CC -std=c17 -D_GNU_SOURCE -Isrc -g -O1 -DBM_VERSION='"test"' -o "$OUT/aws_tool_
     tests/aws/aws_tool.c src/aws/*.c src/base/*.c $LIBS
 $CC -std=c17 -D_GNU_SOURCE -O1 -shared -fPIC -o "$OUT/fail_alloc.so" tests/torture/fail_alloc.c -ldl
 
-if [ "$INSTALL" = yes ] && [ ! -x "$VENV/bin/moto_server" ]; then
-    echo "setting up $VENV"
-    python3 -m venv "$VENV" &&
-        "$VENV/bin/pip" -q install 'moto[server,s3,sqs,dynamodb]==5.2.1' boto3==1.43.11 \
-            botocore==1.43.11 || echo "no packages: tests that need botocore or moto are skipped"
+if [ "$INSTALL" = yes ]; then
+    python3 tests/fake_aws/moto_harness.py --ensure-venv "$VENV" ||
+        echo "no packages: tests that need botocore or moto are skipped"
 fi
 PYTHON=python3
 if [ -x "$VENV/bin/python" ]; then

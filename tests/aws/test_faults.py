@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-from harness import OUT, Server, Tool, answer, environment, free_port, read_request, reset, serve
+from harness import OUT, Server, Tool, answer, environment, read_request, reset, serve
+from support.process import free_port
 
 OBJECT = os.urandom(3 * 1024 * 1024 + 5)
 DIGEST = hashlib.sha256(OBJECT).hexdigest()

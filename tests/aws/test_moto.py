@@ -5,15 +5,15 @@ import hmac
 import http.client
 import json
 import os
-import subprocess
 import sys
 import time
 import unittest
 import urllib.parse
 
-from harness import Tool, answer, environment, free_port, serve, wait_for_port
+from harness import Tool, answer, environment, serve
+from support.process import ACCESS, SECRET
+from moto_harness import MotoServer, venv_ready
 
-MOTO = os.path.join(os.path.dirname(sys.executable), "moto_server")
 try:
     import boto3
     from botocore.auth import SigV4Auth
@@ -22,7 +22,7 @@ try:
 except ImportError:
     boto3 = None
 
-SECRETS = {"AKIDEXAMPLE": "sk-canary-secret"}
+SECRETS = {ACCESS: SECRET}
 
 
 def refusal(request):
@@ -96,25 +96,20 @@ ODD_KEYS = ["plain.gz", "a b.gz", "a+b", "dt=2026-01-02/hr=03/x", "\u00e9/\u00fc
             "\"<>\\^`{|}[]", "$&", "t\x7f"]
 
 
-@unittest.skipIf(boto3 is None or not os.path.exists(MOTO), "moto is not installed")
+@unittest.skipIf(boto3 is None or not venv_ready(sys.prefix), "moto is not installed")
 class Moto(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        port = free_port()
-        cls.moto = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)],
-                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not wait_for_port(port, 60):
-            raise unittest.SkipTest("moto does not start")
-        cls.direct = "http://127.0.0.1:%d" % port
-        cls.proxy = proxy(port)
+        cls.moto = MotoServer(sys.prefix).start()
+        cls.direct = cls.moto.url
+        cls.proxy = proxy(cls.moto.port)
         cls.tool = Tool(environment(AWS_ENDPOINT_URL=cls.proxy.url))
 
     @classmethod
     def tearDownClass(cls):
         cls.tool.close()
         cls.proxy.close()
-        cls.moto.terminate()
-        cls.moto.wait()
+        cls.moto.stop()
 
     def boto(self, name):
         return boto3.client(name, region_name="us-east-1", endpoint_url=self.direct,

@@ -22,11 +22,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "build" / "bench" / "lambda"
-sys.path.insert(0, str(ROOT / "tests" / "pipeline"))
-os.environ.setdefault("BUILD", str(ROOT / "build" / "release"))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from lib import Cloud, failures, log_key, record, s3_event, sqs_payload   # noqa: E402
-from runtime_api import RuntimeApi                                        # noqa: E402
+from support.cloud import Cloud, failures                               # noqa: E402
+from support.records import log_key, numbered, s3_event, sqs_payload    # noqa: E402
+from runtime_api import RuntimeApi                                      # noqa: E402
 
 MB = 1 << 20
 
@@ -52,7 +52,7 @@ def log_object(records, body_bytes, models=1):
     lines = []
     text = base64.b64encode(os.urandom(body_bytes * 3 // 4)).decode()
     for n in range(records):
-        one = record(n, model="us.vendor.model-%d-v1:0" % (n % models))
+        one = numbered(n, model="us.vendor.model-%d-v1:0" % (n % models))
         one["input"]["inputBodyJson"] = {"text": text[n % 64:]}
         lines.append(json.dumps(one))
     text = "\n".join(lines).encode()

@@ -10,11 +10,9 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import traceback
 import zipfile
 
 import sam
@@ -22,6 +20,13 @@ import templates
 
 ROOT = pathlib.Path(sys.argv[1])
 WORK = pathlib.Path(sys.argv[2])
+os.environ["BUILD"] = str(ROOT / "build/release")
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.records import lines, record, timed_key  # noqa: E402
+from support.results import Results, Skip  # noqa: E402
+from moto_harness import MotoServer  # noqa: E402
+
 TREE = WORK / "tree"
 WITHOUT = os.environ.get("WITHOUT", "").split()
 
@@ -42,10 +47,6 @@ ENVIRONMENT = dict(
     CDK_DISABLE_CLI_TELEMETRY="true", NO_COLOR="1", HOME=str(WORK))
 for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     ENVIRONMENT.pop(variable, None)
-
-
-class Skip(Exception):
-    """The check cannot be made here; the text says why."""
 
 
 def run(*command, cwd=TREE, ok=0, **environment):
@@ -332,9 +333,6 @@ def permissions_module():
     program = ROOT / "build/release/bedrock-metrics"
     if not program.exists():
         raise Skip("no build/release/bedrock-metrics to run")
-    os.environ["BUILD"] = str(program.parent)
-    for folder in ("tests/pipeline", "tests/fake_aws"):
-        sys.path.insert(0, str(ROOT / folder))
     import permissions
     return permissions
 
@@ -688,29 +686,17 @@ def check_dockerfile():
 
 class Moto:
     """One server for all checks that need one; stopped at the end."""
-    process = None
+    server = None
     url = None
 
     @classmethod
     def start(cls):
-        if cls.process is None:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            cls.url = "http://127.0.0.1:%d" % port
-            cls.process = subprocess.Popen(
-                [sys.executable, ROOT / "tests/deploy/moto_server.py", "-H", "127.0.0.1",
-                 "-p", str(port)], env=ENVIRONMENT, cwd=WORK,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            for _ in range(100):
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    return
-                except OSError:
-                    time.sleep(0.1)
-            raise AssertionError("moto_server does not answer")
-        import urllib.request
-        urllib.request.urlopen(urllib.request.Request(cls.url + "/moto-api/reset", method="POST"))
+        if cls.server is None:
+            cls.server = MotoServer(pathlib.Path(sys.prefix), env=ENVIRONMENT,
+                                    script=ROOT / "tests/deploy/moto_server.py").start()
+            cls.url = cls.server.url
+        else:
+            cls.server.reset()
 
     @classmethod
     def client(cls, service, region="us-east-1"):
@@ -720,9 +706,8 @@ class Moto:
 
     @classmethod
     def stop(cls):
-        if cls.process is not None:
-            cls.process.terminate()
-            cls.process.wait(10)
+        if cls.server is not None:
+            cls.server.stop()
 
 
 def outputs_of(stack, region="us-east-1"):
@@ -948,13 +933,9 @@ def check_moto_documented_operation():
     # moto has no such task: the AWS CLI itself looks at the words.
     type_in(documented("What happens if a message fails").rstrip() +
             " --generate-cli-skeleton output")
-    key = time.strftime("AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/%Y/%m/%d/%H/"
-                        "%Y%m%dT%H%M%S000Z_0a.json.gz", time.gmtime())
-    record = {"schemaType": "ModelInvocationLog", "schemaVersion": "1.0", "region": "us-east-1",
-              "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-              "modelId": "amazon.nova-lite-v1:0", "operation": "Converse",
-              "input": {"inputTokenCount": 3}, "output": {"outputTokenCount": 4}}
-    Moto.client("s3").put_object(Bucket="my-bedrock-logs", Key=key, Body=json.dumps(record))
+    key = timed_key(time.time())
+    body = lines(record(at=time.time(), modelId="amazon.nova-lite-v1:0", inferenceRegion=None))
+    Moto.client("s3").put_object(Bucket="my-bedrock-logs", Key=key, Body=body)
     said = type_in(documented("Backfill"))
     assert "amazon.nova-lite-v1:0" in said, said
     sent = Moto.client("sqs").receive_message(QueueUrl=outputs["QueueUrl"],
@@ -1200,34 +1181,16 @@ def check_tree_is_clean():
 
 def main():
     wanted = sys.argv[3:]
-    passed = failed = skipped = 0
+    results = Results(verbose=True)
     checks = [(name[6:], function) for name, function in globals().items()
               if name.startswith("check_")]
     try:
         for name, function in checks:
-            if wanted and not any(word in name for word in wanted):
-                continue
-            started = time.time()
-            try:
-                function()
-            except Skip as reason:
-                skipped += 1
-                print("skip %s: %s" % (name, reason))
-                continue
-            except Exception as reason:  # pylint: disable=broad-except
-                failed += 1
-                print("FAIL %s: %s" % (name, reason or "see the check's assertion"))
-                trace = traceback.extract_tb(reason.__traceback__)
-                print("     %s" % " <- ".join(
-                    "%s:%d" % (os.path.basename(entry.filename), entry.lineno)
-                    for entry in reversed(trace) if "tests/deploy" in entry.filename))
-                continue
-            passed += 1
-            print("ok   %s (%.1f s)" % (name, time.time() - started))
+            if not wanted or any(word in name for word in wanted):
+                results.test(name, function)
     finally:
         Moto.stop()
-    print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
-    return 1 if failed or not passed else 0
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -8,21 +8,23 @@ those of the Service Authorization Reference.
 
     outcomes = trial(FUNCTION_SCENARIOS, statements)   # what is counted, what comes back, what is said
 
-lib.py (tests/pipeline) is told where the program is by BUILD.
+The program is that of BUILD (tests/support).
 """
 import fnmatch
 import gzip
 import json
 import re
 import time
-import urllib.parse
+import urlparse
 
+from support.cloud import QUEUE, Cloud
+from support.process import ACCESS, SECRET
+from support.records import log_key, numbered, s3_event, sqs_payload
 import httpbase
-import lib
 from fault_proxy import FaultProxy
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
-QUEUE_ARN = "arn:aws:sqs:%s:%s:%s" % (REGION, ACCOUNT, lib.QUEUE)
+QUEUE_ARN = "arn:aws:sqs:%s:%s:%s" % (REGION, ACCOUNT, QUEUE)
 TABLE = "ledger"
 KEY_ARN = "arn:aws:kms:%s:%s:key/1" % (REGION, ACCOUNT)
 PROFILE = "arn:aws:bedrock:%s:%s:application-inference-profile/ab12cd34ef56" % (REGION, ACCOUNT)
@@ -58,7 +60,7 @@ def allows(statements, action, resource, context):
 
 
 class Guard(FaultProxy):
-    """The proxy of lib.Cloud, with IAM before it."""
+    """The proxy of a Cloud, with IAM before it."""
 
     def protect(self, statements, encrypted=False):
         self.statements, self.encrypted = statements, encrypted
@@ -89,11 +91,11 @@ class Guard(FaultProxy):
             if request.path == "/listTagsForResource":
                 return [("bedrock:ListTagsForResource", request.json()["resourceARN"], {})]
             return [("bedrock:GetInferenceProfile",
-                     urllib.parse.unquote(request.path.split("/", 2)[2]), {})]
+                     urlparse.unquote(request.path.split("/", 2)[2]), {})]
         bucket, _, key = request.path[1:].partition("/")
         if not key:
             return [("s3:ListBucket", "arn:aws:s3:::" + bucket, {})]
-        wanted = [("s3:GetObject", "arn:aws:s3:::%s/%s" % (bucket, urllib.parse.unquote(key)), {})]
+        wanted = [("s3:GetObject", "arn:aws:s3:::%s/%s" % (bucket, urlparse.unquote(key)), {})]
         if self.encrypted:
             wanted.append(("kms:Decrypt", KEY_ARN,
                            {"kms:ViaService": "s3.%s.amazonaws.com" % REGION}))
@@ -137,7 +139,7 @@ def bedrock(request):
     return httpbase.json_response({"inferenceProfileSummaries": [profile(PROFILE, "billing-app")]})
 
 
-class World(lib.Cloud):
+class World(Cloud):
     """A cloud whose proxy is a Guard."""
 
     def __init__(self, statements, dynamodb, encrypted=False, visibility=1):
@@ -155,7 +157,7 @@ class World(lib.Cloud):
         if self.dynamodb:
             routes["dynamodb"] = self.dynamodb
         self.proxy = Guard("127.0.0.1:%d" % self.stub.server.port,
-                           keys={lib.ACCESS: (lib.SECRET, None)}, routes=routes).protect(
+                           keys={ACCESS: (SECRET, None)}, routes=routes).protect(
                                self.statements, self.encrypted)
         self.proxy.start()
         return self
@@ -186,8 +188,8 @@ class World(lib.Cloud):
 # ---- what the function does: one object counted, one gone, by each kind of stack ----
 
 def two_messages(world):
-    present = world.put("present", [lib.record(1)])
-    return lib.sqs_payload([lib.s3_event(present), lib.s3_event(lib.log_key("gone"))])
+    present = world.put("present", [numbered(1)])
+    return sqs_payload([s3_event(present), s3_event(log_key("gone"))])
 
 
 def function_counts(statements, dynamodb, encrypted=False):
@@ -201,12 +203,12 @@ def function_counts_encrypted(statements, dynamodb):
 
 def function_resolves(statements, dynamodb):
     with World(statements, None) as world:
-        records = [lib.record(1, model=PROFILE), lib.record(2, model=LATER_PROFILE)]
+        records = [numbered(1, model=PROFILE), numbered(2, model=LATER_PROFILE)]
         for record in records:
             del record["inferenceRegion"]
         key = world.put("o", records)
         dimensions = ("InferenceProfile", "InferenceProfileType", "Tag:team")  # as they are kept
-        return world.outcome(*world.call([lib.sqs_payload([lib.s3_event(key)])],
+        return world.outcome(*world.call([sqs_payload([s3_event(key)])],
                                          RESOLVE_INFERENCE_PROFILES="true",
                                          METRIC_DIMENSIONS=",".join(dimensions)),
                              dimension=dimensions)
@@ -219,9 +221,9 @@ def function_keeps_a_ledger(statements, dynamodb):
     with World(statements, dynamodb) as world:
         message = two_messages(world)
         answers, log = world.call([message, message], **env)
-        world.put("unannounced", [lib.record(2)])
+        world.put("unannounced", [numbered(2)])
         more, swept = world.call([{"command": "sweep", "since": "3000d", "grace": "0m"}], **env)
-        doubtful = lib.sqs_payload([lib.s3_event(world.put("doubt", [lib.record(3)]))])
+        doubtful = sqs_payload([s3_event(world.put("doubt", [numbered(3)]))])
         # The request arrives and its answer is lost; the marker proves it after the fence.
         world.proxy.add({"target": "PutMetricData", "fault": "rst_after"})
         _, first = world.call([doubtful], **env)
@@ -247,11 +249,11 @@ def worker_counts(statements, dynamodb):
     """One object counted, one gone, one corrupt, which comes back."""
     # Longer than the run: a message that is not deleted is not counted twice here.
     with World(statements, None, visibility=60) as world:
-        world.send(world.put("present", [lib.record(1)]))
-        world.send(lib.log_key("gone"))
+        world.send(world.put("present", [numbered(1)]))
+        world.send(log_key("gone"))
         world.send(world.put("corrupt", [], content=b"\x1f\x8b\x08\x00bad", count=False))
         run = world.run("worker", "--once", AWS_MAX_ATTEMPTS="1")
-        left = world.stub.stats()["queues"][lib.QUEUE]
+        left = world.stub.stats()["queues"][QUEUE]
         return world.outcome([run.returncode, left["waiting"] + left["in_flight"]], run.stderr)
 
 

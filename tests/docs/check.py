@@ -21,7 +21,8 @@ import queries  # noqa: E402
 import runs  # noqa: E402
 import shell  # noqa: E402
 import words  # noqa: E402
-from common import Program, Results  # noqa: E402
+from common import Program  # noqa: E402
+from support.results import Results  # noqa: E402
 
 
 def main():
@@ -29,8 +30,7 @@ def main():
     results = Results()
     for part in (runs, files, house, names, codes, queries, links, shell, words):
         part.check(program, results)
-    print("%d passed, %d failed" % (results.passed, results.failed))
-    return 1 if results.failed else 0
+    return results.end()
 
 
 if __name__ == "__main__":

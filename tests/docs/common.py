@@ -1,31 +1,16 @@
-"""What all checks of the documents share: the texts, the program, and a count of results."""
+"""What all checks of the documents share: the texts, and the program."""
 
 import fnmatch
 import functools
 import os
 import re
 import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
 
-
-class Results:
-    """Counts checks; a failed one is printed with what was found."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def check(self, ok, what):
-        if ok:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print("FAILED: %s" % what)
-        return ok
-
-    def same(self, got, wanted, what):
-        return self.check(got == wanted, "%s: got %r, written is %r" % (what, got, wanted))
+from support import process  # noqa: E402
 
 
 def read(path):
@@ -78,15 +63,11 @@ class Program:
         self.helps = {}
 
     def run(self, *words, data=b"", env=None, cwd=None):
-        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-        environment.update(env or {})
-        return subprocess.run(
+        return process.run(
             [self.path, *words],
+            process.environment(**(env or {})),
             input=data,
-            capture_output=True,
-            env=environment,
             cwd=cwd or os.path.dirname(self.path),
-            check=False,
         )
 
     def commands(self):

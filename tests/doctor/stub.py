@@ -13,7 +13,9 @@ import sys
 import time
 import urllib.parse
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake_aws"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import records  # noqa: E402
 import httpbase  # noqa: E402
 from httpbase import Response, json_response, xml_text  # noqa: E402
 
@@ -31,9 +33,7 @@ QUEUE_URL = "https://sqs.%s.amazonaws.com/%s/%s" % (REGION, ACCOUNT, QUEUE)
 
 
 def log_key(age_s, region=REGION, prefix="", account=ACCOUNT):
-    when = time.gmtime(time.time() - age_s)
-    return "%sAWSLogs/%s/BedrockModelInvocationLogs/%s/%s_9b86bf4994c4ab1c.json.gz" % (
-        prefix, account, region, time.strftime("%Y/%m/%d/%H/%Y%m%dT%H%M%S000Z", when))
+    return records.timed_key(time.time() - age_s, region=region, account=account, prefix=prefix)
 
 
 def statement(**changes):

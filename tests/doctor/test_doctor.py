@@ -9,13 +9,15 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stub as fake  # noqa: E402
-import httpbase  # noqa: E402  (stub.py has set the path)
+from support import process  # noqa: E402  (stub.py has set the path)
+from support.process import SECRET, aws_environment  # noqa: E402
+from support.results import Results  # noqa: E402
+import httpbase  # noqa: E402
 from cases import CASES, DENIED, queue, use_ledger  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -25,16 +27,12 @@ STUB = fake.Stub()
 # ---- running ----
 
 def environment(home):
-    return {"HOME": home, "PATH": "/usr/bin:/bin", "AWS_REGION": fake.REGION,
-            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret-key",
-            "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": STUB.url,
-            "S3_BUCKET_NAME": fake.BUCKET, "SQS_QUEUE_URL": fake.QUEUE_URL,
-            "ASAN_OPTIONS": "detect_leaks=1", "NO_COLOR": "1"}
+    return aws_environment(STUB.url, home, AWS_REGION=fake.REGION, S3_BUCKET_NAME=fake.BUCKET,
+                           SQS_QUEUE_URL=fake.QUEUE_URL)
 
 
 def run(binary, env, args):
-    return subprocess.run([binary, "doctor", "--quiet", *args], env=env, capture_output=True,
-                          cwd=env["HOME"], timeout=120)
+    return process.run([binary, "doctor", "--quiet", *args], env, cwd=env["HOME"])
 
 
 def check_mend(finding, problems):
@@ -77,10 +75,9 @@ def check_canary(binary, env, problems):
     path = os.path.join(env["HOME"], "canary.json.gz")
     with open(path, "wb") as f:
         f.write(body)
-    out = subprocess.run([binary, "aggregate", path, "--output", "json", "--quiet", "--by",
-                          "InferenceProfileType,InferenceProfile,ModelId,SourceRegion,"
-                          "InferenceRegion,AccountId,Operation,Principal"],
-                         capture_output=True, env={"PATH": "/usr/bin:/bin"})
+    out = process.run([binary, "aggregate", path, "--output", "json", "--quiet", "--by",
+                       "InferenceProfileType,InferenceProfile,ModelId,SourceRegion,"
+                       "InferenceRegion,AccountId,Operation,Principal"], process.environment())
     row = json.loads(out.stdout)["rows"][0]
     want = {"InferenceProfileType": "InRegion", "InferenceProfile": "none",
             "ModelId": "bedrock-metrics.canary", "SourceRegion": "us-east-1",
@@ -136,7 +133,7 @@ def one(binary, codes, options, plant):
                 if text.stdout.decode().count(code + "\n") != codes.count(code):
                     problems.append("text names %s not once" % code)
             result.stdout += text.stdout + text.stderr
-        for secret in (b"very-secret-key", b"do-not-print-me"):
+        for secret in (SECRET.encode(), b"do-not-print-me"):
             if secret in result.stdout + result.stderr:
                 problems.append("a secret in the output")
         if b"Sanitizer" in result.stderr or b"runtime error" in result.stderr:
@@ -231,15 +228,15 @@ def check_usage(binary):
         env = environment(home)
         for args in (["--output", "xml"], ["--consumer", "me"], ["--skip", "nothing"],
                      ["--wait", "5"], ["--canary", "--wait", "-1"], ["word"], ["--oops"]):
-            result = subprocess.run([binary, "doctor", *args], env=env, capture_output=True)
+            result = process.run([binary, "doctor", *args], env)
             if result.returncode != 2 or result.stdout:
                 problems.append("%s: exit %d" % (args, result.returncode))
-        result = subprocess.run([binary, "doctor", "--help"], env=env, capture_output=True)
+        result = process.run([binary, "doctor", "--help"], env)
         if result.returncode != 0 or b"--canary" not in result.stdout:
             problems.append("--help")
         # Help, message and what is noted down when nothing can be checked name the same steps.
         said = re.findall(r"[a-z-]+", result.stdout.decode().split("--skip: ")[1].split(".")[0])
-        refused = subprocess.run([binary, "doctor", "--skip", "x"], env=env, capture_output=True)
+        refused = process.run([binary, "doctor", "--skip", "x"], env)
         known = re.findall(r"[a-z-]+", refused.stderr.decode().split("known are ")[1].split(" (BM-")[0])
         del env["AWS_REGION"]
         noted = [c["step"] for c in json.loads(run(binary, env, ["--output", "json"]).stdout)
@@ -266,7 +263,7 @@ def main():
     binary = os.path.abspath(sys.argv[1])
     wanted = sys.argv[2:]
     STUB.start()
-    passed = failed = 0
+    results = Results()
     tests = [(name, lambda c=codes, o=options, f=plant: one(binary, c, o, f))
              for name, codes, options, plant in CASES]
     tests += [("odd answers", lambda: check_odd_answers(binary)),
@@ -279,16 +276,9 @@ def main():
         if wanted and not any(w in name for w in wanted):
             continue
         problems = test()
-        if problems:
-            failed += 1
-            print("FAIL %s" % name)
-            for problem in problems:
-                print("     %s" % problem)
-        else:
-            passed += 1
+        results.check(not problems, "\n     ".join([name, *problems]))
     STUB.stop()
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
         aws.metric("Custom/BedrockMetrics", "Invocations", {"ModelId": "x"})["Sum"]
         aws.proxy.rules = [...]; aws.proxy.log; aws.reset()
 
-The harness itself needs the standard library only.  moto stores CloudWatch data without checking
+MotoServer is the server alone.  Both need the standard library only.  moto stores CloudWatch data without checking
 them: pass cloudwatch=CloudWatchStub() to send that service to the strict counterpart instead.
 CLI: --ensure-venv DIR makes the environment and exits; without it serves until SIGTERM, after
 printing the proxy's port and the environment variables as JSON.
@@ -14,7 +14,6 @@ printing the proxy's port and the environment variables as JSON.
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,11 +21,14 @@ import urllib.parse
 import xml.etree.ElementTree
 from pathlib import Path
 
-import httpbase
-import sigv4_verify
-from fault_proxy import FaultProxy
-
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from support.process import free_port, wait_for_port  # noqa: E402
+import httpbase  # noqa: E402
+import sigv4_verify  # noqa: E402
+from fault_proxy import FaultProxy  # noqa: E402
+
 VENV = HERE.parent.parent / "build" / "venv-aws"
 ACCESS, SECRET, REGION, ACCOUNT = "AKIDEXAMPLE", "secretexample", "us-east-1", "123456789012"
 
@@ -51,66 +53,77 @@ def venv_ready(path=VENV):
     return (Path(path) / "bin" / "moto_server").exists()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+class MotoServer:
+    """moto_server alone, on a free port.  script: a program that is started in its place."""
+
+    def __init__(self, venv=VENV, script=None, output=None, env=None):
+        bin_ = Path(venv) / "bin"
+        self._words = [str(bin_ / "python"), str(script)] if script else [str(bin_ / "moto_server")]
+        self._env = dict(os.environ if env is None else env, MOTO_ACCOUNT_ID=ACCOUNT)
+        self._output = output             # a file for moto's own log, or None
+        self.process = None
+
+    def start(self):
+        self.port = free_port()
+        self.url = "http://127.0.0.1:%d" % self.port
+        output = open(self._output, "ab") if self._output else subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            [*self._words, "-H", "127.0.0.1", "-p", str(self.port)], stdin=subprocess.DEVNULL,
+            stdout=output, stderr=subprocess.STDOUT, env=self._env)
+        if self._output:
+            output.close()
+        try:
+            wait_for_port(self.port, self.process)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def reset(self):
+        """Forget everything stored."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/moto-api/reset")
+        connection.getresponse().read()
+        connection.close()
+
+    __enter__ = start
+
+    def __exit__(self, *exc):
+        self.stop()
 
 
 class MotoHarness:
     def __init__(self, venv=VENV, rules=(), verify=True, cloudwatch=None, port=0, output=None):
-        self.venv = Path(venv)
         self.cloudwatch = cloudwatch      # a started CloudWatchStub, or None for moto's
-        self.output = output              # a file for moto's own log, or None
         self._rules, self._port = list(rules), port
         self._keys = {ACCESS: (SECRET, None)} if verify else None
-        self._process = None
+        self.server = MotoServer(venv, output=output)
+        self._venv = venv
         self.proxy = None
 
     def start(self):
-        ensure_venv(self.venv)
-        port = free_port()
-        output = open(self.output, "ab") if self.output else subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [str(self.venv / "bin" / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-            stdout=output, stderr=subprocess.STDOUT,
-            env=dict(os.environ, MOTO_ACCOUNT_ID=ACCOUNT))
-        if self.output:
-            output.close()
-        self._moto = ("127.0.0.1", port)
-        try:
-            self._wait_until_up()
-        except BaseException:
-            self.stop()
-            raise
+        ensure_venv(self._venv)
+        self.server.start()
+        self._moto = ("127.0.0.1", self.server.port)
         routes = {"monitoring": "127.0.0.1:%d" % self.cloudwatch.server.port} \
             if self.cloudwatch else {}
-        self.proxy = FaultProxy("127.0.0.1:%d" % port, self._rules, self._port, self._keys,
-                                unzip=self.cloudwatch is None, routes=routes).start()
+        self.proxy = FaultProxy("127.0.0.1:%d" % self.server.port, self._rules, self._port,
+                                self._keys, unzip=self.cloudwatch is None, routes=routes).start()
         return self
-
-    def _wait_until_up(self):
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                raise RuntimeError("moto_server ended with %d" % self._process.returncode)
-            try:
-                socket.create_connection(self._moto, 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("moto_server does not answer")
 
     def stop(self):
         if self.proxy is not None:
             self.proxy.stop()
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self.server.stop()
 
     __enter__ = start
 
@@ -130,10 +143,7 @@ class MotoHarness:
 
     def reset(self):
         """Forget everything stored and every rule and log line."""
-        connection = http.client.HTTPConnection(*self._moto, timeout=30)
-        connection.request("POST", "/moto-api/reset")
-        connection.getresponse().read()
-        connection.close()
+        self.server.reset()
         self.proxy.rules = []
         self.proxy.clear_log()
         if self.cloudwatch:

@@ -25,12 +25,17 @@ import hashlib
 import heapq
 import itertools
 import json
+import os
+import sys
 import threading
 import time
 import urllib.parse
 
-import httpbase
-from httpbase import Response, json_response
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support.records import lines, record, sums_of  # noqa: E402
+import httpbase  # noqa: E402
+from httpbase import Response, json_response  # noqa: E402
 
 ACCOUNT = "123456789012"
 QUEUE = "bedrock-logs"
@@ -55,42 +60,30 @@ class SyntheticBucket:
                                                                                  stamp)
         self.templates, self.sums = [], []
         for t in range(self.TEMPLATES):
-            lines, sums = self._records(t, records, body_bytes)
-            body = gzip.compress(lines, 6, mtime=0)
+            content, sums = self._records(t, records, body_bytes)
+            body = gzip.compress(content, 6, mtime=0)
             self.templates.append((body, hashlib.md5(body).hexdigest()))
             self.sums.append(sums)
 
     def _records(self, t, records, body_bytes):
-        lines = []
-        sums = collections.Counter(Invocations=0)
+        out = []
         for r in range(records):
             which = (t + r) % len(MODELS)
-            tokens = {"inputTokenCount": 100 + 7 * t + r, "cacheReadInputTokenCount": t,
-                      "cacheWriteInputTokenCount": r}
-            out = 10 + t * 3 + r
-            lines.append(json.dumps({
-                "schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
-                "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ",
-                                           time.gmtime(self.start + (t * 37 + r) % 600)),
-                "accountId": ACCOUNT, "region": "us-east-1",
-                "identity": {"arn": "arn:aws:sts::%s:assumed-role/app/session" % ACCOUNT},
-                "requestId": "00000000-0000-4000-8000-%06d%06d" % (t, r), "operation": "Converse",
-                "modelId": MODELS[which],
-                "input": dict({"inputContentType": "application/json",
-                               "inputBodyJson": {"messages": [{"role": "user", "content": [
-                                   {"text": "x" * body_bytes + ' "inputTokenCount": 999'}]}]}},
-                              **tokens),
-                "output": {"outputContentType": "application/json",
-                           "outputBodyJson": {"usage": {"outputTokens": 1}},
-                           "outputTokenCount": out},
-                **({"inferenceRegion": REGIONS[which]} if which < 3 else {})}))
-            sums["Invocations"] += 1
-            sums["InputTokenCount"] += tokens["inputTokenCount"]
-            sums["OutputTokenCount"] += out
-            sums["CacheReadInputTokenCount"] += t
-            sums["CacheWriteInputTokenCount"] += r
-        sums["TotalTokenCount"] = sum(v for k, v in sums.items() if k != "Invocations")
-        return ("\n".join(lines) + "\n").encode(), sums
+            # The counts before and after a body in which the same names stand.
+            one = record(
+                at=self.start + (t * 37 + r) % 600, modelId=MODELS[which],
+                requestId="00000000-0000-4000-8000-%06d%06d" % (t, r),
+                input={"inputContentType": "application/json",
+                       "inputBodyJson": {"messages": [{"role": "user", "content": [
+                           {"text": "x" * body_bytes + ' "inputTokenCount": 999'}]}]},
+                       "inputTokenCount": 100 + 7 * t + r, "cacheReadInputTokenCount": t,
+                       "cacheWriteInputTokenCount": r},
+                output={"outputContentType": "application/json",
+                        "outputBodyJson": {"usage": {"outputTokens": 1}},
+                        "outputTokenCount": 10 + t * 3 + r},
+                inferenceRegion=REGIONS[which] if which < 3 else None)
+            out.append(one)
+        return lines(*out), sums_of(out)
 
     def expected(self):
         totals = collections.Counter()

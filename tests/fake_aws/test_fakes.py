@@ -22,12 +22,13 @@ sys.path.insert(0, str(HERE))
 
 import httpbase  # noqa: E402
 import imds_stub  # noqa: E402
-import moto_harness  # noqa: E402
+import moto_harness  # noqa: E402  (puts tests/ on the path)
 import runtime_api  # noqa: E402
 import sigv4_verify  # noqa: E402
 import sqs_s3_stub  # noqa: E402
 from cloudwatch_stub import CloudWatchStub  # noqa: E402
 from fault_proxy import FaultProxy  # noqa: E402
+from support.results import run_unittest  # noqa: E402
 
 KEYS = {"AKIDEXAMPLE": ("secret", None)}
 JSON10 = "application/x-amz-json-1.0"
@@ -913,7 +914,7 @@ class Moto(unittest.TestCase):
             aws.reset()
             self.assertEqual(aws.proxy.log, [])
             self.assertEqual(aws.metric("N", "m", {"i": "7"})["Sum"], 0.0)
-        self.assertIsNotNone(aws._process.returncode)
+        self.assertIsNotNone(aws.server.process.returncode)
 
     def through_proxy(self, aws, queue_url):
         """What arrives in the queue, and 300 data gzip'ed by botocore, through the proxy."""
@@ -948,23 +949,11 @@ class CommandLines(unittest.TestCase):
         upstream.stop()
 
 
-class Result(unittest.TextTestResult):
-    passed = 0
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self.passed += 1
-
-
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
-    if len(sys.argv) > 1:
-        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:],
-                                                              sys.modules[__name__])
-    result = unittest.TextTestRunner(resultclass=Result, verbosity=2).run(suite)
-    failed = len({str(t) for t, _ in result.failures + result.errors})
-    print("%d passed, %d failed, %d skipped" % (result.passed, failed, len(result.skipped)))
-    sys.exit(1 if failed or not result.passed else 0)
+    module = sys.modules[__name__]
+    loader = unittest.defaultTestLoader
+    sys.exit(run_unittest(loader.loadTestsFromNames(sys.argv[1:], module) if sys.argv[1:] else
+                          loader.loadTestsFromModule(module)))
 
 
 if __name__ == "__main__":

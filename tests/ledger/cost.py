@@ -14,13 +14,14 @@ import json
 import math
 import sys
 import threading
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.dont_write_bytecode = True
 
-from world import FaultProxy, Table, World, check, s3_event   # noqa: E402
+from world import Table, World                       # noqa: E402
+from support.records import s3_event                 # noqa: E402
+from support.results import Results, check           # noqa: E402
+from fault_proxy import FaultProxy                   # noqa: E402
 
 # US dollars, us-east-1, on demand, free tiers left out.
 PRICES = {
@@ -160,7 +161,7 @@ def row(cells):
     print("| " + " | ".join(cells) + " |")
 
 
-def table(batches, n):
+def table(batches, measured, n):
     """Prints the Markdown table; per million objects."""
     scale = MILLION / n
     row(["per million objects"] + ["%s, batches of %d" % (what, b) for b in batches
@@ -171,7 +172,6 @@ def table(batches, n):
              ("`ledger sweep` once, S3 LIST", 1, "S3 LIST"),
              ("`ledger sweep` once, DynamoDB read units", 1, "read unit"),
              ("`ledger verify` once, DynamoDB read units", 2, "read unit"))
-    measured = [measure(batch, n) for batch in batches]
     totals = [0.0] * len(batches)
     for title, step, name in lines:  # of the steps of measure()
         cells = [title]
@@ -200,16 +200,16 @@ def main():
     parser.add_argument("--objects", type=int, default=2000)
     parser.add_argument("--batch", type=int, action="append")
     args = parser.parse_args()
+    results = Results()
     batches = args.batch or [100, 10]
-    try:
-        table(batches, args.objects)
-        failed = 0
-    except Exception:  # noqa: BLE001 - whatever it is, there are no figures
-        traceback.print_exc(file=sys.stdout)
-        failed = len(batches)
+    measured = []
+    for batch in batches:
+        results.test("batches of %d" % batch,
+                     lambda: measured.append(measure(batch, args.objects)))
+    if not results.failed:
+        table(batches, measured, args.objects)
     Table.stop()
-    print("%d passed, %d failed" % (len(batches) - failed, failed))
-    return 1 if failed else 0
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ tests/oracle/reader.py, which shares nothing with the program, and is compared p
 and minute.
 """
 import argparse
-import gzip
 import json
 import os
 import shutil
@@ -24,22 +23,21 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "pipeline"), str(HERE.parent / "oracle")]
-sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lib import BUCKET, Cloud, Failed, NAMESPACE, check, equal, log_object, record  # noqa: E402
-from lib import s3_event, sqs_payload                                       # noqa: E402
-import lib                                                                  # noqa: E402
+from support.cloud import NAMESPACE, Cloud                                  # noqa: E402
+from support.process import clean, wait_until                               # noqa: E402
+from support.records import (BUCKET, PROMPT, TOKENS, log_object, numbered, s3_event,  # noqa: E402
+                             sqs_payload)
+from support.results import Failed, Results, check, equal, verbose          # noqa: E402
 import reader                                                               # noqa: E402
 from fault_proxy import FaultProxy                                          # noqa: E402
 from moto_harness import MotoHarness, ensure_venv                           # noqa: E402
-from sqs_s3_stub import QUEUE                                               # noqa: E402,F401
 from runtime_api import RuntimeApi                                          # noqa: E402
 
 FENCE_MS, LEASE_MS = 1500, 400
 MODES = ("sqlite", "dynamodb", "lambda")
-METRICS = ("Invocations", *lib.TOKENS, "TotalTokenCount")
+METRICS = ("Invocations", *TOKENS, "TotalTokenCount")
 SETS = (("InferenceProfileType",), ("InferenceProfileType", "ModelId"))
 ROUNDS = 25
 MODELS = ("us.anthropic.claude-sonnet-4-20250514-v1:0", "amazon.nova-lite-v1:0",
@@ -124,7 +122,7 @@ class World:
     def put_objects(self, n, name="o"):
         now = time.time()
         for i in range(n):
-            records = [record(10 * i + j, at=now - 300 - (600 + 60 * j if self.large else 7 * j),
+            records = [numbered(10 * i + j, at=now - 300 - (600 + 60 * j if self.large else 7 * j),
                               model=MODELS[0] if self.large else MODELS[(i + j) % len(MODELS)])
                        for j in range(450 if self.large else 4)]
             content = log_object(records)
@@ -155,35 +153,25 @@ class World:
     def run(self, kill_after=None, **env):
         """(killed, all done): once, to its end or until it is killed."""
         process, runtime = self.start(**env)
-        output = []
-        reading = threading.Thread(target=lambda: output.extend(process.communicate()))
-        reading.start()
         done = False
-        if kill_after is not None:
-            reading.join(kill_after)
-            process.send_signal(signal.SIGKILL)
-        elif runtime is not None:
-            end = time.monotonic() + 60
-            while reading.is_alive() and time.monotonic() < end and not runtime.wait(0.1):
-                pass
-            result = runtime.results[0] if runtime.results else {}
-            done = (result.get("kind") == "response" and
-                    not json.loads(result["body"])["batchItemFailures"])
-            if reading.is_alive():
-                process.terminate()
-        reading.join(90)
-        if reading.is_alive():
-            process.kill()
-            reading.join()
-            raise Failed("the program did not end\n" + self.log[-1500:] + "\n...\n" +
-                         output[1][-6000:])
+        with process:
+            if kill_after is not None:
+                wait_until(lambda: process.poll() is not None, kill_after, pause=0.002)
+                process.kill()
+            elif runtime is not None:
+                wait_until(lambda: process.poll() is not None or runtime.wait(0.1), 60, pause=0)
+                result = runtime.results[0] if runtime.results else {}
+                done = (result.get("kind") == "response" and
+                        not json.loads(result["body"])["batchItemFailures"])
+                process.stop(seconds=90)
+            process.wait(90)
         if runtime is not None:
             runtime.stop()
-        self.last = output[0] + output[1]
+        self.last = process.out + process.err
         self.log += self.last
-        Cloud.clean(self.last)
+        clean(self.last, PROMPT)
         self.code = code = process.returncode
-        check(code in (0, 1, 2, -signal.SIGKILL), "exit status", code, output[1][-2000:])
+        check(code in (0, 1, 2, -signal.SIGKILL), "exit status", code, process.err[-2000:])
         return code == -signal.SIGKILL, done if self.mode == "lambda" else code == 0
 
     # -- the sums --
@@ -291,14 +279,10 @@ def run_cases(cases, args):
         print("\n".join(chosen))
         Table.stop()
         return 0
-    failed = 0
+    results = Results()
     with ThreadPoolExecutor(args.jobs) as pool:
         for name, fault, seconds in pool.map(lambda i: run_case(*i), chosen.items()):
-            failed += fault is not None
-            if fault is not None:
-                print("FAIL %s\n%s" % (name, fault), flush=True)
-            elif os.environ.get("VERBOSE"):
+            if results.check(fault is None, "%s\n%s" % (name, fault)) and verbose():
                 print("ok   %-60s %5.1f s" % (name, seconds), flush=True)
     Table.stop()
-    print("%d passed, %d failed" % (len(chosen) - failed, failed))
-    return 1 if failed else 0
+    return results.end()

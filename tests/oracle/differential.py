@@ -18,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 
-import generate
-import reader
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process, records  # noqa: E402
+import generate  # noqa: E402
+import reader  # noqa: E402
 
 BY = reader.DIMENSIONS + ["Metadata:team", "Metadata:k\u00e9y"]
 KNOWN = set(reader.METRICS)
@@ -103,11 +106,7 @@ class Runner:
     def __init__(self, args, folder):
         self.args = args
         self.folder = folder
-        self.environment = dict(os.environ, LC_ALL="C.UTF-8")
-        for name in ("MAX_OBJECT_BYTES", "BEDROCK_METRICS_SIMD", "BEDROCK_METRICS_CHUNK"):
-            self.environment.pop(name, None)
-        if args.scanner:
-            self.environment["BEDROCK_METRICS_SIMD"] = args.scanner
+        self.environment = process.environment(BEDROCK_METRICS_SIMD=args.scanner)
         self.profiles_path = os.path.join(folder, "profiles.json")
         with open(self.profiles_path, "w", encoding="utf-8") as file:
             json.dump(generate.profiles_document(), file)
@@ -116,10 +115,7 @@ class Runner:
     def write(self, name, objects):
         root = os.path.join(self.folder, name)
         for key, data in objects:
-            path = os.path.join(root, key)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(data)
+            records.write(os.path.join(root, key), data)
         return root
 
     def run(self, root, options):
@@ -132,14 +128,7 @@ class Runner:
         chunk = self.args.chunk or options.chunk
         if chunk:
             environment["BEDROCK_METRICS_CHUNK"] = str(chunk)
-        done = subprocess.run(
-            command + [root],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            timeout=600,
-            check=False,
-        )
+        done = process.run(command + [root], environment, 600)
         try:
             document = normal(json.loads(done.stdout.decode("utf-8")))
         except ValueError:

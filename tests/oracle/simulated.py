@@ -13,6 +13,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process  # noqa: E402
+from support.results import Results  # noqa: E402
+
 BY = ("InferenceProfileType,InferenceProfile,ModelId,SourceRegion,InferenceRegion,AccountId,"
       "Operation,Principal")
 SIMULATED = (
@@ -30,22 +35,17 @@ BRIEF = (
 )
 
 
-class Checks:
+class Checks(Results):
     def __init__(self, args, folder):
+        super().__init__()
         self.args, self.folder = args, folder
-        self.passed = self.failed = 0
 
     def expect(self, what, wrong):
-        if wrong:
-            self.failed += 1
-            print("FAIL %s: %s" % (what, wrong))
-        else:
-            self.passed += 1
+        self.check(not wrong, "%s: %s" % (what, wrong))
 
     def aggregate(self, source, *arguments, **variables):
-        done = subprocess.run(
-            [self.args.binary, "aggregate", "--quiet", *arguments, source], check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **variables))
+        done = process.run([self.args.binary, "aggregate", "--quiet", *arguments, source],
+                           process.environment(**variables))
         return done.returncode, done.stdout
 
     def answer(self, name, source, expected):
@@ -112,8 +112,7 @@ def main():
                            check=True)
             with open(answer, encoding="utf-8") as file:
                 checks.answer(name + " in one object", single, json.load(file))
-        print("%d passed, %d failed" % (checks.passed, checks.failed))
-        sys.exit(1 if checks.failed or not checks.passed else 0)
+        sys.exit(checks.end())
 
 
 if __name__ == "__main__":

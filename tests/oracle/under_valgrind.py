@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """under_valgrind.py BINARY: whole runs of the binary under valgrind, over adversarial objects."""
 import os
-import subprocess
 import sys
 import tempfile
 
-import generate
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process  # noqa: E402
+from support.records import write  # noqa: E402
+from support.results import Results  # noqa: E402
+import generate  # noqa: E402
 
 VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite,indirect,possible", "--track-fds=yes"]
@@ -20,29 +24,18 @@ RUNS = (
 
 def main():
     binary = os.path.abspath(sys.argv[1])
-    passed = failed = 0
+    results = Results()
     with tempfile.TemporaryDirectory(prefix="valgrind-") as folder:
         for seed in range(60):
             key, data = generate.Generator(40000 + seed).object()
-            path = os.path.join(folder, str(seed), key)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(data)
+            write(os.path.join(folder, str(seed), key), data)
         for name, *arguments in RUNS:
             for kernel in ("auto", "scalar"):
-                done = subprocess.run(
-                    VALGRIND + [binary, "aggregate", "--quiet", *arguments, folder], check=False,
-                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                    env=dict(os.environ, BEDROCK_METRICS_SIMD=kernel))
-                if done.returncode not in (0, 1, 2):
-                    failed += 1
-                    print("FAIL %s, %s: exit status %d\n%s" % (
-                        name, kernel, done.returncode,
-                        done.stderr.decode("utf-8", "replace")[-3000:]))
-                else:
-                    passed += 1
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed else 0)
+                done = process.run(VALGRIND + [binary, "aggregate", "--quiet", *arguments, folder],
+                                   process.environment(BEDROCK_METRICS_SIMD=kernel), 600)
+                results.check(done.returncode in (0, 1, 2), "%s, %s: exit status %d\n%s" % (
+                    name, kernel, done.returncode, done.stderr.decode("utf-8", "replace")[-3000:]))
+    sys.exit(results.end())
 
 
 if __name__ == "__main__":

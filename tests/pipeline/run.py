@@ -1,10 +1,11 @@
 """Run the pipeline's tests: run.py [module[.test]]...  Prints "N passed, N failed" last."""
 import importlib
 import sys
-import time
-import traceback
+from pathlib import Path
 
-sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from support.results import Results  # noqa: E402
 
 MODULES = ("test_lambda", "test_worker", "test_faults", "test_same_sums", "test_enqueue",
            "test_source", "test_guard", "test_dashboard", "test_reconcile", "test_roles",
@@ -12,30 +13,14 @@ MODULES = ("test_lambda", "test_worker", "test_faults", "test_same_sums", "test_
 
 
 def main():
-    wanted = sys.argv[1:] or MODULES
-    passed, failed = 0, []
-    for name in wanted:
+    results = Results(verbose=True)
+    for name in sys.argv[1:] or MODULES:
         module_name, _, only = name.partition(".")
-        module = importlib.import_module(module_name)
-        for test_name, test in list(vars(module).items()):
-            if not test_name.startswith("test_") or not callable(test):
-                continue
-            if only and test_name != only:
-                continue
-            began = time.monotonic()
-            try:
-                test()
-                passed += 1
-                verdict = "ok"
-            except Exception:
-                failed.append(module_name + "." + test_name)
-                verdict = "FAILED\n" + traceback.format_exc()
-            print("%s.%s %s (%.1f s)" % (module_name, test_name, verdict,
-                                         time.monotonic() - began), flush=True)
-    for name in failed:
-        print("failed: " + name)
-    print("%d passed, %d failed" % (passed, len(failed)))
-    return 1 if failed else 0
+        tests = vars(importlib.import_module(module_name))
+        for test_name, test in list(tests.items()):
+            if test_name.startswith("test_") and callable(test) and only in ("", test_name):
+                results.test(module_name + "." + test_name, test)
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import os
 import re
 import tempfile
 
-from lib import Cloud, NAMESPACE, check, equal, log_object, record
+from support.cloud import NAMESPACE, Cloud
+from support.records import log_object, numbered
+from support.results import check, equal
 
 SEARCH = re.compile(r"""SEARCH\('\{"([^"]*)",([A-Za-z,]+)\} MetricName="(\w+)"'""")
 
@@ -29,10 +31,10 @@ def test_widgets_show_what_is_published():
     for sets in (None, "InferenceProfileType,ModelId;SourceRegion,InferenceRegion"):
         env = {"METRIC_DIMENSIONS": sets}
         with Cloud(visibility=1) as cloud:
-            records = [record(4), record(5, model="us.nobody.has-a-price-v1:0")]
-            records += [record(6, errorCode=kind) for kind in kinds]
+            records = [numbered(4), numbered(5, model="us.nobody.has-a-price-v1:0")]
+            records += [numbered(6, errorCode=kind) for kind in kinds]
             cloud.send(cloud.put("o", records))
-            cloud.send(cloud.put("p", [record(7)]))
+            cloud.send(cloud.put("p", [numbered(7)]))
             # A request that was applied and whose answer was lost is in doubt.
             cloud.proxy.add({"target": "PutMetricData", "fault": "rst_after"})
             cloud.run("worker", "--once", BATCH_SIZE="1", **env)
@@ -52,10 +54,10 @@ def test_plan_counts_what_is_published():
     for metrics in (None, "Invocations,EstimatedCost", "TotalTokenCount"):
         env = {"METRICS": metrics, "METRIC_DIMENSIONS": "InferenceProfileType;SourceRegion,ModelId"}
         with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
-            records = [record(n) for n in (1, 4, 15)]
-            records += [record(5, model="us.nobody.has-a-price-v1:0"),
-                        record(6, errorCode="ThrottlingException", region="eu-west-1"),
-                        record(7, model="amazon.nova-lite-v1:0", region="eu-west-1")]
+            records = [numbered(n) for n in (1, 4, 15)]
+            records += [numbered(5, model="us.nobody.has-a-price-v1:0"),
+                        numbered(6, errorCode="ThrottlingException", region="eu-west-1"),
+                        numbered(7, model="amazon.nova-lite-v1:0", region="eu-west-1")]
             cloud.send(cloud.put("o", records))
             run = cloud.run("worker", "--once", **env)
             equal(run.returncode, 0, run.stderr)

@@ -5,7 +5,9 @@ import signal
 import tempfile
 import time
 
-from lib import BUCKET, Cloud, check, equal, log_key, record
+from support.cloud import Cloud
+from support.records import BUCKET, log_key, numbered
+from support.results import check, equal
 
 
 def bodies(cloud):
@@ -20,7 +22,7 @@ def keys_of(cloud):
 def test_backfill_through_the_queue():
     with Cloud() as cloud:
         for i in range(23):
-            cloud.put("o%02d" % i, [record(i)])
+            cloud.put("o%02d" % i, [numbered(i)])
         cloud.stub.put(log_key("x").replace("x.json.gz", "data/y_input.json.gz"), b"body")
         cloud.stub.put("amazon-bedrock-logs-permission-check", b"")
         run = cloud.run("enqueue", "s3://" + BUCKET)
@@ -35,8 +37,8 @@ def test_backfill_through_the_queue():
 def test_prefix_times_and_odd_keys():
     with Cloud() as cloud:
         odd = log_key("a+b c%20=\u00e9&x")
-        cloud.put("", [record(1)], key=odd)
-        cloud.put("", [record(2)], key="other/" + odd, count=False)
+        cloud.put("", [numbered(1)], key=odd)
+        cloud.put("", [numbered(2)], key="other/" + odd, count=False)
         run = cloud.run("enqueue", "s3://%s/AWSLogs/" % BUCKET, "--per-message", "10")
         equal(run.returncode, 0, run.stderr)
         equal(keys_of(cloud), [odd])
@@ -58,8 +60,7 @@ def test_state_resumes():
         process = cloud.start(*words)
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=15)
-        equal(process.returncode, 130, output)
+        equal(process.wait(15), 130, process.err)
         first = len(keys_of(cloud))
         check(0 < first < 5000, first)
         equal(json.load(open(state))["complete"], False)
@@ -107,7 +108,7 @@ def test_usage():
 
 def test_old_objects_are_named():
     with Cloud() as cloud:
-        cloud.put("", [record(1)], key=log_key("new"))
+        cloud.put("", [numbered(1)], key=log_key("new"))
         old = time.time() - 15 * 86400
         cloud.put("", [], key=log_key("old", old), count=False)
         run = cloud.run("enqueue", "s3://" + BUCKET)

@@ -1,11 +1,14 @@
 """The fault matrix: whatever breaks, nothing is lost, and nothing is counted twice unless a publish
 was in doubt, which is then counted as such."""
 import concurrent.futures
-import threading
 import time
 
-from lib import (Cloud, Failed, RuntimeApi, check, equal, failures, log_lines, record, s3_event,
-                 sqs_payload)
+from support.cloud import Cloud, failures
+from support.process import clean, log_lines
+from support.records import PROMPT, numbered, s3_event, sqs_payload
+from support.results import Failed, check, equal
+
+from runtime_api import RuntimeApi
 
 # fault -> its members, and whether an applied request can be left without an answer
 FAULTS = {
@@ -34,10 +37,6 @@ class Function:
     def __init__(self, cloud, **env):
         self.runtime = RuntimeApi().start()
         self.process = cloud.start("lambda", AWS_LAMBDA_RUNTIME_API=self.runtime.address, **env)
-        self.output = []
-        self.reader = threading.Thread(
-            target=lambda: self.output.extend(self.process.communicate()))
-        self.reader.start()
 
     def deliver(self, bodies, rounds=8, timeout_ms=8000):
         left = list(bodies)
@@ -50,16 +49,15 @@ class Function:
         raise Failed("messages still come back: %d" % len(left))
 
     def stop(self):
-        self.process.terminate()
-        self.reader.join(15)
+        self.process.stop(seconds=15)
         self.runtime.stop()
-        Cloud.clean("".join(self.output))
-        return self.output[1]
+        clean(self.process.out + self.process.err, PROMPT)
+        return self.process.err
 
 
 def one_cell(match, fault, count):
     with Cloud() as cloud:
-        bodies = [s3_event(cloud.put("o%d" % i, [record(3 * i + j) for j in range(3)]))
+        bodies = [s3_event(cloud.put("o%d" % i, [numbered(3 * i + j) for j in range(3)]))
                   for i in range(4)]
         function = Function(cloud)
         try:
@@ -119,7 +117,7 @@ def test_kept_alive_connection_that_dies_after_apply():
         cloud.proxy.rules = [{"target": "PutMetricData", "min_request": 2, "fault": "fin_after",
                               "count": -1}]
         for i in range(3):
-            function.deliver([s3_event(cloud.put("o%d" % i, [record(i)]))])
+            function.deliver([s3_event(cloud.put("o%d" % i, [numbered(i)]))])
         log = function.stop()
         equal(cloud.sums(), cloud.expected())
         equal(in_doubt(log), 0)
@@ -133,7 +131,7 @@ def test_one_bad_datum_never_loses_the_others():
             cloud.cloudwatch.control({"reset": True, "faults": [{"kind": "refuse",
                                                                  "count": count}]})
             cloud.records = []
-            bodies = [s3_event(cloud.put("o%d" % i, [record(i)])) for i in range(3)]
+            bodies = [s3_event(cloud.put("o%d" % i, [numbered(i)])) for i in range(3)]
             function = Function(cloud)
             function.deliver(bodies)
             function.stop()
@@ -150,7 +148,7 @@ def test_a_failed_request_fails_exactly_its_messages():
     with Cloud() as cloud:
         bodies = []
         for i in range(6):
-            rows = [record(j, model="us.anthropic.x%d-%03d-v1:0" % (i, j)) for j in range(150)]
+            rows = [numbered(j, model="us.anthropic.x%d-%03d-v1:0" % (i, j)) for j in range(150)]
             bodies.append(s3_event(cloud.put("o%d" % i, rows)))
         cloud.proxy.rules = [{"target": "PutMetricData", "fault": "denied", "skip": 2, "count": 1}]
         runtime, log = cloud.invoke(sqs_payload(bodies), METRIC_DIMENSIONS="ModelId",
@@ -168,7 +166,7 @@ def test_a_failed_request_fails_exactly_its_messages():
 def worker_cell(target, fault):
     with Cloud() as cloud:
         for i in range(4):
-            cloud.send(cloud.put("o%d" % i, [record(i)]))
+            cloud.send(cloud.put("o%d" % i, [numbered(i)]))
         cloud.proxy.rules = [rule_of(fault, 1, target=target)]
         queue = cloud.stub.queues["bedrock-logs"]
         log = ""
@@ -200,7 +198,7 @@ def test_sqs():
 
 def test_cloudwatch_down_and_up_again():
     with Cloud() as cloud:
-        bodies = [s3_event(cloud.put("o%d" % i, [record(i)])) for i in range(4)]
+        bodies = [s3_event(cloud.put("o%d" % i, [numbered(i)])) for i in range(4)]
         function = Function(cloud)
         cloud.proxy.down()
         function.runtime.add({"payload": sqs_payload(bodies), "timeout_ms": 3000})

@@ -1,12 +1,13 @@
 """ALLOW_INFERENCE_REGIONS: what ran elsewhere is a metric, in the same requests as its sums."""
 import collections
 import os
-import re
-import signal
 import tempfile
 
-from lib import (Cloud, check, equal, log_lines, record)
-from test_worker import get, queue, wait_for
+from support.cloud import Cloud
+from support.process import log_lines, wait_until
+from support.records import numbered
+from support.results import check, equal
+from test_worker import get, queue
 
 PLACES = ("us-west-2", "us-east-1", "eu-west-1", None)
 
@@ -14,7 +15,7 @@ PLACES = ("us-west-2", "us-east-1", "eu-west-1", None)
 def records(first, n):
     out = []
     for i in range(first, first + n):
-        r = record(i, inferenceRegion=PLACES[i % 4])
+        r = numbered(i, inferenceRegion=PLACES[i % 4])
         if i % 4 == 3:
             del r["inferenceRegion"]  # it does not say where: proves nothing
         if i % 8 == 6:
@@ -86,20 +87,19 @@ def test_the_worker_shows_it():
     with Cloud() as cloud:
         process = cloud.start("worker", "--listen", "127.0.0.1:0",
                               ALLOW_INFERENCE_REGIONS="us-east-1")
-        port = int(re.search(r"port=(\d+)", process.stderr.readline()).group(1))
+        port = int(process.wait_for_line(r"port=(\d+)").group(1))
         try:
             cloud.send(cloud.put("o", records(0, 9)))
-            check(wait_for(lambda: queue(cloud).get("deleted") == 1))
+            check(wait_until(lambda: queue(cloud).get("deleted") == 1))
             wanted = elsewhere(cloud.records, ("us-east-1",))
             labels = '{queue="bedrock-logs",region="us-east-1"}'
             line = "bedrock_metrics_disallowed_region_tokens_total%s %d\n" % (
                 labels, wanted["DisallowedRegionTokenCount"])
-            check(wait_for(lambda: line in get(port, "/metrics")[1]), get(port, "/metrics")[1])
+            check(wait_until(lambda: line in get(port, "/metrics")[1]), get(port, "/metrics")[1])
             check("bedrock_metrics_disallowed_region_invocations_total%s %d\n" % (
                 labels, wanted["DisallowedRegionInvocations"]) in get(port, "/metrics")[1])
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate()
+            process.stop()
 
 
 def test_a_wrong_list_is_refused():

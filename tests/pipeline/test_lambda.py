@@ -2,13 +2,17 @@
 import json
 import time
 
-from lib import (BUCKET, Cloud, NAMESPACE, check, equal, failures, log_key, log_lines, record,
-                 s3_event, sqs_payload, sums_of, TOKENS)
+from support.cloud import NAMESPACE, Cloud, failures
+from support.process import log_lines
+from support.records import TOKENS, log_key, numbered, s3_event, sqs_payload, sums_of
+from support.results import check, equal
+
+from runtime_api import RuntimeApi
 
 
 def test_ten_messages_one_request():
     with Cloud() as cloud:
-        keys = [cloud.put("o%d" % i, [record(10 * i + j) for j in range(5)]) for i in range(10)]
+        keys = [cloud.put("o%d" % i, [numbered(10 * i + j) for j in range(5)]) for i in range(10)]
         runtime, log = cloud.invoke(sqs_payload([s3_event(k) for k in keys]))
         equal(failures(runtime.results[0]), [])
         equal(cloud.sums(), cloud.expected(), "sums")
@@ -23,10 +27,10 @@ def test_ten_messages_one_request():
 
 def test_every_outcome_of_a_message():
     with Cloud() as cloud:
-        good = cloud.put("good", [record(1)])
-        corrupt = cloud.put("corrupt", [record(2)], content=b"\x1f\x8b\x08\x00garbage",
+        good = cloud.put("good", [numbered(1)])
+        corrupt = cloud.put("corrupt", [numbered(2)], content=b"\x1f\x8b\x08\x00garbage",
                             count=False)
-        beside = cloud.put("beside", [record(3)], count=False)
+        beside = cloud.put("beside", [numbered(3)], count=False)
         bodies = [s3_event(good),
                   s3_event(corrupt),
                   s3_event(log_key("gone")),                        # missing: done
@@ -46,9 +50,9 @@ def test_every_outcome_of_a_message():
 
 def test_fifo_nothing_counts_behind_a_failure():
     with Cloud() as cloud:
-        first = cloud.put("a", [record(1)])
+        first = cloud.put("a", [numbered(1)])
         corrupt = cloud.put("b", [], content=b"\x1f\x8b\x08", count=False)
-        last = cloud.put("c", [record(2)], count=False)
+        last = cloud.put("c", [numbered(2)], count=False)
         runtime, _ = cloud.invoke(sqs_payload([s3_event(first), s3_event(corrupt), s3_event(last)],
                                               "arn:aws:sqs:us-east-1:123456789012:q.fifo"))
         equal(failures(runtime.results[0]), ["m1", "m2"])
@@ -57,7 +61,7 @@ def test_fifo_nothing_counts_behind_a_failure():
 
 def test_without_a_queue():
     with Cloud() as cloud:
-        key = cloud.put("direct", [record(4), record(5)])
+        key = cloud.put("direct", [numbered(4), numbered(5)])
         bad = cloud.put("bad", [], content=b"\x1f\x8b\x08", count=False)
         runtime, _ = cloud.invoke(json.loads(s3_event(key)), json.loads(s3_event(bad)),
                                   {"command": "sweep"}, {"what": "else"}, "{broken",
@@ -73,7 +77,7 @@ def test_without_a_queue():
 
 def test_deadline_gives_messages_back():
     with Cloud() as cloud:
-        keys = [cloud.put("o%d" % i, [record(i)], count=False) for i in range(6)]
+        keys = [cloud.put("o%d" % i, [numbered(i)], count=False) for i in range(6)]
         cloud.proxy.rules = [{"method": "GET", "fault": "delay", "seconds": 4, "count": -1}]
         runtime, log = cloud.invoke(sqs_payload([s3_event(k) for k in keys]), timeout_ms=3000)
         equal(failures(runtime.results[0]), ["m%d" % i for i in range(6)])
@@ -94,7 +98,6 @@ def test_init_error():
                                   ("S3_BUCKET_NAME", None, "S3_BUCKET_NAME"),
                                   ("PRICES_FILE", "/nonexistent/p.json", "/nonexistent/p.json"),
                                   ("AWS_ENDPOINT_URL", "http://example.com", "example.com")):
-            from lib import RuntimeApi
             runtime = RuntimeApi().start()
             run = cloud.run("lambda", AWS_LAMBDA_RUNTIME_API=runtime.address, **{name: value})
             runtime.stop()
@@ -106,7 +109,7 @@ def test_init_error():
 
 def test_json_logs():
     with Cloud() as cloud:
-        key = cloud.put("o", [record(1)])
+        key = cloud.put("o", [numbered(1)])
         runtime, log = cloud.invoke(sqs_payload([s3_event(key)]), AWS_LAMBDA_LOG_FORMAT="JSON",
                                     AWS_LAMBDA_LOG_LEVEL="INFO")
         lines = [json.loads(line) for line in log.splitlines()]
@@ -121,7 +124,7 @@ def test_json_logs():
 
 def test_emf():
     with Cloud() as cloud:
-        keys = [cloud.put("o%d" % i, [record(i), record(i + 40)]) for i in range(3)]
+        keys = [cloud.put("o%d" % i, [numbered(i), numbered(i + 40)]) for i in range(3)]
         runtime, _ = cloud.invoke(sqs_payload([s3_event(k) for k in keys]), PUBLISHER="emf",
                                   METRIC_DIMENSIONS="InferenceProfileType",
                                   METRICS=",".join((*TOKENS, "TotalTokenCount", "Invocations")))
@@ -142,22 +145,22 @@ def test_emf():
 def test_old_and_future_records():
     with Cloud() as cloud:
         now = time.time()
-        cloud.put("new", [record(1)])
-        key = cloud.put("mixed", [record(2, at=now - 15 * 86400), record(3, at=now + 3 * 3600)],
+        cloud.put("new", [numbered(1)])
+        key = cloud.put("mixed", [numbered(2, at=now - 15 * 86400), numbered(3, at=now + 3 * 3600)],
                         count=False)
         new = log_key("new")
         runtime, log = cloud.invoke(sqs_payload([s3_event(new, key)]))
         equal(failures(runtime.results[0]), [])
         equal(cloud.sums(), cloud.expected())
         check("two weeks" in log and "two hours ahead" in log, log)
-        lost = sums_of([record(2)])["TotalTokenCount"]
+        lost = sums_of([numbered(2)])["TotalTokenCount"]
         check("tokens=%d" % lost in log, log)
 
 
 def test_series_cap():
     with Cloud() as cloud:
         models = ["us.anthropic.model-%02d-v1:0" % i for i in range(9)]
-        keys = [cloud.put("m%d" % i, [record(i * 100, model=m)]) for i, m in enumerate(models)]
+        keys = [cloud.put("m%d" % i, [numbered(i * 100, model=m)]) for i, m in enumerate(models)]
         runtime, log = cloud.invoke(sqs_payload([s3_event(k) for k in keys]),
                                     METRIC_DIMENSIONS="ModelId", MAX_SERIES_PER_SET="4")
         equal(failures(runtime.results[0]), [])
@@ -171,7 +174,7 @@ def test_many_cells_take_several_requests():
     with Cloud() as cloud:
         keys = []
         for i in range(40):
-            rows = [record(j, model="us.anthropic.m%d-v1:0" % (i * 10 + j)) for j in range(10)]
+            rows = [numbered(j, model="us.anthropic.m%d-v1:0" % (i * 10 + j)) for j in range(10)]
             keys.append(cloud.put("o%d" % i, rows))
         runtime, _ = cloud.invoke(sqs_payload([s3_event(k) for k in keys]),
                                   METRIC_DIMENSIONS="ModelId", MAX_SERIES_PER_SET="300")
@@ -186,7 +189,7 @@ def test_high_resolution_and_chosen_metrics():
     with Cloud() as cloud:
         at = time.time() - 200
         at -= at % 60
-        key = cloud.put("o", [record(i, at=at + i) for i in range(30)])
+        key = cloud.put("o", [numbered(i, at=at + i) for i in range(30)])
         runtime, _ = cloud.invoke(sqs_payload([s3_event(key)]), METRIC_RESOLUTION="10",
                                   METRICS="Invocations,TotalTokenCount",
                                   METRIC_DIMENSIONS="InferenceProfileType")
@@ -199,8 +202,8 @@ def test_high_resolution_and_chosen_metrics():
 
 def test_statistics_are_those_of_the_records():
     with Cloud() as cloud:
-        records = [record(i, at=time.time() - 300 - i % 2) for i in range(40)]
-        records.append(record(7, input={}, output={}))
+        records = [numbered(i, at=time.time() - 300 - i % 2) for i in range(40)]
+        records.append(numbered(7, input={}, output={}))
         key = cloud.put("o", records)
         runtime, _ = cloud.invoke(sqs_payload([s3_event(key)]), METRIC_RESOLUTION="3600",
                                   METRIC_DIMENSIONS="AccountId")

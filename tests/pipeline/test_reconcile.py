@@ -4,12 +4,15 @@ import collections
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 
-from lib import BINARY, PROMPT, SECRET, check, equal, log_object, record
-from moto_harness import ACCOUNT, MotoHarness
+from support import process
+from support.process import BINARY, clean, environment
+from support.records import PROMPT, log_object, numbered
+from support.results import check, equal
+
+from moto_harness import ACCOUNT, SECRET, MotoHarness
 
 HOUR = 3600
 NOW = int(time.time()) // HOUR * HOUR
@@ -31,7 +34,7 @@ def corpus():
         if n % 17 == 0:
             members["errorCode"] = ("ValidationException", "InternalServerException",
                                     "ThrottlingException")[n % 3]
-        out.append(record(n, NOW - 30 * HOUR + n * 180 + n % 60, models[n % 4], **members))
+        out.append(numbered(n, NOW - 30 * HOUR + n * 180 + n % 60, models[n % 4], **members))
     return out
 
 
@@ -88,13 +91,10 @@ class World:
         shutil.rmtree(self.folder)
 
     def do(self, status, *words, **env):
-        run = subprocess.run([BINARY, "reconcile", self.folder, *words], capture_output=True,
-                             env=dict(self.aws.env(), PATH=os.environ["PATH"], HOME="/nonexistent",
-                                      AWS_MAX_ATTEMPTS="1", **env), text=True, timeout=120, cwd="/",
-                             check=False)
+        run = process.run([BINARY, "reconcile", self.folder, *words], text=True, cwd="/",
+                          env=environment(**dict(self.aws.env(), AWS_MAX_ATTEMPTS=1, **env)))
         equal(run.returncode, status, "exit status\n" + run.stdout[-2000:] + run.stderr[-2000:])
-        for canary in (SECRET, PROMPT):
-            check(canary not in run.stdout + run.stderr)
+        clean(run.stdout + run.stderr, PROMPT, SECRET)
         return json.loads(run.stdout) if "json" in words and status < 2 else run.stdout + run.stderr
 
 
@@ -187,7 +187,7 @@ def test_other_accounts_are_left_out():
 
 def test_a_region_that_is_none_is_never_asked():
     records = corpus()
-    bad = [record(n, NOW - 5 * HOUR, region=r)
+    bad = [numbered(n, NOW - 5 * HOUR, region=r)
            for n, r in enumerate(("evil.example/#", "us-east-1@evil", "\x1b[31m", "x y"))]
     with World(records + bad, native(records)) as w:
         text = w.do(0, *RANGE, "--tolerance", "0")

@@ -3,8 +3,11 @@ import collections
 import json
 import time
 
-from lib import (ACCESS, BUCKET, Cloud, SECRET, check, equal, failures, record, s3_event,
-                 sqs_payload)
+from support.cloud import Cloud, failures
+from support.process import ACCESS, SECRET
+from support.records import BUCKET, numbered, s3_event, sqs_payload
+from support.results import check, equal
+
 import httpbase
 from httpbase import Response
 
@@ -27,7 +30,7 @@ def test_a_role_for_a_bucket():
         with Cloud() as cloud, httpbase.Server(sts) as server:
             cloud.proxy.keys["ASIAROLE"] = ("role-secret", "token")
             cloud.proxy.routes["sts"] = ("127.0.0.1", server.port)
-            cloud.send(cloud.put("o", [record(1)]))
+            cloud.send(cloud.put("o", [numbered(1)]))
             run = cloud.run("worker", "--once", ROLE_ARN=value)
             equal(run.returncode, 0, run.stderr)
             equal(cloud.sums(), cloud.expected())
@@ -58,7 +61,7 @@ def test_application_profiles_are_resolved():
 
     with Cloud() as cloud, httpbase.Server(bedrock) as server:
         cloud.proxy.routes["bedrock"] = ("127.0.0.1", server.port)
-        records = [record(1, model=arn)]
+        records = [numbered(1, model=arn)]
         del records[0]["inferenceRegion"]
         key = cloud.put("o", records)
         env = {"METRIC_DIMENSIONS": "InferenceProfileType,InferenceProfile,ModelId"}
@@ -105,7 +108,7 @@ def test_profiles_beyond_the_listing_and_tags():
     with Cloud() as cloud, httpbase.Server(bedrock) as server:
         cloud.proxy.routes["bedrock"] = ("127.0.0.1", server.port)
         for i in range(4):
-            cloud.send(cloud.put("o%d" % i, [record(3 * i + j, model=prefix + name)
+            cloud.send(cloud.put("o%d" % i, [numbered(3 * i + j, model=prefix + name)
                                              for j, name in enumerate(
                                                  ("listed000001", "newone000001", "gone00000001"))]))
         dimensions = ("InferenceProfile", "ModelId", "Tag:team")

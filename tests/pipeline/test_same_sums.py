@@ -1,12 +1,14 @@
 """One corpus, three ways through the program, the same sums to the token."""
 import json
 import os
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from lib import BUILD, BUCKET, Cloud, check, equal, failures, s3_event, sqs_payload
+from support.cloud import Cloud, failures
+from support.process import simulate
+from support.records import BUCKET, s3_event, sqs_payload
+from support.results import check, equal
 
 METRICS = ("Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInputTokenCount",
            "CacheWriteInputTokenCount", "TotalTokenCount", "InvocationClientErrors",
@@ -15,11 +17,8 @@ METRICS = ("Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInput
 
 def corpus(folder):
     """Simulated logs of the last hours, as keys and bytes."""
-    simulator = BUILD / "bedrock-logs-sim"
-    check(simulator.exists(), "build it first: make", simulator)
     start = time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time.time() - 6 * 3600))
-    subprocess.run([str(simulator), "--out", folder, "--start", start, "--hours", "5"],
-                   check=True, capture_output=True)
+    simulate(folder, "--start", start, "--hours", "5")
     return {str(p.relative_to(folder)): p.read_bytes()
             for p in Path(folder).rglob("*") if p.is_file()}
 

@@ -2,10 +2,11 @@
 import os
 import time
 
-from lib import Cloud, check, equal
+from support.cloud import Cloud
+from support.process import SANITIZED
+from support.results import check, equal
 
 OBJECTS = int(os.environ.get("SOAK_OBJECTS", "4000"))
-SANITIZED = "san" in os.environ.get("BUILD", "")
 
 
 def resident_kib(pid):
@@ -32,9 +33,9 @@ def test_soak():
             except OSError:
                 break
             time.sleep(0.1)
-        output = process.communicate(timeout=60)
+        process.wait(60)
         took = time.monotonic() - began
-        equal(process.returncode, 0, output[1][-2000:])
+        equal(process.returncode, 0, process.err[-2000:])
         got = cloud.sums()
         for metric, value in cloud.stub.expected().items():
             equal(got[metric], value, metric)

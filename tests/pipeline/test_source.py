@@ -5,7 +5,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib import BUCKET, Cloud, check, equal, log_key, log_object, record, sums_of
+from support.cloud import Cloud
+from support.records import BUCKET, log_key, log_object, numbered, sums_of
+from support.results import check, equal
 
 HOUR = 3600
 FOLDER = "AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/"
@@ -25,7 +27,7 @@ def test_same_as_from_a_folder():
         for i in range(30):
             at = time.time() - i * HOUR
             key = log_key("o%d" % i, at)
-            records = [record(10 * i + j, at=at - 60) for j in range(4)]
+            records = [numbered(10 * i + j, at=at - 60) for j in range(4)]
             cloud.put("", records, key=key)
             path = Path(folder, key)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +47,7 @@ def test_same_as_from_a_folder():
 def test_covered_twice_counts_once():
     with Cloud() as cloud:
         for i in range(5):
-            cloud.put("o%d" % i, [record(i)])
+            cloud.put("o%d" % i, [numbered(i)])
         got = document(cloud.run("aggregate", "s3://" + BUCKET, "s3://%s/AWSLogs/" % BUCKET,
                                  "--output", "json"))
         equal(got["totals"]["Invocations"], 5)
@@ -66,7 +68,7 @@ def test_times_list_little():
                                            time.gmtime(at))
                     for i in range(20):
                         late = at - 60 if i % 2 else at + 60  # written an hour after, or at once
-                        r = record(i, at=late)
+                        r = numbered(i, at=late)
                         cloud.put("", [], key=folder + "%d.json.gz" % i, content=log_object([r]),
                                   count=False)
                         if now - 50 * HOUR <= late < now - 48 * HOUR:
@@ -88,7 +90,7 @@ def test_times_list_little():
 
 def test_cut_connections_are_resumed():
     with Cloud() as cloud:
-        records = [record(i) for i in range(3000)]
+        records = [numbered(i) for i in range(3000)]
         body = gzip.compress("".join(json.dumps(r) + "\n" for r in records).encode(), 1)
         cloud.put("big", records, content=body)
         cloud.proxy.rules = [{"method": "GET", "path": "big", "fault": "cut", "at": 30000,
@@ -100,7 +102,7 @@ def test_cut_connections_are_resumed():
 
 def test_faults_are_named():
     with Cloud() as cloud:
-        good = cloud.put("good", [record(1)])
+        good = cloud.put("good", [numbered(1)])
         run = cloud.run("aggregate", "s3://no-such-bucket", "s3://" + BUCKET, "--output", "json")
         equal(run.returncode, 1)
         check("s3://no-such-bucket" in run.stderr, run.stderr)

@@ -7,8 +7,11 @@ import os
 import subprocess
 import tempfile
 
-from lib import BUILD, Cloud, HERE, check, equal, failures, record, s3_event
-from lib import sqs_payload
+from support import TESTS
+from support.cloud import Cloud, failures
+from support.process import BINARY, SANITIZED, preload_library
+from support.records import numbered, s3_event, sqs_payload
+from support.results import check, equal
 from test_faults import Function, in_doubt
 
 STEP = int(os.environ.get("TORTURE_STEP", "37"))
@@ -18,7 +21,7 @@ def one(library, n, folder):
     """Number of allocations of an invocation in which the n-th fails."""
     report = os.path.join(folder, "report-%d" % n)
     with Cloud() as cloud:
-        bodies = [s3_event(cloud.put("o%d" % i, [record(3 * i + j) for j in range(3)]))
+        bodies = [s3_event(cloud.put("o%d" % i, [numbered(3 * i + j) for j in range(3)]))
                   for i in range(3)]
         # Only the first invocation is tortured; the next ones are as usual.
         function = Function(cloud, LD_PRELOAD=library, FAIL_ALLOC=n, FAIL_ALLOC_REPORT=report,
@@ -50,20 +53,15 @@ def one(library, n, folder):
         return int(file.read())
 
 
-def build_library(folder):
-    library = os.path.join(folder, "fail_alloc.so")
-    source = HERE.parent / "torture" / "fail_alloc.c"
-    subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o",
-                    library, str(source), "-ldl"], check=True)
-    return library
+LIBRARY = TESTS / "torture" / "fail_alloc.c"
 
 
 def test_start_without_memory():
     """Whichever allocation fails before the work begins, a command that fails says why."""
-    if "san" in BUILD.name:
+    if SANITIZED:
         return
     with tempfile.TemporaryDirectory() as folder:
-        library, report = build_library(folder), os.path.join(folder, "count")
+        library, report = preload_library(LIBRARY), os.path.join(folder, "count")
         logs = os.path.join(folder, "logs")
         os.mkdir(logs)
         env = {"PATH": os.environ["PATH"], "HOME": folder, "LD_PRELOAD": library,
@@ -79,7 +77,7 @@ def test_start_without_memory():
         silent, runs = [], 0
         for words in commands:
             for n in [0] + list(range(1, 400)):
-                done = subprocess.run([str(BUILD / "bedrock-metrics"), *words], check=False,
+                done = subprocess.run([BINARY, *words], check=False,
                                       env=dict(env, FAIL_ALLOC=str(n)), cwd=folder,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.PIPE, timeout=60)
@@ -95,10 +93,10 @@ def test_start_without_memory():
 
 
 def test_every_allocation():
-    if "san" in BUILD.name:
+    if SANITIZED:
         return  # the sanitizers have allocators of their own
     with tempfile.TemporaryDirectory() as folder:
-        library = build_library(folder)
+        library = preload_library(LIBRARY)
         total = one(library, 0, folder)
         check(total > 100, "allocations", total)
         broken = []

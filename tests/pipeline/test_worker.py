@@ -2,22 +2,13 @@
 import http.client
 import json
 import os
-import re
 import signal
 import time
 
-from lib import (BINARY, BUCKET, Cloud, check, equal, log_key, log_lines, record, s3_event)
-
-assert BINARY
-
-
-def wait_for(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+from support.cloud import Cloud
+from support.process import log_lines, wait_until
+from support.records import BUCKET, log_key, numbered, s3_event
+from support.results import check, equal
 
 
 def get(port, path, method="GET"):
@@ -36,7 +27,7 @@ def queue(cloud):
 def test_once_drains_and_exits():
     with Cloud() as cloud:
         for i in range(25):
-            cloud.send(cloud.put("o%d" % i, [record(7 * i + j) for j in range(3)]))
+            cloud.send(cloud.put("o%d" % i, [numbered(7 * i + j) for j in range(3)]))
         run = cloud.run("worker", "--once")
         equal(run.returncode, 0, run.stderr)
         equal(cloud.sums(), cloud.expected())
@@ -48,7 +39,7 @@ def test_once_drains_and_exits():
 
 def test_bad_messages_come_back_later():
     with Cloud() as cloud:
-        cloud.send(cloud.put("good", [record(1)]))
+        cloud.send(cloud.put("good", [numbered(1)]))
         cloud.send(cloud.put("corrupt", [], content=b"\x1f\x8b\x08", count=False))
         cloud.send(log_key("x"), bucket="foreign")
         cloud.stub.send("{}")
@@ -67,13 +58,13 @@ def test_several_queues():
         cloud.stub.queues["second"] = Queue("second")
         second = cloud.queue_url.replace("bedrock-logs", "second")
         for i in range(6):
-            key = cloud.put("o%d" % i, [record(i)])
+            key = cloud.put("o%d" % i, [numbered(i)])
             cloud.stub.send(s3_event(key), queue="second" if i % 2 else "bedrock-logs")
         run = cloud.run("worker", "--once", SQS_QUEUE_URL=cloud.queue_url + ", " + second)
         equal(run.returncode, 0, run.stderr)
         equal(cloud.sums(), cloud.expected())
         # A queue that is not there fails the run, and the other one is drained all the same.
-        cloud.send(cloud.put("more", [record(50)]))
+        cloud.send(cloud.put("more", [numbered(50)]))
         run = cloud.run("worker", "--once",
                         SQS_QUEUE_URL=cloud.queue_url + "," + second.replace("second", "third"))
         equal(run.returncode, 1, run.stderr)
@@ -85,17 +76,16 @@ def test_flush_interval_holds_and_publishes():
     with Cloud() as cloud:
         process = cloud.start("worker", FLUSH_INTERVAL="2", BATCH_SIZE="1000")
         try:
-            cloud.send(cloud.put("a", [record(1)]))
+            cloud.send(cloud.put("a", [numbered(1)]))
             time.sleep(0.7)
             equal(len(cloud.cloudwatch.log), 0, "published before the interval was over")
-            cloud.send(cloud.put("b", [record(2)]))
-            check(wait_for(lambda: len(cloud.cloudwatch.log) == 1, 5), "not published")
+            cloud.send(cloud.put("b", [numbered(2)]))
+            check(wait_until(lambda: len(cloud.cloudwatch.log) == 1, 5), "not published")
             equal(cloud.sums(), cloud.expected(), "both in one round")
         finally:
-            process.terminate()
-            output = process.communicate(timeout=15)
-        equal(process.returncode, 143, output[1])
-        check(wait_for(lambda: queue(cloud)["deleted"] == 2, 1), queue(cloud))
+            status = process.stop(seconds=15)
+        equal(status, 143, process.err)
+        check(wait_until(lambda: queue(cloud)["deleted"] == 2, 1), queue(cloud))
 
 
 def test_signal_in_a_long_poll():
@@ -103,28 +93,26 @@ def test_signal_in_a_long_poll():
         for number in (signal.SIGTERM, signal.SIGINT):
             before = queue(cloud).get("receives", 0)
             process = cloud.start("worker")
-            check(wait_for(lambda: queue(cloud).get("receives", 0) > before))
+            check(wait_until(lambda: queue(cloud).get("receives", 0) > before))
             began = time.monotonic()
             process.send_signal(number)
-            output = process.communicate(timeout=15)
-            equal(process.returncode, 128 + number, output[1])
+            equal(process.wait(15), 128 + number, process.err)
             check(time.monotonic() - began < 2, "took", time.monotonic() - began)
 
 
 def test_signal_while_reading_gives_back_the_rest():
     with Cloud() as cloud:
         for i in range(10):
-            cloud.send(cloud.put("o%d" % i, [record(i)], count=False))
+            cloud.send(cloud.put("o%d" % i, [numbered(i)], count=False))
         cloud.proxy.rules = [{"method": "GET", "fault": "hang", "seconds": 20, "count": -1,
                               "skip": 4}]
         process = cloud.start("worker")
-        check(wait_for(lambda: cloud.stub.stats()["s3"].get("GET", 4) >= 4
+        check(wait_until(lambda: cloud.stub.stats()["s3"].get("GET", 4) >= 4
                        and len([e for e in cloud.proxy.log if e["fault"] == "hang"]) >= 1))
         began = time.monotonic()
-        process.terminate()
-        output = process.communicate(timeout=20)
+        process.stop(seconds=20)
         took = time.monotonic() - began
-        equal(process.returncode, 143, output[1])
+        equal(process.returncode, 143, process.err)
         check(took < 10, "took", took)
         stats = queue(cloud)
         # What was read is published and deleted, the rest is visible again at once.
@@ -134,21 +122,19 @@ def test_signal_while_reading_gives_back_the_rest():
 
 def test_second_signal_ends_at_once():
     with Cloud() as cloud:
-        cloud.send(cloud.put("o", [record(1)], count=False))
+        cloud.send(cloud.put("o", [numbered(1)], count=False))
         cloud.proxy.rules = [{"target": "PutMetricData", "fault": "hang", "seconds": 30}]
         process = cloud.start("worker")
-        check(wait_for(lambda: any(e["fault"] == "hang" for e in cloud.proxy.log)))
-        process.terminate()
+        check(wait_until(lambda: any(e["fault"] == "hang" for e in cloud.proxy.log)))
+        process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         check(process.poll() is None, "did not wait for the request")
-        process.terminate()
-        process.communicate(timeout=3)
-        equal(process.returncode, 143)
+        equal(process.stop(seconds=3), 143)
 
 
 def test_heart_beat_keeps_messages_invisible():
     with Cloud(visibility=2) as cloud:
-        cloud.send(cloud.put("slow", [record(1)]))
+        cloud.send(cloud.put("slow", [numbered(1)]))
         cloud.proxy.rules = [{"method": "GET", "fault": "delay", "seconds": 6}]
         run = cloud.run("worker", "--once")
         equal(run.returncode, 0, run.stderr)
@@ -161,11 +147,10 @@ def test_heart_beat_keeps_messages_invisible():
 def test_listen():
     with Cloud() as cloud:
         process = cloud.start("worker", "--listen", "127.0.0.1:0")
-        line = process.stderr.readline()
-        port = int(re.search(r"port=(\d+)", line).group(1))
+        port = int(process.wait_for_line(r"port=(\d+)").group(1))
         try:
-            cloud.send(cloud.put("o", [record(1), record(2)]))
-            check(wait_for(lambda: queue(cloud).get("deleted") == 1))
+            cloud.send(cloud.put("o", [numbered(1), numbered(2)]))
+            check(wait_until(lambda: queue(cloud).get("deleted") == 1))
             time.sleep(0.2)
             equal(get(port, "/healthz")[:2], (200, "ok\n"))
             status, text, kind = get(port, "/metrics")
@@ -182,8 +167,7 @@ def test_listen():
             equal(get(port, "/metrics", "DELETE")[0], 405)
             equal(get(port, "/metrics", "HEAD")[1], "")
         finally:
-            process.terminate()
-            process.communicate(timeout=15)
+            process.stop(seconds=15)
         run = cloud.run("worker", "--once", "--listen", "localhost:1x")
         equal(run.returncode, 2)
         check("localhost:1x" in run.stderr, run.stderr)
@@ -217,7 +201,7 @@ def test_denied_in_turn():
             cloud.cloudwatch.control({"reset": True})
             cloud.stub.queues["bedrock-logs"].__init__("bedrock-logs", visibility=300)
             cloud.records = []
-            cloud.send(cloud.put("o", [record(1)]))
+            cloud.send(cloud.put("o", [numbered(1)]))
             cloud.proxy.rules = [dict(rule, fault="denied", count=-1)]
             run = cloud.run("worker", "--once")
             equal(run.returncode, exit_status, told + "\n" + run.stderr)
@@ -234,7 +218,7 @@ def test_env_file_and_flags():
             file.write("# settings\nSQS_QUEUE_URL=%s\nMETRIC_DIMENSIONS='SourceRegion'\n"
                        % cloud.queue_url)
         try:
-            cloud.send(cloud.put("o", [record(1)]))
+            cloud.send(cloud.put("o", [numbered(1)]))
             run = cloud.run("worker", "--once", "--env-file", path, "--bucket", BUCKET,
                             "--log-format", "json", SQS_QUEUE_URL=None, S3_BUCKET_NAME=None)
             equal(run.returncode, 0, run.stderr)

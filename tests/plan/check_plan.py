@@ -11,6 +11,7 @@ import sys
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from checks import Checks
+from support.records import lines, record, text, write
 
 BASE = ["Invocations", "InputTokenCount", "OutputTokenCount", "CacheReadInputTokenCount",
         "CacheWriteInputTokenCount", "TotalTokenCount", "InvocationClientErrors",
@@ -125,14 +126,14 @@ def money(amount):
 
 def bill(metrics, tiers=TIERS):
     """[(metrics, price, cost)] of so many metric-months."""
-    lines, left = [], metrics
+    parts, left = [], metrics
     for size, price in tiers:
         if left == 0:
             break
         taken = left if size is None else min(left, Decimal(size))
-        lines.append((taken, Decimal(price), taken * Decimal(price)))
+        parts.append((taken, Decimal(price), taken * Decimal(price)))
         left -= taken
-    return lines
+    return parts
 
 
 def check_bill(checks, what, plan, cells, tiers=TIERS, resolution=60):
@@ -145,13 +146,13 @@ def check_bill(checks, what, plan, cells, tiers=TIERS, resolution=60):
                           .to_integral_value(ROUND_CEILING)) for n in data.values())
     for name, got, months in (("observed", plan["observed"], Decimal(total) / MONTH),
                               ("month", plan["month"]["bill"], Decimal(total) / hours)):
-        lines = bill(months, tiers)
+        parts = bill(months, tiers)
         checks.expect(f"{what}: {name}, metric-months", got["metricMonths"], money(months))
         checks.expect(f"{what}: {name}, tiers",
                       [(t["metricMonths"], t["pricePerMetric"], t["usd"]) for t in got["tiers"]],
-                      [(money(n), money(price), money(cost)) for n, price, cost in lines])
+                      [(money(n), money(price), money(cost)) for n, price, cost in parts])
         checks.expect(f"{what}: {name}, cost", got["metricsUsd"],
-                      money(sum((cost for _, _, cost in lines), Decimal(0))))
+                      money(sum((cost for _, _, cost in parts), Decimal(0))))
     month = plan["month"]
     metrics = sum((cost for _, _, cost in bill(Decimal(total) / hours, tiers)), Decimal(0))
     requests = Decimal(rounds) * MONTH / hours
@@ -233,15 +234,10 @@ def write_wide_logs(folder):
     os.makedirs(folder, exist_ok=True)
     with gzip.open(os.path.join(folder, "wide.json.gz"), "wt", compresslevel=1) as out:
         for i in range(26_000):
-            json.dump({"schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
-                       "timestamp": f"2026-11-03T10:{i % 60:02}:00Z", "accountId": "111122223333",
-                       "region": "us-east-1", "requestId": str(i), "operation": "Converse",
-                       "modelId": "amazon.nova-lite-v1:0",
-                       "identity": {"arn": f"arn:aws:iam::111122223333:user/u{i}"},
-                       "input": {"inputTokenCount": i + 1, "cacheReadInputTokenCount": 1,
-                                 "cacheWriteInputTokenCount": 2},
-                       "output": {"outputTokenCount": 3}}, out)
-            out.write("\n")
+            one = record(tokens=(i + 1, 3, 1, 2), timestamp=f"2026-11-03T10:{i % 60:02}:00Z",
+                         requestId=str(i), modelId="amazon.nova-lite-v1:0",
+                         identity={"arn": f"arn:aws:iam::111122223333:user/u{i}"})
+            out.write(text(one) + "\n")
 
 
 def check_tiers(checks):
@@ -271,14 +267,9 @@ def check_tiers(checks):
 
 def check_ties(checks):
     """Series of equal tokens: the cap keeps the one with most invocations."""
-    with open(os.path.join(checks.folder, "ties.json"), "w", encoding="utf-8") as out:
-        for model, tokens in (("a", (10, 0)), ("b", (4, 1)), ("b", (4, 1)), ("c", (9, 1))):
-            json.dump({"schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
-                       "timestamp": "2026-11-03T10:00:00Z", "accountId": "1",
-                       "region": "us-east-1", "requestId": "r", "operation": "Converse",
-                       "modelId": model, "input": {"inputTokenCount": tokens[0]},
-                       "output": {"outputTokenCount": tokens[1]}}, out)
-            out.write("\n")
+    write(os.path.join(checks.folder, "ties.json"), lines(*(
+        record(tokens=tokens, modelId=model)
+        for model, tokens in (("a", (10, 0)), ("b", (4, 1)), ("b", (4, 1)), ("c", (9, 1))))))
     for cap in (1, 2, 3):
         plan = check_choice(checks, "ties.json", [["ModelId"]], ALL, cap)
         checks.expect(f"ties, cap {cap}: metrics", plan["sets"][0]["cap"]["metrics"],
@@ -310,12 +301,8 @@ def check_text(checks):
     _, out, _ = checks.call("plan", "logs", "--since", f"{day}T05:00:00Z", "--until",
                             f"{day}T06:00:00Z")
     checks.holds("text: a short range is named", "Less than a day was observed" in out)
-    hostile = os.path.join(checks.folder, "hostile.json")
-    with open(hostile, "w", encoding="utf-8") as out_file:
-        json.dump({"schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
-                   "timestamp": "2026-11-03T10:00:00Z", "accountId": "1", "region": "us-east-1",
-                   "requestId": "r", "operation": "Converse", "modelId": "m\x1b[31m\u202e\"x",
-                   "input": {"inputTokenCount": 1}, "output": {"outputTokenCount": 1}}, out_file)
+    write(os.path.join(checks.folder, "hostile.json"),
+          lines(record(modelId="m\x1b[31m\u202e\"x")))
     for output in ("text", "json"):
         _, out, _ = checks.call("plan", "hostile.json", "--dimensions", "ModelId", "--output",
                                 output)

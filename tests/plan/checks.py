@@ -2,23 +2,22 @@
 import decimal
 import json
 import os
-import subprocess
+import sys
 
-OURS = ("METRIC_DIMENSIONS", "METRICS", "METRIC_RESOLUTION", "METRIC_LATENCY", "LEDGER",
-        "MAX_SERIES_PER_SET", "PRICES_FILE", "INFERENCE_PROFILES_FILE", "CLOUDWATCH_NAMESPACE",
-        "CLOUDWATCH_REGION", "AWS_REGION", "AWS_DEFAULT_REGION", "LOG_LEVEL", "MAX_OBJECT_BYTES")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process  # noqa: E402
+from support.results import Results  # noqa: E402
 
 
-class Checks:
+class Checks(Results):
     def __init__(self, binary, folder):
+        super().__init__()
         self.binary, self.folder = os.path.abspath(binary), folder
-        self.passed = self.failed = 0
 
     def call(self, *arguments, **variables):
-        environment = {name: value for name, value in os.environ.items() if name not in OURS}
-        environment.update(variables)
-        done = subprocess.run([self.binary, *arguments], stdout=subprocess.PIPE, cwd=self.folder,
-                              stderr=subprocess.PIPE, env=environment, check=False)
+        done = process.run([self.binary, *arguments], process.environment(**variables),
+                           cwd=self.folder)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def json(self, *arguments, **variables):
@@ -28,14 +27,10 @@ class Checks:
         return json.loads(out, parse_float=decimal.Decimal)
 
     def expect(self, what, got, expected):
-        if got == expected:
-            self.passed += 1
-            return
-        self.failed += 1
-        print(f"FAILED {what}: got {str(got)[:300]!r}, expected {str(expected)[:300]!r}")
+        self.same(got, expected, what)
 
     def holds(self, what, condition, detail=""):
-        self.expect(f"{what} {detail}".strip(), bool(condition), True)
+        self.check(condition, f"{what} {detail}".strip())
 
     def refuses(self, quoted, *arguments, **variables):
         """Exit status 2, nothing on standard output, the value quoted."""
@@ -43,7 +38,3 @@ class Checks:
         what = f"refuses {' '.join(arguments[:4])} {variables or ''}"
         self.expect(f"{what}: status and output", (code, out), (2, ""))
         self.holds(f"{what}: quotes {quoted}", quoted in err, err.strip()[:200])
-
-    def end(self):
-        print(f"{self.passed} passed, {self.failed} failed")
-        return 1 if self.failed else 0

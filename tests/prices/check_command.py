@@ -12,21 +12,23 @@ import subprocess
 import sys
 import tempfile
 
-from check_prices import E12, LIST, OWN, Prices, load
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process  # noqa: E402
+from support.results import Results  # noqa: E402
+from check_prices import E12, LIST, OWN, Prices, load  # noqa: E402
 
 PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 HOSTILE = "\x1b[31m<b>\u202e"
 
 
-class Run:
+class Run(Results):
     def __init__(self, binary):
-        self.binary, self.passed, self.failed = binary, 0, 0
+        super().__init__()
+        self.binary = binary
 
     def call(self, *arguments, **variables):
-        environment = {key: value for key, value in os.environ.items() if key != "PRICES_FILE"}
-        environment.update(variables)
-        done = subprocess.run([self.binary, "prices", *arguments], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=environment, check=False)
+        done = process.run([self.binary, "prices", *arguments], process.environment(**variables))
         return done.returncode, done.stdout.decode("ascii"), done.stderr.decode("ascii")
 
     def json(self, *arguments, **variables):
@@ -34,11 +36,7 @@ class Run:
         return code, json.loads(out, parse_float=decimal.Decimal)
 
     def expect(self, what, got, expected):
-        if got == expected:
-            self.passed += 1
-            return
-        self.failed += 1
-        print(f"{what}: got {got!r}, expected {expected!r}", file=sys.stderr)
+        self.same(got, expected, what)
 
 
 def key_of(row):
@@ -182,8 +180,7 @@ def main():
         check_faults(run, folder)
         check_rest(run, base, path)
         check_common_options(run, folder, path)
-    print(f"{run.passed} passed, {run.failed} failed")
-    return 1 if run.failed else 0
+    return run.end()
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import resource
-import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from support import process  # noqa: E402
+from support.results import Results  # noqa: E402
 import reader  # noqa: E402
 
 STACK = 256 * 1024
@@ -43,9 +44,8 @@ def limit_stack():
 def check(binary, path):
     """Lines saying what is wrong with the verdict on one file."""
     name = os.path.basename(path)
-    done = subprocess.run([binary, "aggregate", "--output", "json", "--quiet", path],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
-                          preexec_fn=limit_stack, check=False)
+    done = process.run([binary, "aggregate", "--output", "json", "--quiet", path], timeout=60,
+                       preexec_fn=limit_stack)
     try:
         records = json.loads(done.stdout.decode("utf-8"))["records"]
     except (ValueError, KeyError):
@@ -76,18 +76,13 @@ def main():
     if not os.path.isdir(args.corpus):
         print("skipped: no JSON corpus at %s" % args.corpus)
         return
-    passed = failed = 0
+    results = Results()
     for name in sorted(os.listdir(args.corpus)):
         if not name.startswith(("y_", "n_", "i_")):
             continue
         wrong = check(os.path.abspath(args.binary), os.path.join(args.corpus, name))
-        if wrong:
-            failed += 1
-            print("FAIL %s: %s" % (name, "; ".join(wrong)))
-        else:
-            passed += 1
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed or not passed else 0)
+        results.check(not wrong, "%s: %s" % (name, "; ".join(wrong)))
+    sys.exit(results.end())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ import subprocess
 import sys
 import tempfile
 
-import lib
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support.records import raw, record, text  # noqa: E402
+from support.results import Results  # noqa: E402
 
 MIB = 1 << 20
 
@@ -28,7 +31,7 @@ def around(before, unit, after):
 
 
 def record_around(member, unit, opener='"', closer='"'):
-    before, after = lib.raw(**{member: "@FILL@"}).split(b"@FILL@")
+    before, after = raw(**{member: "@FILL@"}).split(b"@FILL@")
     return around(before + opener.encode(), unit, closer.encode() + after + b"\n")
 
 
@@ -38,9 +41,9 @@ def cases():
         "input", "lorem ipsum \\\" } ", '{"inputBodyJson":"', '","inputTokenCount":10}'), 1, 1, {}
     yield "body array", record_around(
         "output", '{"a":[1,2]},', '{"outputBodyJson":[', '0],"outputTokenCount":2}'), 1, 1, {}
-    yield "nesting", around('{"x":', "[", "\n" + lib.record()), 2, 1, {"malformed": 1}
+    yield "nesting", around('{"x":', "[", "\n" + text(record())), 2, 1, {"malformed": 1}
     yield "scalar skipped", record_around("x", "1", "", ""), 1, 1, {}
-    yield "white space", around(lib.record(), " \n\t\r", lib.record()), 2, 2, {}
+    yield "white space", around(text(record()), " \n\t\r", text(record())), 2, 2, {}
     yield "white space in a record", record_around("x", " \n", "", "1"), 1, 1, {}
     yield "member name", record_around("x", "n", '1,"', '":2'), 1, 1, {}
     yield "members", record_around("x", '"name":{"inputTokenCount":5},', "1,", '"y":1'), 1, 1, {}
@@ -55,11 +58,11 @@ def cases():
         "output", "1", '{"outputTokenCount":1', "}"), 1, 0, {"invalid": 1}
     yield "count exponent", record_around(
         "output", "1", '{"outputTokenCount":1e', "}"), 1, 0, {"invalid": 1}
-    yield "text string", around('"', "s", '"\n' + lib.record()), 2, 1, {"not_invocation_log": 1}
-    yield "text number", around("1", "2", "\n" + lib.record()), 2, 1, {"not_invocation_log": 1}
-    yield "damaged line", around("{oops", "x{}[]\\\"", "\n" + lib.record()), 2, 1, {"malformed": 1}
-    yield "elements", around("[", "{},", lib.record() + "]"), None, 1, None
-    yield "errors", around("", "}\n", lib.record()), None, 1, None
+    yield "text string", around('"', "s", '"\n' + text(record())), 2, 1, {"not_invocation_log": 1}
+    yield "text number", around("1", "2", "\n" + text(record())), 2, 1, {"not_invocation_log": 1}
+    yield "damaged line", around("{oops", "x{}[]\\\"", "\n" + text(record())), 2, 1, {"malformed": 1}
+    yield "elements", around("[", "{},", text(record()) + "]"), None, 1, None
+    yield "errors", around("", "}\n", text(record())), None, 1, None
 
 
 def check(args, folder, name, parts, found, counted, skipped):
@@ -84,14 +87,14 @@ def check(args, folder, name, parts, found, counted, skipped):
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        text = out.read()
+        answer = out.read()
     wrong = []
     peak = usage.ru_maxrss / 1024
     if peak > args.limit:
         wrong.append("peak of %.1f MiB" % peak)
     if process.returncode != 0:
         return wrong + ["exit status %d" % process.returncode]
-    records = json.loads(text.decode("utf-8"))["records"]
+    records = json.loads(answer.decode("utf-8"))["records"]
     records["skipped"] = {k: v for k, v in records["skipped"].items() if v}
     due = {"found": found, "counted": counted, "skipped": skipped}
     if records != due:
@@ -111,19 +114,13 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     args.binary = os.path.abspath(args.binary)
-    passed = failed = 0
+    results = Results()
     with tempfile.TemporaryDirectory(prefix="memory-") as folder:
         for case in cases():
-            if args.only not in case[0]:
-                continue
-            wrong = check(args, folder, *case)
-            if wrong:
-                failed += 1
-                print("FAIL %s: %s" % (case[0], "; ".join(wrong)))
-            else:
-                passed += 1
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed else 0)
+            if args.only in case[0]:
+                wrong = check(args, folder, *case)
+                results.check(not wrong, "%s: %s" % (case[0], "; ".join(wrong)))
+    sys.exit(results.end())
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 """Runs the scenarios below cases/ through the real binary.
 
     run.py --binary PATH [--only WORD] [--show] [--env NAME=VALUE ...]
+    update.py --binary PATH [--only WORD]      writes the expected files from what comes out now
 
 A case is a folder, copied to a temporary one in which the binary runs:
     in/               the objects, as they are                                       (optional)
-    build.py          makes further ones (see lib.py); run in the copy of in/        (optional)
+    build.py          makes further ones (with tests/support/records.py); run in the copy of in/        (optional)
     cmd               arguments, as a shell would split them; several lines are several runs
     env               NAME=VALUE lines                                               (optional)
     stdin             what the binary reads there                                    (optional)
@@ -32,6 +33,11 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from support import process  # noqa: E402
+from support.results import Results  # noqa: E402
+
 OPTIONAL = {"EstimatedCost", "UnpricedTokens", "InvocationLatency"}
 OURS = re.compile("BEDROCK_METRICS_|METRIC|AWS_|S3_|SQS_|CLOUDWATCH_|LOG_|MAX_|INFERENCE_|PRICES_")
 
@@ -115,7 +121,7 @@ class Case:
         self.folder = os.path.join(HERE, "cases", name)
         self.binary = binary
         self.env = {k: v for k, v in os.environ.items() if not OURS.match(k)}
-        self.env.update(LC_ALL="C.UTF-8", PYTHONPATH=HERE, PYTHONDONTWRITEBYTECODE="1")
+        self.env.update(LC_ALL="C.UTF-8", PYTHONPATH=os.path.dirname(HERE), PYTHONDONTWRITEBYTECODE="1")
         self.env.update(extra_env)
 
     def prepare(self, work):
@@ -129,21 +135,41 @@ class Case:
             name, _, value = line.partition("=")
             self.env[name] = value
 
+    def stdout_of(self, done, work):
+        """What standard output would have had, also where the case writes to a file."""
+        target = text_of(self.folder, "expected.out")
+        if not target:
+            return done.stdout, []
+        try:
+            with open(os.path.join(work, target.strip()), "rb") as file:
+                return file.read(), ["stdout is not empty beside --out"] if done.stdout else []
+        except OSError as exc:
+            return b"", ["%s: %s" % (target.strip(), exc.strerror)]
+
+    def lines(self):
+        """The command lines of the case."""
+        return [line for line in text_of(self.folder, "cmd").splitlines()
+                if line and not line.startswith("#")]
+
+    def call(self, line, work):
+        self.prepare(work)
+        stdin = text_of(self.folder, "stdin")
+        return process.run([self.binary] + shlex.split(line), self.env, 60, cwd=work,
+                           input=(stdin or "").encode())
+
+    def outcome(self, line):
+        """(exit status, what stands for standard output, standard error) of one command line."""
+        with tempfile.TemporaryDirectory(prefix="scenario-") as work:
+            done = self.call(line, work)
+            return done.returncode, self.stdout_of(done, work)[0], done.stderr
+
     def check(self, done, work):
         out = []
         due = int(text_of(self.folder, "expected.exit"))
         if done.returncode != due:
             out.append("exit status %d instead of %d" % (done.returncode, due))
-        stdout = done.stdout
-        target = text_of(self.folder, "expected.out")
-        if target:
-            if stdout:
-                out.append("stdout is not empty beside --out")
-            try:
-                with open(os.path.join(work, target.strip()), "rb") as file:
-                    stdout = file.read()
-            except OSError as exc:
-                return out + ["%s: %s" % (target.strip(), exc.strerror)]
+        stdout, wrong = self.stdout_of(done, work)
+        out += wrong
         for name, compare in (("json", compare_json), ("csv", compare_csv)):
             expected = text_of(self.folder, "expected." + name)
             if expected is not None:
@@ -157,18 +183,11 @@ class Case:
     def run(self, show):
         """Lines saying what is wrong."""
         out = []
-        stdin = text_of(self.folder, "stdin")
         outputs = set()
-        for line in text_of(self.folder, "cmd").splitlines():
-            if not line or line.startswith("#"):
-                continue
+        for line in self.lines():
             with tempfile.TemporaryDirectory(prefix="scenario-") as work:
-                self.prepare(work)
                 try:
-                    done = subprocess.run(
-                        [self.binary] + shlex.split(line), cwd=work, env=self.env, timeout=60,
-                        input=(stdin or "").encode(), stdout=subprocess.PIPE,
-                        stderr=subprocess.PIPE, check=False)
+                    done = self.call(line, work)
                     wrong = self.check(done, work)
                     outputs.add(done.stdout)
                 except subprocess.TimeoutExpired:
@@ -184,6 +203,10 @@ class Case:
         return out
 
 
+def names(word=""):
+    return sorted(n for n in os.listdir(os.path.join(HERE, "cases")) if word in n)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Scenarios through the real binary")
     parser.add_argument("--binary", required=True)
@@ -192,19 +215,11 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     extra = dict(item.split("=", 1) for item in args.env)
-    passed = failed = 0
-    for name in sorted(os.listdir(os.path.join(HERE, "cases"))):
-        if args.only not in name:
-            continue
+    results = Results()
+    for name in names(args.only):
         wrong = Case(name, os.path.abspath(args.binary), extra).run(args.show)
-        if wrong:
-            failed += 1
-            print("FAIL " + name)
-            print("\n".join("  " + line for line in wrong))
-        else:
-            passed += 1
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed else 0)
+        results.check(not wrong, name + "\n" + "\n".join("  " + line for line in wrong))
+    sys.exit(results.end())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,13 +18,14 @@ import urllib.parse
 import urllib.request
 from decimal import Decimal
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build/release')
-os.environ['BUILD'] = BUILD
-sys.path[:0] = [HERE, os.path.join(HERE, '..', 'pipeline')]
+os.environ['BUILD'] = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else 'build/release')
 
-from harness import Harness, Program, Server  # noqa: E402
-from lib import Cloud, record as worker_record  # noqa: E402
+from harness import Program, Server  # noqa: E402
+from support import process  # noqa: E402
+from support.cloud import Cloud  # noqa: E402
+from support.process import Process, environment, free_port, simulate  # noqa: E402
+from support.records import numbered  # noqa: E402
+from support.results import Results  # noqa: E402
 
 LABELS = {'InferenceProfileType': 'inference_profile_type', 'ModelId': 'model_id',
           'SourceRegion': 'source_region', 'InferenceRegion': 'inference_region'}
@@ -43,13 +42,6 @@ def get(url):
         return answer.read()
 
 
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
 class Prometheus:
     """A process of our own; `targets`: job name to port."""
 
@@ -61,17 +53,13 @@ class Prometheus:
             for job, port in targets.items():
                 file.write(f"  - job_name: {job}\n    static_configs:\n"
                            f"      - targets: ['127.0.0.1:{port}']\n")
-        self.log = open(os.path.join(folder, 'prometheus.log'), 'wb')
-        self.process = subprocess.Popen(
+        self.process = Process(
             [program, '--config.file', config, '--storage.tsdb.path', os.path.join(folder, 'data'),
              '--web.listen-address', f'127.0.0.1:{self.port}', '--log.level', 'warn'],
-            stdout=self.log, stderr=subprocess.STDOUT, env={'PATH': os.environ['PATH'],
-                                                            'HOME': folder})
+            environment(folder))
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=30)
-        self.log.close()
+        self.process.stop()
 
     def ask(self, query):
         """List of (labels, value), values as decimals."""
@@ -84,7 +72,7 @@ class Prometheus:
     def wait(self, query, condition, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            assert self.process.poll() is None, 'prometheus ended'
+            assert self.process.poll() is None, 'prometheus ended: ' + self.process.err
             try:
                 found = self.ask(query)
                 if condition(found):
@@ -97,9 +85,8 @@ class Prometheus:
 
 def promtool_accepts(text):
     promtool = os.environ.get('PROMTOOL') or shutil.which('promtool')
-    done = subprocess.run([promtool, 'check', 'metrics'], input=text, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    assert done.returncode == 0 and not done.stdout, done.stdout.decode()
+    done = process.run([promtool, 'check', 'metrics'], input=text)
+    assert done.returncode == 0 and not done.stdout + done.stderr, done
 
 
 def snake(name):
@@ -108,7 +95,7 @@ def snake(name):
 
 def serve_test(program, scratch):
     logs = os.path.join(scratch, 'logs')
-    program.simulate(logs, '--profile', 'mixed', '--records', '6000', '--hours', '30')
+    simulate(logs, '--profile', 'mixed', '--records', '6000', '--hours', '30')
     with Server(program, logs, os.path.join(scratch, 'store.sqlite')) as server:
         objects = sum(len(files) for _, _, files in os.walk(logs))
         server.wait_for(lambda u: u['objects']['found'] == objects, 'all objects', 60)
@@ -147,18 +134,9 @@ def serve_test(program, scratch):
 def worker_test(scratch):
     with Cloud() as cloud:
         for i in range(12):
-            cloud.send(cloud.put(f'o{i}', [worker_record(5 * i + j) for j in range(5)]))
-        process = cloud.start('worker', '--listen', '127.0.0.1:0')
-        port = None
-        for line in process.stderr:
-            found = re.search(r'listening.*port=(\d+)', line)
-            if found:
-                port = int(found.group(1))
-                break
-        assert port, 'the worker does not listen'
-        # What it writes later must not fill the pipe.
-        import threading
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+            cloud.send(cloud.put(f'o{i}', [numbered(5 * i + j) for j in range(5)]))
+        worker = cloud.start('worker', '--listen', '127.0.0.1:0')
+        port = int(worker.wait_for_line(r'listening.*port=(\d+)').group(1))
         folder = os.path.join(scratch, 'prometheus-worker')
         os.mkdir(folder)
         prometheus = Prometheus(PROMETHEUS, folder, {'worker': port})
@@ -184,8 +162,7 @@ def worker_test(scratch):
             promtool_accepts(plain.encode())
         finally:
             prometheus.stop()
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
+            worker.stop()
     return f'{compared} values'
 
 
@@ -196,12 +173,12 @@ def main():
     if not PROMETHEUS or not (os.environ.get('PROMTOOL') or shutil.which('promtool')):
         print('skipped: Debian\'s package prometheus is not installed')
         return 0
-    harness = Harness()
+    results = Results(verbose=True)
     with tempfile.TemporaryDirectory(prefix='bedrock-prometheus-') as scratch:
-        program = Program(BUILD, scratch)
-        harness.test('Prometheus scrapes serve', lambda: serve_test(program, scratch))
-        harness.test('Prometheus scrapes worker', lambda: worker_test(scratch))
-    return harness.end()
+        program = Program(scratch)
+        results.test('Prometheus scrapes serve', lambda: serve_test(program, scratch))
+        results.test('Prometheus scrapes worker', lambda: worker_test(scratch))
+    return results.end()
 
 
 if __name__ == '__main__':

@@ -5,4 +5,4 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:-$root/build/release}
-exec "${PYTHON:-python3}" "$root/tests/serve/run_tests.py" "$build"
+BUILD=$build exec "${PYTHON:-python3}" "$root/tests/serve/run_tests.py"

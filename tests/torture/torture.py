@@ -13,9 +13,13 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support import process, records  # noqa: E402
+from support.results import Results  # noqa: E402
 
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1",
              "LSAN_OPTIONS": "exitcode=99"}
@@ -40,15 +44,12 @@ RUNS = (
 
 
 def record(model, **changes):
-    members = {
-        "schemaType": "ModelInvocationLog", "schemaVersion": "1.0",
-        "timestamp": "2026-11-01T10:31:07Z", "accountId": "123456789012", "region": "us-east-1",
-        "identity": {"arn": "arn:aws:sts::123456789012:assumed-role/%s/s" % model},
-        "operation": "Converse", "modelId": model, "requestMetadata": {"team": "t-" + model},
-        "input": {"inputTokenCount": 10, "inputBodyJson": {"text": "x" * 500}},
-        "output": {"outputTokenCount": 3}}
-    members.update(changes)
-    return json.dumps(members) + "\n"
+    """A line of text."""
+    value = records.record(
+        tokens=(10, 3), modelId=model, requestMetadata={"team": "t-" + model}, inferenceRegion=None,
+        identity={"arn": "arn:aws:sts::123456789012:assumed-role/%s/s" % model}, **changes)
+    value["input"]["inputBodyJson"] = {"text": "x" * 500}
+    return records.lines(value).decode()
 
 
 def write_logs(folder):
@@ -64,10 +65,7 @@ def write_logs(folder):
         "h.json": ("".join(record("amazon.h-%03d" % i) for i in range(100))).encode(),
     }
     for key, data in objects.items():
-        path = os.path.join(folder, "logs", key)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
+        records.write(os.path.join(folder, "logs", key), data)
     arn = "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc"
     with open(os.path.join(folder, "profiles.json"), "w", encoding="utf-8") as file:
         json.dump({"inferenceProfileSummaries": [
@@ -78,26 +76,22 @@ def write_logs(folder):
         file.write("# settings\nLOG_LEVEL=error\nMETRICS=Invocations,TotalTokenCount\n")
 
 
-class Torture:
+class Torture(Results):
     def __init__(self, args, folder):
+        super().__init__()
         self.args, self.folder = args, folder
         self.mark = os.path.join(folder, "mark")
-        self.passed = self.failed = self.calls = 0
+        self.calls = 0
 
     def run(self, arguments, plan):
         """(exit status, stdout, stderr, whether something was made to fail)"""
         for name in ("mark", "result.json"):
             if os.path.exists(os.path.join(self.folder, name)):
                 os.remove(os.path.join(self.folder, name))
-        environment = {key: value for key, value in os.environ.items()
-                       if not key.startswith(("METRIC", "AWS_", "LOG_", "BEDROCK_"))}
-        environment.update(SANITIZER, TORTURE_MARK=self.mark)
-        if plan:
-            environment["TORTURE"] = plan
+        environment = process.environment(TORTURE_MARK=self.mark, TORTURE=plan, **SANITIZER)
         self.calls += 1
-        done = subprocess.run([self.args.binary, "aggregate", *arguments, "logs"], check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
-                              stdin=subprocess.DEVNULL, env=environment, timeout=120)
+        done = process.run([self.args.binary, "aggregate", *arguments, "logs"], environment,
+                           cwd=self.folder)
         out = done.stdout
         path = os.path.join(self.folder, "result.json")
         if os.path.exists(path):
@@ -206,8 +200,7 @@ def main():
     finally:
         shutil.rmtree(folder)
     print("%d runs of the program" % torture.calls)
-    print("%d passed, %d failed" % (torture.passed, torture.failed))
-    sys.exit(1 if torture.failed or not torture.passed else 0)
+    sys.exit(torture.end())
 
 
 if __name__ == "__main__":

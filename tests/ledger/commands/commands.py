@@ -10,17 +10,18 @@ import re
 import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline"))
-sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from world import World                                            # noqa: E402
-from lib import BINARY, BUCKET, check, equal, log_key, record, s3_event     # noqa: E402
-from moto_harness import MotoHarness, ensure_venv                  # noqa: E402
-import receipts                                                    # noqa: E402
-import tellings                                                    # noqa: E402
+from support.process import BINARY                                      # noqa: E402
+from support.records import BUCKET, log_key, numbered, s3_event         # noqa: E402
+from support.results import Results, check, equal                       # noqa: E402
+from world import World                                                 # noqa: E402
+from moto_harness import MotoHarness, ensure_venv                       # noqa: E402
+import own_metrics                                                      # noqa: E402
+import receipts                                                         # noqa: E402
+
 
 def test_sweep_finds_what_the_queue_lost():
     with World(visibility=1) as w:
@@ -89,7 +90,7 @@ def test_quarantine_and_release():
         equal([(o["key"], o["reason"]) for o in listed], [(bad, "corrupt")])
         w.do(0, "ledger", "quarantine", "show", listed[0]["id"])
         equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["quarantined"], 1)
-        w.put("bad", [record(7)])
+        w.put("bad", [numbered(7)])
         w.do(0, "ledger", "quarantine", "release", listed[0]["id"])
         w.do(1, "ledger", "quarantine", "release", listed[0]["id"])
         w.do(2, "ledger", "quarantine", "release", "xyz")
@@ -277,7 +278,7 @@ def test_hold_keeps_it_for_a_person():
 def test_identity_path_counts_replicas_once():
     with World(visibility=1) as w:
         w.settings.update(LEDGER_IDENTITY="path", S3_BUCKET_NAME=BUCKET + ",replica-bucket")
-        key = w.put("a", [record(3)])
+        key = w.put("a", [numbered(3)])
         w.stub.put(key, w.stub.objects[BUCKET][key][0], bucket="replica-bucket")
         w.stub.send(s3_event(key))
         w.stub.send(s3_event(key, bucket="replica-bucket"))
@@ -372,7 +373,7 @@ def test_lambda_sweep_and_dynamodb():
         check(run.returncode in (1, 2) and "dynamodb://" in run.stderr, run.stderr)
         # A table that is not there: nothing is published, messages stay.
         before = w.exact()
-        w.put("other", [record(1)], count=False)
+        w.put("other", [numbered(1)], count=False)
         w.send(log_key("other"))
         w.do(1, "worker", "--once", LEDGER="dynamodb://nowhere")
         equal(w.exact(), before)
@@ -385,8 +386,8 @@ def test_aggregate_by_way_of_the_ledger():
         late = w.put_some(2, "late", sent=False)
         files = Path(w.folder) / "logs"
         files.mkdir()
-        (files / "local.json").write_text("".join(json.dumps(record(n)) + "\n" for n in range(4)))
-        local = [record(n) for n in range(4)]
+        (files / "local.json").write_text("".join(json.dumps(numbered(n)) + "\n" for n in range(4)))
+        local = [numbered(n) for n in range(4)]
         words = ("aggregate", "s3://" + BUCKET, str(files), "--output", "json", "--ledger",
                  w.settings["LEDGER"])
         seen = w.do(0, *words)
@@ -430,20 +431,10 @@ def test_redrive():
 
 def main():
     ensure_venv()
-    names = sys.argv[1:]
-    failed = passed = 0
-    tests = {**globals(), **vars(receipts), **vars(tellings)}
-    for name, test in sorted(tests.items()):
-        if not name.startswith("test_") or (names and not any(n in name for n in names)):
-            continue
-        try:
-            test()
-            passed += 1
-        except Exception:  # noqa: BLE001 - whatever it is, the test failed
-            failed += 1
-            print("FAIL %s\n%s" % (name, traceback.format_exc()[-3000:]), flush=True)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+    results = Results()
+    tests = {**globals(), **vars(receipts), **vars(own_metrics)}
+    results.test_all(dict(sorted(tests.items())), sys.argv[1:])
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@ of disjoint runs add up.  The digest is computed here from its description in do
 import hashlib
 import json
 import os
-import subprocess
 import time
 
-from lib import BINARY, BUCKET, check, equal, log_object, record
+from support import process
+from support.process import BINARY
+from support.records import BUCKET, log_object, numbered
+from support.results import check, equal
 from world import World
 
 
@@ -101,8 +103,8 @@ def test_receipt_of_a_copy_of_the_bucket():
 
 def test_receipt_names_what_was_rejected():
     with World(visibility=1) as w:
-        good = [record(1), record(2)]
-        bad = [{"schemaType": "Other"}, record(3, region="")]
+        good = [numbered(1), numbered(2)]
+        bad = [{"schemaType": "Other"}, numbered(3, region="")]
         text = "".join(json.dumps(r) + "\n" for r in good + bad).encode() + b'{"schemaType":}\n'
         key = w.put("mixed", [], content=text, count=False)
         w.send(key, "AWSLogs/1/BedrockModelInvocationLogs/gone.json.gz")
@@ -189,13 +191,12 @@ def test_receipt_on_standard_output_and_input():
     with World() as w:
         path = w.folder + "/one.json"
         with open(path, "wb") as f:
-            f.write(log_object([record(1)]))
+            f.write(log_object([numbered(1)]))
         run = w.run("aggregate", path, "--dry-run", "--receipt", "-", LEDGER=None)
         equal(run.returncode, 0, run.stderr)
         equal(json.loads(run.stdout)["digest"]["sum"], digest_of(b"\0" + path.encode()))
-        run = subprocess.run([BINARY, "aggregate", "-", path, "--dry-run", "--receipt", "-"],
-                             env=w.env(), input=log_object([record(2)]), capture_output=True,
-                             timeout=60, check=False)
+        run = process.run([BINARY, "aggregate", "-", path, "--dry-run", "--receipt", "-"],
+                          env=w.env(), input=log_object([numbered(2)]))
         equal(run.returncode, 0, run.stderr)
         both = json.loads(run.stdout)
         equal((both["objects"]["counted"], both["unnamed"], both["digest"]["objects"],

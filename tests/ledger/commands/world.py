@@ -1,14 +1,11 @@
 """world.py: a ledger, a bucket, a queue and a CloudWatch for one test of a command."""
 import json
 import shutil
-import sys
 import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "pipeline"))
-sys.dont_write_bytecode = True
-
-from lib import Cloud, equal, record      # noqa: E402
+from support.cloud import Cloud
+from support.records import numbered
+from support.results import equal
 
 METRICS = ("Invocations,InputTokenCount,OutputTokenCount,CacheReadInputTokenCount,"
            "CacheWriteInputTokenCount,TotalTokenCount")
@@ -39,7 +36,7 @@ class World(Cloud):
         return {k: v for k, v in self.sums().items() if v}
 
     def put_some(self, n, name="o", sent=True):
-        keys = [self.put("%s%d" % (name, i), [record(10 * i + j) for j in range(3)])
+        keys = [self.put("%s%d" % (name, i), [numbered(10 * i + j) for j in range(3)])
                 for i in range(n)]
         if sent:
             self.send(*keys)

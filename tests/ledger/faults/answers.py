@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.dont_write_bytecode = True
 
-from world import FENCE_MS, QUEUE, Cases, World, check, parser, run_cases  # noqa: E402
+from world import FENCE_MS, Cases, World, parser, run_cases                # noqa: E402
+from support.cloud import QUEUE                                            # noqa: E402
+from support.results import check                                          # noqa: E402
 
 OUTAGE_S = 4
 FAULTS = {

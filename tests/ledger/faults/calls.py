@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.dont_write_bytecode = True
 
 import shim                                                                # noqa: E402
-from world import FENCE_MS, MODES, Cases, Failed, World, check, parser, run_cases  # noqa: E402
-from lib import BINARY, equal                                              # noqa: E402
+from world import FENCE_MS, MODES, Cases, World, parser, run_cases          # noqa: E402
+from support.process import BINARY                                         # noqa: E402
+from support.results import Failed, check, equal                           # noqa: E402
 
 SYSCALLS = {"pwrite64": "pwrite", "fsync": "fsync", "fdatasync": "fsync", "ftruncate": "ftruncate",
             "unlink": "unlink", "unlinkat": "unlink", "sendto": "send", "sendmsg": "send",

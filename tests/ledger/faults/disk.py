@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.dont_write_bytecode = True
 
 import shim                                                                # noqa: E402
-from world import FENCE_MS, Cases, Failed, World, check, parser, run_cases  # noqa: E402
+from world import FENCE_MS, Cases, World, parser, run_cases                # noqa: E402
+from support.results import Failed, check                                  # noqa: E402
 
 FILE_CALLS = "open,pwrite,write,fsync,ftruncate,unlink"
 FAULTS = ("eio", "enospc", "short")

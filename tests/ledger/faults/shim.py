@@ -7,10 +7,12 @@
 import collections
 import os
 import struct
-import subprocess
-import tempfile
-import threading
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from support.process import preload_library  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CALLS = ("open", "write", "pwrite", "fsync", "ftruncate", "unlink", "send", "connect", "rename")
@@ -18,27 +20,9 @@ HEAD = struct.Struct("<IIqqqq")
 SECTOR = 512
 Entry = collections.namedtuple("Entry", "call ours file offset result data")
 
-_lock = threading.Lock()
-_library = None
-
-
-def library():
-    """shim.so, compiled once."""
-    global _library
-    with _lock:
-        if _library is None:
-            folder = tempfile.TemporaryDirectory(prefix="bedrock-shim-")
-            path = folder.name + "/shim.so"
-            subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-O1", "-fPIC",
-                            "-shared", "-Wall", "-Wextra", "-Werror", "-o", path,
-                            str(HERE / "shim.c"), "-ldl", "-lpthread"], check=True)
-            _library = folder, path
-    return _library[1]
-
-
 def environment(folder, journal=None, at=0, do="kill", counts="all", on=False,
                 match=None):
-    out = {"LD_PRELOAD": library(), "SHIM_FOLDER": folder, "SHIM_AT": at, "SHIM_DO": do,
+    out = {"LD_PRELOAD": preload_library(HERE / "shim.c"), "SHIM_FOLDER": folder, "SHIM_AT": at, "SHIM_DO": do,
            "SHIM_COUNTS": counts}
     if journal:
         out["SHIM_JOURNAL"] = journal

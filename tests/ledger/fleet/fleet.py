@@ -17,10 +17,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent),
                 str(Path(__file__).resolve().parent.parent / "faults")]
-sys.dont_write_bytecode = True
 
 import shim                                                          # noqa: E402
-from world import Cases, Cloud, Failed, World, check, parser, run_cases, s3_event  # noqa: E402
+from world import Cases, World, parser, run_cases                    # noqa: E402
+from support.process import clean                                    # noqa: E402
+from support.records import PROMPT, s3_event                         # noqa: E402
+from support.results import Failed, check                            # noqa: E402
 
 WORKERS, OBJECTS = 4, 30
 SIGNATURE_S, FENCE_S, LEASE_S = 3, 6, 0.4
@@ -45,9 +47,7 @@ class Fleet(World):
 
     def __exit__(self, *exc):
         for process in self.workers:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.kill()
         super().__exit__(*exc)
 
     def add(self, **env):
@@ -64,13 +64,13 @@ class Fleet(World):
     def end_all(self):
         for process in self.workers:
             if process.poll() is None:
-                process.terminate()
+                process.send_signal(signal.SIGTERM)
         for process in self.workers:
-            out, err = process.communicate(timeout=30)
-            self.log += err
-            Cloud.clean(out + err)
-            check(process.returncode in (0, -signal.SIGKILL, 128 + signal.SIGTERM), "exit status",
-                  process.returncode, err[-2000:])
+            status = process.wait(30)
+            self.log += process.err
+            clean(process.out + process.err, PROMPT)
+            check(status in (0, -signal.SIGKILL, 128 + signal.SIGTERM), "exit status", status,
+                  process.err[-2000:])
 
 
 def is_stopped(process):

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.dont_write_bytecode = True
 
-from world import FENCE_MS, LEASE_MS, MODES, QUEUE, Cases, World, check     # noqa: E402
-from world import equal, parser, run_cases                                  # noqa: E402
+from world import FENCE_MS, LEASE_MS, MODES, Cases, World, parser, run_cases  # noqa: E402
+from support.cloud import QUEUE                                             # noqa: E402
+from support.results import check, equal                                    # noqa: E402
 
 POINTS = ["claim:1", "read:1", "prepare:1", "marker:1", "sign:1", "journal:1", "send:1",
           "journal:2", "done:1"]

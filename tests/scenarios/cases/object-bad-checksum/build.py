@@ -1,4 +1,4 @@
-from lib import gz, lines, member, record, write
+from support.records import gz, lines, member, record, write
 
 r = lines(record())
 write("logs/crc.gz", member(r, crc=1))

@@ -1,4 +1,4 @@
-from lib import gz, lines, member, record, write
+from support.records import gz, lines, record, write
 
 r = lines(record())
 write("logs/a", r * 2)

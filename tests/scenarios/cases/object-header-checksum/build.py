@@ -1,6 +1,6 @@
 import struct
 import zlib
-from lib import lines, member, record, write
+from support.records import lines, member, record, write
 
 r = lines(record())
 for name, flags, fields in [("plain", 0x02, b""), ("name", 0x0A, b"n.json\0"),

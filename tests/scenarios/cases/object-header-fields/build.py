@@ -1,4 +1,4 @@
-from lib import gz, lines, member, record, write
+from support.records import lines, member, record, write
 
 r = lines(record())
 write("logs/extra.gz", member(r, header=b"\x1f\x8b\x08\x04\1\2\3\4\2\xff\x05\0ab\x01\0c"))

@@ -1,4 +1,4 @@
-from lib import lines, record, write
+from support.records import lines, record, write
 
 r = lines(record())
 COUNTED = [

@@ -1,5 +1,5 @@
 import os
-from lib import lines, record
+from support.records import lines, record
 
 os.mkdir("logs")
 for name in (b"logs/\xff\xfe", b"logs/new\nline", b"logs/-", b"logs/--help"):

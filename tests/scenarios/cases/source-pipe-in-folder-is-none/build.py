@@ -1,5 +1,5 @@
 import os
-from lib import lines, record, write
+from support.records import lines, record, write
 
 r = lines(record())
 import socket

@@ -1,6 +1,6 @@
 import os
 import signal
-from lib import gz, lines, record
+from support.records import gz, lines, record
 
 os.mkfifo("pipe")
 if os.fork() == 0:              # writes when somebody reads, and never waits for long

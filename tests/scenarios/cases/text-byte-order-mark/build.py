@@ -1,6 +1,6 @@
-from lib import record, write
+from support.records import record, text, write
 
-r = record().encode()
+r = text(record()).encode()
 write("a.json", b"".join([
     b'\xef\xbb\xbf',
     r,

@@ -1,4 +1,4 @@
-from lib import lines, record, write
+from support.records import lines, record, text, write
 
-whole = record()
+whole = text(record())
 write("a.json", lines(*[part for n in range(1, len(whole)) for part in (whole[:n], whole)]))

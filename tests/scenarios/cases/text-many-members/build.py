@@ -1,3 +1,3 @@
-from lib import record, write
+from support.records import record, text, write
 extra = ",".join('"member%d":{"inputTokenCount":%d}' % (i, i) for i in range(50000))
-write("a.json", "{" + extra + "," + record()[1:] + record()[:-1] + "," + extra + "}")
+write("a.json", "{" + extra + "," + text(record())[1:] + text(record())[:-1] + "," + extra + "}")

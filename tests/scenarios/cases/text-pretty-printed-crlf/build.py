@@ -1,5 +1,5 @@
 import json
-from lib import record, write
+from support.records import record, write
 
-pretty = json.dumps(json.loads(record()), indent=4)
+pretty = json.dumps(record(), indent=4)
 write("a.json", pretty.replace("\n", "\r\n") * 2)

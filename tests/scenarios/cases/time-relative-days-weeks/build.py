@@ -1,5 +1,5 @@
 import datetime
-from lib import lines, record, write
+from support.records import lines, record, write
 
 now = datetime.datetime.now(datetime.timezone.utc)
 write("a.json", lines(*[record(timestamp=(now - datetime.timedelta(minutes=m)).strftime(

@@ -1,5 +1,5 @@
 import datetime
-from lib import lines, record, write
+from support.records import lines, record, write
 
 now = datetime.datetime.now(datetime.timezone.utc)
 AGO = [2, 3, 30, 40, 60 * 24 * 8, 60 * 24 * 15]

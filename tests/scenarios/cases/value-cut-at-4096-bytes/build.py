@@ -1,4 +1,4 @@
-from lib import raw, lines, write
+from support.records import lines, raw, write
 
 VALUES = [
     b"a" * 4096, b"b" * 4097, b"c" * 4095 + b"\xc3\xa9", b"d" * 4094 + b"\xc3\xa9",

@@ -1,4 +1,4 @@
-from lib import raw, lines, write
+from support.records import lines, raw, write
 odd = b'"a\xff\\ud800"'
 write("a.json", lines(raw(accountId=odd, region=odd, inferenceRegion=odd, modelId=b'"amazon.\xff"',
                           requestMetadata=b'{"k":' + odd + b"}",

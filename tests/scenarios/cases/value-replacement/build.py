@@ -1,4 +1,4 @@
-from lib import raw, lines, write
+from support.records import lines, raw, write
 
 VALUES = [
     b'\\ud800',

@@ -1,9 +1,11 @@
-"""tellings.py: what the program says of itself in CloudWatch by way of a ledger: requests in doubt,
+"""own_metrics.py: what the program says of itself in CloudWatch by way of a ledger: requests in doubt,
 duplicates, what a sweep found, rejected records, objects that changed.  Each is counted once."""
 import collections
 import time
 
-from lib import BUCKET, NAMESPACE, check, equal, log_object, record
+from support.cloud import NAMESPACE
+from support.records import BUCKET, log_object, numbered
+from support.results import check, equal
 from world import World
 
 OWN = ("InDoubt", "Duplicates", "Sweep", "Objects", "Records", "Oldest")
@@ -77,16 +79,16 @@ def test_duplicates_sweeps_and_rejected_records_are_told():
         keys = w.put_some(2)
         w.do(0, "worker", "--once")
         equal(told(w), {})
-        text = log_object([record(1)]) + log_object([{"schemaType": "X"}, record(2, region="")])
-        w.put("mixed", [record(1)], content=text)
-        found = w.put("found", [record(5)])
+        text = log_object([numbered(1)]) + log_object([{"schemaType": "X"}, numbered(2, region="")])
+        w.put("mixed", [numbered(1)], content=text)
+        found = w.put("found", [numbered(5)])
         w.send(*keys)
         w.do(0, "ledger", "sweep", "--grace", "0m")
         want = {"SweepRecovered": 2, "RecordsRejected/not_invocation_log": 1,
                 "RecordsRejected/invalid": 1}
         equal(told(w), want)
         # Duplicates travel with what is counted next: here in one run with it.
-        w.send(w.put("next", [record(6)]))
+        w.send(w.put("next", [numbered(6)]))
         w.send(found)
         w.do(0, "worker", "--once", BATCH_SIZE=10)
         want["DuplicatesSuppressed"] = 3
@@ -107,7 +109,7 @@ def test_objects_that_changed_are_named_and_not_counted_again():
         w.send(first)
         quiet = w.do(0, "worker", "--once")
         check("object changed" not in quiet, quiet)
-        w.put("o0", [], content=log_object([record(77)]), count=False)
+        w.put("o0", [], content=log_object([numbered(77)]), count=False)
         w.send(first)
         log = w.do(0, "worker", "--once")
         check("object changed after it was counted, not counted again object=" + first in log, log)
@@ -119,7 +121,7 @@ def test_objects_that_changed_are_named_and_not_counted_again():
             equal((swept["changed"], swept["missing"], swept["done"]), (1, 0, 2))
         equal(told(w)["ObjectsChanged"], 1)
         # Another content is another change.
-        w.put("o1", [], content=log_object([record(78)]), count=False)
+        w.put("o1", [], content=log_object([numbered(78)]), count=False)
         equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["changed"], 2)
         equal(told(w)["ObjectsChanged"], 2)
         equal(w.exact(), w.expected())

@@ -1,32 +1,33 @@
-"""Mends that are run: a pipeline in moto, a fault, what doctor says, and the fault is gone.  And the
+"""Fixes that are run: a pipeline in moto, a fault, what doctor says, and the fault is gone.  And the
 canary, through a real worker.
 
-Needs moto_server in build/venv-aws (tests/aws/run.sh makes it), boto3 beside it, and the AWS CLI; run.sh
-leaves this out where they are missing.  The remark in brackets behind a command is cut off, as a
-reader would.
+Runs in build/venv-aws (moto_harness.py --ensure-venv makes it) and needs the AWS CLI; run.sh leaves this
+out where they are missing.  The remark in brackets after a command is cut off, as a reader would.
 """
 import io
 import json
 import os
 import shlex
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import zipfile
 
 import boto3
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake_aws"))
-import cloudwatch_stub  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-REGION, ACCOUNT = "us-east-1", "123456789012"
+from support import ROOT, process  # noqa: E402
+from support.process import ACCESS, SECRET, Process, aws_environment  # noqa: E402
+from support.records import ACCOUNT, timed_key  # noqa: E402
+from support.results import Results  # noqa: E402
+import cloudwatch_stub  # noqa: E402
+from moto_harness import MotoServer  # noqa: E402
+
+REGION = "us-east-1"
 ARN = "arn:aws:sqs:%s:%s:" % (REGION, ACCOUNT)
-KEYS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
+KEYS = {"aws_access_key_id": ACCESS, "aws_secret_access_key": SECRET}
 ATTRIBUTES = {
     "VisibilityTimeout": "1300", "MessageRetentionPeriod": "1209600",
     "ReceiveMessageWaitTimeSeconds": "20",
@@ -55,19 +56,18 @@ KEY_POLICY = {"Version": "2012-10-17", "Statement": [
 
 
 class Pipeline:
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, server):
+        self.server = server
 
         def client(name):
-            return boto3.client(name, endpoint_url=url, region_name=REGION, **KEYS)
+            return boto3.client(name, endpoint_url=server.url, region_name=REGION, **KEYS)
         self.s3, self.sqs, self.lam = client("s3"), client("sqs"), client("lambda")
         self.logging, self.metrics = client("bedrock"), client("cloudwatch")
         self.iam, self.tables = client("iam"), client("dynamodb")
         self.kms, self.logs, self.events = client("kms"), client("logs"), client("events")
 
     def make(self):
-        urllib.request.urlopen(urllib.request.Request(self.url + "/moto-api/reset",
-                                                      method="POST")).close()
+        self.server.reset()
         self.s3.create_bucket(Bucket="logs-bucket")
         self.set_bucket_policy()
         self.logs.create_log_group(logGroupName="/aws/lambda/bedrock-metrics-aggregator")
@@ -92,9 +92,7 @@ class Pipeline:
             EventSourceArn=ARN + "events", FunctionName="bedrock-metrics-aggregator", BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": 8})["UUID"]
-        self.s3.put_object(Bucket="logs-bucket", Body=b"x", Key=time.strftime(
-            "AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/%Y/%m/%d/%H/"
-            "%Y%m%dT%H%M%S000Z_9b86bf4994c4ab1c.json.gz", time.gmtime()))
+        self.s3.put_object(Bucket="logs-bucket", Body=b"x", Key=timed_key(time.time()))
         self.sqs.purge_queue(QueueUrl=self.queue)
         self.metrics.put_metric_data(Namespace="Custom/BedrockMetrics", MetricData=[{
             "MetricName": "Invocations", "Value": 3,
@@ -215,8 +213,7 @@ FAULTS = [
 
 
 def findings(binary, env):
-    result = subprocess.run([binary, "doctor", "--quiet", "--output", "json"], env=env,
-                            capture_output=True, cwd=env["HOME"])
+    result = process.run([binary, "doctor", "--quiet", "--output", "json"], env, cwd=env["HOME"])
     return [c for c in json.loads(result.stdout)["checks"] if "code" in c]
 
 
@@ -241,7 +238,7 @@ def one(p, binary, env, code, plant):
     if [f["code"] for f in named] != [code]:
         return "planted %s, named %s" % (code, named)
     command = named[0]["mend"].split(" (")[0] if "$(" not in named[0]["mend"] else named[0]["mend"]
-    run = subprocess.run(["sh", "-c", command], env=env, cwd=ROOT, capture_output=True, text=True)
+    run = process.run(["sh", "-c", command], env, cwd=ROOT, text=True)
     if run.returncode != 0:
         return "%s: exit %d: %s" % (command, run.returncode, run.stderr)
     p.keep_policy()
@@ -274,14 +271,11 @@ def canary(p, binary, env):
     metrics = cloudwatch_stub.CloudWatchStub().start()
     p.make()
     env = dict(env, AWS_ENDPOINT_URL_CLOUDWATCH=metrics.url, FLUSH_INTERVAL="1")
-    worker = subprocess.Popen([binary, "worker", "--quiet"], env=env, cwd=env["HOME"])
     try:
-        result = subprocess.run([binary, "doctor", "--quiet", "--consumer", "worker", "--canary",
-                                 "--wait", "60", "--output", "json"], env=env,
-                                capture_output=True, cwd=env["HOME"])
+        with Process([binary, "worker", "--quiet"], env, cwd=env["HOME"]):
+            result = process.run([binary, "doctor", "--quiet", "--consumer", "worker", "--canary",
+                                  "--wait", "60", "--output", "json"], env, cwd=env["HOME"])
     finally:
-        worker.terminate()
-        worker.wait()
         metrics.stop()
     steps = [c for c in json.loads(result.stdout)["checks"] if c["step"] == "canary"]
     good = result.returncode == 0 and [c["result"] for c in steps] == ["ok"]
@@ -291,58 +285,31 @@ def canary(p, binary, env):
 def main():
     binary = os.path.abspath(sys.argv[1])
     wanted = sys.argv[2:]
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-H",
-                               "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
-    passed = failed = skipped = 0
-    try:
-        url = "http://127.0.0.1:%d" % port
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(url + "/moto-api/").close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        p = Pipeline(url)
-        with tempfile.TemporaryDirectory() as home:
-            env = {"PATH": os.environ["PATH"], "HOME": home, "AWS_ENDPOINT_URL": url,
-                   "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_PAGER": "",
-                   "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
-                   "S3_BUCKET_NAME": "logs-bucket",
-                   "SQS_QUEUE_URL": "%s/%s/events" % (url, ACCOUNT)}
-            # Not every AWS CLI heeds AWS_ENDPOINT_URL, and none may get out of this machine.
-            shim = os.path.join(home, "aws")
-            with open(shim, "w") as f:
-                f.write("#!/bin/sh\nexec %s --endpoint-url %s \"$@\"\n"
-                        % (shlex.quote(shutil.which("aws")), url))
-            os.chmod(shim, 0o755)
-            env["PATH"] = home + ":" + env["PATH"]
-            for code, plant in FAULTS:
-                if wanted and code not in wanted:
-                    continue
-                if code == "BM-D77" and shutil.which("jq") is None:
-                    skipped += 1
-                    continue
-                problem = one(p, binary, env, code, plant)
-                if problem:
-                    failed += 1
-                    print("FAIL %s: %s" % (code, problem))
-                else:
-                    passed += 1
-            if not wanted or "canary" in wanted:
-                problem = canary(p, binary, env)
-                passed += problem is None
-                failed += problem is not None
-                if problem:
-                    print("FAIL %s" % problem)
-    finally:
-        server.terminate()
-        server.wait()
-    print("mends: %d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed else 0
+    results = Results()
+    with MotoServer(sys.prefix) as server, tempfile.TemporaryDirectory() as home:
+        p = Pipeline(server)
+        env = aws_environment(server.url, home, AWS_DEFAULT_REGION=REGION, AWS_PAGER="",
+                              S3_BUCKET_NAME="logs-bucket",
+                              SQS_QUEUE_URL="%s/%s/events" % (server.url, ACCOUNT))
+        # Not every AWS CLI heeds AWS_ENDPOINT_URL, and none may get out of this machine.
+        shim = os.path.join(home, "aws")
+        with open(shim, "w") as f:
+            f.write("#!/bin/sh\nexec %s --endpoint-url %s \"$@\"\n"
+                    % (shlex.quote(shutil.which("aws")), server.url))
+        os.chmod(shim, 0o755)
+        env["PATH"] = home + ":" + env["PATH"]
+        for code, plant in FAULTS:
+            if wanted and code not in wanted:
+                continue
+            if code == "BM-D77" and shutil.which("jq") is None:
+                results.skip(code, "no jq on this machine")
+                continue
+            problem = one(p, binary, env, code, plant)
+            results.check(not problem, "%s: %s" % (code, problem))
+        if not wanted or "canary" in wanted:
+            problem = canary(p, binary, env)
+            results.check(not problem, problem)
+    return results.end()
 
 
 if __name__ == "__main__":
