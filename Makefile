@@ -105,6 +105,10 @@ $(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
 
+$(BUILD)/tests/ledger/dynamodb_check: $(BUILD)/tests/ledger/dynamodb_check.o $(LEDGER_CONTRACT) $(CORE)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm
+
 PROTOCOL := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard src/ledger/protocol_*.c)))
 $(BUILD)/ledger-sim: $(PROTOCOL) $(BUILD)/tests/ledger/simulator.o
 	@echo "  LINK  $@"
@@ -119,7 +123,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
 	@$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 
 -include $(OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) \
-         $(LEDGER_CONTRACT:.o=.d) $(BUILD)/tests/ledger/simulator.d
+         $(LEDGER_CONTRACT:.o=.d) $(BUILD)/tests/ledger/simulator.d \
+         $(BUILD)/tests/ledger/dynamodb_check.d
 .SECONDARY:
 
 include tools/lambda.mk
