@@ -138,6 +138,17 @@ void buf_add_decimal(struct buf *b, u128 value, unsigned decimals)
     buf_add(b, digits, decimals);
 }
 
+void buf_add_ratio(struct buf *b, u128 numerator, u128 denominator, unsigned decimals)
+{
+    uint64_t scale = 1;
+    for (unsigned i = 0; i < decimals; i++)
+        scale *= 10;
+    u128 value = denominator == 0 ? 0 : (numerator * scale + denominator / 2) / denominator;
+    buf_add_u128(b, value / scale);
+    if (decimals > 0)
+        buf_printf(b, ".%0*llu", (int)decimals, (unsigned long long)(value % scale));
+}
+
 void buf_add_spaces(struct buf *b, size_t n)
 {
     char *at = n == 0 ? NULL : buf_reserve(b, n);

@@ -45,6 +45,12 @@ void buf_add_grouped(struct buf *b, u128 value); /* "1,234,567" */
 /* value / 10^decimals (at most 19) without trailing zeros: 12300 with 6 as "0.0123". */
 void buf_add_decimal(struct buf *b, u128 value, unsigned decimals);
 
+/*
+ * numerator / denominator with so many decimals, rounded half up: 2, 3 and 2 as "0.67".  The
+ * numerator times 10^decimals must fit; 0 / 0 is 0.
+ */
+void buf_add_ratio(struct buf *b, u128 numerator, u128 denominator, unsigned decimals);
+
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for n more bytes at the end, for the caller to fill and count in b->len; NULL on failure. */

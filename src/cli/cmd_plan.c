@@ -9,7 +9,7 @@
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
 #include "report/report.h"
-#include "tools/plan_report.h"
+#include "tools/plan.h"
 
 enum { MAX_TOP = 1000, MAX_SERIES = 1000000, HOUR_S = 3600 };
 enum { MAX_RESULT_BYTES = 256 << 20 };
@@ -207,7 +207,7 @@ static enum status run(struct invocation *in, struct error *err)
         st = plan_series_count(aggregate, &o->plan, &series);
     if (st == ST_OK) {
         fill_report(o, &series, &tally, &report);
-        (o->output == AS_JSON ? plan_report_json : plan_report_text)(&report, &text);
+        (o->output == AS_JSON ? plan_add_json : plan_add_text)(&report, &text);
         st = out_file_write(o->out, &text, err);
     }
     buf_clear(&text);

@@ -69,8 +69,8 @@ static void add_share(struct buf *out, u128 part, u128 whole)
         buf_add_char(out, '-');
         return;
     }
-    unsigned tenths = (unsigned)((part * 1000 + whole / 2) / whole);
-    buf_printf(out, "%u.%u%%", tenths / 10, tenths % 10);
+    buf_add_ratio(out, part * 100, whole, 1);
+    buf_add_char(out, '%');
 }
 
 static void add_number(struct buf *out, const struct table *t, const struct column *column,

@@ -1,4 +1,11 @@
-#include "tools/plan_bill.h"
+/* plan_bill.c: CloudWatch's price tiers applied to metric-hours, exact to a millionth of a dollar. */
+#include "tools/plan.h"
+
+const char plan_prices_note[] =
+    "list prices of us-east-1 as of " BILL_PRICES_AS_OF
+    " (the tier above 1,000,000 metrics: 2022), "
+    "as third parties transcribed them; no free tier, no discount, no other custom metrics of the "
+    "account; custom metrics and PutMetricData only";
 
 size_t bill_list_tiers(struct bill_tier tiers[BILL_TIERS])
 {
@@ -46,7 +53,35 @@ void bill_metrics(const struct bill_tier *tiers, size_t tier_count, uint64_t met
     }
 }
 
-u128 bill_round(u128 numerator, u128 denominator)
+void plan_add_usd(struct buf *out, u128 numerator, u128 denominator, unsigned decimals)
 {
-    return denominator == 0 ? 0 : (numerator + denominator / 2) / denominator;
+    buf_add_ratio(out, numerator, denominator * BILL_USD, decimals);
+}
+
+u128 plan_month_requests(const struct plan_report *r)
+{
+    return (u128)r->requests * BILL_MONTH_HOURS * BILL_REQUEST_MICRO_USD;
+}
+
+u128 plan_month_total(const struct plan_report *r)
+{
+    return r->month.total + plan_month_requests(r);
+}
+
+uint64_t plan_kept_metric_hours(const struct plan_report *r)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < r->series->set_count; i++)
+        sum += r->series->sets[i].kept_metric_hours;
+    return sum;
+}
+
+void plan_add_share(struct buf *out, const struct plan_report *r, const struct plan_set *set,
+                    unsigned decimals)
+{
+    uint64_t all = plan_kept_metric_hours(r);
+    /* Two divisions, so that nothing overflows; the first leaves micro-dollars. */
+    u128 hours = r->month.hours;
+    u128 micro = hours == 0 ? 0 : (r->month.total + hours / 2) / hours;
+    plan_add_usd(out, micro * set->kept_metric_hours, all == 0 ? 1 : all, decimals);
 }

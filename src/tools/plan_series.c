@@ -1,4 +1,11 @@
-#include "tools/plan_series.h"
+/*
+ * plan_series.c: counts the series and metrics of each dimension set, hour by hour.
+ *
+ * The rows of the aggregate become small numbers (struct grid), which are then sorted in several
+ * orders: by series, by hour, by size in an hour.  What is equal is next to each other in one of
+ * them, so everything is counted in one pass over sorted rows, and no table has to be kept.
+ */
+#include "tools/plan.h"
 
 #include <stdlib.h>
 
@@ -304,10 +311,15 @@ static enum status count_set(const struct aggregate *agg, size_t index,
     count_series(&g, set);
     st = ST_OK;
     for (size_t d = 0; d < set->set->count && st == ST_OK; d++) {
-        set->dimension[d].name = set->set->dimension[d].name;
-        count_without(&g, d, &set->dimension[d]);
-        if (!count_values(&g, d, options->top, &set->dimension[d]))
+        struct plan_dimension one = {.name = set->set->dimension[d].name};
+        size_t at = d;
+        count_without(&g, d, &one);
+        if (!count_values(&g, d, options->top, &one))
             st = ST_NO_MEMORY;
+        for (; at > 0 && set->dimension[at - 1].metric_hours_without > one.metric_hours_without;
+             at--)
+            set->dimension[at] = set->dimension[at - 1];
+        set->dimension[at] = one;
     }
 out:
     grid_clear(&g);
