@@ -10,7 +10,7 @@
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
 #include "report/report.h"
-#include "tools/reconcile_report.h"
+#include "tools/reconcile.h"
 
 enum { MAX_RESULT_BYTES = 256 << 20, FINAL_AFTER_S = 15 * 60 };
 
@@ -138,12 +138,10 @@ static enum status open_reconcile(struct invocation *in, struct error *err)
 static enum status print(struct invocation *in, const struct reconcile *result, struct error *err)
 {
     const struct options *o = in->options;
-    struct reconcile_report report = {.result = result, .options = &o->reconcile};
     struct buf out;
     buf_init(&out, MAX_RESULT_BYTES);
-    for (size_t i = 0; i < reconcile_count(result); i++)
-        report.apart += !reconcile_agrees(result, reconcile_at(result, i));
-    (o->output == AS_JSON ? reconcile_report_json : reconcile_report_text)(&report, &out);
+    uint64_t apart = (o->output == AS_JSON ? reconcile_add_json
+                                           : reconcile_add_text)(result, &o->reconcile, &out);
     if (reconcile_count(result) == 0)
         LOG_FAULT_MESSAGE(LOG_WARN, E_R122,
                           "neither the logs nor AWS/Bedrock have anything in this time");
@@ -154,7 +152,7 @@ static enum status print(struct invocation *in, const struct reconcile *result, 
     if (reconcile_other_regions(result) > 0)
         LOG_FAULT(LOG_WARN, E_R123, "records of impossible Regions left out",
                   log_u128("records", reconcile_other_regions(result)));
-    if (report.apart > 0)
+    if (apart > 0)
         in->exit = EXIT_FOUND_FAULTS;
     enum status st = command_print(&out, err);
     buf_clear(&out);

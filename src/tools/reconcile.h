@@ -86,4 +86,15 @@ struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t regio
 u128 reconcile_other_accounts(const struct reconcile *r);
 u128 reconcile_other_regions(const struct reconcile *r);
 
+enum { RECONCILE_NAMED = 200 }; /* differences that the text names; the document has all */
+
+/*
+ * Append the report for people, or the document bedrock-metrics/reconcile/1 (reconcile_report.c);
+ * check buf_status().  Returns how many numbers are out of tolerance.
+ */
+uint64_t reconcile_add_text(const struct reconcile *r, const struct reconcile_options *options,
+                            struct buf *out);
+uint64_t reconcile_add_json(const struct reconcile *r, const struct reconcile_options *options,
+                            struct buf *out);
+
 #endif
