@@ -1,4 +1,10 @@
+/*
+ * dashboard.c: widgets in rows from left to right, each with the metrics or SEARCH expressions that
+ * one chart needs; which ones depends on the dimension sets and metrics that are published.
+ */
 #include "tools/dashboard.h"
+
+#include <stdio.h>
 
 #include "base/json_out.h"
 
@@ -12,12 +18,11 @@ enum {
 
 struct writer {
     const struct dashboard_options *options;
-    struct buf *out;
+    struct json_out j;
     struct buf text;       /* of one expression, title or label */
     unsigned x, y, bottom; /* where the next widget goes; where its row ends */
-    bool any_widget, any_metric;
-    unsigned next_id; /* of an expression in its widget */
-    unsigned period;  /* of the widget under way */
+    unsigned next_id;      /* of an expression in its widget */
+    unsigned period;       /* of the widget under way */
 };
 
 /* ---- names ---- */
@@ -36,7 +41,7 @@ static bool is_plain(struct view name)
 static void add_search(struct buf *out, struct view name_space, const struct dimension_set *set,
                        enum metric metric, const char *statistic, unsigned period)
 {
-    buf_printf(out, "SEARCH('{\"%.*s\"", (int)name_space.len, name_space.ptr);
+    buf_printf(out, "SEARCH('{\"%.*s\"", SHOW(name_space));
     for (size_t i = 0; i < set->count; i++) {
         struct view name = set->dimension[i].name;
         buf_add_cstr(out, is_plain(name) ? "," : ",\"");
@@ -61,68 +66,6 @@ bool dashboard_can_search(struct view name_space, const struct dimension_set *se
     return ok;
 }
 
-/* The part behind the last `separator`, all without one. */
-static struct view behind_last(struct view text, char separator)
-{
-    struct view rest = text, part = text;
-    while (view_split(&rest, separator, &part)) {
-    }
-    return part;
-}
-
-static bool is_name(struct view name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        struct view c = {name.ptr + i, 1};
-        if (!is_plain(c) && strchr("-_.", name.ptr[i]) == NULL)
-            return false;
-    }
-    return name.len > 0 && name.len <= 255;
-}
-
-/* arn:aws:lambda:eu-west-1:111122223333:function:NAME:QUALIFIER, ...:table/NAME, ...:NAME */
-static void split_arn(struct view text, struct dashboard_target *out)
-{
-    struct view rest = text, part;
-    for (unsigned i = 0; i < 5 && view_split(&rest, ':', &part); i++) {
-        if (i == 3)
-            out->region = part;
-    }
-    struct view function = VIEW_LIT("function:");
-    if (view_starts(rest, function)) {
-        rest = view_skip(rest, function.len);
-        (void)view_split(&rest, ':', &out->name);
-    } else {
-        out->name = behind_last(rest, '/');
-    }
-}
-
-/* https://sqs.eu-west-1.amazonaws.com/111122223333/NAME */
-static void split_url(struct view text, struct dashboard_target *out)
-{
-    struct view host = view_skip(text, view_find(text, VIEW_LIT("://")) + 3), part;
-    out->name = behind_last(text, '/');
-    if (view_starts(host, VIEW_LIT("sqs."))) {
-        host = view_skip(host, 4);
-        if (view_split(&host, '.', &part) && view_starts(host, VIEW_LIT("amazonaws.com")))
-            out->region = part;
-    }
-}
-
-enum status dashboard_target_parse(struct view text, struct dashboard_target *out,
-                                   struct error *err)
-{
-    *out = (struct dashboard_target){.name = text};
-    if (view_starts(text, VIEW_LIT("arn:")))
-        split_arn(text, out);
-    else if (view_starts(text, VIEW_LIT("https://")) || view_starts(text, VIEW_LIT("http://")))
-        split_url(text, out);
-    if (is_name(out->name) && (out->region.len == 0 || is_name(out->region)))
-        return ST_OK;
-    return error_set(err, ST_USAGE, E_U216, "\"%.*s\" is no name, URL or ARN of one",
-                     (int)(text.len < 80 ? text.len : 80), text.ptr);
-}
-
 /* ---- widgets ---- */
 
 /* The shortest whole number of buckets that is at least `seconds`. */
@@ -132,29 +75,38 @@ static unsigned period_of(const struct writer *w, unsigned seconds)
     return (seconds + bucket - 1) / bucket * bucket;
 }
 
-static void place(struct writer *w, const char *type, unsigned width, unsigned height)
+/* Open a widget and its properties, which end_widget closes. */
+static void begin_widget(struct writer *w, const char *type, unsigned width, unsigned height)
 {
     if (w->x + width > DASHBOARD_GRID) {
         w->x = 0;
         w->y = w->bottom;
     }
-    buf_printf(w->out,
-               "%s\n  {\"type\":\"%s\",\"x\":%u,\"y\":%u,\"width\":%u,\"height\":%u,"
-               "\"properties\":{",
-               w->any_widget ? "," : "", type, w->x, w->y, width, height);
-    w->any_widget = true;
+    w->j.gap = "\n  ";
+    json_open_object(&w->j, NULL);
+    json_add_cstr(&w->j, "type", type);
+    json_add_u64(&w->j, "x", w->x);
+    json_add_u64(&w->j, "y", w->y);
+    json_add_u64(&w->j, "width", width);
+    json_add_u64(&w->j, "height", height);
+    json_open_object(&w->j, "properties");
     w->x += width;
     if (w->y + height > w->bottom)
         w->bottom = w->y + height;
 }
 
+static void end_widget(struct writer *w)
+{
+    json_close(&w->j);
+    json_close(&w->j);
+}
+
 static void add_text_widget(struct writer *w, unsigned height)
 {
     w->x = DASHBOARD_GRID; /* a row of its own */
-    place(w, "text", DASHBOARD_GRID, height);
-    buf_add_cstr(w->out, "\"markdown\":");
-    json_quote(w->out, buf_view(&w->text));
-    buf_add_cstr(w->out, "}}");
+    begin_widget(w, "text", DASHBOARD_GRID, height);
+    json_add_string(&w->j, "markdown", buf_view(&w->text));
+    end_widget(w);
 }
 
 static void add_heading(struct writer *w, const char *text)
@@ -169,48 +121,70 @@ static void begin_graph(struct writer *w, unsigned width, const char *kind,
                         const struct dimension_set *set, bool stacked, unsigned seconds,
                         const char *unit)
 {
+    struct json_out *j = &w->j;
     w->period = period_of(w, seconds);
-    w->any_metric = false;
     w->next_id = 1;
-    place(w, "metric", width, width >= HALF ? 7 : 6);
+    begin_widget(w, "metric", width, width >= HALF ? 7 : 6);
     buf_reset(&w->text);
     buf_add_cstr(&w->text, kind);
     for (size_t i = 0; set != NULL && i < set->count; i++) {
         buf_add_cstr(&w->text, i == 0 ? " by " : ", ");
         buf_add_view(&w->text, set->dimension[i].name);
     }
-    buf_add_cstr(w->out, "\"title\":");
-    json_quote(w->out, buf_view(&w->text));
-    buf_add_cstr(w->out, ",\"region\":");
-    json_quote(w->out, w->options->region);
-    buf_printf(w->out,
-               ",\"view\":\"timeSeries\",\"stacked\":%s,\"period\":%u,\"stat\":\"Sum\","
-               "\"yAxis\":{\"left\":{\"label\":\"%s\",\"showUnits\":false,\"min\":0}},"
-               "\"metrics\":[",
-               stacked ? "true" : "false", w->period, unit);
+    json_add_string(j, "title", buf_view(&w->text));
+    json_add_string(j, "region", w->options->region);
+    json_add_cstr(j, "view", "timeSeries");
+    json_add_bool(j, "stacked", stacked);
+    json_add_u64(j, "period", w->period);
+    json_add_cstr(j, "stat", "Sum");
+    json_open_object(j, "yAxis");
+    json_open_object(j, "left");
+    json_add_cstr(j, "label", unit);
+    json_add_bool(j, "showUnits", false);
+    json_add_u64(j, "min", 0);
+    json_close(j);
+    json_close(j);
+    json_open_array(j, "metrics");
 }
 
 static void end_graph(struct writer *w)
 {
-    buf_add_cstr(w->out, "]}}");
+    json_close(&w->j);
+    end_widget(w);
 }
 
+/* A metric is an array: its namespace, name and dimensions, then an object of what to show. */
 static void begin_metric(struct writer *w)
 {
-    buf_add_cstr(w->out, w->any_metric ? ",\n    [" : "\n    [");
-    w->any_metric = true;
+    w->j.gap = "\n    ";
+    json_open_array(&w->j, NULL);
 }
 
-/* w->text is the expression. */
+static void end_metric(struct writer *w)
+{
+    json_close(&w->j);
+    json_close(&w->j);
+}
+
+/* w->text is the expression; what is added up to end_metric() is of its object. */
+static void begin_expression(struct writer *w)
+{
+    char id[16];
+    snprintf(id, sizeof(id), "e%u", w->next_id++);
+    begin_metric(w);
+    json_open_object(&w->j, NULL);
+    json_add_string(&w->j, "expression", buf_view(&w->text));
+    json_add_cstr(&w->j, "id", id);
+}
+
 static void add_expression(struct writer *w, const char *label, bool visible)
 {
-    begin_metric(w);
-    buf_add_cstr(w->out, "{\"expression\":");
-    json_quote(w->out, buf_view(&w->text));
-    buf_printf(w->out, ",\"id\":\"e%u\"", w->next_id++);
+    begin_expression(w);
     if (label != NULL)
-        buf_printf(w->out, ",\"label\":\"%s\"", label);
-    buf_add_cstr(w->out, visible ? "}]" : ",\"visible\":false}]");
+        json_add_cstr(&w->j, "label", label);
+    if (!visible)
+        json_add_bool(&w->j, "visible", false);
+    end_metric(w);
 }
 
 /* A line for each series of the set, labelled with its values. */
@@ -219,30 +193,19 @@ static void add_series(struct writer *w, const struct dimension_set *set, enum m
 {
     buf_reset(&w->text);
     add_search(&w->text, w->options->name_space, set, metric, statistic, w->period);
-    begin_metric(w);
-    buf_add_cstr(w->out, "{\"expression\":");
-    json_quote(w->out, buf_view(&w->text));
-    buf_printf(w->out, ",\"id\":\"e%u\",\"label\":", w->next_id++);
+    begin_expression(w);
     buf_reset(&w->text);
     buf_add_cstr(&w->text, prefix);
-    for (size_t i = 0; i < set->count; i++) {
-        buf_printf(&w->text, "%s${%sPROP('Dim.", i > 0 || prefix[0] != '\0' ? " " : "",
-                   w->options->for_template ? "!" : "");
-        buf_add_view(&w->text, set->dimension[i].name);
-        buf_add_cstr(&w->text, "')}");
-    }
-    json_quote(w->out, buf_view(&w->text));
-    buf_add_cstr(w->out, "}]");
+    for (size_t i = 0; i < set->count; i++)
+        buf_printf(&w->text, "%s${%sPROP('Dim.%.*s')}", i > 0 || prefix[0] != '\0' ? " " : "",
+                   w->options->for_template ? "!" : "", SHOW(set->dimension[i].name));
+    json_add_string(&w->j, "label", buf_view(&w->text));
+    end_metric(w);
 }
 
 static bool is_on(const struct writer *w, enum metric metric)
 {
     return (w->options->metrics & METRIC_BIT(metric)) != 0;
-}
-
-static bool is_all_on(const struct writer *w, metric_set metrics)
-{
-    return (w->options->metrics & metrics) == metrics;
 }
 
 /* The sum over all series of the set. */
@@ -265,7 +228,7 @@ static void add_top(struct writer *w)
     const struct dashboard_options *o = w->options;
     buf_reset(&w->text);
     buf_printf(&w->text, "# Bedrock usage\nNamespace `%.*s` in %.*s, published by",
-               (int)o->name_space.len, o->name_space.ptr, (int)o->region.len, o->region.ptr);
+               SHOW(o->name_space), SHOW(o->region));
     for (size_t s = 0; s < o->set_count; s++) {
         buf_add_cstr(&w->text, s == 0 ? " `" : "; `");
         for (size_t i = 0; i < o->sets[s].count; i++) {
@@ -294,8 +257,7 @@ static void add_tokens_by_kind(struct writer *w, const struct dimension_set *set
 
 static void add_cache_share(struct writer *w, const struct dimension_set *set)
 {
-    if (!is_all_on(w, METRIC_BIT(METRIC_INPUT) | METRIC_BIT(METRIC_CACHE_READ) |
-                          METRIC_BIT(METRIC_CACHE_WRITE)))
+    if (!is_on(w, METRIC_INPUT) || !is_on(w, METRIC_CACHE_READ) || !is_on(w, METRIC_CACHE_WRITE))
         return;
     begin_graph(w, THIRD, "Share of prompt tokens read from the cache", NULL, false, PERIOD_S,
                 "percent");
@@ -393,25 +355,23 @@ static void add_targets(struct writer *w, const struct dashboard_targets *target
     for (size_t i = 0; i < targets->count; i++) {
         const struct dashboard_target *target = &targets->list[i];
         begin_metric(w);
-        buf_printf(w->out, "\"%s\",\"%s\",\"%s\",", name_space, metric, dimension);
-        json_quote(w->out, target->name);
-        buf_printf(w->out, ",{\"stat\":\"%s\",\"label\":", statistic);
+        json_add_cstr(&w->j, NULL, name_space);
+        json_add_cstr(&w->j, NULL, metric);
+        json_add_cstr(&w->j, NULL, dimension);
+        json_add_string(&w->j, NULL, target->name);
+        json_open_object(&w->j, NULL);
+        json_add_cstr(&w->j, "stat", statistic);
         buf_reset(&w->text);
         buf_add_cstr(&w->text, label);
-        if (targets->count > 1) {
-            buf_add_char(&w->text, ' ');
-            buf_add_view(&w->text, target->name);
-            if (target->region.len > 0) {
-                buf_add_char(&w->text, ' ');
-                buf_add_view(&w->text, target->region);
-            }
-        }
-        json_quote(w->out, buf_view(&w->text));
-        if (target->region.len > 0) {
-            buf_add_cstr(w->out, ",\"region\":");
-            json_quote(w->out, target->region);
-        }
-        buf_add_cstr(w->out, right ? ",\"yAxis\":\"right\"}]" : "}]");
+        if (targets->count > 1)
+            buf_printf(&w->text, " %.*s%s%.*s", SHOW(target->name),
+                       target->region.len > 0 ? " " : "", SHOW(target->region));
+        json_add_string(&w->j, "label", buf_view(&w->text));
+        if (target->region.len > 0)
+            json_add_string(&w->j, "region", target->region);
+        if (right)
+            json_add_cstr(&w->j, "yAxis", "right");
+        end_metric(w);
     }
 }
 
@@ -472,8 +432,11 @@ static void add_in_doubt(struct writer *w)
 {
     begin_graph(w, THIRD, "Publishes without an answer", NULL, false, PERIOD_S, "requests");
     begin_metric(w);
-    json_quote(w->out, w->options->name_space);
-    buf_add_cstr(w->out, ",\"InDoubtPublishes\",{\"label\":\"in doubt\"}]");
+    json_add_string(&w->j, NULL, w->options->name_space);
+    json_add_cstr(&w->j, NULL, "InDoubtPublishes");
+    json_open_object(&w->j, NULL);
+    json_add_cstr(&w->j, "label", "in doubt");
+    end_metric(w);
     end_graph(w);
 }
 
@@ -491,10 +454,13 @@ static const struct dimension_set *smallest_set(const struct dashboard_options *
 
 enum status dashboard_write(const struct dashboard_options *options, struct buf *out)
 {
-    struct writer w = {.options = options, .out = out};
+    struct writer w = {.options = options, .j.out = out};
     const struct dimension_set *total = smallest_set(options);
     buf_init(&w.text, DIMENSIONS_PER_SET * TEXT_BYTES);
-    buf_add_cstr(out, "{\"start\":\"-P1D\",\"periodOverride\":\"inherit\",\"widgets\":[");
+    json_open_object(&w.j, NULL);
+    json_add_cstr(&w.j, "start", "-P1D");
+    json_add_cstr(&w.j, "periodOverride", "inherit");
+    json_open_array(&w.j, "widgets");
     add_top(&w);
     if (total != NULL) {
         add_heading(&w, "All usage");
@@ -514,7 +480,10 @@ enum status dashboard_write(const struct dashboard_options *options, struct buf 
     add_functions(&w);
     add_tables(&w);
     add_in_doubt(&w);
-    buf_add_cstr(out, "\n]}\n");
+    w.j.gap = "\n";
+    json_close(&w.j);
+    json_close(&w.j);
+    buf_add_char(out, '\n');
     enum status st = buf_status(&w.text);
     buf_clear(&w.text);
     return st != ST_OK ? st : buf_status(out);
