@@ -198,11 +198,13 @@ enum status lambda_api_respond(struct lambda_api *api, const char *request_id, s
 /* The shape Lambda shows in its console and hands to the caller. */
 static enum status error_body(struct buf *body, const char *type, struct view message)
 {
-    buf_add_cstr(body, "{\"errorMessage\":");
-    json_quote(body, message);
-    buf_add_cstr(body, ",\"errorType\":");
-    json_quote(body, view_of(type));
-    buf_add_cstr(body, ",\"stackTrace\":[]}");
+    struct json_out j = {.out = body};
+    json_open_object(&j, NULL);
+    json_add_string(&j, "errorMessage", message);
+    json_add_cstr(&j, "errorType", type);
+    json_open_array(&j, "stackTrace");
+    json_close(&j);
+    json_close(&j);
     return buf_status(body);
 }
 

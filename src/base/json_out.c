@@ -144,6 +144,12 @@ void json_add_u64(struct json_out *j, const char *name, uint64_t value)
     buf_add_u64(json_add_value(j, name), value);
 }
 
+void json_add_numbers(struct json_out *j, const struct json_number *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_add_u64(j, numbers[i].name, numbers[i].value);
+}
+
 void json_add_i64(struct json_out *j, const char *name, int64_t value)
 {
     struct buf *out = json_add_value(j, name);

@@ -51,6 +51,19 @@ void json_add_i64(struct json_out *j, const char *name, int64_t value);
 void json_add_u128(struct json_out *j, const char *name, u128 value);
 void json_add_bool(struct json_out *j, const char *name, bool value);
 
+/* Several numbers: JSON_ADD_NUMBERS(&j, {"found", found}, {"failed", failed}); */
+#define JSON_ADD_NUMBERS(j, ...)                                                                   \
+    json_add_numbers((j), (const struct json_number[]){__VA_ARGS__},                               \
+                     sizeof((const struct json_number[]){__VA_ARGS__}) /                           \
+                         sizeof(struct json_number))
+
+struct json_number {
+    const char *name;
+    uint64_t value;
+};
+
+void json_add_numbers(struct json_out *j, const struct json_number *numbers, size_t count);
+
 /* Seconds since the epoch as "2026-07-30T10:00:00Z". */
 void json_add_time(struct json_out *j, const char *name, int64_t seconds);
 

@@ -128,27 +128,26 @@ static void text_line(struct buf *line, enum log_level level, const char *code, 
 static void json_line(struct buf *line, enum log_level level, const char *code, const char *message,
                       const struct log_field *fields, size_t n)
 {
+    struct json_out j = {.out = line};
     char stamp[RFC3339_BYTES];
     rfc3339_format_ms(clock_wall_ms(), stamp);
-    buf_printf(line, "{\"timestamp\":\"%s\",\"level\":\"%s\",", stamp, level_names[level]);
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "timestamp", stamp);
+    json_add_cstr(&j, "level", level_names[level]);
     if (code != NULL)
-        buf_printf(line, "\"code\":\"%s\",", code);
-    buf_add_cstr(line, "\"message\":");
-    json_quote(line, view_of(message));
+        json_add_cstr(&j, "code", code);
+    json_add_cstr(&j, "message", message);
     for (size_t i = 0; i < n; i++) {
         if (!has_value(&fields[i]))
             continue;
-        buf_printf(line, ",\"%s\":", fields[i].key);
         if (fields[i].kind == LOG_FIELD_NUMBER)
-            buf_add_u128(line, fields[i].number);
+            json_add_u128(&j, fields[i].key, fields[i].number);
         else
-            json_quote(line, view_first(fields[i].text, MAX_VALUE_BYTES));
+            json_add_string(&j, fields[i].key, view_first(fields[i].text, MAX_VALUE_BYTES));
     }
-    if (settings.request_id_len > 0) {
-        buf_add_cstr(line, ",\"requestId\":");
-        json_quote(line, request_id());
-    }
-    buf_add_char(line, '}');
+    if (settings.request_id_len > 0)
+        json_add_string(&j, "requestId", request_id());
+    json_close(&j);
 }
 
 void log_event(enum log_level level, enum code code, const char *message,

@@ -107,11 +107,12 @@ static void set_deadlines(struct loop *l, int64_t deadline_wall_ms)
 
 static void add_summary(struct buf *out, const struct round_summary *s)
 {
-    buf_printf(out, "{\"objects\":%llu,\"records\":%llu,\"datums\":%llu,\"tokens\":",
-               (unsigned long long)s->tally.objects.counted,
-               (unsigned long long)s->tally.records.counted, (unsigned long long)s->published.data);
-    buf_add_u128(out, s->tokens);
-    buf_add_char(out, '}');
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    JSON_ADD_NUMBERS(&j, {"objects", s->tally.objects.counted},
+                     {"records", s->tally.records.counted}, {"datums", s->published.data});
+    json_add_u128(&j, "tokens", s->tokens);
+    json_close(&j);
 }
 
 static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, struct buf *answer)

@@ -27,37 +27,42 @@ void event_make_key(struct view key, struct buf *out)
     }
 }
 
-/* `before` holds the comma and the name; an empty text adds nothing. */
-static void add_member(struct buf *out, const char *before, struct view text)
+/* A text that is not known is left out. */
+static void add_known(struct json_out *j, const char *name, struct view text)
 {
-    if (text.len == 0)
-        return;
-    buf_add_cstr(out, before);
-    json_quote(out, text);
+    if (text.len > 0)
+        json_add_string(j, name, text);
 }
 
-static void add_record(const struct event_object *object, const char *time, struct buf *out)
+static void add_record(struct json_out *j, const struct event_object *object, const char *time)
 {
-    buf_add_cstr(out, "{\"eventVersion\":\"2.1\",\"eventSource\":\"aws:s3\"");
-    add_member(out, ",\"awsRegion\":", object->region);
-    buf_printf(out, ",\"eventTime\":\"%s\",\"eventName\":\"ObjectCreated:Put\"", time);
-    buf_add_cstr(out,
-                 ",\"s3\":{\"s3SchemaVersion\":\"1.0\",\"configurationId\":\"bedrock-metrics\","
-                 "\"bucket\":{\"name\":");
-    json_quote(out, object->bucket);
-    buf_add_cstr(out, ",\"arn\":\"arn:aws:s3:::");
-    buf_add_view(out, object->bucket);
-    buf_add_cstr(out, "\"},\"object\":{\"key\":\"");
+    json_open_object(j, NULL);
+    json_add_cstr(j, "eventVersion", "2.1");
+    json_add_cstr(j, "eventSource", "aws:s3");
+    add_known(j, "awsRegion", object->region);
+    json_add_cstr(j, "eventTime", time);
+    json_add_cstr(j, "eventName", "ObjectCreated:Put");
+    json_open_object(j, "s3");
+    json_add_cstr(j, "s3SchemaVersion", "1.0");
+    json_add_cstr(j, "configurationId", "bedrock-metrics");
+    json_open_object(j, "bucket");
+    json_add_string(j, "name", object->bucket);
+    /* A bucket's name and an encoded key need no escapes. */
+    buf_printf(json_add_value(j, "arn"), "\"arn:aws:s3:::%.*s\"", SHOW(object->bucket));
+    json_close(j);
+    json_open_object(j, "object");
+    struct buf *out = json_add_value(j, "key");
+    buf_add_char(out, '"');
     event_make_key(object->key, out);
     buf_add_char(out, '"');
-    if (object->has_size) {
-        buf_add_cstr(out, ",\"size\":");
-        buf_add_u64(out, object->size);
-    }
-    add_member(out, ",\"eTag\":", object->etag);
-    add_member(out, ",\"versionId\":", object->version_id);
-    add_member(out, ",\"sequencer\":", object->sequencer);
-    buf_add_cstr(out, "}}}");
+    if (object->has_size)
+        json_add_u64(j, "size", object->size);
+    add_known(j, "eTag", object->etag);
+    add_known(j, "versionId", object->version_id);
+    add_known(j, "sequencer", object->sequencer);
+    json_close(j);
+    json_close(j);
+    json_close(j);
 }
 
 enum status event_make_s3(const struct event_object *objects, size_t nobjects,
@@ -67,17 +72,18 @@ enum status event_make_s3(const struct event_object *objects, size_t nobjects,
     rfc3339_format_ms(event_seconds * 1000, time);
     if (nobjects == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "event without objects");
-    buf_add_cstr(out, "{\"Records\":[");
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_open_array(&j, "Records");
     for (size_t i = 0; i < nobjects; i++) {
         const struct event_object *object = &objects[i];
         enum status checked = event_object_check(object, err);
         if (checked != ST_OK)
             return checked;
-        if (i > 0)
-            buf_add_char(out, ',');
-        add_record(object, time, out);
+        add_record(&j, object, time);
     }
-    buf_add_cstr(out, "]}");
+    json_close(&j);
+    json_close(&j);
     enum status st = buf_status(out);
     return st == ST_OK ? ST_OK : error_set(err, st, E_Q112, "event does not fit");
 }

@@ -112,15 +112,16 @@ void event_sqs_spread_failures(const struct event_sqs *sqs, bool *failed)
 
 void event_sqs_write_answer(const struct event_sqs *sqs, const bool *failed, struct buf *out)
 {
-    buf_add_cstr(out, "{\"batchItemFailures\":[");
-    bool first = true;
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_open_array(&j, "batchItemFailures");
     for (size_t i = 0; i < sqs->nmessages; i++) {
         if (!failed[i])
             continue;
-        buf_add_cstr(out, first ? "{\"itemIdentifier\":" : ",{\"itemIdentifier\":");
-        json_quote(out, sqs->messages[i].message_id);
-        buf_add_char(out, '}');
-        first = false;
+        json_open_object(&j, NULL);
+        json_add_string(&j, "itemIdentifier", sqs->messages[i].message_id);
+        json_close(&j);
     }
-    buf_add_cstr(out, "]}");
+    json_close(&j);
+    json_close(&j);
 }

@@ -6,6 +6,7 @@
 #include "ledger/exact_round_private.h"
 
 #include "aws/cloudwatch.h"
+#include "base/json_out.h"
 #include "base/log.h"
 
 enum { COUNTERS_MAX = 16, GAUGES_BYTES = 2048 };
@@ -84,13 +85,15 @@ enum status exact_round_host_report(void *ctx, const struct ledger_doubts *doubt
 
 /* ---- gauges ---- */
 
-static void add_gauge(struct buf *out, const char *metric, const char *unit, int64_t at_s,
+static void add_gauge(struct json_out *j, const char *metric, const char *unit, int64_t at_s,
                       uint64_t value)
 {
-    if (out->len > 0)
-        buf_add_char(out, ',');
-    buf_printf(out, "{\"MetricName\":\"%s\",\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"%s\"}",
-               metric, (long long)at_s, (unsigned long long)value, unit);
+    json_open_object(j, NULL);
+    json_add_cstr(j, "MetricName", metric);
+    json_add_i64(j, "Timestamp", at_s);
+    json_add_u64(j, "Value", value);
+    json_add_cstr(j, "Unit", unit);
+    json_close(j);
 }
 
 void exact_round_report_open(struct exact_round *c, const struct ledger_recovery *r)
@@ -107,8 +110,9 @@ void exact_round_report_open(struct exact_round *c, const struct ledger_recovery
     buf_init(&data, GAUGES_BYTES);
     buf_init(&body, 2 * GAUGES_BYTES);
     exact_round_forget_put(c);
-    add_gauge(&data, "InDoubtOpen", "Count", now_ms / 60000 * 60, r->in_doubt);
-    add_gauge(&data, "OldestOpenBatchAge", "Seconds", now_ms / 60000 * 60, (uint64_t)age_ms / 1000);
+    struct json_out j = {.out = &data};
+    add_gauge(&j, "InDoubtOpen", "Count", now_ms / 60000 * 60, r->in_doubt);
+    add_gauge(&j, "OldestOpenBatchAge", "Seconds", now_ms / 60000 * 60, (uint64_t)age_ms / 1000);
     enum status st = payload_write(&nothing, 0, 0, buf_view(&data), &body);
     if (st == ST_OK)
         st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,

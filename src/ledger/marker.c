@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "aws/cloudwatch_read.h"
+#include "base/json_out.h"
 
 /* Above this a double does not hold every integer; 26 digits stay below (ledger_marker.digit). */
 static const double MAX_EXACT = 9007199254740992.0; /* 2^53 */
@@ -14,18 +15,25 @@ static const double MAX_EXACT = 9007199254740992.0; /* 2^53 */
 void marker_add_datum(struct buf *out, const struct marker_place *place,
                       const struct ledger_marker *m)
 {
-    buf_add_cstr(out, "{\"MetricName\":\"PublishMarker\",\"Dimensions\":[{\"Name\":\"Slot\","
-                      "\"Value\":\"");
-    buf_add_view(out, place->scope);
-    buf_printf(out, "%u\"}],\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"None\"}",
-               (unsigned)m->slot, (long long)m->minute * 60, 1ULL << (2 * m->digit));
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "MetricName", "PublishMarker");
+    json_open_array(&j, "Dimensions");
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "Name", "Slot");
+    buf_printf(json_add_value(&j, "Value"), "\"%.*s%u\"", SHOW(place->scope), (unsigned)m->slot);
+    json_close(&j);
+    json_close(&j);
+    json_add_i64(&j, "Timestamp", m->minute * 60);
+    json_add_u64(&j, "Value", UINT64_C(1) << (2 * m->digit));
+    json_add_cstr(&j, "Unit", "None");
+    json_close(&j);
 }
 
 json_t *marker_metric(const struct marker_place *place, uint16_t slot)
 {
     char text[352];
-    int n = snprintf(text, sizeof(text), "%.*s%u", (int)place->scope.len,
-                     place->scope.ptr == NULL ? "" : place->scope.ptr, (unsigned)slot);
+    int n = snprintf(text, sizeof(text), "%.*s%u", SHOW(place->scope), (unsigned)slot);
     return cloudwatch_metric(place->name_space, "PublishMarker",
                              cloudwatch_dimension("Slot", view_make(text, (size_t)n)));
 }

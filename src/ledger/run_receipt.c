@@ -32,12 +32,9 @@ void run_receipt_add_json(struct buf *out, const struct run_receipt *r,
     j.gap = "\n";
     report_add_tally(&j, &r->tally);
     j.gap = "\n";
-    json_add_u64(&j, "unnamed", r->unnamed);
-    json_add_u64(&j, "held", r->held);
-    json_add_u64(&j, "changed", r->changed);
+    JSON_ADD_NUMBERS(&j, {"unnamed", r->unnamed}, {"held", r->held}, {"changed", r->changed});
     json_open_object(&j, "recovered");
-    json_add_u64(&j, "batches", r->recovered_batches);
-    json_add_u64(&j, "objects", r->recovered_objects);
+    JSON_ADD_NUMBERS(&j, {"batches", r->recovered_batches}, {"objects", r->recovered_objects});
     json_close(&j);
     j.gap = "\n";
     json_open_object(&j, "sums");

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/json_out.h"
 #include "base/log.h"
 #include "count/progress.h"
 #include "objects/source_s3.h"
@@ -243,17 +244,14 @@ bool sweep_is_off(const struct sweep_result *r)
 
 void sweep_add_json(struct buf *out, const struct sweep_result *r)
 {
-    buf_printf(
-        out,
-        "{\"schema\":\"bedrock-metrics/sweep/1\",\"listed\":%llu,\"skipped\":%llu,"
-        "\"young\":%llu,\"done\":%llu,\"open\":%llu,\"quarantined\":%llu,"
-        "\"missing\":%llu,\"enqueued\":%llu,\"counted\":%llu,\"failed\":%llu,\"tokens\":%llu,"
-        "\"changed\":%llu,\"recovered_batches\":%llu,\"complete\":%s}",
-        (unsigned long long)r->listed, (unsigned long long)r->skipped, (unsigned long long)r->young,
-        (unsigned long long)r->done, (unsigned long long)r->open,
-        (unsigned long long)r->quarantined, (unsigned long long)r->missing,
-        (unsigned long long)r->enqueued, (unsigned long long)r->counted,
-        (unsigned long long)r->failed, (unsigned long long)(uint64_t)r->summary.tokens,
-        (unsigned long long)r->changed, (unsigned long long)r->recovery.done,
-        r->incomplete ? "false" : "true");
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "schema", "bedrock-metrics/sweep/1");
+    JSON_ADD_NUMBERS(&j, {"listed", r->listed}, {"skipped", r->skipped}, {"young", r->young},
+                     {"done", r->done}, {"open", r->open}, {"quarantined", r->quarantined},
+                     {"missing", r->missing}, {"enqueued", r->enqueued}, {"counted", r->counted},
+                     {"failed", r->failed}, {"tokens", (uint64_t)r->summary.tokens},
+                     {"changed", r->changed}, {"recovered_batches", r->recovery.done});
+    json_add_bool(&j, "complete", !r->incomplete);
+    json_close(&j);
 }

@@ -303,12 +303,21 @@ static enum status add_counter(struct batch *b, const struct batch_counter *coun
         return ST_NO_MEMORY;
     b->tokens[b->count] = 0;
     int64_t minute = b->options->now_s - b->options->now_s % 60;
-    buf_printf(&b->text, "{\"MetricName\":\"%s\",", counter->metric);
-    if (counter->dimension != NULL)
-        buf_printf(&b->text, "\"Dimensions\":[{\"Name\":\"%s\",\"Value\":\"%s\"}],",
-                   counter->dimension, counter->value);
-    buf_printf(&b->text, "\"Timestamp\":%lld,\"Value\":%llu,\"Unit\":\"Count\"}", (long long)minute,
-               (unsigned long long)counter->amount);
+    struct json_out j = {.out = &b->text};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "MetricName", counter->metric);
+    if (counter->dimension != NULL) {
+        json_open_array(&j, "Dimensions");
+        json_open_object(&j, NULL);
+        json_add_cstr(&j, "Name", counter->dimension);
+        json_add_cstr(&j, "Value", counter->value);
+        json_close(&j);
+        json_close(&j);
+    }
+    json_add_i64(&j, "Timestamp", minute);
+    json_add_u64(&j, "Value", counter->amount);
+    json_add_cstr(&j, "Unit", "Count");
+    json_close(&j);
     b->ends[b->count++] = b->text.len;
     enum status st = buf_status(&b->text);
     return st == ST_OK ? place(b, b->count - 1) : st;
@@ -401,15 +410,14 @@ uint64_t batch_tokens(const struct batch *b, size_t first, size_t count)
 
 enum status batch_write(const struct batch *b, size_t first, size_t count, struct buf *out)
 {
+    struct json_out j = {.out = out};
     buf_reset(out);
-    buf_add_cstr(out, "{\"Namespace\":");
-    buf_add_view(out, buf_view(&b->name_space));
-    buf_add_cstr(out, ",\"MetricData\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        buf_add_view(out, batch_datum(b, first + i));
-    }
-    buf_add_cstr(out, "]}");
+    json_open_object(&j, NULL);
+    buf_add_view(json_add_value(&j, "Namespace"), buf_view(&b->name_space));
+    json_open_array(&j, "MetricData");
+    for (size_t i = 0; i < count; i++)
+        buf_add_view(json_add_value(&j, NULL), batch_datum(b, first + i));
+    json_close(&j);
+    json_close(&j);
     return buf_status(out);
 }

@@ -76,8 +76,7 @@ enum status payload_encode(const struct batch *batch, size_t first, size_t count
 {
     struct buf text;
     buf_init(&text, MAX_TEXT);
-    buf_printf(&text, HEAD "\t%.*s\t%.*s\n", (int)name_space.len, name_space.ptr, (int)region.len,
-               region.len > 0 ? region.ptr : "");
+    buf_printf(&text, HEAD "\t%.*s\t%.*s\n", SHOW(name_space), SHOW(region));
     for (size_t i = first; i < first + count; i++) {
         buf_add_u64(&text, batch_tokens(batch, i, 1));
         buf_add_char(&text, '\t');
@@ -158,15 +157,15 @@ enum status payload_write(const struct payload *p, size_t first, size_t count, s
 {
     if (first > p->count || count > p->count - first)
         return ST_BAD_ITEM;
+    struct json_out j = {.out = out};
     buf_reset(out);
-    buf_add_cstr(out, "{\"Namespace\":");
-    json_quote(out, p->name_space);
-    buf_add_cstr(out, ",\"MetricData\":[");
-    for (size_t i = first; i < first + count; i++) {
-        buf_add_view(out, p->data[i]);
-        buf_add_char(out, ',');
-    }
-    buf_add_view(out, marker);
-    buf_add_cstr(out, "]}");
+    json_open_object(&j, NULL);
+    json_add_string(&j, "Namespace", p->name_space);
+    json_open_array(&j, "MetricData");
+    for (size_t i = first; i < first + count; i++)
+        buf_add_view(json_add_value(&j, NULL), p->data[i]);
+    buf_add_view(json_add_value(&j, NULL), marker);
+    json_close(&j);
+    json_close(&j);
     return buf_status(out);
 }

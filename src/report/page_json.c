@@ -225,8 +225,8 @@ static void add_folded(struct json_out *j, const struct page *page,
             continue;
         json_open_object(j, NULL);
         json_add_string(j, "dimension", names[kind]);
-        json_add_u64(j, "kept", kept_in(page, table, kind));
-        json_add_u64(j, "folded", folded_in(page, table, kind));
+        JSON_ADD_NUMBERS(j, {"kept", kept_in(page, table, kind)},
+                         {"folded", folded_in(page, table, kind)});
         json_close(j);
     }
     json_close(j);

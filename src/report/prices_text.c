@@ -240,9 +240,8 @@ void prices_add_age(struct buf *out, enum prices_format format, const struct pri
     if (format == PRICES_JSON) {
         json_open_object(&j, NULL);
         json_add_cstr(&j, "schema", "bedrock-metrics/prices-age/1");
-        json_add_u64(&j, "rows", info.rows);
-        json_add_u64(&j, "own_rows", info.own_rows);
-        json_add_u64(&j, "models", info.models);
+        JSON_ADD_NUMBERS(&j, {"rows", info.rows}, {"own_rows", info.own_rows},
+                         {"models", info.models});
     } else if (format == PRICES_CSV) {
         buf_add_cstr(out, "list,as_of,age_days\n");
     } else {

@@ -26,22 +26,18 @@ static void add_reasons(struct json_out *j, const uint64_t *skipped, unsigned co
 void report_add_tally(struct json_out *j, const struct tally *t)
 {
     json_open_object(j, "objects");
-    json_add_u64(j, "found", t->objects.found);
-    json_add_u64(j, "counted", t->objects.counted);
-    json_add_u64(j, "duplicate", t->objects.duplicate);
-    json_add_u64(j, "failed", t->objects.failed);
+    JSON_ADD_NUMBERS(j, {"found", t->objects.found}, {"counted", t->objects.counted},
+                     {"duplicate", t->objects.duplicate}, {"failed", t->objects.failed});
     add_reasons(j, t->objects.skipped, OBJECT_SKIP_COUNT, object_reason);
     json_close(j);
     j->gap = "\n";
     json_open_object(j, "records");
-    json_add_u64(j, "found", t->records.found);
-    json_add_u64(j, "counted", t->records.counted);
+    JSON_ADD_NUMBERS(j, {"found", t->records.found}, {"counted", t->records.counted});
     add_reasons(j, t->records.skipped, RECORD_SKIP_COUNT, record_reason);
     json_close(j);
     j->gap = "\n";
     json_open_object(j, "bytes");
-    json_add_u64(j, "read", t->bytes_read);
-    json_add_u64(j, "inflated", t->bytes_inflated);
+    JSON_ADD_NUMBERS(j, {"read", t->bytes_read}, {"inflated", t->bytes_inflated});
     json_close(j);
 }
 

@@ -96,13 +96,15 @@ static enum MHD_Result send_error(struct MHD_Connection *connection, enum status
                                   const struct error *err)
 {
     struct buf text;
+    struct json_out j = {.out = &text};
     unsigned code = st == ST_USAGE     ? MHD_HTTP_BAD_REQUEST
                     : st == ST_TOO_BIG ? MHD_HTTP_UNPROCESSABLE_CONTENT
                                        : MHD_HTTP_SERVICE_UNAVAILABLE;
     buf_init(&text, 4096);
-    buf_add_cstr(&text, "{\"error\":");
-    json_quote(&text, view_of(err->text));
-    buf_add_cstr(&text, "}\n");
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "error", err->text);
+    json_close(&j);
+    buf_add_char(&text, '\n');
     if (buf_status(&text) != ST_OK) {
         buf_clear(&text);
         return MHD_NO;

@@ -85,10 +85,7 @@ static void begin_widget(struct writer *w, const char *type, unsigned width, uns
     w->j.gap = "\n  ";
     json_open_object(&w->j, NULL);
     json_add_cstr(&w->j, "type", type);
-    json_add_u64(&w->j, "x", w->x);
-    json_add_u64(&w->j, "y", w->y);
-    json_add_u64(&w->j, "width", width);
-    json_add_u64(&w->j, "height", height);
+    JSON_ADD_NUMBERS(&w->j, {"x", w->x}, {"y", w->y}, {"width", width}, {"height", height});
     json_open_object(&w->j, "properties");
     w->x += width;
     if (w->y + height > w->bottom)

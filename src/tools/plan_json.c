@@ -16,16 +16,14 @@ static void json_dimension(struct json_out *j, const struct plan_dimension *d)
 {
     json_open_object(j, NULL);
     json_add_string(j, "name", d->name);
-    json_add_u64(j, "values", d->values);
-    json_add_u64(j, "seriesWithout", d->series_without);
-    json_add_u64(j, "metricHoursWithout", d->metric_hours_without);
+    JSON_ADD_NUMBERS(j, {"values", d->values}, {"seriesWithout", d->series_without},
+                     {"metricHoursWithout", d->metric_hours_without});
     json_open_array(j, "top");
     for (size_t i = 0; i < d->top_count; i++) {
         const struct plan_value *v = &d->top[i];
         json_open_object(j, NULL);
         json_add_string(j, "value", v->value);
-        json_add_u64(j, "series", v->series);
-        json_add_u64(j, "metricHours", v->metric_hours);
+        JSON_ADD_NUMBERS(j, {"series", v->series}, {"metricHours", v->metric_hours});
         json_add_u128(j, "tokens", v->tokens);
         json_close(j);
     }
@@ -36,14 +34,12 @@ static void json_dimension(struct json_out *j, const struct plan_dimension *d)
 static void json_cap(struct json_out *j, const struct plan_report *r, const struct plan_set *set)
 {
     json_open_object(j, "cap");
-    json_add_u64(j, "maxSeries", r->max_series);
-    json_add_u64(j, "foldedSeries", set->folded_series);
-    json_add_u64(j, "foldedHours", set->folded_hours);
+    JSON_ADD_NUMBERS(j, {"maxSeries", r->max_series}, {"foldedSeries", set->folded_series},
+                     {"foldedHours", set->folded_hours});
     json_add_u128(j, "foldedTokens", set->folded_tokens);
     json_add_u128(j, "tokens", set->tokens);
-    json_add_u64(j, "series", set->kept_series);
-    json_add_u64(j, "metrics", set->kept_metrics);
-    json_add_u64(j, "metricHours", set->kept_metric_hours);
+    JSON_ADD_NUMBERS(j, {"series", set->kept_series}, {"metrics", set->kept_metrics},
+                     {"metricHours", set->kept_metric_hours});
     json_close(j);
 }
 
@@ -55,10 +51,8 @@ static void json_set(struct json_out *j, const struct plan_report *r, const stru
     for (size_t i = 0; i < set->set->count; i++)
         json_add_string(j, NULL, set->set->dimension[i].name);
     json_close(j);
-    json_add_u64(j, "series", set->series);
-    json_add_u64(j, "metrics", set->metrics);
-    json_add_u64(j, "seriesHours", set->series_hours);
-    json_add_u64(j, "metricHours", set->metric_hours);
+    JSON_ADD_NUMBERS(j, {"series", set->series}, {"metrics", set->metrics},
+                     {"seriesHours", set->series_hours}, {"metricHours", set->metric_hours});
     j->gap = "\n  ";
     json_cap(j, r, set);
     j->gap = "\n  ";
@@ -67,8 +61,7 @@ static void json_set(struct json_out *j, const struct plan_report *r, const stru
         if ((r->metrics & METRIC_BIT(m)) == 0)
             continue;
         json_open_object(j, metric_name((enum metric)m));
-        json_add_u64(j, "series", set->metric[m].series);
-        json_add_u64(j, "hours", set->metric[m].hours);
+        JSON_ADD_NUMBERS(j, {"series", set->metric[m].series}, {"hours", set->metric[m].hours});
         json_close(j);
     }
     json_close(j);
@@ -117,8 +110,7 @@ static void json_bills(struct json_out *j, const struct plan_report *r)
     j->gap = "\n";
     json_open_object(j, "month");
     json_add_bool(j, "extrapolated", true);
-    json_add_u64(j, "hours", BILL_MONTH_HOURS);
-    json_add_u64(j, "fromHours", r->hours);
+    JSON_ADD_NUMBERS(j, {"hours", BILL_MONTH_HOURS}, {"fromHours", r->hours});
     json_open_bill(j, "bill", r, &r->month);
     json_close(j);
     buf_add_ratio(json_add_value(j, "requests"), (u128)r->requests * BILL_MONTH_HOURS, r->hours, 0);
@@ -139,14 +131,12 @@ static void json_head(struct json_out *j, const struct plan_report *r)
         json_open_object(j, "range");
         json_add_time(j, "first", t->first_time);
         json_add_time(j, "last", t->last_time);
-        json_add_u64(j, "hours", r->hours);
-        json_add_u64(j, "hoursWithRecords", r->series->hour_count);
+        JSON_ADD_NUMBERS(j, {"hours", r->hours}, {"hoursWithRecords", r->series->hour_count});
         json_close(j);
     }
     j->gap = "\n";
-    json_add_u64(j, "objects", t->objects.counted);
-    json_add_u64(j, "records", t->records.counted);
-    json_add_u64(j, "resolution", r->resolution);
+    JSON_ADD_NUMBERS(j, {"objects", t->objects.counted}, {"records", t->records.counted},
+                     {"resolution", r->resolution});
     j->gap = "\n";
     json_open_array(j, "metrics");
     for (unsigned m = 0; m < METRIC_COUNT; m++) {

@@ -132,8 +132,7 @@ uint64_t reconcile_add_json(const struct reconcile *r, const struct reconcile_op
         json_open_object(&j, NULL);
         json_add_string(&j, "SourceRegion", reconcile_text(r, total.sum.region));
         json_numbers(&j, &total.sum);
-        json_add_u64(&j, "compared", total.numbers);
-        json_add_u64(&j, "apart", total.apart);
+        JSON_ADD_NUMBERS(&j, {"compared", total.numbers}, {"apart", total.apart});
         json_close(&j);
     }
     json_close(&j);
