@@ -42,8 +42,7 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
               (options->prices == NULL || agg->price_memo != NULL) && intern_constants(agg);
     for (size_t i = 0; i < options->set_count && ok; i++) {
         agg->sets[i] = options->sets[i];
-        agg->cells[i] =
-            cells_new(options->sets[i].count, slots_of(options->statistics), options->statistics);
+        agg->cells[i] = cells_new(options->sets[i].count, options->statistics);
         ok = agg->cells[i] != NULL;
     }
     if (!ok) {
@@ -303,49 +302,9 @@ static bool cost_of(struct aggregate *agg, uint32_t model_id, const struct model
     return true;
 }
 
-static void add_record(struct cells *cells, uint32_t place, const struct record *record,
-                       const struct price_cost *cost, bool statistics)
-{
-    static const enum metric outcome_metric[] = {
-        [INVOCATION_OK] = METRIC_INVOCATIONS,
-        [INVOCATION_CLIENT_ERROR] = METRIC_CLIENT_ERRORS,
-        [INVOCATION_SERVER_ERROR] = METRIC_SERVER_ERRORS,
-        [INVOCATION_THROTTLED] = METRIC_THROTTLES,
-    };
-    size_t outcome = metric_slot(outcome_metric[record->outcome]);
-    bool has_latency = record->latency.kind == VALUE_GOOD;
-    cells_mark(cells, place);
-    if (!statistics) {
-        u128 *sums = cells_pending_sums(cells, place);
-        sums[outcome] += 1;
-        for (size_t i = 0; i < NUMBER_COUNT; i++)
-            sums[metric_slot(METRIC_INPUT) + i] += record->tokens[i];
-        sums[metric_slot(METRIC_LATENCY)] += has_latency ? record->latency.value : 0;
-        if (cost != NULL) {
-            sums[metric_slot(METRIC_COST)] += cost->usd_e12;
-            sums[metric_slot(METRIC_UNPRICED)] += cost->unpriced_tokens;
-            sums[metric_slot(METRIC_APPROXIMATE)] += cost->approximate_tokens;
-        }
-        return;
-    }
-    cells_add(cells, place, outcome, 1);
-    for (size_t i = 0; i < NUMBER_COUNT; i++)
-        cells_add(cells, place, metric_slot(METRIC_INPUT) + i, record->tokens[i]);
-    u128 total = 0;
-    for (size_t i = 0; i < NUMBER_COUNT; i++)
-        total += record->tokens[i];
-    cells_add(cells, place, SLOT_TOTAL, total);
-    if (has_latency)
-        cells_add(cells, place, metric_slot(METRIC_LATENCY), record->latency.value);
-    if (cost != NULL) {
-        cells_add(cells, place, metric_slot(METRIC_COST), cost->usd_e12);
-        cells_add(cells, place, metric_slot(METRIC_UNPRICED), cost->unpriced_tokens);
-        cells_add(cells, place, metric_slot(METRIC_APPROXIMATE), cost->approximate_tokens);
-    }
-}
-
 /* Whether the record ran in a Region that is not allowed. */
-static bool is_elsewhere(struct aggregate *agg, const struct record *record, enum profile_type type)
+static bool is_disallowed(struct aggregate *agg, const struct record *record,
+                          enum profile_type type)
 {
     struct view region = record->inference_region;
     if (agg->guard == NULL)
@@ -358,14 +317,30 @@ static bool is_elsewhere(struct aggregate *agg, const struct record *record, enu
     return true;
 }
 
-static void add_elsewhere(struct cells *cells, uint32_t place, const struct record *record)
+/* What the list of metrics makes the amounts from. */
+struct sample {
+    enum invocation_outcome outcome;
+    const uint64_t *tokens; /* by enum scan_number */
+    u128 total;
+    uint64_t latency_ms;    /* 0: the log does not have it, or it is not read */
+    struct price_cost cost; /* 0 without a price list */
+    bool disallowed;        /* ran in a Region that is not on the list */
+};
+
+/* One straight addition for each metric: every record goes through here for each set. */
+static bool add_sample(struct cells *cells, uint32_t cell, const struct sample *s, bool statistics)
 {
-    u128 total = 0;
-    for (size_t i = 0; i < NUMBER_COUNT; i++)
-        total += record->tokens[i];
-    cells_add(cells, place, metric_slot(METRIC_DISALLOWED_TOKENS), total);
-    cells_add(cells, place, metric_slot(METRIC_DISALLOWED_INVOCATIONS),
-              record->outcome == INVOCATION_OK ? 1 : 0);
+    u128 *sum = cell == UINT32_MAX ? NULL : cells_add_record(cells, cell);
+    if (sum == NULL)
+        return false;
+#define METRIC_ADD(id, name, unit, title, when, bit, adds, help) sum[METRIC_##id] += (u128)(adds);
+    METRICS(METRIC_ADD)
+    if (statistics) {
+#define METRIC_AMOUNT(id, name, unit, title, when, bit, adds, help) [METRIC_##id] = (u128)(adds),
+        const u128 amount[METRIC_COUNT] = {METRICS(METRIC_AMOUNT)};
+        cells_add_statistics(cells, cell, amount);
+    }
+    return true;
 }
 
 static void check_version(struct aggregate *agg, struct view version)
@@ -379,12 +354,17 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
 {
     uint32_t model_id = remember(agg, record->model_id);
     const struct model_info *model = model_of(agg, model_id);
-    struct price_cost cost;
-    if (model == NULL || (agg->prices != NULL && !cost_of(agg, model_id, model, record, &cost)))
+    struct sample sample = {.outcome = record->outcome, .tokens = record->tokens};
+    if (model == NULL ||
+        (agg->prices != NULL && !cost_of(agg, model_id, model, record, &sample.cost)))
         return ST_NO_MEMORY;
     check_version(agg, record->schema_version);
     enum profile_type type = type_of(model, record);
-    bool elsewhere = is_elsewhere(agg, record, type);
+    for (size_t i = 0; i < NUMBER_COUNT; i++)
+        sample.total += record->tokens[i];
+    if (record->latency.kind == VALUE_GOOD)
+        sample.latency_ms = record->latency.value;
+    sample.disallowed = is_disallowed(agg, record, type);
     struct cell_key key;
     key.time = bucket_of(agg, record->time.seconds);
     for (size_t s = 0; s < agg->set_count; s++) {
@@ -395,13 +375,8 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
                 return ST_NO_MEMORY;
         }
         uint32_t cell = cells_find(agg->cells[s], &key);
-        uint32_t place = cell == UINT32_MAX ? UINT32_MAX : cells_pending(agg->cells[s], cell);
-        if (place == UINT32_MAX)
+        if (!add_sample(agg->cells[s], cell, &sample, agg->statistics))
             return ST_NO_MEMORY;
-        add_record(agg->cells[s], place, record, agg->prices != NULL ? &cost : NULL,
-                   agg->statistics);
-        if (elsewhere)
-            add_elsewhere(agg->cells[s], place, record);
     }
     return ST_OK;
 }
@@ -416,14 +391,13 @@ enum status aggregate_add_sums(struct aggregate *agg, size_t set, int64_t time,
             return ST_NO_MEMORY;
     }
     uint32_t cell = cells_find(agg->cells[set], &key);
-    uint32_t place = cell == UINT32_MAX ? UINT32_MAX : cells_pending(agg->cells[set], cell);
-    if (place == UINT32_MAX)
+    u128 *into = cell == UINT32_MAX ? NULL : cells_add_record(agg->cells[set], cell);
+    if (into == NULL)
         return ST_NO_MEMORY;
-    cells_mark(agg->cells[set], place);
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (m != METRIC_TOTAL)
-            cells_add(agg->cells[set], place, metric_slot((enum metric)m), sum[m]);
-    }
+    u128 total =
+        sum[METRIC_INPUT] + sum[METRIC_OUTPUT] + sum[METRIC_CACHE_READ] + sum[METRIC_CACHE_WRITE];
+    for (unsigned m = 0; m < METRIC_COUNT; m++)
+        into[m] += m == METRIC_TOTAL ? total : sum[m];
     return ST_OK;
 }
 

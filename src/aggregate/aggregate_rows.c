@@ -108,16 +108,6 @@ size_t aggregate_rows_count(const struct aggregate_rows *rows)
     return rows->count;
 }
 
-static void add_sums(u128 sum[METRIC_COUNT], const u128 *slots)
-{
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        if (m != METRIC_TOTAL)
-            sum[m] += slots[metric_slot((enum metric)m)];
-    }
-    sum[METRIC_TOTAL] =
-        sum[METRIC_INPUT] + sum[METRIC_OUTPUT] + sum[METRIC_CACHE_READ] + sum[METRIC_CACHE_WRITE];
-}
-
 static void get_row(const struct aggregate *agg, size_t set, uint32_t cell,
                     struct aggregate_row *out)
 {
@@ -126,14 +116,9 @@ static void get_row(const struct aggregate *agg, size_t set, uint32_t cell,
     out->time = cells_time(cells, cell);
     for (size_t i = 0; i < agg->sets[set].count; i++)
         out->value[i] = interner_text(agg->texts, ids[i]);
-    memset(out->sum, 0, sizeof(out->sum));
-    add_sums(out->sum, cells_sums(cells, cell));
-    const struct statistic *statistics = cells_statistics(cells, cell);
-    if (statistics == NULL)
-        return;
-    for (unsigned m = 0; m < METRIC_COUNT; m++)
-        out->statistic[m] =
-            statistics[m == METRIC_TOTAL ? (size_t)SLOT_TOTAL : metric_slot((enum metric)m)];
+    memcpy(out->sum, cells_sums(cells, cell), sizeof(out->sum));
+    if (agg->statistics)
+        memcpy(out->statistic, cells_statistics(cells, cell), sizeof(out->statistic));
 }
 
 void aggregate_rows_get(const struct aggregate_rows *rows, size_t index, struct aggregate_row *out)
@@ -161,7 +146,8 @@ void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])
     const struct cells *cells = agg->cells[0];
     for (uint32_t cell = 0; cell < cells_count(cells); cell++) {
         if (cells_is_counted(cells, cell))
-            add_sums(sum, cells_sums(cells, cell));
+            for (unsigned m = 0; m < METRIC_COUNT; m++)
+                sum[m] += cells_sums(cells, cell)[m];
     }
 }
 
@@ -171,8 +157,7 @@ void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])
 static struct cells *sum_series(const struct aggregate *agg, size_t set)
 {
     const struct cells *cells = agg->cells[set];
-    struct cells *series =
-        cells_new(agg->sets[set].count, slots_of(agg->statistics), agg->statistics);
+    struct cells *series = cells_new(agg->sets[set].count, agg->statistics);
     for (uint32_t cell = 0; cell < cells_count(cells) && series != NULL; cell++) {
         if (!cells_is_counted(cells, cell))
             continue;
@@ -210,9 +195,7 @@ static int by_size(const void *a, const void *b, void *context)
     uint32_t left, right;
     memcpy(&left, a, sizeof(left));
     memcpy(&right, b, sizeof(right));
-    u128 l[METRIC_COUNT] = {0}, r[METRIC_COUNT] = {0};
-    add_sums(l, cells_sums(order->cells, left));
-    add_sums(r, cells_sums(order->cells, right));
+    const u128 *l = cells_sums(order->cells, left), *r = cells_sums(order->cells, right);
     int difference = compare_u128(r[METRIC_TOTAL], l[METRIC_TOTAL]);
     if (difference == 0)
         difference = compare_u128(r[METRIC_INVOCATIONS], l[METRIC_INVOCATIONS]);
@@ -249,7 +232,7 @@ static struct cells *fold_cells(const struct aggregate *agg, size_t set, struct 
 {
     const struct cells *cells = agg->cells[set];
     size_t dimensions = agg->sets[set].count;
-    struct cells *folded = cells_new(dimensions, slots_of(agg->statistics), agg->statistics);
+    struct cells *folded = cells_new(dimensions, agg->statistics);
     for (uint32_t cell = 0; cell < cells_count(cells) && folded != NULL; cell++) {
         if (!cells_is_counted(cells, cell))
             continue;

@@ -16,9 +16,9 @@
 #define IN_PLACE UINT32_MAX
 #define PLACE_OF_CELL UINT32_C(0x80000000)
 
-/* Parallel arrays by cell number; a cell's part of each is `dimensions` or `slots` long. */
+/* Parallel arrays by cell number; a cell's part of ids is `dimensions` long, of sums METRIC_COUNT. */
 struct cells {
-    size_t dimensions, slots;
+    size_t dimensions;
     bool statistics;
     uint32_t count, capacity;
     int64_t *times;
@@ -42,13 +42,12 @@ struct cells {
     uint32_t last_cell;
 };
 
-struct cells *cells_new(size_t dimensions, size_t slots, bool statistics)
+struct cells *cells_new(size_t dimensions, bool statistics)
 {
     struct cells *cells = calloc(1, sizeof(*cells));
     if (cells == NULL)
         return NULL;
     cells->dimensions = dimensions;
-    cells->slots = slots;
     cells->statistics = statistics;
     cells->last_cell = UINT32_MAX;
     return cells;
@@ -105,8 +104,8 @@ static bool grow_cells(struct cells *c)
         !enlarge(&c->ids, capacity, c->dimensions, sizeof(*c->ids)) ||
         !enlarge(&c->pending_of, capacity, 1, sizeof(*c->pending_of)) ||
         !enlarge(&c->records, capacity, 1, sizeof(*c->records)) ||
-        !enlarge(&c->sums, capacity, c->slots, sizeof(*c->sums)) ||
-        (c->statistics && !enlarge(&c->stats, capacity, c->slots, sizeof(*c->stats))))
+        !enlarge(&c->sums, capacity, METRIC_COUNT, sizeof(*c->sums)) ||
+        (c->statistics && !enlarge(&c->stats, capacity, METRIC_COUNT, sizeof(*c->stats))))
         return false;
     c->capacity = capacity;
     return true;
@@ -145,9 +144,9 @@ uint32_t cells_find(struct cells *c, const struct cell_key *key)
         c->pending_of[cell] = 0;
         c->records[cell] = 0;
         memcpy(&c->ids[cell * c->dimensions], key->id, id_bytes);
-        memset(&c->sums[cell * c->slots], 0, c->slots * sizeof(*c->sums));
+        memset(&c->sums[cell * METRIC_COUNT], 0, METRIC_COUNT * sizeof(*c->sums));
         if (c->statistics)
-            memset(&c->stats[cell * c->slots], 0, c->slots * sizeof(*c->stats));
+            memset(&c->stats[cell * METRIC_COUNT], 0, METRIC_COUNT * sizeof(*c->stats));
     }
     c->last_key.time = key->time;
     memcpy(c->last_key.id, key->id, id_bytes);
@@ -160,45 +159,12 @@ static bool grow_pending(struct cells *c)
     uint32_t capacity = c->pending_capacity == 0 ? 16 : c->pending_capacity * 2;
     if (!enlarge(&c->pending_cell, capacity, 1, sizeof(*c->pending_cell)) ||
         !enlarge(&c->pending_records, capacity, 1, sizeof(*c->pending_records)) ||
-        !enlarge(&c->pending_sums, capacity, c->slots, sizeof(*c->pending_sums)) ||
+        !enlarge(&c->pending_sums, capacity, METRIC_COUNT, sizeof(*c->pending_sums)) ||
         (c->statistics &&
-         !enlarge(&c->pending_stats, capacity, c->slots, sizeof(*c->pending_stats))))
+         !enlarge(&c->pending_stats, capacity, METRIC_COUNT, sizeof(*c->pending_stats))))
         return false;
     c->pending_capacity = capacity;
     return true;
-}
-
-static uint32_t begin_in_place(struct cells *c, uint32_t cell)
-{
-    if (c->fresh_count == c->fresh_capacity) {
-        uint32_t capacity = c->fresh_capacity == 0 ? 64 : c->fresh_capacity * 2;
-        if (!enlarge(&c->fresh, capacity, 1, sizeof(*c->fresh)))
-            return UINT32_MAX;
-        c->fresh_capacity = capacity;
-    }
-    c->fresh[c->fresh_count++] = cell;
-    c->pending_of[cell] = IN_PLACE;
-    return PLACE_OF_CELL | cell;
-}
-
-uint32_t cells_pending(struct cells *c, uint32_t cell)
-{
-    if (c->pending_of[cell] == IN_PLACE)
-        return PLACE_OF_CELL | cell;
-    if (c->pending_of[cell] != 0)
-        return c->pending_of[cell] - 1;
-    if (c->records[cell] == 0)
-        return begin_in_place(c, cell);
-    if (c->pending_count == c->pending_capacity && !grow_pending(c))
-        return UINT32_MAX;
-    uint32_t place = c->pending_count++;
-    c->pending_of[cell] = place + 1;
-    c->pending_cell[place] = cell;
-    c->pending_records[place] = 0;
-    memset(&c->pending_sums[place * c->slots], 0, c->slots * sizeof(*c->pending_sums));
-    if (c->statistics)
-        memset(&c->pending_stats[place * c->slots], 0, c->slots * sizeof(*c->pending_stats));
-    return place;
 }
 
 static void statistic_join(struct statistic *into, const struct statistic *from)
@@ -212,32 +178,58 @@ static void statistic_join(struct statistic *into, const struct statistic *from)
     into->count += from->count;
 }
 
-void cells_add(struct cells *c, uint32_t place, size_t slot, u128 amount)
+/* The place of a cell in the pending part, made if it has none; UINT32_MAX: no memory. */
+static uint32_t pending_place(struct cells *c, uint32_t cell)
 {
-    if (amount == 0)
-        return;
-    bool in_place = (place & PLACE_OF_CELL) != 0;
-    size_t at = (size_t)(place & ~PLACE_OF_CELL) * c->slots + slot;
-    (in_place ? c->sums : c->pending_sums)[at] += amount;
-    if (c->statistics) {
-        uint64_t sample = amount > UINT64_MAX ? UINT64_MAX : (uint64_t)amount;
-        statistic_join(&(in_place ? c->stats : c->pending_stats)[at],
-                       &(struct statistic){1, sample, sample});
+    if (c->pending_of[cell] == IN_PLACE)
+        return PLACE_OF_CELL | cell;
+    if (c->pending_of[cell] != 0)
+        return c->pending_of[cell] - 1;
+    if (c->records[cell] == 0) {
+        if (c->fresh_count == c->fresh_capacity) {
+            uint32_t capacity = c->fresh_capacity == 0 ? 64 : c->fresh_capacity * 2;
+            if (!enlarge(&c->fresh, capacity, 1, sizeof(*c->fresh)))
+                return UINT32_MAX;
+            c->fresh_capacity = capacity;
+        }
+        c->fresh[c->fresh_count++] = cell;
+        c->pending_of[cell] = IN_PLACE;
+        return PLACE_OF_CELL | cell;
     }
+    if (c->pending_count == c->pending_capacity && !grow_pending(c))
+        return UINT32_MAX;
+    uint32_t place = c->pending_count++;
+    c->pending_of[cell] = place + 1;
+    c->pending_cell[place] = cell;
+    c->pending_records[place] = 0;
+    memset(&c->pending_sums[place * METRIC_COUNT], 0, METRIC_COUNT * sizeof(*c->pending_sums));
+    if (c->statistics)
+        memset(&c->pending_stats[place * METRIC_COUNT], 0,
+               METRIC_COUNT * sizeof(*c->pending_stats));
+    return place;
 }
 
-u128 *cells_pending_sums(struct cells *c, uint32_t place)
+u128 *cells_add_record(struct cells *c, uint32_t cell)
 {
+    uint32_t place = pending_place(c, cell);
+    if (place == UINT32_MAX)
+        return NULL;
     bool in_place = (place & PLACE_OF_CELL) != 0;
-    return (in_place ? c->sums : c->pending_sums) + (size_t)(place & ~PLACE_OF_CELL) * c->slots;
+    size_t at = place & ~PLACE_OF_CELL;
+    (in_place ? c->records : c->pending_records)[at]++;
+    return (in_place ? c->sums : c->pending_sums) + at * METRIC_COUNT;
 }
 
-void cells_mark(struct cells *c, uint32_t place)
+void cells_add_statistics(struct cells *c, uint32_t cell, const u128 amount[METRIC_COUNT])
 {
-    if ((place & PLACE_OF_CELL) != 0)
-        c->records[place & ~PLACE_OF_CELL]++;
-    else
-        c->pending_records[place]++;
+    uint32_t place = c->pending_of[cell];
+    struct statistic *stats = place == IN_PLACE ? &c->stats[cell * METRIC_COUNT]
+                                                : &c->pending_stats[(place - 1) * METRIC_COUNT];
+    for (size_t m = 0; m < METRIC_COUNT; m++) {
+        uint64_t sample = amount[m] > UINT64_MAX ? UINT64_MAX : (uint64_t)amount[m];
+        if (sample > 0)
+            statistic_join(&stats[m], &(struct statistic){1, sample, sample});
+    }
 }
 
 static void end_in_place(struct cells *c, bool count)
@@ -248,9 +240,9 @@ static void end_in_place(struct cells *c, bool count)
         if (count)
             continue;
         c->records[cell] = 0;
-        memset(&c->sums[cell * c->slots], 0, c->slots * sizeof(*c->sums));
+        memset(&c->sums[cell * METRIC_COUNT], 0, METRIC_COUNT * sizeof(*c->sums));
         if (c->statistics)
-            memset(&c->stats[cell * c->slots], 0, c->slots * sizeof(*c->stats));
+            memset(&c->stats[cell * METRIC_COUNT], 0, METRIC_COUNT * sizeof(*c->stats));
     }
     c->fresh_count = 0;
 }
@@ -264,10 +256,11 @@ static void end_pending(struct cells *c, bool count)
         if (!count)
             continue;
         c->records[cell] += c->pending_records[place];
-        for (size_t i = 0; i < c->slots; i++)
-            c->sums[cell * c->slots + i] += c->pending_sums[place * c->slots + i];
-        for (size_t i = 0; i < c->slots && c->statistics; i++)
-            statistic_join(&c->stats[cell * c->slots + i], &c->pending_stats[place * c->slots + i]);
+        for (size_t i = 0; i < METRIC_COUNT; i++)
+            c->sums[cell * METRIC_COUNT + i] += c->pending_sums[place * METRIC_COUNT + i];
+        for (size_t i = 0; i < METRIC_COUNT && c->statistics; i++)
+            statistic_join(&c->stats[cell * METRIC_COUNT + i],
+                           &c->pending_stats[place * METRIC_COUNT + i]);
     }
     c->pending_count = 0;
 }
@@ -304,21 +297,21 @@ const uint32_t *cells_ids(const struct cells *c, uint32_t cell)
 
 const u128 *cells_sums(const struct cells *c, uint32_t cell)
 {
-    return &c->sums[cell * c->slots];
+    return &c->sums[cell * METRIC_COUNT];
 }
 
 const struct statistic *cells_statistics(const struct cells *c, uint32_t cell)
 {
-    return c->statistics ? &c->stats[cell * c->slots] : NULL;
+    return c->statistics ? &c->stats[cell * METRIC_COUNT] : NULL;
 }
 
 void cells_join(struct cells *into, uint32_t into_cell, const struct cells *from,
                 uint32_t from_cell)
 {
     into->records[into_cell] += from->records[from_cell];
-    for (size_t i = 0; i < into->slots; i++)
-        into->sums[into_cell * into->slots + i] += from->sums[from_cell * from->slots + i];
-    for (size_t i = 0; i < into->slots && into->statistics; i++)
-        statistic_join(&into->stats[into_cell * into->slots + i],
-                       &from->stats[from_cell * from->slots + i]);
+    for (size_t i = 0; i < METRIC_COUNT; i++)
+        into->sums[into_cell * METRIC_COUNT + i] += from->sums[from_cell * METRIC_COUNT + i];
+    for (size_t i = 0; i < METRIC_COUNT && into->statistics; i++)
+        statistic_join(&into->stats[into_cell * METRIC_COUNT + i],
+                       &from->stats[from_cell * METRIC_COUNT + i]);
 }

@@ -4,22 +4,6 @@
 
 #include "aggregate/aggregate.h"
 
-/*
- * METRIC_TOTAL is not stored, so one slot less than metrics.  Its statistic does not follow from
- * those of its parts: with statistics there is one slot more, of which only they are used.
- */
-enum { SLOT_COUNT = METRIC_COUNT - 1, SLOT_TOTAL = SLOT_COUNT };
-
-static inline size_t slots_of(bool statistics)
-{
-    return SLOT_COUNT + (statistics ? 1 : 0);
-}
-
-static inline size_t metric_slot(enum metric metric)
-{
-    return metric < METRIC_TOTAL ? (size_t)metric : (size_t)metric - 1;
-}
-
 struct cell_key {
     int64_t time;
     uint32_t id[DIMENSIONS_PER_SET]; /* interned values; the set's count of them */
@@ -27,28 +11,27 @@ struct cell_key {
 
 struct cells; /* keys are unique; cells are numbered in the order of first sight */
 
-struct cells *cells_new(size_t dimensions, size_t slots, bool statistics); /* NULL: no memory */
-void cells_free(struct cells *cells);
+/* `dimensions`: values in a key; `statistics`: keep count, minimum and maximum too.  NULL: no memory. */
+struct cells *cells_new(size_t dimensions, bool statistics);
+void cells_free(struct cells *cells); /* cells_free(NULL) does nothing */
+
+/* Forget all cells, keep the memory. */
 void cells_reset(struct cells *cells);
 
 /* The cell of a key, made if new; UINT32_MAX: no memory. */
 uint32_t cells_find(struct cells *cells, const struct cell_key *key);
 
-/* The place of a cell in the pending part, made if it has none; UINT32_MAX: no memory. */
-uint32_t cells_pending(struct cells *cells, uint32_t cell);
-
-/* Add to a pending place: the metric's sum and, if kept, its statistic. */
-void cells_add(struct cells *cells, uint32_t pending, size_t slot, u128 amount);
-
 /*
- * The sums of a pending place by slot, for adding to them where no statistics are kept.  Valid
- * until the next cells_find or cells_pending.
+ * Count a record in a cell, pending.  Returns the cell's pending sums by metric for the caller to
+ * add to, valid until the next call for another cell or of cells_find; NULL: no memory, nothing was
+ * counted.
  */
-u128 *cells_pending_sums(struct cells *cells, uint32_t pending);
+u128 *cells_add_record(struct cells *cells, uint32_t cell);
 
-/* A record was counted in this pending place, whatever it added. */
-void cells_mark(struct cells *cells, uint32_t pending);
+/* Where statistics are kept: what the record just counted in the cell has added. */
+void cells_add_statistics(struct cells *cells, uint32_t cell, const u128 amount[METRIC_COUNT]);
 
+/* What is pending joins the cells, or is forgotten. */
 void cells_commit(struct cells *cells);
 void cells_rollback(struct cells *cells);
 
@@ -58,6 +41,7 @@ uint32_t cells_count(const struct cells *cells);
 /* Whether a record has been committed to the cell. */
 bool cells_is_counted(const struct cells *cells, uint32_t cell);
 
+/* The key, the committed sums and the statistics of a cell, valid until the next cells_find. */
 int64_t cells_time(const struct cells *cells, uint32_t cell);
 const uint32_t *cells_ids(const struct cells *cells, uint32_t cell);
 const u128 *cells_sums(const struct cells *cells, uint32_t cell);

@@ -1,45 +1,23 @@
-/* The list of metrics, and how a value of each is written in exact digits. */
+/* metric.c: what the list of metrics says about each, and their names as people write them. */
 #include "aggregate/metric.h"
 
+#include "base/suggest.h"
+
+enum { NAMES_SHOWN = 6 };
+
+#define METRIC_NAME(id, name, ...) name,
+#define METRIC_ROW(id, name, unit, title, when, bit, adds, help) {unit, title, help, when},
+
+static const char *const names[METRIC_COUNT] = {METRICS(METRIC_NAME)};
+
 static const struct {
-    const char *name;
-    const char *unit;
-    const char *title;
-    const char *help;
-} metrics[METRIC_COUNT] = {
-    [METRIC_INVOCATIONS] = {"Invocations", "Count", "Invocations", "Invocations without an error."},
-    [METRIC_INPUT] = {"InputTokenCount", "Count", "Input",
-                      "Input tokens, without cached ones where the model counts them apart."},
-    [METRIC_OUTPUT] = {"OutputTokenCount", "Count", "Output", "Output tokens."},
-    [METRIC_CACHE_READ] = {"CacheReadInputTokenCount", "Count", "Cache read",
-                           "Input tokens read from the prompt cache."},
-    [METRIC_CACHE_WRITE] = {"CacheWriteInputTokenCount", "Count", "Cache write",
-                            "Input tokens written to the prompt cache."},
-    [METRIC_TOTAL] = {"TotalTokenCount", "Count", "Total tokens",
-                      "Input, output, cache read and cache write tokens."},
-    [METRIC_CLIENT_ERRORS] = {"InvocationClientErrors", "Count", "Client err",
-                              "Invocations that ended with a client error."},
-    [METRIC_SERVER_ERRORS] = {"InvocationServerErrors", "Count", "Server err",
-                              "Invocations that ended with a server error."},
-    [METRIC_THROTTLES] = {"InvocationThrottles", "Count", "Throttles",
-                          "Invocations that were throttled."},
-    [METRIC_LATENCY] = {"InvocationLatency", "Milliseconds", "Latency ms",
-                        "Sum of invocation latencies in milliseconds, where the log has them."},
-    [METRIC_COST] = {"EstimatedCost", "None", "Est. cost USD",
-                     "Estimated cost in USD by list price."},
-    [METRIC_UNPRICED] = {"UnpricedTokens", "Count", "Unpriced",
-                         "Tokens for which the price list has no price."},
-    [METRIC_APPROXIMATE] = {"ApproximateTokens", "Count", "Approximate",
-                            "Tokens priced at a price that is only near the true one."},
-    [METRIC_DISALLOWED_TOKENS] = {"DisallowedRegionTokenCount", "Count", "Disallowed",
-                                  "Tokens that ran in a Region that is not allowed."},
-    [METRIC_DISALLOWED_INVOCATIONS] = {"DisallowedRegionInvocations", "Count", "Inv. disallowed",
-                                       "Invocations that ran in a Region that is not allowed."},
-};
+    const char *unit, *title, *help;
+    enum metric_when when;
+} metrics[METRIC_COUNT] = {METRICS(METRIC_ROW)};
 
 const char *metric_name(enum metric metric)
 {
-    return metrics[metric].name;
+    return names[metric];
 }
 
 const char *metric_unit(enum metric metric)
@@ -57,12 +35,44 @@ const char *metric_help(enum metric metric)
     return metrics[metric].help;
 }
 
+enum metric_when metric_when(enum metric metric)
+{
+    return metrics[metric].when;
+}
+
 enum metric metric_find(struct view name)
 {
     unsigned i = 0;
-    while (i < METRIC_COUNT && !view_eq_cstr(name, metrics[i].name))
+    while (i < METRIC_COUNT && !view_eq_cstr(name, names[i]))
         i++;
     return (enum metric)i;
+}
+
+static enum status unknown(struct view name, struct error *err)
+{
+    struct suggestion near = suggest_end(name, "", names, METRIC_COUNT);
+    struct buf known;
+    buf_init(&known, 1024);
+    for (size_t i = 0; i < NAMES_SHOWN; i++)
+        buf_printf(&known, "%s, ", names[i]);
+    enum status st =
+        error_set(err, ST_USAGE, E_U202, "unknown metric \"%.*s\"; known are %.*s...%s",
+                  SHOW_MAX(name, 80), SHOW(buf_view(&known)), near.text);
+    buf_clear(&known);
+    return st;
+}
+
+enum status metric_set_parse(struct view text, metric_set *out, struct error *err)
+{
+    struct view rest = text.ptr == NULL ? VIEW_LIT("") : text, part;
+    *out = 0;
+    while (view_split(&rest, ',', &part)) {
+        enum metric metric = metric_find(view_trim(part));
+        if (metric == METRIC_COUNT)
+            return unknown(view_trim(part), err);
+        *out |= METRIC_BIT(metric);
+    }
+    return ST_OK;
 }
 
 void metric_add_value(struct buf *out, enum metric metric, u128 value)

@@ -107,7 +107,7 @@ static enum status choose_published(struct options *o, struct error *err)
         on |= METRIC_BIT(METRIC_LATENCY);
     if (o->metrics == NULL)
         return config_get_metrics(on, &o->dashboard.metrics, err);
-    st = dimension_sets_parse_metrics(view_of(o->metrics), &o->dashboard.metrics, &detail);
+    st = metric_set_parse(view_of(o->metrics), &o->dashboard.metrics, &detail);
     return st == ST_OK ? st : error_set(err, st, detail.code, "--metrics: %s", detail.text);
 }
 

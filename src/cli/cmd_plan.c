@@ -79,8 +79,7 @@ static enum status choose_metrics(struct options *o, struct error *err)
     struct error detail = {0};
     o->plan.metrics = o->counted.metrics;
     if (o->metrics != NULL) {
-        enum status st =
-            dimension_sets_parse_metrics(view_of(o->metrics), &o->plan.metrics, &detail);
+        enum status st = metric_set_parse(view_of(o->metrics), &o->plan.metrics, &detail);
         if (st != ST_OK)
             return error_set(err, st, detail.code, "--metrics: %s", detail.text);
     }

@@ -132,23 +132,7 @@ enum status config_get_metrics(metric_set otherwise, metric_set *out, struct err
     *out = otherwise;
     if (value == NULL)
         return ST_OK;
-    struct view rest = view_of(value), part;
-    *out = 0;
-    while (view_split(&rest, ',', &part)) {
-        part = view_trim(part);
-        enum metric metric = metric_find(part);
-        if (metric == METRIC_COUNT) {
-            const char *names[METRIC_COUNT];
-            for (unsigned m = 0; m < METRIC_COUNT; m++)
-                names[m] = metric_name((enum metric)m);
-            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
-            return error_set(err, ST_USAGE, E_U202,
-                             "METRICS: unknown metric \"%.*s\"; known are Invocations, "
-                             "InputTokenCount, OutputTokenCount, CacheReadInputTokenCount, "
-                             "CacheWriteInputTokenCount, TotalTokenCount, ...%s",
-                             (int)(part.len < 80 ? part.len : 80), part.ptr, near.text);
-        }
-        *out |= METRIC_BIT(metric);
-    }
-    return ST_OK;
+    struct error detail = {0};
+    enum status st = metric_set_parse(view_of(value), out, &detail);
+    return st == ST_OK ? st : error_set(err, st, detail.code, "METRICS: %s", detail.text);
 }

@@ -50,26 +50,6 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
     return ST_OK;
 }
 
-enum status dimension_sets_parse_metrics(struct view text, metric_set *out, struct error *err)
-{
-    struct view rest = text.ptr == NULL ? VIEW_LIT("") : text, part;
-    *out = 0;
-    while (view_split(&rest, ',', &part)) {
-        part = view_trim(part);
-        enum metric metric = metric_find(part);
-        if (metric == METRIC_COUNT) {
-            const char *names[METRIC_COUNT];
-            for (unsigned m = 0; m < METRIC_COUNT; m++)
-                names[m] = metric_name((enum metric)m);
-            struct suggestion near = suggest_end(part, "", names, METRIC_COUNT);
-            return error_set(err, ST_USAGE, E_U202, "unknown metric \"%.*s\"%s", shown(part),
-                             part.ptr, near.text);
-        }
-        *out |= METRIC_BIT(metric);
-    }
-    return ST_OK;
-}
-
 enum status dimension_sets_parse_resolution(struct view text, uint64_t *out, struct error *err)
 {
     uint64_t n;

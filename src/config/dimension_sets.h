@@ -30,10 +30,6 @@ struct dimension_sets {
 NODISCARD enum status dimension_sets_parse(struct view text, struct dimension_sets *out,
                                            struct error *err);
 
-/* Metric names separated by commas.  ST_USAGE quotes the name that is unknown. */
-NODISCARD enum status dimension_sets_parse_metrics(struct view text, metric_set *out,
-                                                   struct error *err);
-
 /* METRIC_RESOLUTION in seconds: 1, 5, 10, 30, or a multiple of 60 up to 3600.  ST_USAGE quotes it.
  */
 NODISCARD enum status dimension_sets_parse_resolution(struct view text, uint64_t *out,

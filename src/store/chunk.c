@@ -2,25 +2,15 @@
 
 #include <stdlib.h>
 
-/* By bit of the mask.  Append only: stores of earlier versions are read with it. */
-static const enum metric metric_of_bit[] = {
-    METRIC_INVOCATIONS,
-    METRIC_INPUT,
-    METRIC_OUTPUT,
-    METRIC_CACHE_READ,
-    METRIC_CACHE_WRITE,
-    METRIC_CLIENT_ERRORS,
-    METRIC_SERVER_ERRORS,
-    METRIC_THROTTLES,
-    METRIC_LATENCY,
-    METRIC_COST,
-    METRIC_UNPRICED,
-    METRIC_APPROXIMATE,
-    METRIC_DISALLOWED_TOKENS,
-    METRIC_DISALLOWED_INVOCATIONS,
-};
+/* By bit of the mask; that of the total stays behind the others. */
+#define METRIC_OF_BIT(id, name, unit, title, when, bit, ...) [bit] = METRIC_##id,
+static const enum metric metric_of_bit[] = {METRICS(METRIC_OF_BIT)};
 
-enum { BITS = sizeof(metric_of_bit) / sizeof(metric_of_bit[0]) };
+enum { BITS = METRIC_COUNT - 1 };
+
+#define METRIC_MASK(id, name, unit, title, when, bit, ...) | UINT32_C(1) << (bit)
+_Static_assert((0 METRICS(METRIC_MASK)) == (1U << METRIC_NO_BIT | ((1U << BITS) - 1)),
+               "every metric but the total has a bit of its own in the store, without gaps");
 
 void chunk_add_number(struct buf *out, u128 value)
 {

@@ -113,7 +113,8 @@ def quoted(path, pattern):
 
 
 def check_metrics(results):
-    metrics = quoted("src/aggregate/metric.c", r'\[METRIC_\w+\] = \{"(\w+)", "(\w+)"')
+    metrics = quoted("src/aggregate/metric.h", r'X\(\w+, "(\w+)", "(\w+)"')
+    results.check(len(metrics) > 14, "the metrics of src/aggregate/metric.h are found")
     models = read("docs/models.md")
     rows = table_behind(models, "Sums over the records of a cell, exact at any size.\n")
     results.same(

@@ -45,7 +45,7 @@ static void fuzz_sets(struct view text)
     else
         for (size_t i = 0; i < sets.count; i++)
             check(sets.set[i].count > 0);
-    if (dimension_sets_parse_metrics(text, &metrics, &err) == ST_OK)
+    if (metric_set_parse(text, &metrics, &err) == ST_OK)
         check(metrics < METRIC_BIT(METRIC_COUNT));
     if (dimension_sets_parse_resolution(text, &resolution, &err) == ST_OK)
         check(resolution > 0 && resolution <= 3600);

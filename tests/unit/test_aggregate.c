@@ -124,7 +124,7 @@ static void cells_commit_and_rollback(void **state)
 {
     (void)state;
     for (int statistics = 0; statistics < 2; statistics++) {
-        struct cells *cells = cells_new(2, SLOT_COUNT, statistics == 1);
+        struct cells *cells = cells_new(2, statistics == 1);
         struct cell_key key = {.time = 60};
         uint64_t wanted[100] = {0};
         uint64_t seed = 1;
@@ -136,9 +136,11 @@ static void cells_commit_and_rollback(void **state)
                 key.id[0] = which / 10;
                 key.id[1] = which % 10;
                 uint32_t cell = cells_find(cells, &key);
-                uint32_t place = cells_pending(cells, cell);
-                cells_mark(cells, place);
-                cells_add(cells, place, 1, which);
+                u128 amount[METRIC_COUNT] = {[1] = which};
+                u128 *sums = cells_add_record(cells, cell);
+                sums[1] += which;
+                if (statistics == 1)
+                    cells_add_statistics(cells, cell, amount);
                 pending[which] += which;
                 assert_int_equal(cells_ids(cells, cell)[0], which / 10);
             }
