@@ -68,6 +68,8 @@ FUZZ := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BINARY := $(BUILD)/bedrock-metrics
 SIM := $(BUILD)/bedrock-logs-sim
 
+## @Building
+## all                the program, build/release/bedrock-metrics: what make does without words
 all: $(BINARY)
 
 # ---- compiling ----
@@ -130,15 +132,17 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(CORE)
 include tools/lambda.mk
 include tests/tests.mk
 
+## install            into $(prefix)/bin
 install: $(BINARY)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(prefix)/bin/bedrock-metrics
 
+## clean              everything that was built
 clean:
 	rm -rf build
 
+# Lines of the form "## TARGET what it makes", in groups that begin with "## @TITLE".
 help:
-	@sed -n 's/^## //p' Makefile tests/tests.mk tools/packages.mk tools/lambda.mk
+	@sed -n -e 's/^## @\(.*\)/\n\1/p' -e 's/^## \([a-z]\)/  make \1/p' Makefile tools/packages.mk \
+	    tools/lambda.mk tests/tests.mk
 
 .PHONY: all install clean help
-## make               the program, build/release/bedrock-metrics
-## make install       into $(prefix)/bin

@@ -24,11 +24,11 @@ build/lambda/%/libcurl.a build/lambda/%/libisal.a &: tools/static_libraries.sh
 	@sh tools/packages.sh install $(APT_LAMBDA)
 	@sh tools/static_libraries.sh $* build/lambda/$* '$(if $(filter arm64,$*),$(CC))'
 
-## make lambda        build/lambda-x86_64.zip, the package for AWS Lambda
+## lambda             build/lambda-x86_64.zip, the package for AWS Lambda
 lambda: deps
 	@$(MAKE) --no-print-directory build/lambda-x86_64.zip
 
-## make lambda-arm64  build/lambda-arm64.zip, cross-built
+## lambda-arm64       build/lambda-arm64.zip, cross-built
 lambda-arm64: deps
 	@sh tools/packages.sh install $(APT_LAMBDA) gcc-aarch64-linux-gnu
 	@sh tools/arm64_root.sh $(ARM64_ROOT) >build/arm64-root.log 2>&1

@@ -28,4 +28,4 @@ deps:
 	@sh tools/packages.sh install $(APT_BUILD) $(APT_TEST)
 
 .PHONY: deps
-## make deps          install the Debian packages that building and testing need
+## deps               install the Debian packages that building and testing need

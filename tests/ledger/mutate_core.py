@@ -174,7 +174,8 @@ def main():
         else:
             print(f"{name}: NOT NOTICED")
             wrong += 1
-    print(f"{len(MUTANTS)} mutants, {len(SURVIVORS)} of them harmless, {wrong} wrong")
+    print(f"{len(MUTANTS)} mutants, {len(SURVIVORS)} of them harmless")
+    print(f"{len(MUTANTS) - wrong} passed, {wrong} failed")
     return 1 if wrong else 0
 
 
