@@ -59,14 +59,8 @@ void stop_catch_signals(enum stop_mode mode)
 
 bool stop_asked(void *context)
 {
-    (void)context;
-    return asked_at_ms != 0;
-}
-
-bool stop_asked_for(int64_t ms)
-{
-    int64_t at = asked_at_ms;
-    return at != 0 && clock_steady_ms() - at >= ms;
+    int64_t at = asked_at_ms, after_ms = (intptr_t)context;
+    return at != 0 && (after_ms == 0 || clock_steady_ms() - at >= after_ms);
 }
 
 int stop_signal(void)

@@ -26,18 +26,17 @@ void stop_catch_signals(enum stop_mode mode);
 /* Ask as a signal would, from any thread: ends in order even where nobody sent one. */
 void stop_request(void);
 
-/* Whether anybody has asked.  The context is not used: it fits struct aws_stop and the like. */
+/*
+ * Whether anybody has asked.  The context is that of a struct aws_stop: NULL, or STOP_AFTER_MS(ms)
+ * for work that may go on so long after it was asked to stop.
+ */
 bool stop_asked(void *context);
-
-/* Whether anybody has asked `ms` ago or longer, for work that may still be finished until then. */
-bool stop_asked_for(int64_t ms);
+#define STOP_AFTER_MS(ms) ((void *)(intptr_t)(ms))
 
 /* The signal that asked; 0: none has, or stop_request did. */
 int stop_signal(void);
 
-/*
- * Wait, but not past a request to stop, of which it takes notice ten times a second.
- */
+/* Wait, but not past a request to stop. */
 void stop_pause_ms(int64_t ms);
 
 /*

@@ -7,6 +7,7 @@
 
 #include "aggregate/region_guard.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/ledger_command.h"
@@ -131,7 +132,7 @@ static enum status open_outputs(struct options *o, struct error *err)
 {
     struct error detail = {0};
     bool stdout_taken = !o->dry_run && (o->out == NULL || strcmp(o->out, "-") == 0);
-    out_file_catch_signals();
+    stop_catch_signals(STOP_AT_ONCE);
     enum status st = receipt_file_open(&o->receipt, stdout_taken, err);
     if (st == ST_OK && !o->dry_run && out_file_open(&o->out_file, o->out, &detail) != ST_OK)
         st = error_set(err, ST_USAGE, detail.code, "--out %s", detail.text);

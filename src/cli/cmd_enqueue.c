@@ -12,6 +12,7 @@
 #include "base/json_out.h"
 #include "base/json_read.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/option_values.h"
 #include "cli/out_file.h"
@@ -282,7 +283,7 @@ static enum status send_all(struct options *o, struct error *err)
     enum status st = s3_head_bucket(o->client, o->bucket, VIEW_EMPTY, &o->region, err);
     if (st == ST_OK)
         st = s3_walk_open(&o->walk, o->client, &options, err);
-    while (st == ST_OK && !command_stopped(NULL)) {
+    while (st == ST_OK && !stop_asked(NULL)) {
         st = s3_walk_next(o->walk, &entry, err);
         if (st == ST_OK)
             st = see(o, &entry, err);
@@ -301,7 +302,7 @@ static enum status send_all(struct options *o, struct error *err)
         /* What is gathered is not sent: the state stands before it. */
         struct error ignored = {0};
         (void)!save_state(o, false, &ignored);
-        if (command_stopped(NULL))
+        if (stop_asked(NULL))
             st = ST_CANCELLED;
     }
     buf_clear(&start);
@@ -371,8 +372,8 @@ static enum status run(struct invocation *in, struct error *err)
                                          .creds = o->aws.creds,
                                          .budget = o->aws.budget,
                                          .clock = aws_clock_system(),
-                                         .stop = {command_stopped, NULL}};
-    command_catch_signals();
+                                         .stop = {stop_asked, NULL}};
+    stop_catch_signals(STOP_IN_ORDER);
     if (!in->common.quiet && isatty(STDERR_FILENO))
         o->progress = progress_new();
     o->reported_s = o->saved_s = time(NULL);

@@ -1,6 +1,7 @@
 /* cmd_ledger_redrive.c: messages of dead-letter queues, moved back to their queues. */
 #include "aws/sqs.h"
 #include "base/json_out.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
 #include "config/config.h"
@@ -106,8 +107,8 @@ static enum status move_all(struct invocation *in, const struct sqs_queue *from,
     progress_expect(progress, 0, about, true);
     while (st == ST_OK && *moved < MAX_MESSAGES) {
         size_t some = 0;
-        st = command_stopped(NULL) ? error_set(err, ST_CANCELLED, E_A306, "asked to stop")
-                                   : move_some(in->options, from, to, &some, err);
+        st = stop_asked(NULL) ? error_set(err, ST_CANCELLED, E_A306, "asked to stop")
+                              : move_some(in->options, from, to, &some, err);
         if (st == ST_OK && some == 0)
             break;
         *moved += st == ST_OK ? some : 0;
@@ -178,7 +179,7 @@ static enum status run(struct invocation *in, struct error *err)
     buf_init(&o->out, MAX_TEXT);
     if (json)
         buf_add_cstr(&o->out, "{\"schema\":\"bedrock-metrics/redrive/1\",\"queues\":[");
-    command_catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     enum status st = move_queues(in, err);
     if (st != ST_OK && o->named == 0)
         return st;

@@ -1,6 +1,7 @@
 /* cmd_ledger_resolve.c: finishes the batches that are open in the ledger. */
 #include <stdlib.h>
 
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
 
@@ -100,7 +101,7 @@ static enum status run(struct invocation *in, struct error *err)
     enum status st = ledger_command_open(&o->ledger, LEDGER_COUNT, err);
     if (st != ST_OK)
         return st;
-    command_catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     st = resolve(in, err);
     ledger_command_receipt(in, &o->ledger, &o->receipt);
     return st;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/json_out.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
 #include "cli/option_values.h"
@@ -160,13 +161,13 @@ static enum status run(struct invocation *in, struct error *err)
     struct ahead ahead = {.options = s};
     struct sweep_result r;
     struct buf out;
-    s->stop = (struct aws_stop){command_stopped, NULL};
+    s->stop = (struct aws_stop){stop_asked, NULL};
     enum status st = ledger_command_open(&o->ledger, o->enqueue ? LEDGER_LOOK : LEDGER_COUNT, err);
     if (st == ST_OK && o->enqueue)
         st = sweep_enqueue_open(&o->sender, o->queue, &o->ledger.aws, s->stop, err);
     if (st != ST_OK)
         return st;
-    command_catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     s->round = o->ledger.round;
     s->session = o->ledger.session;
     s->pool = sweep_enqueue_pool;

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "base/rfc3339.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
 #include "cli/option_values.h"
@@ -186,12 +187,12 @@ static enum status run(struct invocation *in, struct error *err)
         st = ledger_command_client(&o->ledger, &o->client, err);
     if (st != ST_OK)
         return st;
-    command_catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     o->verify.session = o->ledger.session;
     o->verify.client = o->client;
     o->verify.region = o->ledger.settings.cloudwatch_region;
     o->verify.name_space = o->ledger.settings.name_space;
-    o->verify.stop = (struct aws_stop){command_stopped, NULL};
+    o->verify.stop = (struct aws_stop){stop_asked, NULL};
     o->verify.on_step = show_step;
     o->verify.ctx = o;
     st = (o->markers ? compare_markers : compare_sums)(&o->verify, &sums, err);

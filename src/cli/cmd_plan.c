@@ -1,6 +1,7 @@
 /* cmd_plan.c: series, metrics and CloudWatch bill of a choice of dimensions, before paying it. */
 #include <time.h>
 
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/out_file.h"
@@ -199,7 +200,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct tally tally;
     struct buf text;
     buf_init(&text, MAX_RESULT_BYTES);
-    out_file_catch_signals();
+    stop_catch_signals(STOP_AT_ONCE);
     enum status st =
         pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &aggregate, &tally, err);
     if (st == ST_OK)

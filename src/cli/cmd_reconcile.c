@@ -4,6 +4,7 @@
 #include "aws/aws_config.h"
 #include "aws/sts.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/option_values.h"
@@ -167,7 +168,7 @@ static enum status compare(struct options *o, const struct aggregate *logs,
                                          .creds = o->aws.creds,
                                          .budget = o->aws.budget,
                                          .clock = aws_clock_system(),
-                                         .stop = {command_stopped, NULL}};
+                                         .stop = {stop_asked, NULL}};
     enum status st = aws_client_new(&client, &options, err);
     if (st == ST_OK && o->reconcile.account.len == 0) {
         st = sts_get_caller_identity(client, VIEW_EMPTY, &o->identity, err);
@@ -186,7 +187,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct aggregate *logs = NULL;
     struct reconcile *result = NULL;
     struct tally tally;
-    command_catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     enum status st =
         pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &logs, &tally, err);
     if (st == ST_OK)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/option_values.h"
@@ -272,7 +273,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct options *o = in->options;
     struct figures f = {0};
     uint64_t folded = 0;
-    out_file_catch_signals();
+    stop_catch_signals(STOP_AT_ONCE);
     enum status st = o->store != NULL ? from_store(o, &f, err) : from_logs(in, &f, err);
     if (st == ST_OK && f.source == NULL)
         st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");

@@ -4,12 +4,12 @@
  */
 #include "cli/command.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/json_out.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "config/config.h"
 
 enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40 };
@@ -91,32 +91,6 @@ int command_failed(const char *command, const struct error *err)
     else
         complain(command, error_code(err, E_R105), err->text);
     return EXIT_FOUND_FAULTS;
-}
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t signal_number;
-
-static void on_signal(int number)
-{
-    if (signal_number != 0)
-        _exit(128 + number);
-    signal_number = number;
-}
-
-void command_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-bool command_stopped(void *context)
-{
-    (void)context;
-    return signal_number != 0;
 }
 
 /* ---- running ---- */
@@ -206,8 +180,8 @@ int command_run(const struct command *c, int argc, char **argv)
         status = in.exit;
     else if (st == ST_USAGE || (!ready && st != ST_NO_MEMORY))
         status = command_usage_error(title, &err);
-    else if (signal_number != 0)
-        status = 128 + signal_number;
+    else if (stop_signal() != 0)
+        status = 128 + stop_signal();
     else
         status = command_failed(title, &err);
     if (opened && c->close != NULL)

@@ -99,10 +99,6 @@ int command_failed(const char *command, const struct error *err);
 
 /* ---- what several commands share ---- */
 
-/* SIGINT and SIGTERM end the work in order; a second one at once. */
-void command_catch_signals(void);
-bool command_stopped(void *context); /* for struct aws_stop; the context is not used */
-
 /* A line of progress on a terminal, else NULL; see progress_new_items. */
 struct progress *command_progress(const struct invocation *in, const char *what);
 

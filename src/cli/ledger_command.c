@@ -1,6 +1,7 @@
 /* ledger_command.c: the ledger and the settings around it, opened for one command. */
 #include "cli/ledger_command.h"
 
+#include "base/stop.h"
 #include "ledger/ledger_source.h"
 
 enum { READERS = 4 };
@@ -14,7 +15,7 @@ enum status ledger_command_open(struct ledger_command *l, enum ledger_need need,
         st = settings_aws_open(&l->aws, err);
     struct ledger_session_options ledger = {.name = l->name,
                                             .aws = &l->aws,
-                                            .stop = {command_stopped, NULL},
+                                            .stop = {stop_asked, NULL},
                                             .read_only = need == LEDGER_LOOK};
     if (st == ST_OK)
         st = ledger_session_open(&l->session, &ledger, err);
@@ -23,7 +24,7 @@ enum status ledger_command_open(struct ledger_command *l, enum ledger_need need,
     struct round_options round = {.settings = &l->settings,
                                   .aws = &l->aws,
                                   .readers = READERS,
-                                  .stop = {command_stopped, NULL},
+                                  .stop = {stop_asked, NULL},
                                   .ledger = l->session,
                                   .open = ledger_source_open};
     if (st == ST_OK && need == LEDGER_COUNT)
@@ -46,7 +47,7 @@ enum status ledger_command_client(const struct ledger_command *l, struct aws_cli
                                          .creds = l->aws.creds,
                                          .budget = l->aws.budget,
                                          .clock = aws_clock_system(),
-                                         .stop = {command_stopped, NULL}};
+                                         .stop = {stop_asked, NULL}};
     return aws_client_new(client, &options, err);
 }
 

@@ -1,15 +1,13 @@
 /* option_values.c: values of options that several commands read alike. */
 #include "cli/option_values.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "config/config.h"
 
 struct instant time_option_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (struct instant){now.tv_sec, (uint32_t)now.tv_nsec};
+    int64_t ms = clock_wall_ms();
+    return (struct instant){ms / 1000, (uint32_t)(ms % 1000) * 1000000};
 }
 
 enum status time_option(const char *option, const char *text, struct instant now,

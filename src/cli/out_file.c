@@ -1,47 +1,13 @@
 /* out_file.c: results that appear whole or not at all: written beside their place, then renamed. */
 #include "cli/out_file.h"
+#include "base/stop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* For the signal handler: a result and a receipt may be under way. */
-enum { MAX_UNFINISHED = 2 };
-static char *volatile unfinished[MAX_UNFINISHED];
-
-static void swap_unfinished(const char *from, char *to)
-{
-    for (size_t i = 0; i < MAX_UNFINISHED; i++) {
-        if (unfinished[i] == from) {
-            unfinished[i] = to;
-            return;
-        }
-    }
-}
-
-static void on_signal(int number)
-{
-    static const char text[] = "\ninterrupted\n";
-    ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
-    (void)written;
-    for (size_t i = 0; i < MAX_UNFINISHED; i++) {
-        if (unfinished[i] != NULL)
-            unlink(unfinished[i]);
-    }
-    _exit(128 + number);
-}
-
-void out_file_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static enum status open_temporary(struct out_file *out, mode_t mode, struct error *err)
 {
@@ -62,7 +28,7 @@ static enum status open_temporary(struct out_file *out, mode_t mode, struct erro
     (void)umask(mask);
     (void)fchmod(fd, mode != 0 ? mode : 0666 & ~mask);
     out->temporary = name;
-    swap_unfinished(NULL, name);
+    stop_remove_at_exit(name);
     out->file = fdopen(fd, "w");
     if (out->file == NULL) {
         close(fd);
@@ -115,7 +81,7 @@ enum status out_file_close(struct out_file *out, struct error *err)
         return error_set(err, ST_IO, code_of_errno(code, E_F109), "%s: %s", name,
                          strerrordesc_np(code));
     }
-    swap_unfinished(out->temporary, NULL);
+    stop_keep_at_exit(out->temporary);
     free(out->temporary);
     free(out->real);
     out->temporary = out->real = NULL;
@@ -129,7 +95,7 @@ void out_file_abandon(struct out_file *out)
     out->file = NULL;
     if (out->temporary != NULL) {
         unlink(out->temporary);
-        swap_unfinished(out->temporary, NULL);
+        stop_keep_at_exit(out->temporary);
         free(out->temporary);
         out->temporary = NULL;
     }
@@ -145,7 +111,7 @@ enum status out_file_write(const char *path, const struct buf *text, struct erro
         return error_set(err, st, E_R110, "the result is too large");
     if (st != ST_OK)
         return error_set(err, st, E_R113, "out of memory");
-    out_file_catch_signals();
+    stop_catch_signals(STOP_AT_ONCE);
     st = out_file_open(&out, path, err);
     if (st != ST_OK)
         return st;

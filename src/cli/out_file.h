@@ -42,7 +42,4 @@ NODISCARD enum status out_file_write(const char *path, const struct buf *text, s
  */
 size_t out_file_terminal_width(bool to_file);
 
-/* End the process on SIGINT and SIGTERM with 130 and 143, leaving no temporary file behind. */
-void out_file_catch_signals(void);
-
 #endif

@@ -1,12 +1,12 @@
 #include "deliver/lambda_loop.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/json_out.h"
 #include "base/kill_point.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "config/config.h"
 #include "config/interval.h"
 #include "ledger/exact_round.h"
@@ -29,20 +29,6 @@ enum {
     RESPOND_ATTEMPTS = 3,
     MAX_ANSWER = 64 * 1024 * 1024,
 };
-
-static volatile sig_atomic_t asked_to_stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    asked_to_stop = 1;
-}
-
-static bool stop_asked(void *context)
-{
-    (void)context;
-    return asked_to_stop != 0;
-}
 
 struct loop {
     const struct lambda_options *options;
@@ -325,7 +311,7 @@ static enum status loop(struct loop *l, struct error *err)
     struct lambda_invocation inv;
     enum status st = ST_OK;
     lambda_invocation_init(&inv);
-    while (st == ST_OK && !asked_to_stop) {
+    while (st == ST_OK && !stop_asked(NULL)) {
         st = lambda_api_next(l->api, &inv, err);
         if (st == ST_OK) {
             failures = 0;
@@ -340,7 +326,7 @@ static enum status loop(struct loop *l, struct error *err)
         lambda_invocation_init(&inv);
     }
     lambda_invocation_clear(&inv);
-    return asked_to_stop ? ST_OK : st;
+    return stop_asked(NULL) ? ST_OK : st;
 }
 
 static enum status prepare(struct loop *l, struct error *err)
@@ -365,11 +351,7 @@ static enum status prepare(struct loop *l, struct error *err)
 enum status lambda_run(const struct lambda_options *options, struct error *err)
 {
     struct loop l = {.options = options, .clock = aws_clock_system()};
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    stop_catch_signals(STOP_IN_ORDER);
     struct http_options http = {.clock = l.clock, .stop = {stop_asked, NULL}};
     enum status st = http_new(&l.http, &http);
     if (st != ST_OK)

@@ -2,15 +2,15 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/kill_point.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "config/config.h"
 #include "deliver/worker_http.h"
 #include "ledger/exact_round.h"
@@ -37,57 +37,6 @@ enum {
     PRUNE_EVERY_MS = 24 * 3600 * 1000,
     HEALTHY_MS = 120 * 1000, /* a queue that could not be polled for longer is not healthy */
 };
-
-/* ---- stopping ---- */
-
-static _Atomic int64_t stop_at_ms; /* steady clock; 0: not asked */
-static volatile sig_atomic_t stop_signal;
-
-static int64_t steady_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void on_signal(int number)
-{
-    if (stop_at_ms != 0)
-        _exit(128 + number);
-    int64_t now = steady_ms();
-    stop_signal = number;
-    stop_at_ms = now == 0 ? 1 : now;
-}
-
-static bool stopped_for(int64_t ms)
-{
-    int64_t at = stop_at_ms;
-    return at != 0 && steady_ms() - at >= ms;
-}
-
-static bool stop_now(void *context)
-{
-    (void)context;
-    return stopped_for(0);
-}
-
-static bool stop_reading(void *context)
-{
-    (void)context;
-    return stopped_for(WORKER_STOP_READING_MS);
-}
-
-static bool stop_publishing(void *context)
-{
-    (void)context;
-    return stopped_for(WORKER_STOP_PUBLISHING_MS);
-}
-
-static bool stop_all(void *context)
-{
-    (void)context;
-    return stopped_for(WORKER_STOP_ALL_MS);
-}
 
 /* ---- one queue ---- */
 
@@ -135,19 +84,6 @@ struct worker {
     int64_t recovered_ms, pruned_ms, swept_ms; /* of the first lane's thread */
 };
 
-static bool is_stopping(void)
-{
-    return stop_at_ms != 0;
-}
-
-/* Wait, but not past a signal. */
-static void pause_ms(int64_t ms)
-{
-    int64_t end = steady_ms() + ms;
-    while (!is_stopping() && steady_ms() < end)
-        usleep(50 * 1000);
-}
-
 static void *heart_main(void *context)
 {
     struct lane *l = context;
@@ -155,7 +91,7 @@ static void *heart_main(void *context)
         calloc(l->worker->options->settings->batch_size, sizeof(*entries));
     enum status *each = calloc(l->worker->options->settings->batch_size, sizeof(*each));
     int64_t interval = (int64_t)l->visibility_s * 1000 / 3;
-    int64_t last = steady_ms();
+    int64_t last = clock_steady_ms();
     pthread_mutex_lock(&l->locked.mutex);
     while (!l->locked.ended && entries != NULL && each != NULL) {
         struct timespec until;
@@ -166,8 +102,8 @@ static void *heart_main(void *context)
         pthread_cond_timedwait(&l->locked.changed, &l->locked.mutex, &until);
         size_t n = l->locked.held;
         if (n == 0)
-            last = steady_ms();
-        if (n == 0 || steady_ms() - last < interval)
+            last = clock_steady_ms();
+        if (n == 0 || clock_steady_ms() - last < interval)
             continue;
         l->locked.busy = true;
         pthread_mutex_unlock(&l->locked.mutex);
@@ -181,7 +117,7 @@ static void *heart_main(void *context)
         else
             LOG_EVENT(LOG_DEBUG, "visibility extended", log_cstr("queue", l->queue.name),
                       log_u64("messages", n));
-        last = steady_ms();
+        last = clock_steady_ms();
         pthread_mutex_lock(&l->locked.mutex);
         l->locked.busy = false;
         pthread_cond_broadcast(&l->locked.changed);
@@ -226,7 +162,7 @@ static void receive_failed(struct lane *l, enum status st, const struct error *e
     l->failures++;
     int64_t wait = l->failures < 7 ? (int64_t)1000 << (l->failures - 1) : MAX_BACKOFF_MS;
     if (!l->worker->options->once)
-        pause_ms(wait < MAX_BACKOFF_MS ? wait : MAX_BACKOFF_MS);
+        stop_pause_ms(wait < MAX_BACKOFF_MS ? wait : MAX_BACKOFF_MS);
 }
 
 /* Take up to ten messages more into the round and read them; *got says how many. */
@@ -247,7 +183,7 @@ static enum status receive(struct lane *l, unsigned wait_s, size_t *got)
     }
     l->failures = 0;
     pthread_mutex_lock(&l->locked.mutex);
-    l->locked.polled_ms = steady_ms();
+    l->locked.polled_ms = clock_steady_ms();
     pthread_mutex_unlock(&l->locked.mutex);
     size_t n = sqs_messages_count(answer);
     if (n > room)
@@ -278,11 +214,12 @@ static enum status fill(struct lane *l)
     const struct worker_options *o = l->worker->options;
     int64_t began = 0;
     enum status st = ST_OK;
-    while (!is_stopping() && l->count < o->settings->batch_size && l->held_bytes < MAX_HELD_BYTES) {
+    while (!stop_asked(NULL) && l->count < o->settings->batch_size &&
+           l->held_bytes < MAX_HELD_BYTES) {
         int64_t left = LONG_POLL_S * 1000;
         size_t got;
         if (l->count > 0) {
-            left = began + (int64_t)o->settings->flush_interval_s * 1000 - steady_ms();
+            left = began + (int64_t)o->settings->flush_interval_s * 1000 - clock_steady_ms();
             if (left <= 0)
                 break;
         }
@@ -294,7 +231,7 @@ static enum status fill(struct lane *l)
         if (st != ST_OK)
             break;
         if (l->count > 0 && began == 0)
-            began = steady_ms();
+            began = clock_steady_ms();
         if (got == 0 && o->once) {
             st = ST_END;
             break;
@@ -349,7 +286,7 @@ static void delete_done(struct lane *l)
             receipts[n++] = l->receipts[i];
     }
     for (unsigned attempt = 0; n > 0 && each != NULL && attempt < DELETE_ATTEMPTS; attempt++) {
-        if (attempt > 0 && !is_stopping())
+        if (attempt > 0 && !stop_asked(NULL))
             usleep((useconds_t)500 * 1000U << attempt);
         enum status st = sqs_delete(l->teller, &l->queue, receipts, n, each, &err);
         size_t left = 0;
@@ -422,7 +359,7 @@ static void learn_visibility(struct lane *l)
 static enum status recover(struct worker *w, bool first, struct error *err)
 {
     struct ledger_recovery recovery;
-    int64_t now = steady_ms();
+    int64_t now = clock_steady_ms();
     uint64_t removed = 0;
     struct exact_round *counted = round_exact(w->lanes[0].round);
     if (first || now - w->pruned_ms >= PRUNE_EVERY_MS) {
@@ -451,9 +388,9 @@ static void sweep(struct worker *w)
                               .has_since = true,
                               .now = {.seconds = clock.wall_ms(clock.ctx) / 1000},
                               .grace_s = SWEEP_GRACE_S,
-                              .stop = {stop_now, NULL}};
+                              .stop = {stop_asked, NULL}};
     o.since.seconds = o.now.seconds - 3 * (int64_t)w->sweep_interval_s - SWEEP_GRACE_S;
-    w->swept_ms = steady_ms();
+    w->swept_ms = clock_steady_ms();
     enum status st = sweep_run(&o, &result, &err);
     if (st != ST_OK && st != ST_CANCELLED)
         LOG_FAULT(LOG_ERROR, error_code(&err, E_L109), "sweep ended early",
@@ -470,10 +407,10 @@ static void recover_now_and_then(struct lane *l)
     struct error err = {0};
     if (w->ledger == NULL || l != w->lanes)
         return;
-    if (w->sweep_interval_s > 0 &&
-        (w->swept_ms == 0 || steady_ms() - w->swept_ms >= (int64_t)w->sweep_interval_s * 1000))
+    if (w->sweep_interval_s > 0 && (w->swept_ms == 0 || clock_steady_ms() - w->swept_ms >=
+                                                            (int64_t)w->sweep_interval_s * 1000))
         sweep(w);
-    if (steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
+    if (clock_steady_ms() - w->recovered_ms < RECOVER_EVERY_MS)
         return;
     if (recover(w, false, &err) != ST_OK)
         LOG_FAULT(LOG_WARN, E_L104, "unfinished batches stay", log_cstr("reason", err.text));
@@ -481,7 +418,8 @@ static void recover_now_and_then(struct lane *l)
 
 static enum status open_ledger(struct worker *w, struct error *err)
 {
-    struct ledger_session_options options = {.aws = w->options->aws, .stop = {stop_all, NULL}};
+    struct ledger_session_options options = {
+        .aws = w->options->aws, .stop = {stop_asked, STOP_AFTER_MS(WORKER_STOP_ALL_MS)}};
     enum status st = config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
     if (st == ST_OK)
         st = ledger_session_open(&w->ledger, &options, err);
@@ -494,9 +432,8 @@ static bool is_ledger_broken(struct worker *w)
 {
     if (w->ledger == NULL || ledger_session_check(w->ledger) != ST_IO)
         return false;
-    int64_t never = 0, now = steady_ms();
     w->ledger_broken = true;
-    atomic_compare_exchange_strong(&stop_at_ms, &never, now == 0 ? 1 : now);
+    stop_request();
     return true;
 }
 
@@ -509,7 +446,7 @@ static void *lane_main(void *context)
     if (!l->heart_started)
         LOG_FAULT(LOG_WARN, E_Q124, "no thread for the heart-beat",
                   log_cstr("queue", l->queue.name));
-    while (!is_stopping()) {
+    while (!stop_asked(NULL)) {
         if (o->queue_count == 1)
             settings_resolve_profiles(o->settings, l->receiver, &l->region, 1);
         recover_now_and_then(l);
@@ -547,7 +484,7 @@ static enum status lane_init(struct lane *l, struct worker *w, const struct sqs_
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&l->locked.changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    l->locked.polled_ms = steady_ms();
+    l->locked.polled_ms = clock_steady_ms();
     l->messages = calloc(n, sizeof(*l->messages));
     l->receipts = calloc(n, sizeof(*l->receipts));
     l->receive_counts = calloc(n, sizeof(*l->receive_counts));
@@ -559,21 +496,22 @@ static enum status lane_init(struct lane *l, struct worker *w, const struct sqs_
                                         .creds = o->aws->creds,
                                         .budget = o->aws->budget,
                                         .clock = aws_clock_system(),
-                                        .stop = {stop_now, NULL}};
+                                        .stop = {stop_asked, NULL}};
     enum status st = aws_client_new(&l->receiver, &client, err);
-    client.stop.asked = stop_all;
+    client.stop.ctx = STOP_AFTER_MS(WORKER_STOP_ALL_MS);
     if (st == ST_OK)
         st = aws_client_new(&l->teller, &client, err);
     if (st == ST_OK)
         st = aws_client_new(&l->heart, &client, err);
-    struct round_options round = {.settings = o->settings,
-                                  .aws = o->aws,
-                                  .readers = READERS,
-                                  .stop = {stop_now, NULL},
-                                  .stop_calls = {stop_reading, NULL},
-                                  .stop_publish = {stop_publishing, NULL},
-                                  .emf_fd = STDOUT_FILENO,
-                                  .ledger = w->ledger};
+    struct round_options round = {
+        .settings = o->settings,
+        .aws = o->aws,
+        .readers = READERS,
+        .stop = {stop_asked, NULL},
+        .stop_calls = {stop_asked, STOP_AFTER_MS(WORKER_STOP_READING_MS)},
+        .stop_publish = {stop_asked, STOP_AFTER_MS(WORKER_STOP_PUBLISHING_MS)},
+        .emf_fd = STDOUT_FILENO,
+        .ledger = w->ledger};
     if (st == ST_OK)
         st = round_new(&l->round, &round, err);
     return st;
@@ -605,14 +543,15 @@ static bool health(void *context, struct buf *out)
         struct lane *l = &w->lanes[i];
         pthread_mutex_lock(&l->locked.mutex);
         /* A round under way is work, not silence. */
-        bool polled = l->locked.in_flight > 0 || steady_ms() - l->locked.polled_ms < HEALTHY_MS;
+        bool polled =
+            l->locked.in_flight > 0 || clock_steady_ms() - l->locked.polled_ms < HEALTHY_MS;
         pthread_mutex_unlock(&l->locked.mutex);
         if (!polled) {
             buf_printf(out, "queue %s cannot be polled\n", l->queue.name);
             healthy = false;
         }
     }
-    if (is_stopping()) {
+    if (stop_asked(NULL)) {
         buf_add_cstr(out, "stopping\n");
         healthy = false;
     }
@@ -738,7 +677,7 @@ static void metrics(void *context, struct buf *out)
         struct lane *l = &w->lanes[i];
         pthread_mutex_lock(&l->locked.mutex);
         all[i] = (struct counters){&l->queue, l->region, l->locked.totals, l->locked.in_flight,
-                                   steady_ms() - l->locked.polled_ms};
+                                   clock_steady_ms() - l->locked.polled_ms};
         pthread_mutex_unlock(&l->locked.mutex);
     }
     for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
@@ -763,19 +702,10 @@ static void metrics(void *context, struct buf *out)
                "# HELP bedrock_metrics_uptime_seconds Since the start.\n"
                "bedrock_metrics_uptime_seconds %lld\n# EOF\n",
                (unsigned long long)resident_bytes(), (unsigned long long)open_descriptors(),
-               (long long)((steady_ms() - w->began_ms) / 1000));
+               (long long)((clock_steady_ms() - w->began_ms) / 1000));
 }
 
 /* ---- all ---- */
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* Not ST_IO, which is a setting that cannot work: the same may work once the disk does. */
 static enum status ledger_failed(const struct worker *w, struct error *err)
@@ -796,8 +726,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
             st = error_set(err, ST_NO_MEMORY, E_Q124, "no thread for another queue");
     }
     if (st != ST_OK)
-        on_signal(SIGTERM); /* those that were started end in order */
-    stop_signal = 0;
+        stop_request(); /* those that were started end in order */
     for (size_t i = 0; i < n; i++) {
         struct lane *l = &w->lanes[i];
         if (!l->started)
@@ -810,7 +739,7 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
         totals->receive_failures += l->locked.totals.receive_failures;
         if (w->ledger != NULL)
             run_receipt_merge(&totals->receipt, exact_round_receipt(round_exact(l->round)));
-        if (w->options->once && !is_stopping() && l->ended != ST_OK && l->ended != ST_END &&
+        if (w->options->once && !stop_asked(NULL) && l->ended != ST_OK && l->ended != ST_END &&
             st == ST_OK)
             st = error_set(err, ST_RETRY, E_Q125, "queue %s could not be drained", l->queue.name);
     }
@@ -820,11 +749,10 @@ static enum status run_lanes(struct worker *w, struct worker_totals *totals, str
 enum status worker_run(const struct worker_options *options, struct worker_totals *totals,
                        struct error *err)
 {
-    struct worker w = {.options = options, .began_ms = steady_ms()};
+    struct worker w = {.options = options, .began_ms = clock_steady_ms()};
     struct worker_http *server = NULL;
     *totals = (struct worker_totals){0};
-    stop_at_ms = 0;
-    catch_signals();
+    stop_catch_signals(STOP_IN_ORDER);
     w.lanes = calloc(options->queue_count, sizeof(*w.lanes));
     enum status st =
         w.lanes == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
@@ -855,6 +783,6 @@ enum status worker_run(const struct worker_options *options, struct worker_total
         lane_clear(&w.lanes[i]);
     ledger_session_close(w.ledger);
     free(w.lanes);
-    totals->signal = (int)stop_signal;
+    totals->signal = stop_signal();
     return st;
 }

@@ -668,8 +668,8 @@ static int end_by(enum stop_mode mode, const char *file, int first, int second)
         stop_catch_signals(mode);
         stop_remove_at_exit(file);
         raise(first);
-        if (!stop_asked(NULL) || stop_signal() != first || !stop_asked_for(0) ||
-            stop_asked_for(60 * 1000))
+        if (!stop_asked(NULL) || stop_signal() != first || !stop_asked(STOP_AFTER_MS(0)) ||
+            stop_asked(STOP_AFTER_MS(60 * 1000)))
             _exit(99);
         stop_pause_ms(60 * 1000); /* not past a request */
         if (second != 0)
@@ -694,7 +694,7 @@ static void signals_stop(void **state)
     assert_int_equal(access(file, F_OK), -1);
     assert_int_equal(end_by(STOP_AT_ONCE, file, SIGINT, 0), 128 + SIGINT);
     stop_catch_signals(STOP_IN_ORDER);
-    assert_false(stop_asked(NULL) || stop_asked_for(0));
+    assert_false(stop_asked(NULL) || stop_asked(STOP_AFTER_MS(1)));
     stop_request();
     assert_true(stop_asked(NULL));
     assert_int_equal(stop_signal(), 0);
