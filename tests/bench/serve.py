@@ -14,14 +14,16 @@ import glob
 import http.client
 import json
 import os
-import re
 import resource
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+from support.process import Process  # noqa: E402
 
 DIMENSIONS = ('InferenceProfileType,InferenceProfile,ModelId,SourceRegion,InferenceRegion,'
               'AccountId,Operation')
@@ -40,13 +42,10 @@ def cpu_of_children(words, **more):
 class Server:
     def __init__(self, binary, folder, store):
         self.begin = time.monotonic()
-        self.process = subprocess.Popen([binary, 'serve', folder, '--store', store, '--listen',
-                                         '127.0.0.1:0'], stderr=subprocess.PIPE)
-        for line in self.process.stderr:
-            found = re.match(rb'page: +http://127\.0\.0\.1:(\d+)/', line)
-            if found:
-                self.port = int(found.group(1))
-                break
+        self.process = Process([binary, 'serve', folder, '--store', store, '--listen',
+                                '127.0.0.1:0'], cwd='.')
+        page = self.process.wait_for_line(r'page: +http://127\.0\.0\.1:(\d+)/', seconds=600)
+        self.port = int(page.group(1))
 
     def cpu(self):
         total = 0
@@ -68,9 +67,7 @@ class Server:
         return body
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.stderr.read()
-        self.process.wait()
+        self.process.stop()
 
 
 def ask_all(server, rounds, start, hours):

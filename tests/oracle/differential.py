@@ -21,6 +21,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from support import process, records  # noqa: E402
+from support.results import Results  # noqa: E402
 import generate  # noqa: E402
 import reader  # noqa: E402
 
@@ -178,7 +179,7 @@ def main():
     parser.add_argument("--max-report", type=int, default=15)
     args = parser.parse_args()
     args.binary = os.path.abspath(args.binary)
-    passed = failed = 0
+    results = Results()
     first, end = args.seeds
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
         runner = Runner(args, folder)
@@ -188,17 +189,17 @@ def main():
             objects = {seed: generate.Generator(seed).object() for seed in seeds}
             whole = runner.compare("batch", list(objects.values()), options)
             if not whole:
-                passed += len(seeds)
+                results.passed += len(seeds)
                 continue
             alone = 0
             for seed in seeds:
                 lines = runner.compare("one", [objects[seed]], options)
                 if not lines:
-                    passed += 1
+                    results.passed += 1
                     continue
                 alone += 1
-                failed += 1
-                if failed > args.max_report:
+                results.failed += 1
+                if results.failed > args.max_report:
                     continue
                 print(
                     "seed %d (%s, %d bytes; %s):"
@@ -219,13 +220,12 @@ def main():
                     with open(os.path.join(args.keep, str(seed)), "wb") as file:
                         file.write(objects[seed][1])
             if not alone:
-                failed += 1
-                passed -= 1
+                results.failed += 1
+                results.passed -= 1
                 print("seeds %d:%d differ together, not alone:" % (seeds[0], seeds[-1] + 1))
                 for line in whole:
                     print("   ", line)
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed else 0)
+    sys.exit(results.end())
 
 
 if __name__ == "__main__":

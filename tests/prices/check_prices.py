@@ -20,6 +20,10 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+
+from support.results import Results  # noqa: E402
+
 LIST = os.path.join(HERE, "..", "..", "data", "bedrock-prices.json")
 KNOWN_GEOGRAPHIES = ("global", "us-gov", "us", "eu", "apac", "jp", "au", "ca", "in", "sa")
 VERSION = re.compile(r"(?<=.)(?:-v[0-9]+:[0-9]+|-v[0-9]+|:[0-9]+)$")
@@ -243,7 +247,8 @@ def main():
     parser.add_argument("--own", help="a user's price file instead of the test's own")
     options = parser.parse_args()
     base = load(options.list)
-    passed, failed = compare(options.tool, Prices(base), base, [])
+    results = Results()
+    results.passed, results.failed = compare(options.tool, Prices(base), base, [])
     with tempfile.TemporaryDirectory() as folder:
         path = options.own
         if path is None:
@@ -251,8 +256,9 @@ def main():
             with open(path, "w", encoding="ascii") as file:
                 json.dump(OWN, file)
         more, wrong = compare(options.tool, Prices(base, load(path)), base, [path])
-    print(f"{passed + more} passed, {failed + wrong} failed")
-    return 1 if failed + wrong else 0
+    results.passed += more
+    results.failed += wrong
+    return results.end()
 
 
 if __name__ == "__main__":

@@ -20,15 +20,15 @@ import run as scenarios
 
 
 def document_text(document):
-    """A JSON document as the cases have it: a row a line."""
-    parts = []
+    """A JSON document in the form that the cases have: a row a line, then a part a line."""
+    text, separator = "", ""
     for name, value in scenarios.normal(document).items():
-        text = json.dumps(value, ensure_ascii=False)
-        if name == "rows" and value:
-            rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
-            text = "[\n  %s\n]" % rows
-        parts.append("%s: %s" % (json.dumps(name), text))
-    return "{%s}\n" % ", ".join(parts)
+        dumped = json.dumps(value, ensure_ascii=False)
+        if name == "rows":
+            dumped = "[\n  %s\n ]" % ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
+        text += "%s%s: %s" % (separator, json.dumps(name), dumped)
+        separator = ",\n" if name == "rows" else ", \n" if separator.endswith("\n") else ", "
+    return "{%s}\n" % text
 
 
 def table_text(data):

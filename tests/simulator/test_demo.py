@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 """demo.py BUILD: what `make demo` shows of callers is in the order of their shares, Other last."""
 
+import os
 import re
 import subprocess
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from support.results import Results  # noqa: E402
 
 
 def main():
@@ -17,10 +22,10 @@ def main():
     right = [done.returncode == 0, len(rows) == 9, shares == sorted(shares, reverse=True),
              rows[-1].startswith("Other "), lines[rulers[1] + 1].startswith("Total "),
              lines[1].startswith("Principal "), "--by Principal" in lines[0]]
-    if not all(right):
-        print(right, part)
-    print("%d passed, %d failed" % (sum(right), len(right) - sum(right)))
-    return 0 if all(right) else 1
+    results = Results()
+    for number, ok in enumerate(right):
+        results.check(ok, "condition %d of the demo:\n%s" % (number, part))
+    return results.end()
 
 
 if __name__ == "__main__":
