@@ -135,13 +135,7 @@ enum status aws_rest_list(struct aws_client *c, const struct aws_rest_call *call
         more = token.len > 0;
         buf_reset(&query);
         buf_add_view(&query, call->query);
-        if (more) {
-            if (query.len > 0)
-                buf_add_char(&query, '&');
-            buf_add_cstr(&query, pages->parameter);
-            buf_add_char(&query, '=');
-            uri_add_encoded(&query, token);
-        }
+        uri_add_parameter(&query, pages->parameter, token);
         if (!st)
             st = buf_status(&query);
         json_decref(page);

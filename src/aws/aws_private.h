@@ -68,13 +68,6 @@ NODISCARD enum status s3_call(struct aws_client *c, struct view bucket, struct v
                               struct view key, struct aws_request *req, struct aws_answer *answer,
                               struct http_stream **stream, struct error *err);
 
-/* Begin a buffer with a copy of a name or option; the caller checks buf_status() and clears it. */
-static inline void s3_keep(struct buf *b, struct view v)
-{
-    buf_init(b, 4096);
-    buf_add_view(b, v);
-}
-
 /* ---- credentials ---- */
 
 /* Credentials handed out as they are: a role's source while the role is taken. */

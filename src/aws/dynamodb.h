@@ -23,17 +23,4 @@
 NODISCARD enum status dynamodb_call(struct aws_client *c, struct view region, const char *op,
                                     const json_t *in, json_t **out, struct error *err);
 
-/* Query with all pages joined: *items is an array of at most max_items; beyond it ST_TOO_BIG. */
-NODISCARD enum status dynamodb_query_all(struct aws_client *c, struct view region, const json_t *in,
-                                         size_t max_items, json_t **items, struct error *err);
-
-/*
- * BatchGetItem of any number of keys of one table (hundreds a request, UnprocessedKeys repeated
- * with back-off): *items is an array of those found, in no order.  projection: "pk, s" or NULL.
- */
-NODISCARD enum status dynamodb_batch_get(struct aws_client *c, struct view region,
-                                         const char *table, const json_t *keys,
-                                         const char *projection, bool consistent, json_t **items,
-                                         struct error *err);
-
 #endif

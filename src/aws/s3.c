@@ -50,7 +50,7 @@ static enum status address(struct aws_client *c, struct view bucket, struct view
     struct buf base;
     if (!aws_bucket_valid(bucket))
         return error_set(err, ST_BAD_ITEM, E_U215, "not a bucket name: \"%.*s\"",
-                         (int)(bucket.len < 64 ? bucket.len : 64), bucket.ptr);
+                         SHOW_MAX(bucket, 64));
     if (key.len > S3_MAX_KEY)
         return error_set(err, ST_BAD_ITEM, E_A216, "key is longer than %d bytes", S3_MAX_KEY);
     buf_init(&base, S3_MAX_PATH);
@@ -160,16 +160,12 @@ enum status s3_call(struct aws_client *c, struct view bucket, struct view region
 
 /* ---- buckets, and writing ---- */
 
-enum status s3_head_bucket(struct aws_client *client, struct view bucket,
-                           struct view expected_owner, struct buf *region, struct error *err)
+enum status s3_head_bucket(struct aws_client *client, struct view bucket, struct buf *region,
+                           struct error *err)
 {
     struct aws_answer answer;
-    struct http_header owner = http_header_of("x-amz-expected-bucket-owner", expected_owner);
     aws_answer_init(&answer);
-    struct aws_request req = {.operation = "HeadBucket",
-                              .method = "HEAD",
-                              .headers = &owner,
-                              .n_headers = expected_owner.len > 0 ? 1 : 0};
+    struct aws_request req = {.operation = "HeadBucket", .method = "HEAD"};
     enum status st = s3_call(client, bucket, VIEW_EMPTY, VIEW_EMPTY, &req, &answer, NULL, err);
     if (!st && region != NULL) {
         struct view named = http_response_header(&answer.http, "x-amz-bucket-region");

@@ -16,32 +16,26 @@ struct s3_list;
 
 struct s3_get {
     struct view bucket;
-    struct view key;            /* not encoded, 1..1024 bytes */
-    struct view version_id;     /* empty: the latest */
-    struct view if_match;       /* ETag with its quotes; empty: whatever is there */
-    struct view expected_owner; /* account number; empty: any */
-    struct view region;         /* a first guess; empty: remembered or configured */
-    unsigned max_restarts;      /* after cut connections; 0: 3 */
+    struct view key;    /* not encoded, 1..1024 bytes */
+    struct view region; /* a first guess; empty: remembered or configured */
 };
 
 /*
  * Open an object: the head of the answer has come, no body is read yet.  The views are copied.
- * ST_MISSING: no such key, version or bucket; ST_DENIED; ST_CONFLICT: if_match does not hold, or
- * the object is archived (InvalidObjectState); ST_BAD_ITEM: bucket or key breaks its grammar
+ * ST_MISSING: no such key or bucket; ST_DENIED; ST_CONFLICT: the object is archived
+ * (InvalidObjectState); ST_BAD_ITEM: bucket or key breaks its grammar
  * (nothing was sent); ST_RETRY after all retries.  *out is NULL on failure.
  */
 NODISCARD enum status s3_object_open(struct s3_object **out, struct aws_client *client,
                                      const struct s3_get *get, struct error *err);
 
-uint64_t s3_object_size(const struct s3_object *o);          /* bytes of the whole object */
-struct view s3_object_etag(const struct s3_object *o);       /* with quotes */
-struct view s3_object_version_id(const struct s3_object *o); /* empty: not versioned */
-int64_t s3_object_modified_s(const struct s3_object *o);     /* 0: unknown */
+uint64_t s3_object_size(const struct s3_object *o);    /* bytes of the whole object */
+struct view s3_object_etag(const struct s3_object *o); /* with quotes */
 unsigned s3_object_restarts(const struct s3_object *o);
 
 /*
  * At least one byte into out[0..size); reading large pieces (256 KiB) is cheapest.  A cut
- * connection is resumed with a Range and If-Match, so the bytes are those of one version or the
+ * connection is resumed with Range and If-Match, so the bytes are those of one version or the
  * call fails. ST_END: exactly s3_object_size() bytes were given.  ST_CONFLICT: the object was
  * replaced meanwhile; ST_RETRY: restarts are used up.  After a failure only s3_object_close().
  */
@@ -50,13 +44,11 @@ NODISCARD enum status s3_object_read(struct s3_object *o, void *out, size_t size
 void s3_object_close(struct s3_object *o); /* NULL does nothing */
 
 struct s3_list_options {
-    struct view bucket;
-    struct view prefix;
-    struct view start_after; /* keys greater than this */
-    struct view delimiter;   /* empty: none; else keys below are folded into prefixes */
-    struct view expected_owner;
-    struct view region;
-    unsigned page_keys; /* 0: 1000 */
+    struct view bucket, prefix; /* the texts must live as long as the list */
+    struct view start_after;    /* keys greater than this; copied */
+    struct view delimiter;      /* empty: none; else keys below are folded into prefixes */
+    struct view region;         /* a first guess, as in s3_get */
+    unsigned page_keys;         /* 0: 1000 */
 };
 
 struct s3_entry {
@@ -83,8 +75,7 @@ void s3_list_close(struct s3_list *l);
  * Does the bucket exist, and may we list it (HeadBucket)?  *region (may be NULL) gets its Region.
  */
 NODISCARD enum status s3_head_bucket(struct aws_client *client, struct view bucket,
-                                     struct view expected_owner, struct buf *region,
-                                     struct error *err);
+                                     struct buf *region, struct error *err);
 
 /*
  * A setting of a bucket as the service's XML: what = "notification", "versioning", "encryption",

@@ -36,8 +36,8 @@ struct list_item {
 
 struct s3_list {
     struct aws_client *client;
-    struct buf bucket, prefix, start_after, delimiter, owner, region;
-    unsigned page_keys;
+    struct s3_list_options options;
+    struct buf start_after; /* a copy, because a walk reuses its own */
     struct buf store;
     struct list_item *items;
     size_t n, cap, at;
@@ -52,8 +52,7 @@ enum status s3_list_open(struct s3_list **out, struct aws_client *client,
     *out = NULL;
     if (!aws_bucket_valid(options->bucket))
         return error_set(err, ST_BAD_ITEM, E_U215, "not a bucket name: \"%.*s\"",
-                         (int)(options->bucket.len < 64 ? options->bucket.len : 64),
-                         options->bucket.ptr);
+                         SHOW_MAX(options->bucket, 64));
     if (options->prefix.len > S3_MAX_KEY || options->start_after.len > S3_MAX_KEY ||
         options->delimiter.len > S3_MAX_KEY)
         return error_set(err, ST_BAD_ITEM, E_A216, "prefix is longer than %d bytes", S3_MAX_KEY);
@@ -61,57 +60,30 @@ enum status s3_list_open(struct s3_list **out, struct aws_client *client,
     if (l == NULL)
         return ST_NO_MEMORY;
     l->client = client;
-    l->page_keys =
-        options->page_keys > 0 && options->page_keys < PAGE_KEYS ? options->page_keys : PAGE_KEYS;
-    s3_keep(&l->bucket, options->bucket);
-    s3_keep(&l->prefix, options->prefix);
-    s3_keep(&l->start_after, options->start_after);
-    s3_keep(&l->delimiter, options->delimiter);
-    s3_keep(&l->owner, options->expected_owner);
-    s3_keep(&l->region, options->region);
+    l->options = *options;
+    if (options->page_keys == 0 || options->page_keys > PAGE_KEYS)
+        l->options.page_keys = PAGE_KEYS;
     buf_init(&l->token, 4096);
     buf_init(&l->store, MAX_LIST);
-    const struct buf *kept[] = {&l->bucket,    &l->prefix, &l->start_after,
-                                &l->delimiter, &l->owner,  &l->region};
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-        enum status st = buf_status(kept[i]);
-        if (st) {
-            s3_list_close(l);
-            return st;
-        }
-    }
-    *out = l;
-    return ST_OK;
+    buf_init(&l->start_after, S3_MAX_KEY);
+    buf_add_view(&l->start_after, options->start_after);
+    enum status st = buf_status(&l->start_after);
+    if (st)
+        s3_list_close(l);
+    else
+        *out = l;
+    return st;
 }
 
 void s3_list_close(struct s3_list *l)
 {
     if (l == NULL)
         return;
-    struct buf *kept[] = {&l->bucket, &l->prefix, &l->start_after, &l->delimiter,
-                          &l->owner,  &l->region, &l->token,       &l->store};
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-        buf_clear(kept[i]);
+    buf_clear(&l->start_after);
+    buf_clear(&l->token);
+    buf_clear(&l->store);
     free(l->items);
     free(l);
-}
-
-static void add_parameter(struct buf *query, const char *name, const struct buf *value)
-{
-    if (value->len == 0)
-        return;
-    buf_add_char(query, '&');
-    buf_add_cstr(query, name);
-    buf_add_char(query, '=');
-    uri_add_encoded(query, buf_view(value));
-}
-
-static enum status add_item(struct s3_list *l, const struct list_item *item)
-{
-    if (!array_room(&l->items, l->n, &l->cap, 256, sizeof(*l->items)))
-        return ST_NO_MEMORY;
-    l->items[l->n++] = *item;
-    return ST_OK;
 }
 
 /* What a page says besides its entries. */
@@ -185,9 +157,11 @@ static enum status on_close(struct s3_list *l, struct page *p, const struct xml_
     if (p->item.key_len == 0)
         return ST_BAD_ITEM;
     p->item.is_prefix = prefix;
-    enum status st = add_item(l, &p->item);
+    if (!array_room(&l->items, l->n, &l->cap, 256, sizeof(*l->items)))
+        return ST_NO_MEMORY;
+    l->items[l->n++] = p->item;
     p->item = (struct list_item){0};
-    return st;
+    return ST_OK;
 }
 
 /* EncodingType may stand behind the keys, so it is looked for first. */
@@ -246,25 +220,22 @@ static enum status next_page(struct s3_list *l, struct error *err)
 {
     struct buf query;
     struct aws_answer answer;
-    struct http_header owner = http_header_of("x-amz-expected-bucket-owner", buf_view(&l->owner));
     buf_init(&query, 32 * 1024);
     aws_answer_init(&answer);
-    buf_printf(&query, "list-type=2&encoding-type=url&max-keys=%u", l->page_keys);
-    add_parameter(&query, "prefix", &l->prefix);
-    add_parameter(&query, "delimiter", &l->delimiter);
-    add_parameter(&query, l->token.len > 0 ? "continuation-token" : "start-after",
-                  l->token.len > 0 ? &l->token : &l->start_after);
+    buf_printf(&query, "list-type=2&encoding-type=url&max-keys=%u", l->options.page_keys);
+    uri_add_parameter(&query, "prefix", l->options.prefix);
+    uri_add_parameter(&query, "delimiter", l->options.delimiter);
+    uri_add_parameter(&query, l->token.len > 0 ? "continuation-token" : "start-after",
+                      buf_view(l->token.len > 0 ? &l->token : &l->start_after));
     struct aws_request req = {.operation = "ListObjectsV2",
                               .method = "GET",
                               .query = buf_view(&query),
-                              .headers = &owner,
-                              .n_headers = l->owner.len > 0 ? 1 : 0,
                               .total_timeout_ms = 30000,
                               .max_body_bytes = MAX_LIST};
     enum status st = buf_status(&query);
     if (!st)
-        st = s3_call(l->client, buf_view(&l->bucket), buf_view(&l->region), VIEW_EMPTY, &req,
-                     &answer, NULL, err);
+        st = s3_call(l->client, l->options.bucket, l->options.region, VIEW_EMPTY, &req, &answer,
+                     NULL, err);
     if (!st)
         st = read_page(l, buf_view(&answer.http.body), err);
     aws_answer_clear(&answer);

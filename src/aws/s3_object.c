@@ -9,10 +9,9 @@
 
 #include "aws/aws_private.h"
 #include "aws/s3.h"
-#include "aws/uri.h"
 
 enum {
-    DEFAULT_RESTARTS = 3,
+    MAX_RESTARTS = 3, /* in a row */
     /* A restart after this much progress is a new fault, not the old one again. */
     PROGRESS_BYTES = 8 * 1024 * 1024,
     IDLE_MS = 20000,
@@ -22,12 +21,10 @@ enum {
 struct s3_object {
     struct aws_client *client;
     struct http_stream *stream; /* NULL between a cut and the restart */
-    struct buf bucket, key, version_id, etag, owner, region, version;
+    struct buf bucket, key, region, etag;
     uint64_t size;
     uint64_t at; /* bytes given so far */
     uint64_t restarted_at;
-    int64_t modified_s;
-    unsigned max_restarts;
     unsigned restarts; /* in all */
     unsigned in_a_row; /* without PROGRESS_BYTES between them */
     struct retry pause;
@@ -53,7 +50,7 @@ static bool range_fits(struct view range, uint64_t at, uint64_t size)
            first == at && total == size;
 }
 
-/* What the head says: after a restart that it is our range, else size, ETag, version and date. */
+/* What the head says: after a restart that it is our range, else size and ETag. */
 static enum status read_head(struct s3_object *o, const struct aws_answer *a, struct error *err)
 {
     const struct http_response *r = &a->http;
@@ -70,51 +67,28 @@ static enum status read_head(struct s3_object *o, const struct aws_answer *a, st
         return error_set(err, ST_RETRY, E_O108,
                          "GetObject: answer without a usable Content-Length");
     buf_reset(&o->etag);
-    buf_reset(&o->version);
     buf_add_view(&o->etag, http_response_header(r, "etag"));
-    buf_add_view(&o->version, http_response_header(r, "x-amz-version-id"));
     o->size = length;
-    if (retry_parse_http_date(http_response_header(r, "last-modified"), &o->modified_s) != ST_OK)
-        o->modified_s = 0;
-    enum status st = buf_status(&o->etag);
-    return st ? st : buf_status(&o->version);
+    return buf_status(&o->etag);
 }
 
-/* Open at o->at.  if_match: what the caller wants, or after a cut the ETag seen first. */
-static enum status open_at(struct s3_object *o, struct view if_match, struct error *err)
+/* Open at o->at; after a cut only if the object still has the ETag seen first. */
+static enum status open_at(struct s3_object *o, struct error *err)
 {
-    struct http_header headers[3];
-    size_t n = 0;
-    struct buf query;
     struct buf range;
     struct aws_answer answer;
-    buf_init(&query, S3_MAX_PATH);
     buf_init(&range, 64);
     aws_answer_init(&answer);
-    if (o->version_id.len > 0) {
-        buf_add_cstr(&query, "versionId=");
-        uri_add_encoded(&query, buf_view(&o->version_id));
-    }
-    if (o->at > 0) {
-        buf_add_cstr(&range, "bytes=");
-        buf_add_u64(&range, o->at);
-        buf_add_char(&range, '-');
-        headers[n++] = http_header_of("Range", buf_view(&range));
-    }
-    if (if_match.len > 0)
-        headers[n++] = http_header_of("If-Match", if_match);
-    if (o->owner.len > 0)
-        headers[n++] = http_header_of("x-amz-expected-bucket-owner", buf_view(&o->owner));
+    buf_printf(&range, "bytes=%llu-", (unsigned long long)o->at);
+    struct http_header rest[] = {http_header_of("Range", buf_view(&range)),
+                                 http_header_of("If-Match", buf_view(&o->etag))};
     struct aws_request req = {.operation = "GetObject",
                               .method = "GET",
-                              .query = buf_view(&query),
-                              .headers = headers,
-                              .n_headers = n,
+                              .headers = rest,
+                              .n_headers = o->at > 0 ? 2 : 0,
                               .idle_timeout_ms = IDLE_MS,
                               .min_bytes_per_s = MIN_BYTES_PER_S};
-    enum status st = buf_status(&query);
-    if (!st)
-        st = buf_status(&range);
+    enum status st = buf_status(&range);
     if (!st)
         st = s3_call(o->client, buf_view(&o->bucket), buf_view(&o->region), buf_view(&o->key), &req,
                      &answer, &o->stream, err);
@@ -128,7 +102,6 @@ static enum status open_at(struct s3_object *o, struct view if_match, struct err
             st = ST_CONFLICT;
     }
     aws_answer_clear(&answer);
-    buf_clear(&query);
     buf_clear(&range);
     return st;
 }
@@ -143,23 +116,20 @@ enum status s3_object_open(struct s3_object **out, struct aws_client *client,
     if (o == NULL)
         return ST_NO_MEMORY;
     o->client = client;
-    o->max_restarts = get->max_restarts > 0 ? get->max_restarts : DEFAULT_RESTARTS;
-    s3_keep(&o->bucket, get->bucket);
-    s3_keep(&o->key, get->key);
-    s3_keep(&o->version_id, get->version_id);
-    s3_keep(&o->owner, get->expected_owner);
-    s3_keep(&o->region, get->region);
+    struct buf *kept[] = {&o->bucket, &o->key, &o->region};
+    const struct view texts[] = {get->bucket, get->key, get->region};
     buf_init(&o->etag, 1024);
-    buf_init(&o->version, 2048);
     retry_init(&o->pause, NULL, aws_client_clock(client), NULL, UINT32_MAX,
                aws_client_deadline(client), 0);
-    const struct buf *kept[] = {&o->bucket, &o->key, &o->version_id, &o->owner, &o->region};
     enum status st = ST_OK;
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]) && !st; i++)
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        buf_init(kept[i], 4096);
+        buf_add_view(kept[i], texts[i]);
         if (buf_status(kept[i]) != ST_OK)
-            st = error_set(err, ST_BAD_ITEM, E_A216, "bucket, key or version is too long");
+            st = error_set(err, ST_BAD_ITEM, E_A216, "bucket, key or Region is too long");
+    }
     if (!st)
-        st = open_at(o, get->if_match, err);
+        st = open_at(o, err);
     if (st) {
         s3_object_close(o);
         return st;
@@ -178,16 +148,6 @@ struct view s3_object_etag(const struct s3_object *o)
     return buf_view(&o->etag);
 }
 
-struct view s3_object_version_id(const struct s3_object *o)
-{
-    return buf_view(&o->version);
-}
-
-int64_t s3_object_modified_s(const struct s3_object *o)
-{
-    return o->modified_s;
-}
-
 unsigned s3_object_restarts(const struct s3_object *o)
 {
     return o->restarts;
@@ -200,16 +160,14 @@ static enum status restart(struct s3_object *o, struct error *err)
     o->stream = NULL;
     if (o->at - o->restarted_at >= PROGRESS_BYTES)
         o->in_a_row = 0;
-    if (o->etag.len == 0 || o->in_a_row == o->max_restarts)
+    if (o->etag.len == 0 || o->in_a_row == MAX_RESTARTS)
         return ST_RETRY; /* with the text of the cut */
     o->pause.attempt = o->in_a_row + 1;
     o->in_a_row++;
     o->restarts++;
     o->restarted_at = o->at;
     enum status st = retry_wait(&o->pause, false, 0, NULL);
-    if (st)
-        return st;
-    return open_at(o, buf_view(&o->etag), err);
+    return st ? st : open_at(o, err);
 }
 
 enum status s3_object_read(struct s3_object *o, void *out, size_t size, size_t *n,
@@ -256,9 +214,9 @@ void s3_object_close(struct s3_object *o)
     if (o == NULL)
         return;
     http_stream_close(o->stream);
-    struct buf *kept[] = {&o->bucket, &o->key,  &o->version_id, &o->owner,
-                          &o->region, &o->etag, &o->version};
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-        buf_clear(kept[i]);
+    buf_clear(&o->bucket);
+    buf_clear(&o->key);
+    buf_clear(&o->region);
+    buf_clear(&o->etag);
     free(o);
 }

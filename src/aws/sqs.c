@@ -227,16 +227,12 @@ static enum status read_messages(struct sqs_messages *m, struct error *err)
         if (m->n == SQS_MAX_BATCH)
             return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: more messages than asked for");
         struct sqs_message *out = &m->all[m->n++];
-        *out = (struct sqs_message){
-            .message_id = aws_json_text(item, "MessageId"),
-            .receipt_handle = aws_json_text(item, "ReceiptHandle"),
-            .body = aws_json_text(item, "Body"),
-            .group_id = aws_json_text(attributes, "MessageGroupId"),
-            .sequence_number = aws_json_text(attributes, "SequenceNumber"),
-            .receive_count = attribute_u64(attributes, "ApproximateReceiveCount"),
-            .sent_ms = (int64_t)attribute_u64(attributes, "SentTimestamp"),
-            .first_received_ms =
-                (int64_t)attribute_u64(attributes, "ApproximateFirstReceiveTimestamp")};
+        *out = (struct sqs_message){.message_id = aws_json_text(item, "MessageId"),
+                                    .receipt_handle = aws_json_text(item, "ReceiptHandle"),
+                                    .body = aws_json_text(item, "Body"),
+                                    .group_id = aws_json_text(attributes, "MessageGroupId"),
+                                    .receive_count =
+                                        attribute_u64(attributes, "ApproximateReceiveCount")};
         if (out->message_id.len == 0 || out->receipt_handle.len == 0)
             return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: message without id or handle");
         if (!md5_fits(out->body, aws_json_text(item, "MD5OfBody")))
@@ -252,10 +248,9 @@ enum status sqs_receive(struct aws_client *c, const struct sqs_queue *q,
 {
     *out = NULL;
     json_t *in =
-        json_pack("{s:s, s:i, s:i, s:[s,s,s,s,s]}", "QueueUrl", q->url, "MaxNumberOfMessages",
+        json_pack("{s:s, s:i, s:i, s:[s,s]}", "QueueUrl", q->url, "MaxNumberOfMessages",
                   (int)options->max_messages, "WaitTimeSeconds", (int)options->wait_s,
-                  "MessageSystemAttributeNames", "ApproximateReceiveCount", "SentTimestamp",
-                  "ApproximateFirstReceiveTimestamp", "MessageGroupId", "SequenceNumber");
+                  "MessageSystemAttributeNames", "ApproximateReceiveCount", "MessageGroupId");
     struct sqs_messages *m = calloc(1, sizeof(*m));
     enum status st = in == NULL || m == NULL ? ST_NO_MEMORY : ST_OK;
     if (!st && options->visibility_s >= 0 &&
@@ -524,33 +519,6 @@ enum status sqs_attributes(struct aws_client *c, const struct sqs_queue *q,
     read_redrive(out, aws_json_text(a, "RedrivePolicy"));
     buf_add_view(&out->policy, aws_json_text(a, "Policy"));
     st = buf_status(&out->policy);
-    json_decref(doc);
-    return st;
-}
-
-enum status sqs_move_start(struct aws_client *c, struct view region, struct view source_arn,
-                           struct view destination_arn, unsigned max_per_second, struct buf *task,
-                           struct error *err)
-{
-    json_t *doc = NULL;
-    struct sqs_queue none = {0};
-    if (!copy_to(none.region, sizeof(none.region), region))
-        return error_set(err, ST_USAGE, E_U214, "not a Region");
-    json_t *in = json_pack("{s:s%}", "SourceArn", source_arn.ptr == NULL ? "" : source_arn.ptr,
-                           source_arn.len);
-    if (in == NULL)
-        return error_set(err, ST_USAGE, E_Q126, "source ARN is not text");
-    if (destination_arn.len > 0)
-        json_object_set_new(in, "DestinationArn",
-                            json_stringn(destination_arn.ptr, destination_arn.len));
-    if (max_per_second > 0)
-        json_object_set_new(in, "MaxNumberOfMessagesPerSecond", json_integer(max_per_second));
-    enum status st = call(c, &none, "StartMessageMoveTask", SLACK_MS, in, &doc, err);
-    json_decref(in);
-    if (!st && task != NULL) {
-        buf_add_view(task, aws_json_text(doc, "TaskHandle"));
-        st = buf_status(task);
-    }
     json_decref(doc);
     return st;
 }

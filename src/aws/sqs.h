@@ -29,11 +29,8 @@ struct sqs_message {
     struct view message_id;
     struct view receipt_handle;
     struct view body;
-    struct view group_id;        /* FIFO; else empty */
-    struct view sequence_number; /* FIFO; else empty */
+    struct view group_id; /* FIFO; else empty */
     uint64_t receive_count;
-    int64_t sent_ms;           /* 0: unknown */
-    int64_t first_received_ms; /* 0: unknown */
 };
 
 struct sqs_messages; /* owns the views of its messages */
@@ -97,11 +94,5 @@ void sqs_attributes_clear(struct sqs_attributes *a);
 /* *out is overwritten; cleared with sqs_attributes_clear(). */
 NODISCARD enum status sqs_attributes(struct aws_client *c, const struct sqs_queue *q,
                                      struct sqs_attributes *out, struct error *err);
-
-/* Redrive: move the messages of a dead-letter queue back.  destination_arn empty: to where they
- * came from; max_per_second 0: as SQS likes.  *task (may be NULL) gets the task handle. */
-NODISCARD enum status sqs_move_start(struct aws_client *c, struct view region,
-                                     struct view source_arn, struct view destination_arn,
-                                     unsigned max_per_second, struct buf *task, struct error *err);
 
 #endif

@@ -60,16 +60,6 @@ bool sts_session_name_valid(struct view name)
     return true;
 }
 
-static void add_parameter(struct buf *body, const char *name, struct view value)
-{
-    if (value.len == 0)
-        return;
-    buf_add_char(body, '&');
-    buf_add_cstr(body, name);
-    buf_add_char(body, '=');
-    uri_add_encoded(body, value);
-}
-
 /* Post the form in *body. */
 static enum status query(struct aws_client *c, struct view region, const char *operation,
                          struct buf *body, struct aws_answer *answer, struct error *err)
@@ -145,10 +135,10 @@ static enum status assume(struct aws_client *c, struct view region, const char *
     buf_init(&body, MAX_BODY * 2);
     aws_answer_init(&answer);
     buf_printf(&body, "Action=%s&Version=2011-06-15", operation);
-    add_parameter(&body, "RoleArn", role->role_arn);
-    add_parameter(&body, "RoleSessionName", role->session_name);
-    add_parameter(&body, "ExternalId", role->external_id);
-    add_parameter(&body, "WebIdentityToken", role->web_identity_token);
+    uri_add_parameter(&body, "RoleArn", role->role_arn);
+    uri_add_parameter(&body, "RoleSessionName", role->session_name);
+    uri_add_parameter(&body, "ExternalId", role->external_id);
+    uri_add_parameter(&body, "WebIdentityToken", role->web_identity_token);
     if (role->duration_s > 0)
         buf_printf(&body, "&DurationSeconds=%u", role->duration_s);
     enum status st = query(c, region, operation, &body, &answer, err);

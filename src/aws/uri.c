@@ -35,6 +35,17 @@ void uri_add_encoded_path(struct buf *out, struct view path)
     add_encoded(out, path, '/');
 }
 
+void uri_add_parameter(struct buf *query, const char *name, struct view value)
+{
+    if (value.len == 0)
+        return;
+    if (query->len > 0)
+        buf_add_char(query, '&');
+    buf_add_cstr(query, name);
+    buf_add_char(query, '=');
+    uri_add_encoded(query, value);
+}
+
 enum status uri_decode(struct buf *out, struct view text, bool plus_is_space)
 {
     for (size_t i = 0; i < text.len; i++) {

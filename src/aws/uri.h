@@ -11,6 +11,12 @@ void uri_add_encoded(struct buf *out, struct view text);
 void uri_add_encoded_path(struct buf *out, struct view path);
 
 /*
+ * Append "name=value" to a query or form, with a `&` before it unless it is the first.  An empty
+ * value adds nothing.
+ */
+void uri_add_parameter(struct buf *query, const char *name, struct view value);
+
+/*
  * Undo percent-encoding.  plus_is_space: `+` means a blank (forms, S3 listings and S3 events).
  * ST_BAD_ITEM for a `%` without two hexadecimal digits behind it; what was appended before stays.
  */

@@ -280,7 +280,7 @@ static enum status send_all(struct options *o, struct error *err)
     buf_init(&start, 4096);
     buf_add_view(&start, buf_view(&o->last_sent)); /* which changes meanwhile */
     options.start_after = buf_view(&start);
-    enum status st = s3_head_bucket(o->client, o->bucket, VIEW_EMPTY, &o->region, err);
+    enum status st = s3_head_bucket(o->client, o->bucket, &o->region, err);
     if (st == ST_OK)
         st = s3_walk_open(&o->walk, o->client, &options, err);
     while (st == ST_OK && !stop_asked(NULL)) {

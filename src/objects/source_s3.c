@@ -212,7 +212,6 @@ struct s3_walk {
     struct s3_list *list;
     struct buf target; /* keys up to here are of no interest; empty: none */
     size_t given;      /* keys since the list was opened: pages are of PAGE_KEYS */
-    uint64_t listings;
 };
 
 /* Sorts after all keys of a folder: the last character there is (U+10FFFF). */
@@ -307,7 +306,6 @@ static enum status open_list(struct s3_walk *w, struct view start_after, struct 
     s3_list_close(w->list);
     w->list = NULL;
     w->given = 0;
-    w->listings++;
     return s3_list_open(&w->list, w->client, &list, err);
 }
 
@@ -359,11 +357,6 @@ void s3_walk_close(struct s3_walk *w)
     s3_list_close(w->list);
     buf_clear(&w->target);
     free(w);
-}
-
-uint64_t s3_walk_listings(const struct s3_walk *w)
-{
-    return w->listings;
 }
 
 /* ---- the source ---- */

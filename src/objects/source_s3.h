@@ -65,8 +65,6 @@ NODISCARD enum status s3_walk_open(struct s3_walk **out, struct aws_client *clie
 /* As s3_list_next. */
 NODISCARD enum status s3_walk_next(struct s3_walk *w, struct s3_entry *entry, struct error *err);
 void s3_walk_close(struct s3_walk *w); /* NULL does nothing */
-/* How often it began to list: 1 and one for each jump. */
-uint64_t s3_walk_listings(const struct s3_walk *w);
 
 /* The hour of the folder Bedrock put the object into; false: not below such a folder. */
 bool s3_key_hour(struct view key, int64_t *hour);

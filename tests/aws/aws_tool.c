@@ -79,13 +79,8 @@ static enum status do_s3(struct tool *t, const char *op, const json_t *in, json_
 
 static enum status do_s3_get(struct tool *t, const json_t *in, json_t *out, struct error *err)
 {
-    struct s3_get get = {.bucket = text(in, "bucket"),
-                         .key = text(in, "key"),
-                         .version_id = text(in, "version"),
-                         .if_match = text(in, "if_match"),
-                         .expected_owner = text(in, "owner"),
-                         .region = text(in, "region"),
-                         .max_restarts = (unsigned)number(in, "restarts", 0)};
+    struct s3_get get = {
+        .bucket = text(in, "bucket"), .key = text(in, "key"), .region = text(in, "region")};
     size_t chunk = (size_t)number(in, "chunk", 256 * 1024);
     useconds_t pause = (useconds_t)number(in, "pause_us", 0);
     struct s3_object *o = NULL;
@@ -122,8 +117,6 @@ static enum status do_s3_get(struct tool *t, const json_t *in, json_t *out, stru
     set(out, "read", json_integer((json_int_t)total));
     set(out, "reads", json_integer(reads));
     set(out, "etag", view_json(s3_object_etag(o)));
-    set(out, "version", view_json(s3_object_version_id(o)));
-    set(out, "modified", json_integer(s3_object_modified_s(o)));
     set(out, "restarts", json_integer(s3_object_restarts(o)));
     s3_object_close(o);
     free(bytes);
@@ -218,7 +211,7 @@ static enum status do_s3(struct tool *t, const char *op, const json_t *in, json_
     }
     struct buf region;
     buf_init(&region, 100);
-    enum status st = s3_head_bucket(t->client, text(in, "bucket"), text(in, "owner"), &region, err);
+    enum status st = s3_head_bucket(t->client, text(in, "bucket"), &region, err);
     set(out, "region", view_json(buf_view(&region)));
     buf_clear(&region);
     return st;
@@ -252,7 +245,6 @@ static enum status do_sqs_receive(struct tool *t, const struct sqs_queue *q, con
         set(o, "body", view_json(msg->body));
         set(o, "group", view_json(msg->group_id));
         set(o, "count", json_integer((json_int_t)msg->receive_count));
-        set(o, "sent", json_integer(msg->sent_ms));
         json_array_append_new(list, o);
     }
     sqs_messages_free(m);
@@ -292,8 +284,6 @@ static enum status do_sqs(struct tool *t, const char *op, const json_t *in, json
                           struct error *err)
 {
     struct sqs_queue q;
-    if (strcmp(op, "sqs_move") == 0)
-        return sqs_move_start(t->client, VIEW_EMPTY, text(in, "source"), VIEW_EMPTY, 0, NULL, err);
     enum status st = sqs_queue_parse(text(in, "queue"), t->config, &q, err);
     if (st)
         return st;
@@ -393,21 +383,12 @@ static enum status do_cw(struct tool *t, const char *op, const json_t *in, json_
     return st;
 }
 
-static enum status do_ddb(struct tool *t, const char *op, const json_t *in, json_t *out,
-                          struct error *err)
+static enum status do_ddb(struct tool *t, const json_t *in, json_t *out, struct error *err)
 {
     json_t *result = NULL;
-    enum status st;
-    if (strcmp(op, "ddb") == 0)
-        st = dynamodb_call(t->client, VIEW_EMPTY, json_string_value(json_object_get(in, "call")),
-                           json_object_get(in, "in"), &result, err);
-    else if (strcmp(op, "ddb_query") == 0)
-        st = dynamodb_query_all(t->client, VIEW_EMPTY, json_object_get(in, "in"),
-                                (size_t)number(in, "max", 1000), &result, err);
-    else
-        st = dynamodb_batch_get(t->client, VIEW_EMPTY,
-                                json_string_value(json_object_get(in, "table")),
-                                json_object_get(in, "keys"), NULL, true, &result, err);
+    enum status st =
+        dynamodb_call(t->client, VIEW_EMPTY, json_string_value(json_object_get(in, "call")),
+                      json_object_get(in, "in"), &result, err);
     if (result != NULL)
         set(out, "result", result);
     return st;
@@ -537,8 +518,8 @@ static enum status dispatch(struct tool *t, const json_t *in, json_t *out, struc
         return do_sqs(t, op, in, out, err);
     if (strncmp(op, "cw_", 3) == 0)
         return do_cw(t, op, in, out, err);
-    if (strncmp(op, "ddb", 3) == 0)
-        return do_ddb(t, op, in, out, err);
+    if (strcmp(op, "ddb") == 0)
+        return do_ddb(t, in, out, err);
     if (strncmp(op, "bedrock_", 8) == 0)
         return do_bedrock(t, op, in, out, err);
     if (strncmp(op, "lambda_", 7) == 0)

@@ -165,7 +165,7 @@ void walk_bucket_there(struct walk *w, struct walk_bucket *b)
         b->there = true;
         return;
     }
-    enum status st = s3_head_bucket(w->client, b->name, VIEW_EMPTY, &region, &err);
+    enum status st = s3_head_bucket(w->client, b->name, &region, &err);
     if (st == ST_MISSING) {
         b->missing = true;
         walk_command_start(&command, "aws s3 mb");
