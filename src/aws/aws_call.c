@@ -82,12 +82,9 @@ enum status aws_client_new(struct aws_client **out, const struct aws_client_opti
     c->asked = options->stop;
     c->stop = (struct aws_stop){client_stop, c};
     c->deadline_ms = INT64_MAX;
-    struct http_options http = {.ca_file = aws_config_ca_file(c->config),
-                                .https_proxy = aws_config_https_proxy(c->config),
-                                .http_proxy = aws_config_http_proxy(c->config),
-                                .no_proxy = aws_config_no_proxy(c->config),
-                                .clock = c->clock,
-                                .stop = c->stop};
+    struct http_options http = aws_config_http(c->config);
+    http.clock = c->clock;
+    http.stop = c->stop;
     enum status st = http_new(&c->http, &http);
     if (st) {
         free(c);
@@ -175,19 +172,6 @@ static bool remove_cause(struct aws_client *c, const struct aws_signed *s,
     return false;
 }
 
-/*
- * "GetObject: 403 AccessDenied: Access Denied (request 4442587FB7D0A2F9)", as much of it as there
- * is.
- */
-static void describe(const struct aws_signed *s, const struct aws_answer *a, enum status st,
-                     struct error *err)
-{
-    error_set(err, st, aws_answer_code(a), "%s: %d%s%s%s%s%s%s%s", s->operation, a->http.status,
-              a->code[0] != '\0' ? " " : "", a->code, a->message[0] != '\0' ? ": " : "", a->message,
-              a->request_id[0] != '\0' ? " (request " : "", a->request_id,
-              a->request_id[0] != '\0' ? ")" : "");
-}
-
 /* Endpoint, path and query into s->url, and its parts into *u; checks the Region on the way. */
 static enum status build_url(const struct aws_client *c, struct aws_signed *s, struct uri *u,
                              struct error *err)
@@ -204,7 +188,7 @@ static enum status build_url(const struct aws_client *c, struct aws_signed *s, s
     if (!st && !aws_region_valid(region))
         st = error_set(err, ST_USAGE, region.len == 0 ? E_U303 : E_U214,
                        region.len == 0 ? "no Region: set AWS_REGION" : "not a Region: \"%.*s\"",
-                       (int)(region.len < 64 ? region.len : 64), region.ptr);
+                       SHOW_MAX(region, 64));
     if (st)
         return st;
     if (req->path.len > 0)
@@ -360,15 +344,18 @@ static enum status send_signed(struct aws_client *c, struct aws_signed *s, struc
     enum status st = stream != NULL ? http_stream_open(c->http, &s->http, &a->http, stream, &inner)
                                     : http_send(c->http, &s->http, &a->http, &inner);
     aws_answer_read(a);
-    if (st) {
-        return error_set(err, st, inner.code, "%s: %s%s%s%s", s->operation, inner.text,
-                         a->request_id[0] != '\0' ? " (request " : "", a->request_id,
-                         a->request_id[0] != '\0' ? ")" : "");
-    }
+    const char *request = a->request_id[0] != '\0' ? " (request " : "";
+    const char *request_end = a->request_id[0] != '\0' ? ")" : "";
+    if (st)
+        return error_set(err, st, inner.code, "%s: %s%s%s%s", s->operation, inner.text, request,
+                         a->request_id, request_end);
     st = aws_answer_status(a);
     if (st == ST_OK)
         return ST_OK;
-    describe(s, a, st, err);
+    /* "GetObject: 403 AccessDenied: Access Denied (request 4442587FB7D0A2F9)", what there is of it */
+    error_set(err, st, aws_answer_code(a), "%s: %d%s%s%s%s%s%s%s", s->operation, a->http.status,
+              a->code[0] != '\0' ? " " : "", a->code, a->message[0] != '\0' ? ": " : "", a->message,
+              request, a->request_id, request_end);
     if (st == ST_RETRY) {
         how->retry_after_ms =
             retry_after_amz_ms(http_response_header(&a->http, "x-amz-retry-after"));

@@ -95,18 +95,32 @@ enum status aws_endpoint_check(struct view url, const char *what, struct error *
     struct uri u;
     if (uri_parse(url, &u) != ST_OK)
         return error_set(err, ST_USAGE, E_A111, "%s is not an endpoint address: \"%.*s\"", what,
-                         (int)(url.len < 128 ? url.len : 128), url.ptr);
+                         SHOW_MAX(url, 128));
     if (!u.https && !uri_host_is_loopback(u.host))
         return error_set(err, ST_USAGE, E_A111,
                          "%s must be https (http only on loopback): \"%.*s\"", what,
-                         (int)(url.len < 128 ? url.len : 128), url.ptr);
+                         SHOW_MAX(url, 128));
     return ST_OK;
 }
 
-/* A value of the profile in use; VIEW_EMPTY when it has none. */
-static struct view profile_get(const struct aws_config *c, const char *key)
+/* A setting: the first variable that is set, else the profile's value, else VIEW_EMPTY. */
+static struct view setting(const struct aws_config *c, const char *variable, const char *other,
+                           const char *key)
 {
-    return aws_ini_get(c->ini, aws_config_profile(c), key);
+    const char *text = variable == NULL ? NULL : aws_env_get(c->env, variable);
+    if (text == NULL && other != NULL)
+        text = aws_env_get(c->env, other);
+    if (text == NULL && key != NULL)
+        return aws_ini_get(c->ini, aws_config_profile(c), key);
+    return view_of(text);
+}
+
+/* A copy of a setting that is to be kept; none is left NULL. */
+static enum status keep(char **out, struct view value)
+{
+    if (value.len > 0)
+        *out = view_dup(value);
+    return value.len > 0 && *out == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
 /*
@@ -135,15 +149,13 @@ static enum status load_files(struct aws_config *c, const char *profile, struct 
         const char *path = aws_env_get(c->env, files[i].variable);
         struct buf full;
         buf_init(&full, 4096);
-        if (path == NULL && home != NULL) {
+        bool below_home = path == NULL || (path[0] == '~' && path[1] == '/');
+        if (below_home && home != NULL)
             buf_add_cstr(&full, home);
+        if (path == NULL && home != NULL)
             buf_add_cstr(&full, files[i].below_home);
-        } else if (path != NULL && path[0] == '~' && path[1] == '/' && home != NULL) {
-            buf_add_cstr(&full, home);
-            buf_add_cstr(&full, path + 1);
-        } else if (path != NULL) {
-            buf_add_cstr(&full, path);
-        }
+        else if (path != NULL)
+            buf_add_cstr(&full, below_home && home != NULL ? path + 1 : path);
         enum status st = buf_status(&full);
         if (!st && full.len > 0) {
             const char *name = buf_cstr(&full);
@@ -160,61 +172,38 @@ static enum status load_files(struct aws_config *c, const char *profile, struct 
     return ST_OK;
 }
 
-/*
- * AWS_REGION, then AWS_DEFAULT_REGION, then the profile; none is no error yet, because local
- * commands need none.
- */
-static enum status load_region(struct aws_config *c, struct error *err)
-{
-    const char *text = aws_env_get(c->env, "AWS_REGION");
-    if (text == NULL)
-        text = aws_env_get(c->env, "AWS_DEFAULT_REGION");
-    struct view region = text != NULL ? view_of(text) : profile_get(c, "region");
-    if (region.len == 0)
-        return ST_OK;
-    if (!aws_region_valid(region))
-        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
-                         (int)(region.len < 64 ? region.len : 64), region.ptr);
-    c->region = view_dup(region);
-    return c->region == NULL ? ST_NO_MEMORY : ST_OK;
-}
-
 /* "true"/"false" in any case, of a variable or else a profile key. */
 static enum status load_flag(struct aws_config *c, const char *variable, const char *key, bool *out,
                              struct error *err)
 {
-    const char *text = aws_env_get(c->env, variable);
-    struct view v = text != NULL ? view_of(text) : profile_get(c, key);
+    struct view v = setting(c, variable, NULL, key);
     *out = view_eq_nocase(v, VIEW_LIT("true"));
     if (v.len > 0 && !*out && !view_eq_nocase(v, VIEW_LIT("false")))
         return error_set(err, ST_USAGE, E_U207, "%s must be true or false: \"%.*s\"", variable,
-                         (int)(v.len < 64 ? v.len : 64), v.ptr);
+                         SHOW_MAX(v, 64));
     return ST_OK;
 }
 
-static enum status load_attempts(struct aws_config *c, struct error *err)
+/* Region, attempts and retry mode; no Region is no error yet, because local commands need none. */
+static enum status load_texts(struct aws_config *c, struct error *err)
 {
-    const char *text = aws_env_get(c->env, "AWS_MAX_ATTEMPTS");
-    struct view v = text != NULL ? view_of(text) : profile_get(c, "max_attempts");
+    struct view region = setting(c, "AWS_REGION", "AWS_DEFAULT_REGION", "region");
+    struct view attempts = setting(c, "AWS_MAX_ATTEMPTS", NULL, "max_attempts");
+    struct view mode = setting(c, "AWS_RETRY_MODE", NULL, "retry_mode");
     uint64_t n = 3;
-    if (v.len > 0 && (view_parse_u64(v, 100, &n) || n == 0))
+    if (region.len > 0 && !aws_region_valid(region))
+        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"", SHOW_MAX(region, 64));
+    if (attempts.len > 0 && (view_parse_u64(attempts, 100, &n) || n == 0))
         return error_set(err, ST_USAGE, E_U208, "AWS_MAX_ATTEMPTS must be 1 to 100: \"%.*s\"",
-                         (int)(v.len < 64 ? v.len : 64), v.ptr);
+                         SHOW_MAX(attempts, 64));
+    /* All modes are the standard one here: it is the one whose behaviour is specified. */
+    if (mode.len > 0 && !view_eq_cstr(mode, "standard") && !view_eq_cstr(mode, "legacy") &&
+        !view_eq_cstr(mode, "adaptive"))
+        return error_set(err, ST_USAGE, E_A113,
+                         "AWS_RETRY_MODE must be standard, legacy or adaptive: \"%.*s\"",
+                         SHOW_MAX(mode, 64));
     c->max_attempts = (unsigned)n;
-    return ST_OK;
-}
-
-/* All modes are the standard one here: it is the one whose behaviour is specified. */
-static enum status check_retry_mode(struct aws_config *c, struct error *err)
-{
-    const char *text = aws_env_get(c->env, "AWS_RETRY_MODE");
-    struct view v = text != NULL ? view_of(text) : profile_get(c, "retry_mode");
-    if (v.len == 0 || view_eq_cstr(v, "standard") || view_eq_cstr(v, "legacy") ||
-        view_eq_cstr(v, "adaptive"))
-        return ST_OK;
-    return error_set(err, ST_USAGE, E_A113,
-                     "AWS_RETRY_MODE must be standard, legacy or adaptive: \"%.*s\"",
-                     (int)(v.len < 64 ? v.len : 64), v.ptr);
+    return keep(&c->region, region);
 }
 
 /*
@@ -228,42 +217,17 @@ static enum status load_ca(struct aws_config *c, struct error *err)
                                          "/etc/pki/tls/certs/ca-bundle.crt",
                                          "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
-    const char *text = aws_env_get(c->env, "AWS_CA_BUNDLE");
-    struct view v = text != NULL ? view_of(text) : profile_get(c, "ca_bundle");
+    struct view v = setting(c, "AWS_CA_BUNDLE", NULL, "ca_bundle");
     if (v.len == 0)
         v = view_of(aws_env_get(c->env, "SSL_CERT_FILE"));
-    if (v.len > 0) {
-        c->ca_file = view_dup(v);
-        if (c->ca_file == NULL)
-            return ST_NO_MEMORY;
-        if (access(c->ca_file, R_OK) != 0)
-            return error_set(err, ST_USAGE, E_A112, "CA file cannot be read: \"%.128s\"",
-                             c->ca_file);
-        return ST_OK;
-    }
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (access(places[i], R_OK) == 0) {
-            c->ca_file = view_dup(view_of(places[i]));
-            return c->ca_file == NULL ? ST_NO_MEMORY : ST_OK;
-        }
-    }
-    return ST_OK;
-}
-
-/*
- * `upper` is NULL for HTTP_PROXY: in a CGI program a request header called Proxy arrives under
- * that name ("httpoxy", CVE-2016-5385), and curl ignores it for the same reason.
- */
-static enum status load_proxy(struct aws_config *c, const char *lower, const char *upper,
-                              char **out)
-{
-    const char *text = aws_env_get(c->env, lower);
-    if (text == NULL && upper != NULL)
-        text = aws_env_get(c->env, upper);
-    if (text == NULL)
-        return ST_OK;
-    *out = view_dup(view_of(text));
-    return *out == NULL ? ST_NO_MEMORY : ST_OK;
+    bool given = v.len > 0;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && v.len == 0; i++)
+        if (access(places[i], R_OK) == 0)
+            v = view_of(places[i]);
+    enum status st = keep(&c->ca_file, v);
+    if (!st && given && access(c->ca_file, R_OK) != 0)
+        return error_set(err, ST_USAGE, E_A112, "CA file cannot be read: \"%.128s\"", c->ca_file);
+    return st;
 }
 
 /*
@@ -290,46 +254,29 @@ static enum status find_override(const struct aws_config *c, const struct aws_se
     buf_clear(&name);
     if (found.len == 0) {
         what = "AWS_ENDPOINT_URL";
-        found = view_of(aws_env_get(c->env, "AWS_ENDPOINT_URL"));
+        found = view_of(aws_env_get(c->env, what));
     }
     if (found.len == 0) {
         what = "endpoint_url in the services section";
-        struct view section = profile_get(c, "services");
+        struct view section = setting(c, NULL, NULL, "services");
         if (section.len > 0)
             found = aws_ini_get_service(c->ini, section, service->config_key, "endpoint_url");
     }
     if (found.len == 0) {
         what = "endpoint_url of the profile";
-        found = profile_get(c, "endpoint_url");
+        found = setting(c, NULL, NULL, "endpoint_url");
     }
     while (found.len > 0 && found.ptr[found.len - 1] == '/')
         found.len--;
-    if (found.len > 0) {
-        enum status st = aws_endpoint_check(found, what, err);
-        if (st)
-            return st;
-    }
     *out = found;
-    return ST_OK;
-}
-
-/* A wrong override of any service is found at the start, not in the middle of a run. */
-static enum status check_endpoints(const struct aws_config *c, struct error *err)
-{
-    const struct aws_service *const all[] = {&AWS_S3,  &AWS_SQS,     &AWS_CLOUDWATCH,
-                                             &AWS_STS, &AWS_BEDROCK, &AWS_DYNAMODB};
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        struct view unused;
-        enum status st = find_override(c, all[i], &unused, err);
-        if (st)
-            return st;
-    }
-    return ST_OK;
+    return found.len > 0 ? aws_endpoint_check(found, what, err) : ST_OK;
 }
 
 enum status aws_config_load(struct aws_config **out, const struct aws_env *env, const char *profile,
                             struct error *err)
 {
+    static const struct aws_service *const services[] = {&AWS_S3,  &AWS_SQS,     &AWS_CLOUDWATCH,
+                                                         &AWS_STS, &AWS_BEDROCK, &AWS_DYNAMODB};
     *out = NULL;
     struct aws_config *c = calloc(1, sizeof(*c));
     if (c == NULL)
@@ -340,11 +287,7 @@ enum status aws_config_load(struct aws_config **out, const struct aws_env *env, 
     if (!st)
         st = load_files(c, profile, err);
     if (!st)
-        st = load_region(c, err);
-    if (!st)
-        st = load_attempts(c, err);
-    if (!st)
-        st = check_retry_mode(c, err);
+        st = load_texts(c, err);
     if (!st)
         st = load_flag(c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", &c->fips, err);
     if (!st)
@@ -356,13 +299,20 @@ enum status aws_config_load(struct aws_config **out, const struct aws_env *env, 
     if (!st)
         st = load_ca(c, err);
     if (!st)
-        st = load_proxy(c, "https_proxy", "HTTPS_PROXY", &c->https_proxy);
+        st = keep(&c->https_proxy, setting(c, "https_proxy", "HTTPS_PROXY", NULL));
+    /*
+     * Not HTTP_PROXY: in a CGI program a request header called Proxy arrives under that name
+     * ("httpoxy", CVE-2016-5385), and curl ignores it for the same reason.
+     */
     if (!st)
-        st = load_proxy(c, "http_proxy", NULL, &c->http_proxy);
+        st = keep(&c->http_proxy, setting(c, "http_proxy", NULL, NULL));
     if (!st)
-        st = load_proxy(c, "no_proxy", "NO_PROXY", &c->no_proxy);
-    if (!st)
-        st = check_endpoints(c, err);
+        st = keep(&c->no_proxy, setting(c, "no_proxy", "NO_PROXY", NULL));
+    /* A wrong override of any service is found at the start, not in the middle of a run. */
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]) && !st; i++) {
+        struct view unused;
+        st = find_override(c, services[i], &unused, err);
+    }
     if (st) {
         aws_config_free(c);
         return st;
@@ -415,24 +365,12 @@ unsigned aws_config_max_attempts(const struct aws_config *c)
     return c->max_attempts;
 }
 
-const char *aws_config_ca_file(const struct aws_config *c)
+struct http_options aws_config_http(const struct aws_config *c)
 {
-    return c->ca_file;
-}
-
-const char *aws_config_https_proxy(const struct aws_config *c)
-{
-    return c->https_proxy;
-}
-
-const char *aws_config_http_proxy(const struct aws_config *c)
-{
-    return c->http_proxy;
-}
-
-const char *aws_config_no_proxy(const struct aws_config *c)
-{
-    return c->no_proxy;
+    return (struct http_options){.ca_file = c->ca_file,
+                                 .https_proxy = c->https_proxy,
+                                 .http_proxy = c->http_proxy,
+                                 .no_proxy = c->no_proxy};
 }
 
 /*
@@ -476,7 +414,6 @@ enum status aws_config_endpoint(const struct aws_config *c, const struct aws_ser
     if (region.len == 0)
         return error_set(err, ST_USAGE, E_U303, "no Region: set AWS_REGION");
     if (!aws_region_valid(region))
-        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
-                         (int)(region.len < 64 ? region.len : 64), region.ptr);
+        return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"", SHOW_MAX(region, 64));
     return own_endpoint(c, service, region, out, err);
 }

@@ -9,6 +9,7 @@
 #define AWS_AWS_CONFIG_H
 
 #include "aws/aws_ini.h"
+#include "aws/http.h"
 #include "base/aws_name.h"
 #include "base/buf.h"
 
@@ -60,14 +61,12 @@ struct view aws_config_region(const struct aws_config *c);
  * mode is the standard one. */
 unsigned aws_config_max_attempts(const struct aws_config *c);
 
-/* AWS_CA_BUNDLE, SSL_CERT_FILE, profile ca_bundle, or the first that exists of the places Linux
- * distributions use; NULL when none. */
-const char *aws_config_ca_file(const struct aws_config *c);
-
-/* HTTPS_PROXY/https_proxy, HTTP_PROXY is not honoured in capitals (CGI), http_proxy; NO_PROXY. */
-const char *aws_config_https_proxy(const struct aws_config *c);
-const char *aws_config_http_proxy(const struct aws_config *c);
-const char *aws_config_no_proxy(const struct aws_config *c);
+/*
+ * The CA file: AWS_CA_BUNDLE, profile ca_bundle, SSL_CERT_FILE, or the first that exists of the
+ * places Linux distributions use; NULL when none.  The proxies: https_proxy/HTTPS_PROXY,
+ * http_proxy (not honoured in capitals), no_proxy/NO_PROXY.  Clock and stop are left to the caller.
+ */
+struct http_options aws_config_http(const struct aws_config *c);
 
 /*
  * The endpoint of a service in a Region, "https://host" or an override with port and path and no
