@@ -19,11 +19,6 @@
 #include "base/aws_name.h"
 #include "events/event_private.h"
 
-struct event_body_store {
-    struct event_pool pool;
-    size_t room; /* of body->objects */
-};
-
 /* ---- grammars ---- */
 
 bool event_bucket_allowed(struct view allow_list, struct view bucket)
@@ -67,19 +62,26 @@ static bool is_hex(struct view v, size_t max)
 /* ---- keys ---- */
 
 /*
+ * The key into the body's pool, decoded where it is encoded:
+ *
  *     AWSLogs/2026/11/my+file%C3%A9.gz
  *                       ^    ^^^        a blank; one byte
  *
  * A `%` without two hex digits is not something S3 sends: guessing would read a wrong object.
  */
-static enum status decode_key(struct view text, char *out, size_t *out_len, struct error *err)
+static enum status take_key(struct event_body *body, bool encoded, struct view *key,
+                            struct error *err)
 {
+    struct view text = *key;
+    char *out = event_pool_take(body->texts, text.len);
     size_t n = 0;
+    if (out == NULL)
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (c == '+') {
+        if (encoded && c == '+') {
             c = ' ';
-        } else if (c == '%') {
+        } else if (encoded && c == '%') {
             int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
             int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) {
@@ -94,57 +96,55 @@ static enum status decode_key(struct view text, char *out, size_t *out_len, stru
         }
         out[n++] = c;
     }
-    *out_len = n;
+    *key = view_make(out, n);
     return ST_OK;
-}
-
-/* The key, decoded where it was encoded, into the body's pool. */
-static enum status take_key(struct event_body *body, struct view text, bool encoded,
-                            struct view *key, struct error *err)
-{
-    if (!encoded) {
-        if (event_pool_copy(&body->store->pool, text, key) != ST_OK)
-            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-        return ST_OK;
-    }
-    char *at = event_pool_take(&body->store->pool, text.len);
-    size_t n = 0;
-    if (at == NULL)
-        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    enum status st = decode_key(text, at, &n, err);
-    *key = view_make(at, n);
-    return st;
 }
 
 /* ---- one object ---- */
 
 enum status event_object_check(const struct event_object *object, struct error *err)
 {
-    if (object->bucket.len == 0)
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event names no bucket");
-    if (!aws_bucket_valid(object->bucket))
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible bucket name");
-    if (object->key.len == 0)
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event names no object key");
-    if (object->key.len > EVENT_MAX_KEY_BYTES)
-        return error_set(err, ST_BAD_ITEM, E_Q110, "object key is longer than 1024 bytes");
-    if (object->region.len > 0 && !aws_region_valid(object->region))
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible Region");
-    if (!is_token(object->etag, 128))
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible entity tag");
-    if (!is_token(object->version_id, 1024))
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible version id");
-    if (!is_hex(object->sequencer, 64))
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible sequencer");
-    if (object->has_size && object->size > INT64_MAX)
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event with an impossible size");
-    return ST_OK;
+    const char *fault =
+        object->bucket.len == 0                 ? "event names no bucket"
+        : !aws_bucket_valid(object->bucket)     ? "event with an impossible bucket name"
+        : object->key.len == 0                  ? "event names no object key"
+        : object->key.len > EVENT_MAX_KEY_BYTES ? "object key is longer than 1024 bytes"
+        : object->region.len > 0 && !aws_region_valid(object->region)
+            ? "event with an impossible Region"
+        : !is_token(object->etag, 128)                 ? "event with an impossible entity tag"
+        : !is_token(object->version_id, 1024)          ? "event with an impossible version id"
+        : !is_hex(object->sequencer, 64)               ? "event with an impossible sequencer"
+        : object->has_size && object->size > INT64_MAX ? "event with an impossible size"
+                                                       : NULL;
+    return fault == NULL ? ST_OK : error_set(err, ST_BAD_ITEM, E_Q110, "%s", fault);
 }
 
-/* The texts of `object` belong to the document and are copied here. */
-static enum status add_object(struct event_body *body, struct event_object object,
-                              const json_t *size, bool key_is_encoded, struct error *err)
+/* ---- the forms ---- */
+
+/* Where a form of event has the same facts. */
+struct form {
+    const char *root, *etag, *version_id, *region;
+    bool key_is_encoded;
+};
+
+/* One created object, called `name` in its event.  The texts of the document are copied. */
+static enum status add_object(struct event_body *body, const json_t *event, const struct form *form,
+                              struct view name, struct error *err)
 {
+    const json_t *root = json_object_get(event, form->root);
+    const json_t *found = json_object_get(root, "object");
+    const json_t *size = json_object_get(found, "size");
+    struct event_object object = {
+        .bucket = event_json_text(json_object_get(root, "bucket"), "name"),
+        .key = event_json_text(found, "key"),
+        .etag = event_json_text(found, form->etag),
+        .version_id = event_json_text(found, form->version_id),
+        .event_name = name,
+        .region = event_json_text(event, form->region),
+        .sequencer = event_json_text(found, "sequencer"),
+    };
+    if (object.etag.len == 0)
+        object.etag = event_json_text(found, "eTag"); /* an emulator's spelling */
     /* Quotes belong to the header's form of a tag; some senders leave them on. */
     struct view etag = object.etag;
     if (etag.len >= 2 && etag.ptr[0] == '"' && etag.ptr[etag.len - 1] == '"')
@@ -155,7 +155,7 @@ static enum status add_object(struct event_body *body, struct event_object objec
         object.size = (uint64_t)json_integer_value(size);
         object.has_size = true;
     }
-    enum status st = take_key(body, object.key, key_is_encoded, &object.key, err);
+    enum status st = take_key(body, form->key_is_encoded, &object.key, err);
     if (st == ST_OK)
         st = event_object_check(&object, err);
     if (st != ST_OK)
@@ -164,130 +164,69 @@ static enum status add_object(struct event_body *body, struct event_object objec
     struct view *const texts[] = {&object.bucket,     &object.etag,   &object.version_id,
                                   &object.event_name, &object.region, &object.sequencer};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && st == ST_OK; i++)
-        st = event_pool_copy(&body->store->pool, *texts[i], texts[i]);
-    if (st == ST_OK &&
-        !array_room(&body->objects, body->nobjects, &body->store->room, 8, sizeof(object)))
-        st = ST_NO_MEMORY;
-    if (st != ST_OK)
-        return error_set(err, st, E_R113, "out of memory");
+        st = event_pool_copy(body->texts, *texts[i], texts[i]);
+    if (st != ST_OK || !array_room(&body->objects, body->nobjects, &body->room, 8, sizeof(object)))
+        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     body->objects[body->nobjects++] = object;
     return ST_OK;
-}
-
-/* ---- the forms ---- */
-
-/* "2", "2.1", "2.6": AWS promises compatible minor versions (same page: "Event message structure").
- */
-static bool is_version_2(struct view version)
-{
-    return view_eq_cstr(version, "2") || view_starts(version, VIEW_LIT("2."));
 }
 
 /* One element of "Records".  Events other than ObjectCreated are counted and otherwise ignored. */
 static enum status add_record(struct event_body *body, const json_t *record, struct error *err)
 {
+    static const struct form s3 = {"s3", "eTag", "versionId", "awsRegion", true};
+    struct view version = event_json_text(record, "eventVersion");
+    struct view name = event_json_text(record, "eventName");
     if (!json_is_object(record))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not an object");
     if (!view_eq_cstr(event_json_text(record, "eventSource"), "aws:s3"))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not from S3");
-    if (!is_version_2(event_json_text(record, "eventVersion")))
+    /* "2", "2.1", "2.6": AWS promises compatible minor versions ("Event message structure"). */
+    if (!view_eq_cstr(version, "2") && !view_starts(version, VIEW_LIT("2.")))
         return error_set(err, ST_BAD_ITEM, E_Q110, "S3 event of an unknown version");
-    struct view name = event_json_text(record, "eventName");
     if (name.len == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "S3 event without a name");
     /* Bodies carry no "s3:"; configurations do, and hand-written events copy them. */
     if (view_starts(name, VIEW_LIT("s3:")))
         name = view_skip(name, 3);
-    if (!view_starts(name, VIEW_LIT("ObjectCreated:"))) {
-        body->other_events++;
-        return ST_OK;
-    }
-    const json_t *s3 = json_object_get(record, "s3");
-    const json_t *object = json_object_get(s3, "object");
-    struct event_object found = {
-        .bucket = event_json_text(json_object_get(s3, "bucket"), "name"),
-        .key = event_json_text(object, "key"),
-        .etag = event_json_text(object, "eTag"),
-        .version_id = event_json_text(object, "versionId"),
-        .event_name = name,
-        .region = event_json_text(record, "awsRegion"),
-        .sequencer = event_json_text(object, "sequencer"),
-    };
-    return add_object(body, found, json_object_get(object, "size"), true, err);
-}
-
-static enum status add_records(struct event_body *body, const json_t *records, struct error *err)
-{
-    size_t n = json_array_size(records);
-    if (n == 0)
-        return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
-    for (size_t i = 0; i < n; i++) {
-        enum status st = add_record(body, json_array_get(records, i), err);
-        if (st != ST_OK)
-            return st;
-    }
+    if (view_starts(name, VIEW_LIT("ObjectCreated:")))
+        return add_object(body, record, &s3, name, err);
+    body->other_events++;
     return ST_OK;
-}
-
-/* The same facts under other names, and a key that is not encoded. */
-static enum status add_eventbridge(struct event_body *body, const json_t *event, struct error *err)
-{
-    struct view type = event_json_text(event, "detail-type");
-    if (!view_eq_cstr(type, "Object Created")) {
-        body->other_events++;
-        return ST_OK;
-    }
-    const json_t *detail = json_object_get(event, "detail");
-    const json_t *object = json_object_get(detail, "object");
-    struct event_object found = {
-        .bucket = event_json_text(json_object_get(detail, "bucket"), "name"),
-        .key = event_json_text(object, "key"),
-        .etag = event_json_text(object, "etag"),
-        .version_id = event_json_text(object, "version-id"),
-        .event_name = type,
-        .region = event_json_text(event, "region"),
-        .sequencer = event_json_text(object, "sequencer"),
-    };
-    if (found.etag.len == 0)
-        found.etag = event_json_text(object, "eTag"); /* an emulator's spelling */
-    return add_object(body, found, json_object_get(object, "size"), false, err);
-}
-
-static bool is_eventbridge(const json_t *document)
-{
-    return view_eq_cstr(event_json_text(document, "source"), "aws.s3") &&
-           event_json_text(document, "detail-type").len > 0;
-}
-
-static bool is_sns_envelope(const json_t *document)
-{
-    return view_eq_cstr(event_json_text(document, "Type"), "Notification") &&
-           event_json_text(document, "Message").ptr != NULL;
 }
 
 /* Any form but an SNS envelope. */
 static enum status add_bare(struct event_body *body, const json_t *document, struct error *err)
 {
+    static const struct form eventbridge = {"detail", "etag", "version-id", "region", false};
     const json_t *records = json_object_get(document, "Records");
-    if (json_is_array(records))
-        return add_records(body, records, err);
-    if (view_eq_cstr(event_json_text(document, "Event"), "s3:TestEvent")) {
+    struct view type = event_json_text(document, "detail-type");
+    enum status st = ST_OK;
+    if (json_is_array(records)) {
+        if (json_array_size(records) == 0)
+            return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
+        for (size_t i = 0; i < json_array_size(records) && st == ST_OK; i++)
+            st = add_record(body, json_array_get(records, i), err);
+    } else if (view_eq_cstr(event_json_text(document, "Event"), "s3:TestEvent")) {
         body->test_events++;
-        return ST_OK;
+    } else if (!view_eq_cstr(event_json_text(document, "source"), "aws.s3") || type.len == 0) {
+        st = error_set(err, ST_BAD_ITEM, E_Q110, "not an S3, SNS or EventBridge event");
+    } else if (view_eq_cstr(type, "Object Created")) {
+        st = add_object(body, document, &eventbridge, type, err);
+    } else {
+        body->other_events++;
     }
-    if (is_eventbridge(document))
-        return add_eventbridge(body, document, err);
-    return error_set(err, ST_BAD_ITEM, E_Q110, "not an S3, SNS or EventBridge event");
+    return st;
 }
 
 enum status event_body_add(struct event_body *body, json_t *document, struct error *err)
 {
-    if (!is_sns_envelope(document))
+    struct view message = event_json_text(document, "Message");
+    if (!view_eq_cstr(event_json_text(document, "Type"), "Notification") || message.ptr == NULL)
         return add_bare(body, document, err);
     /* One envelope only: SNS does not put envelopes into envelopes. */
     json_t *inner = NULL;
-    enum status st =
-        event_json_load(event_json_text(document, "Message"), EVENT_MAX_BODY_VALUES, &inner, err);
+    enum status st = event_json_load(message, EVENT_MAX_BODY_VALUES, &inner, err);
     if (st == ST_OK)
         st = add_bare(body, inner, err);
     json_decref(inner);
@@ -298,14 +237,8 @@ enum status event_body_add(struct event_body *body, json_t *document, struct err
 
 enum status event_body_init(struct event_body *body, size_t max_text_bytes)
 {
-    *body = (struct event_body){0};
-    body->store = calloc(1, sizeof(*body->store));
-    if (body->store == NULL)
-        return ST_NO_MEMORY;
-    enum status st = event_pool_init(&body->store->pool, max_text_bytes);
-    if (st != ST_OK)
-        event_body_clear(body);
-    return st;
+    *body = (struct event_body){.texts = event_pool_new(max_text_bytes)};
+    return body->texts == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
 enum status event_body_parse(struct view body, struct event_body *out, struct error *err)
@@ -329,8 +262,6 @@ enum status event_body_parse(struct view body, struct event_body *out, struct er
 void event_body_clear(struct event_body *body)
 {
     free(body->objects);
-    if (body->store != NULL)
-        event_pool_clear(&body->store->pool);
-    free(body->store);
+    free(body->texts);
     *body = (struct event_body){0};
 }

@@ -39,12 +39,14 @@ struct event_object {
     bool has_size;
 };
 
+struct event_pool;
+
 struct event_body {
     struct event_object *objects;
-    size_t nobjects;
-    size_t test_events;             /* s3:TestEvent: a success with nothing to do */
-    size_t other_events;            /* understood, but not ObjectCreated: nothing to do, counted */
-    struct event_body_store *store; /* owns every text above */
+    size_t nobjects, room;
+    size_t test_events;       /* s3:TestEvent: a success with nothing to do */
+    size_t other_events;      /* understood, but not ObjectCreated: nothing to do, counted */
+    struct event_pool *texts; /* owns every text above */
 };
 
 /*

@@ -13,10 +13,6 @@
 
 #include "events/event_private.h"
 
-struct event_direct_store {
-    struct event_pool pool;
-};
-
 enum { NUMBER_BYTES = 32 }; /* a 64-bit integer or a %.17g double, with its NUL */
 
 /* An option's value as text; false for values that are no scalar. */
@@ -44,11 +40,10 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
 {
     size_t members = json_object_size(document);
     out->kind = EVENT_COMMAND;
-    out->store = calloc(1, sizeof(*out->store));
     out->options = calloc(members, sizeof(*out->options));
     /* A number may be written longer than it stood in the text ("1e9"), hence the extra room. */
-    if (out->store == NULL || out->options == NULL ||
-        event_pool_init(&out->store->pool, text_bytes + members * NUMBER_BYTES) != ST_OK)
+    out->texts = event_pool_new(text_bytes + members * NUMBER_BYTES);
+    if (out->texts == NULL || out->options == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
 
     const char *name;
@@ -64,9 +59,9 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
         bool is_command = strcmp(name, "command") == 0;
         struct event_option *option = &out->options[out->noptions];
         enum status st =
-            event_pool_copy(&out->store->pool, text, is_command ? &out->command : &option->value);
+            event_pool_copy(out->texts, text, is_command ? &out->command : &option->value);
         if (st == ST_OK && !is_command) {
-            st = event_pool_copy(&out->store->pool, view_of(name), &option->name);
+            st = event_pool_copy(out->texts, view_of(name), &option->name);
             out->noptions++;
         }
         if (st != ST_OK)
@@ -76,14 +71,10 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
 }
 
 /* {"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{...}"}}]} */
-static enum status load_sns(const json_t *records, size_t text_bytes, struct event_direct *out,
-                            struct error *err)
+static enum status load_sns(const json_t *records, struct event_body *body, struct error *err)
 {
-    out->kind = EVENT_OBJECTS;
-    enum status st = event_body_init(&out->body, text_bytes);
-    if (st != ST_OK)
-        return error_set(err, st, E_R113, "out of memory");
-    for (size_t i = 0; i < json_array_size(records); i++) {
+    enum status st = ST_OK;
+    for (size_t i = 0; i < json_array_size(records) && st == ST_OK; i++) {
         const json_t *record = json_array_get(records, i);
         struct view message = event_json_text(json_object_get(record, "Sns"), "Message");
         if (!view_eq_cstr(event_json_text(record, "EventSource"), "aws:sns") || message.ptr == NULL)
@@ -91,23 +82,10 @@ static enum status load_sns(const json_t *records, size_t text_bytes, struct eve
         json_t *inner = NULL;
         st = event_json_load(message, EVENT_MAX_BODY_VALUES, &inner, err);
         if (st == ST_OK)
-            st = event_body_add(&out->body, inner, err);
+            st = event_body_add(body, inner, err);
         json_decref(inner);
-        if (st != ST_OK)
-            return st;
     }
-    return ST_OK;
-}
-
-/* A payload that is a message's body itself. */
-static enum status load_body(json_t *document, size_t text_bytes, struct event_direct *out,
-                             struct error *err)
-{
-    out->kind = EVENT_OBJECTS;
-    enum status st = event_body_init(&out->body, text_bytes);
-    if (st != ST_OK)
-        return error_set(err, st, E_R113, "out of memory");
-    return event_body_add(&out->body, document, err);
+    return st;
 }
 
 static enum status load(json_t *document, size_t text_bytes, struct event_direct *out,
@@ -121,9 +99,13 @@ static enum status load(json_t *document, size_t text_bytes, struct event_direct
         out->kind = EVENT_QUEUE;
         return event_sqs_load(records, text_bytes, &out->sqs, err);
     }
+    out->kind = EVENT_OBJECTS;
+    enum status st = event_body_init(&out->body, text_bytes);
+    if (st != ST_OK)
+        return error_set(err, st, E_R113, "out of memory");
     if (view_eq_cstr(event_json_text(first, "EventSource"), "aws:sns"))
-        return load_sns(records, text_bytes, out, err);
-    return load_body(document, text_bytes, out, err);
+        return load_sns(records, &out->body, err);
+    return event_body_add(&out->body, document, err); /* a message's body itself */
 }
 
 enum status event_direct_parse(struct view payload, struct event_direct *out, struct error *err)
@@ -147,9 +129,7 @@ void event_direct_clear(struct event_direct *direct)
     event_sqs_clear(&direct->sqs);
     event_body_clear(&direct->body);
     free(direct->options);
-    if (direct->store != NULL)
-        event_pool_clear(&direct->store->pool);
-    free(direct->store);
+    free(direct->texts);
     *direct = (struct event_direct){0};
 }
 

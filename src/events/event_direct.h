@@ -28,7 +28,7 @@ struct event_direct {
     struct view command;
     struct event_option *options; /* in no particular order; names are distinct */
     size_t noptions;
-    struct event_direct_store *store; /* owns the command's texts */
+    struct event_pool *texts; /* owns the command's texts */
 };
 
 /*

@@ -80,24 +80,19 @@ struct view event_json_text(const json_t *object, const char *name)
     return view_make(json_string_value(member), json_string_length(member));
 }
 
-enum status event_pool_init(struct event_pool *pool, size_t size)
+struct event_pool *event_pool_new(size_t size)
 {
-    *pool = (struct event_pool){.size = size};
-    pool->ptr = malloc(size == 0 ? 1 : size);
-    return pool->ptr == NULL ? ST_NO_MEMORY : ST_OK;
-}
-
-void event_pool_clear(struct event_pool *pool)
-{
-    free(pool->ptr);
-    *pool = (struct event_pool){0};
+    struct event_pool *pool = malloc(sizeof(*pool) + size);
+    if (pool != NULL)
+        *pool = (struct event_pool){.size = size};
+    return pool;
 }
 
 char *event_pool_take(struct event_pool *pool, size_t n)
 {
-    if (pool->ptr == NULL || n > pool->size - pool->used)
+    if (n > pool->size - pool->used)
         return NULL;
-    char *at = pool->ptr + pool->used;
+    char *at = pool->bytes + pool->used;
     pool->used += n;
     return at;
 }

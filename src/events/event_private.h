@@ -42,13 +42,12 @@ struct view event_json_text(const json_t *object, const char *name);
  * they came from.  Never moves, so views into it stay valid.
  */
 struct event_pool {
-    char *ptr;
-    size_t used;
-    size_t size;
+    size_t used, size;
+    char bytes[];
 };
 
-NODISCARD enum status event_pool_init(struct event_pool *pool, size_t size);
-void event_pool_clear(struct event_pool *pool); /* a zeroed struct may be cleared too */
+/* Given back with free().  NULL: no memory. */
+struct event_pool *event_pool_new(size_t size);
 
 /* Room for n bytes; NULL when the pool is used up, which is a mistake of ours, not of the input. */
 char *event_pool_take(struct event_pool *pool, size_t n);
@@ -73,7 +72,11 @@ NODISCARD enum status event_object_check(const struct event_object *object, stru
 
 /* ---- queue envelopes (event_sqs.c) ---- */
 
-/* `records` is the envelope's array; max_text_bytes bounds its texts.  As event_sqs_parse. */
+/*
+ * `records` is the envelope's array; max_text_bytes bounds its texts.  ST_BAD_ITEM: it is none, or
+ * a message has no id (then no answer could name it: fail the invocation, and all of them are
+ * retried); ST_NO_MEMORY.  On failure *out is cleared.
+ */
 NODISCARD enum status event_sqs_load(const json_t *records, size_t max_text_bytes,
                                      struct event_sqs *out, struct error *err);
 

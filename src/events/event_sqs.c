@@ -13,10 +13,6 @@
 #include "base/json_out.h"
 #include "events/event_private.h"
 
-struct event_sqs_store {
-    struct event_pool pool;
-};
-
 /*
  * One message.  Only an id is required: a message without a body fails by itself later, and is
  * named in the answer.
@@ -60,15 +56,13 @@ enum status event_sqs_load(const json_t *records, size_t max_text_bytes, struct 
     size_t n = json_array_size(records);
     if (n == 0)
         return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
-    enum status st = ST_NO_MEMORY;
+    enum status st = ST_OK;
     out->messages = calloc(n, sizeof(*out->messages));
-    out->store = calloc(1, sizeof(*out->store));
-    if (out->messages != NULL && out->store != NULL)
-        st = event_pool_init(&out->store->pool, max_text_bytes);
-    if (st != ST_OK)
-        (void)error_set(err, st, E_R113, "out of memory");
+    out->texts = event_pool_new(max_text_bytes);
+    if (out->messages == NULL || out->texts == NULL)
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        st = load_message(&out->store->pool, json_array_get(records, i), &out->messages[i], err);
+        st = load_message(out->texts, json_array_get(records, i), &out->messages[i], err);
         out->nmessages += st == ST_OK;
     }
     if (st != ST_OK)
@@ -76,26 +70,10 @@ enum status event_sqs_load(const json_t *records, size_t max_text_bytes, struct 
     return st;
 }
 
-enum status event_sqs_parse(struct view payload, struct event_sqs *out, struct error *err)
-{
-    *out = (struct event_sqs){0};
-    if (payload.len > EVENT_MAX_PAYLOAD_BYTES)
-        return error_set(err, ST_TOO_BIG, E_Q112, "payload is larger than 6 MiB");
-    json_t *document = NULL;
-    enum status st = event_json_load(payload, EVENT_MAX_PAYLOAD_VALUES, &document, err);
-    if (st != ST_OK)
-        return st;
-    st = event_sqs_load(json_object_get(document, "Records"), payload.len, out, err);
-    json_decref(document);
-    return st;
-}
-
 void event_sqs_clear(struct event_sqs *sqs)
 {
     free(sqs->messages);
-    if (sqs->store != NULL)
-        event_pool_clear(&sqs->store->pool);
-    free(sqs->store);
+    free(sqs->texts);
     *sqs = (struct event_sqs){0};
 }
 

@@ -14,6 +14,8 @@
 
 enum { EVENT_MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 }; /* Lambda's largest invocation payload */
 
+struct event_pool;
+
 struct event_message {
     struct view message_id; /* never empty */
     struct view receipt_handle;
@@ -28,16 +30,9 @@ struct event_message {
 struct event_sqs {
     struct event_message *messages;
     size_t nmessages;
-    struct event_sqs_store *store; /* owns every text above */
+    struct event_pool *texts; /* owns every text above */
 };
 
-/*
- * Decode an SQS envelope.  ST_BAD_ITEM: it is none, or a message has no id (then no answer could
- * name it: fail the invocation, and all of them are retried); ST_TOO_BIG; ST_NO_MEMORY.  On failure
- * *out is cleared.
- */
-NODISCARD enum status event_sqs_parse(struct view payload, struct event_sqs *out,
-                                      struct error *err);
 /* Release; a zeroed or cleared struct may be cleared too. */
 void event_sqs_clear(struct event_sqs *sqs);
 

@@ -81,7 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct view text = view_make(copy, size);
     struct error err = {.text = ""};
     struct event_body body;
-    struct event_sqs sqs;
     struct event_direct direct;
     enum status st = event_body_parse(text, &body, &err);
     if (st == ST_OK)
@@ -89,12 +88,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         check(body.nobjects == 0 && err.text[0] != '\0');
     event_body_clear(&body);
-    st = event_sqs_parse(text, &sqs, &err);
-    if (st == ST_OK)
-        check_queue(&sqs, marks);
-    else
-        check(sqs.nmessages == 0);
-    event_sqs_clear(&sqs);
     st = event_direct_parse(text, &direct, &err);
     if (st == ST_OK)
         check_direct(&direct, marks);
