@@ -24,13 +24,13 @@
 enum { MAX_ASKED = 1000, MAX_ANSWER = 1 << 20 };
 
 struct tag {
-    struct tag *next;
     struct view key, value;
 };
 
 struct entry {
     struct profile profile;
     struct tag *tags;
+    size_t tag_count;
     json_t *document; /* owns the texts the views point into */
 };
 
@@ -56,11 +56,7 @@ struct profiles *profiles_new(void)
 
 static void entry_clear(struct entry *entry)
 {
-    while (entry->tags != NULL) {
-        struct tag *next = entry->tags->next;
-        free(entry->tags);
-        entry->tags = next;
-    }
+    free(entry->tags);
     json_decref(entry->document);
 }
 
@@ -119,11 +115,11 @@ static struct view tag_of(const struct profiles *profiles, struct view id, struc
     size_t at = position(profiles, id, &found);
     if (!found)
         return VIEW_EMPTY;
-    for (const struct tag *tag = profiles->entries[at].tags; tag != NULL; tag = tag->next) {
-        if (view_eq(tag->key, key))
-            return tag->value;
-    }
-    return VIEW_EMPTY;
+    const struct entry *entry = &profiles->entries[at];
+    size_t i = entry->tag_count; /* of two with one key the last counts */
+    while (i > 0 && !view_eq(entry->tags[i - 1].key, key))
+        i--;
+    return i > 0 ? entry->tags[i - 1].value : VIEW_EMPTY;
 }
 
 struct view profiles_tag(const struct profiles *profiles, struct view id, struct view key)
@@ -194,28 +190,17 @@ static void resolve_models(const json_t *models, struct profile *out)
                           : PROFILE_IN_REGION;
 }
 
-static enum status add_tag(struct entry *entry, struct view key, struct view value)
-{
-    struct tag *tag = calloc(1, sizeof(*tag));
-    if (tag == NULL)
-        return ST_NO_MEMORY;
-    tag->key = key;
-    tag->value = value;
-    tag->next = entry->tags;
-    entry->tags = tag;
-    return ST_OK;
-}
-
 /* "tags": [{"key": "team", "value": "search"}], as ListTagsForResource gives them. */
 static enum status read_tags(const json_t *profile, struct entry *entry)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(profile, "tags"), i, item)
-    {
-        struct view key = member(item, "key");
-        if (key.len > 0 && add_tag(entry, key, member(item, "value")) != ST_OK)
-            return ST_NO_MEMORY;
+    const json_t *tags = json_object_get(profile, "tags");
+    entry->tag_count = json_array_size(tags);
+    entry->tags = calloc(entry->tag_count + 1, sizeof(*entry->tags));
+    if (entry->tags == NULL)
+        return ST_NO_MEMORY;
+    for (size_t i = 0; i < entry->tag_count; i++) {
+        const json_t *tag = json_array_get(tags, i);
+        entry->tags[i] = (struct tag){member(tag, "key"), member(tag, "value")};
     }
     return ST_OK;
 }

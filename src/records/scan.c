@@ -148,36 +148,16 @@ void scanner_reset(struct scanner *s)
     s->base = 0;
 }
 
-/* Values still in the chunk move into the scanner before the chunk goes away. */
-static void keep_values(struct scanner *s, const uint8_t *chunk, size_t n)
-{
-    for (size_t i = 0; i < FIELD_METADATA + s->metadata_count; i++) {
-        struct scan_value *value = &s->record.text[i];
-        const uint8_t *ptr = (const uint8_t *)value->ptr;
-        if (value->kind == VALUE_GOOD && ptr >= chunk && ptr < chunk + n) {
-            memcpy(s->field_buffer[i], value->ptr, value->len);
-            value->ptr = s->field_buffer[i];
-        }
-    }
-}
-
-/* A byte order mark counts as white space at the very start; it may come in pieces. */
-static size_t byte_order_mark(struct scanner *s, const uint8_t *bytes, size_t n)
-{
-    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
-    size_t taken = 0;
-    while (s->base + taken < sizeof(mark) && taken < n && bytes[taken] == mark[s->base + taken])
-        taken++;
-    return taken;
-}
-
 void scanner_feed(struct scanner *s, const uint8_t *bytes, size_t n)
 {
     if (n == 0)
         return;
     size_t skipped = 0;
     if (s->base < 3 && s->mark_open) {
-        skipped = byte_order_mark(s, bytes, n);
+        /* A byte order mark counts as white space at the very start; it may come in pieces. */
+        static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+        while (s->base + skipped < 3 && skipped < n && bytes[skipped] == mark[s->base + skipped])
+            skipped++;
         if (s->base + skipped == 3)
             s->mark_open = false;
         else if (skipped < n && s->base + skipped > 0) {
@@ -198,8 +178,15 @@ void scanner_feed(struct scanner *s, const uint8_t *bytes, size_t n)
             p = scan_cut(s, p);
         s->after_lf = false;
         kernel_in_use()->feed(s, p, end);
-        if (s->text_open)
-            keep_values(s, bytes, n);
+        /* Values still in the chunk move into the scanner before the chunk goes away. */
+        for (size_t i = 0; s->text_open && i < FIELD_METADATA + s->metadata_count; i++) {
+            struct scan_value *value = &s->record.text[i];
+            const uint8_t *ptr = (const uint8_t *)value->ptr;
+            if (value->kind == VALUE_GOOD && ptr >= bytes && ptr < end) {
+                memcpy(s->field_buffer[i], value->ptr, value->len);
+                value->ptr = s->field_buffer[i];
+            }
+        }
     }
     s->base += n;
 }
@@ -234,26 +221,27 @@ void scan_begin_object(struct scanner *s, uint64_t offset)
                sizeof(struct scan_value) * (FIELD_METADATA + s->metadata_count));
 }
 
-void scan_end_text(struct scanner *s, enum scan_outcome outcome)
+static void end_text(struct scanner *s, enum scan_outcome outcome, const struct scan_record *record)
 {
     s->text_open = false;
     s->level = 0;
     s->state = s->in_array ? STATE_ARRAY_NEXT : STATE_TOP;
-    s->on_text(s->context, outcome, s->text_offset, NULL);
+    s->on_text(s->context, outcome, s->text_offset, record);
+}
+
+void scan_end_text(struct scanner *s, enum scan_outcome outcome)
+{
+    end_text(s, outcome, NULL);
 }
 
 void scan_end_record(struct scanner *s)
 {
     static const struct view wanted = {"ModelInvocationLog", 18};
     const struct scan_value *type = &s->record.text[FIELD_SCHEMA_TYPE];
-    if (type->kind != VALUE_GOOD || !view_eq(view_make(type->ptr, type->len), wanted)) {
-        scan_end_text(s, SCAN_NOT_INVOCATION_LOG);
-        return;
-    }
-    s->text_open = false;
-    s->level = 0;
-    s->state = s->in_array ? STATE_ARRAY_NEXT : STATE_TOP;
-    s->on_text(s->context, SCAN_RECORD, s->text_offset, &s->record);
+    if (type->kind == VALUE_GOOD && view_eq(view_make(type->ptr, type->len), wanted))
+        end_text(s, SCAN_RECORD, &s->record);
+    else
+        end_text(s, SCAN_NOT_INVOCATION_LOG, NULL);
 }
 
 /* The open text, or a stray byte at p, is malformed; a top-level array stays open leniently. */
@@ -286,11 +274,6 @@ const uint8_t *scan_cut(struct scanner *s, const uint8_t *p)
 }
 
 /* ---- members ---- */
-
-static bool is(const char *name, const char *wanted, size_t len)
-{
-    return memcmp(name, wanted, len) == 0;
-}
 
 static void forget_text(struct scanner *s, size_t first, size_t count)
 {
@@ -350,105 +333,55 @@ struct name_node *scan_find_name(struct scanner *s, const uint8_t *name, size_t 
     return node;
 }
 
-/* By length first: most names of a record have one of their own. */
-static enum member member_of_record(const char *name, size_t len)
-{
-    enum scan_field field;
-    switch (len) {
-    case 5:
-        if (is(name, "input", 5))
-            return MEMBER_INPUT;
-        return MEMBER_SKIP;
-    case 6:
-        if (is(name, "output", 6))
-            return MEMBER_OUTPUT;
-        if (!is(name, "region", 6))
-            return MEMBER_SKIP;
-        field = FIELD_REGION;
-        break;
-    case 7:
-        if (!is(name, "modelId", 7))
-            return MEMBER_SKIP;
-        field = FIELD_MODEL_ID;
-        break;
-    case 8:
-        if (is(name, "identity", 8))
-            return MEMBER_IDENTITY;
-        return MEMBER_SKIP;
-    case 9:
-        if (is(name, "timestamp", 9))
-            field = FIELD_TIMESTAMP;
-        else if (is(name, "accountId", 9))
-            field = FIELD_ACCOUNT_ID;
-        else if (is(name, "operation", 9))
-            field = FIELD_OPERATION;
-        else if (is(name, "errorCode", 9))
-            field = FIELD_ERROR_CODE;
-        else
-            return MEMBER_SKIP;
-        break;
-    case 10:
-        if (!is(name, "schemaType", 10))
-            return MEMBER_SKIP;
-        field = FIELD_SCHEMA_TYPE;
-        break;
-    case 13:
-        if (!is(name, "schemaVersion", 13))
-            return MEMBER_SKIP;
-        field = FIELD_SCHEMA_VERSION;
-        break;
-    case 15:
-        if (is(name, "requestMetadata", 15))
-            return MEMBER_METADATA;
-        if (!is(name, "inferenceRegion", 15))
-            return MEMBER_SKIP;
-        field = FIELD_INFERENCE_REGION;
-        break;
-    default: return MEMBER_SKIP;
+/* What is read, by the object it is in (MEMBER_SKIP: the record itself); all else is skipped. */
+#define NAME(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
     }
-    return (enum member)((unsigned)MEMBER_TEXT + (unsigned)field);
-}
-
-static enum member number_member(enum scan_number number)
-{
-    return (enum member)((unsigned)MEMBER_NUMBER + (unsigned)number);
-}
-
-/* Members of identity, requestMetadata, input and output. */
-static enum member member_inside(struct scanner *s, const char *name, size_t len)
-{
-    switch (s->inside) {
-    case MEMBER_INPUT:
-        if (len == 15 && is(name, "inputTokenCount", 15))
-            return number_member(NUMBER_INPUT);
-        if (len == 24 && is(name, "cacheReadInputTokenCount", 24))
-            return number_member(NUMBER_CACHE_READ);
-        if (len == 25 && is(name, "cacheWriteInputTokenCount", 25))
-            return number_member(NUMBER_CACHE_WRITE);
-        return MEMBER_SKIP;
-    case MEMBER_OUTPUT:
-        if (len == 16 && is(name, "outputTokenCount", 16))
-            return number_member(NUMBER_OUTPUT);
-        if (s->want_latency && len == 14 && is(name, "outputBodyJson", 14))
-            return MEMBER_LATENCY_BODY;
-        return MEMBER_SKIP;
-    case MEMBER_IDENTITY:
-        if (len == 3 && is(name, "arn", 3))
-            return (enum member)((unsigned)MEMBER_TEXT + (unsigned)FIELD_IDENTITY_ARN);
-        return MEMBER_SKIP;
-    default:
-        for (size_t i = 0; i < s->metadata_count; i++) {
-            if (view_eq(s->metadata_key[i], view_make(name, len)))
-                return (enum member)((unsigned)MEMBER_TEXT + (unsigned)FIELD_METADATA +
-                                     (unsigned)i);
-        }
-        return MEMBER_CHECK;
-    }
-}
+static const struct {
+    enum member inside;
+    struct view name;
+    unsigned member;
+} members[] = {
+    {MEMBER_SKIP, NAME("schemaType"), MEMBER_TEXT + FIELD_SCHEMA_TYPE},
+    {MEMBER_SKIP, NAME("schemaVersion"), MEMBER_TEXT + FIELD_SCHEMA_VERSION},
+    {MEMBER_SKIP, NAME("timestamp"), MEMBER_TEXT + FIELD_TIMESTAMP},
+    {MEMBER_SKIP, NAME("accountId"), MEMBER_TEXT + FIELD_ACCOUNT_ID},
+    {MEMBER_SKIP, NAME("region"), MEMBER_TEXT + FIELD_REGION},
+    {MEMBER_SKIP, NAME("operation"), MEMBER_TEXT + FIELD_OPERATION},
+    {MEMBER_SKIP, NAME("modelId"), MEMBER_TEXT + FIELD_MODEL_ID},
+    {MEMBER_SKIP, NAME("errorCode"), MEMBER_TEXT + FIELD_ERROR_CODE},
+    {MEMBER_SKIP, NAME("inferenceRegion"), MEMBER_TEXT + FIELD_INFERENCE_REGION},
+    {MEMBER_SKIP, NAME("identity"), MEMBER_IDENTITY},
+    {MEMBER_SKIP, NAME("requestMetadata"), MEMBER_METADATA},
+    {MEMBER_SKIP, NAME("input"), MEMBER_INPUT},
+    {MEMBER_SKIP, NAME("output"), MEMBER_OUTPUT},
+    {MEMBER_IDENTITY, NAME("arn"), MEMBER_TEXT + FIELD_IDENTITY_ARN},
+    {MEMBER_INPUT, NAME("inputTokenCount"), MEMBER_NUMBER + NUMBER_INPUT},
+    {MEMBER_INPUT, NAME("cacheReadInputTokenCount"), MEMBER_NUMBER + NUMBER_CACHE_READ},
+    {MEMBER_INPUT, NAME("cacheWriteInputTokenCount"), MEMBER_NUMBER + NUMBER_CACHE_WRITE},
+    {MEMBER_OUTPUT, NAME("outputTokenCount"), MEMBER_NUMBER + NUMBER_OUTPUT},
+    {MEMBER_OUTPUT, NAME("outputBodyJson"), MEMBER_LATENCY_BODY},
+};
 
 enum member scan_member(struct scanner *s, const char *name, size_t len)
 {
-    return s->level == 1 ? member_of_record(name, len) : member_inside(s, name, len);
+    enum member inside = s->level == 1 ? MEMBER_SKIP : s->inside;
+    struct view wanted = view_make(name, len);
+    if (inside == MEMBER_METADATA) {
+        size_t i = 0;
+        while (i < s->metadata_count && !view_eq(s->metadata_key[i], wanted))
+            i++;
+        return i == s->metadata_count ? MEMBER_CHECK
+                                      : (enum member)(MEMBER_TEXT + FIELD_METADATA + (unsigned)i);
+    }
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (members[i].inside == inside && view_eq(members[i].name, wanted))
+            return members[i].member == MEMBER_LATENCY_BODY && !s->want_latency
+                       ? MEMBER_SKIP
+                       : (enum member)members[i].member;
+    }
+    return MEMBER_SKIP;
 }
 
 /* ---- values ---- */

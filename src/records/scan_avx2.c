@@ -5,22 +5,24 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
-#include <stdbool.h>
-#include <stdint.h>
+
+#include "records/scan_private.h"
+
+static inline __m256i is_quote_or_backslash(__m256i v)
+{
+    return _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
+                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+}
 
 /* Bytes compare as signed, so what is not ASCII is below the space too. */
 static inline __m256i is_special(__m256i v)
 {
-    return _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
-                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'))),
-                           _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v));
+    return _mm256_or_si256(is_quote_or_backslash(v), _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v));
 }
 
 static inline __m256i is_string_end(__m256i v)
 {
-    return _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')),
-                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'))),
-                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n')));
+    return _mm256_or_si256(is_quote_or_backslash(v), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n')));
 }
 
 static inline uint64_t join(__m256i low, __m256i high)
@@ -48,9 +50,7 @@ static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
         if (mask != 0)
             return p + __builtin_ctzll(mask);
     }
-    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
-        p++;
-    return p;
+    return special_byte(p, end);
 }
 
 static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
@@ -66,9 +66,7 @@ static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *en
         if (mask != 0)
             return p + __builtin_ctzll(mask);
     }
-    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
-        p++;
-    return p;
+    return string_end_byte(p, end);
 }
 
 struct block {
@@ -99,36 +97,6 @@ static inline uint64_t block_bracket(const struct block *b, char c)
     __m256i wanted = _mm256_set1_epi8(c);
     return join(_mm256_cmpeq_epi8(_mm256_or_si256(b->low, bit), wanted),
                 _mm256_cmpeq_epi8(_mm256_or_si256(b->high, bit), wanted));
-}
-
-static inline uint64_t block_quotes(const struct block *b)
-{
-    return block_equal(b, '"');
-}
-
-static inline uint64_t block_backslashes(const struct block *b)
-{
-    return block_equal(b, '\\');
-}
-
-static inline uint64_t block_lines(const struct block *b)
-{
-    return block_equal(b, '\n');
-}
-
-static inline uint64_t block_braces(const struct block *b)
-{
-    return block_equal(b, '{');
-}
-
-static inline uint64_t block_opens(const struct block *b)
-{
-    return block_bracket(b, '{');
-}
-
-static inline uint64_t block_closes(const struct block *b)
-{
-    return block_bracket(b, '}');
 }
 
 static inline uint64_t prefix_xor(uint64_t bits)

@@ -13,12 +13,8 @@
  *   SCAN_BLOCKS                1 if it also defines, for blocks of 64 bytes (bit i is byte i),
  *     block_load(p)            a struct block
  *     block_quiet(&b)          whether there is no quote, backslash or line feed in it
- *     block_quotes(&b)         mask of "
- *     block_backslashes(&b)    mask of \
- *     block_lines(&b)          mask of line feeds
- *     block_opens(&b)          mask of { and [
- *     block_closes(&b)         mask of } and ]
- *     block_braces(&b)         mask of { alone
+ *     block_equal(&b, c)       mask of the bytes that are c
+ *     block_bracket(&b, '{')   mask of { and [; with '}' of } and ]
  *     prefix_xor(bits)         bit i of the result is the parity of bits 0..i
  */
 
@@ -64,46 +60,22 @@ static enum skip_result skip_nest(struct scanner *s, const uint8_t **at, const u
             p += 64;
             continue;
         }
-        uint64_t backslashes = block_backslashes(&b);
+        uint64_t backslashes = block_equal(&b, '\\');
         uint64_t carry = escape;
-        uint64_t quotes = block_quotes(&b) & ~block_escaped(backslashes, &carry);
+        uint64_t quotes = block_equal(&b, '"') & ~block_escaped(backslashes, &carry);
         /* From each opening quote up to, but without, its closing one. */
         uint64_t inside = prefix_xor(quotes) ^ in_string;
-        uint64_t lines = block_lines(&b);
-        uint64_t closes = block_closes(&b) & ~inside;
-        uint64_t opens = block_opens(&b) & ~inside;
+        uint64_t lines = block_equal(&b, '\n');
+        uint64_t closes = block_bracket(&b, '}') & ~inside;
+        uint64_t opens = block_bracket(&b, '{') & ~inside;
         bool odd = (backslashes & ~inside) != 0 || (lines & inside) != 0;
         if ((lines | after_lf) != 0)
-            odd |= (block_braces(&b) & ~inside & (lines << 1 | after_lf)) != 0;
+            odd |= (block_equal(&b, '{') & ~inside & (lines << 1 | after_lf)) != 0;
         uint64_t closed = (uint64_t)__builtin_popcountll(closes);
-        if (odd || closed >= depth) {
-            /* The end may lie in this block, or something that wants a closer look. */
+        if (odd) { /* something that wants a closer look */
             s->nest = (struct skip_nest){depth, in_string != 0, escape != 0};
             s->after_lf = after_lf != 0;
-            const uint8_t *block_end = p + 64;
-            enum skip_result result = SKIP_MORE;
-            if (odd) {
-                result = scan_skip_bytes(s, &p, block_end);
-            } else {
-                while (closes != 0) {
-                    uint64_t bit = closes & (0 - closes);
-                    depth += (uint64_t)__builtin_popcountll(opens & (bit - 1));
-                    opens &= ~(bit - 1);
-                    closes ^= bit;
-                    if (--depth == 0) {
-                        *at = p + __builtin_ctzll(bit) + 1;
-                        s->nest = (struct skip_nest){0, false, false};
-                        s->after_lf = false;
-                        return SKIP_DONE;
-                    }
-                }
-                depth += (uint64_t)__builtin_popcountll(opens);
-                in_string = (uint64_t)((int64_t)inside >> 63);
-                escape = carry;
-                after_lf = lines >> 63;
-                p = block_end;
-                continue;
-            }
+            enum skip_result result = scan_skip_bytes(s, &p, p + 64);
             if (result != SKIP_MORE) {
                 *at = p;
                 return result;
@@ -113,6 +85,21 @@ static enum skip_result skip_nest(struct scanner *s, const uint8_t **at, const u
             escape = s->nest.escape;
             after_lf = s->after_lf;
             continue;
+        }
+        if (closed >= depth) { /* the end may lie in this block */
+            while (closes != 0) {
+                uint64_t bit = closes & (0 - closes);
+                depth += (uint64_t)__builtin_popcountll(opens & (bit - 1));
+                opens &= ~(bit - 1);
+                closes ^= bit;
+                if (--depth == 0) {
+                    *at = p + __builtin_ctzll(bit) + 1;
+                    s->nest = (struct skip_nest){0, false, false};
+                    s->after_lf = false;
+                    return SKIP_DONE;
+                }
+            }
+            closed = 0;
         }
         depth += (uint64_t)__builtin_popcountll(opens) - closed;
         in_string = (uint64_t)((int64_t)inside >> 63);

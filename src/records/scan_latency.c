@@ -97,9 +97,7 @@ static void outside_byte(struct scanner *s, uint8_t c)
 /* Behind what a string holds up to its end, an escape or a line feed; its beginning is kept. */
 static const uint8_t *pass_string(struct latency_search *l, const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *q = p;
-    while (q < end && *q != '"' && *q != '\\' && *q != '\n')
-        q++;
+    const uint8_t *q = string_end_byte(p, end);
     size_t n = (size_t)(q - p), room = sizeof(l->name) - l->name_len;
     if (n > room)
         n = room;

@@ -6,9 +6,8 @@
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "records/scan_private.h"
 
 /* Four bits for each byte of a comparison's result, the first byte lowest. */
 static inline uint64_t nibbles(uint8x16_t hit)
@@ -32,9 +31,7 @@ static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
         if (mask != 0)
             return p + __builtin_ctzll(mask) / 4;
     }
-    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
-        p++;
-    return p;
+    return special_byte(p, end);
 }
 
 static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
@@ -53,9 +50,7 @@ static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *en
         if (mask != 0)
             return p + __builtin_ctzll(mask) / 4;
     }
-    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
-        p++;
-    return p;
+    return string_end_byte(p, end);
 }
 
 struct block {
@@ -94,36 +89,6 @@ static inline uint64_t block_bracket(const struct block *b, char c)
     for (int i = 0; i < 4; i++)
         folded.part[i] = vorrq_u8(b->part[i], vdupq_n_u8(0x20));
     return block_equal(&folded, c);
-}
-
-static inline uint64_t block_quotes(const struct block *b)
-{
-    return block_equal(b, '"');
-}
-
-static inline uint64_t block_backslashes(const struct block *b)
-{
-    return block_equal(b, '\\');
-}
-
-static inline uint64_t block_lines(const struct block *b)
-{
-    return block_equal(b, '\n');
-}
-
-static inline uint64_t block_braces(const struct block *b)
-{
-    return block_equal(b, '{');
-}
-
-static inline uint64_t block_opens(const struct block *b)
-{
-    return block_bracket(b, '{');
-}
-
-static inline uint64_t block_closes(const struct block *b)
-{
-    return block_bracket(b, '}');
 }
 
 static inline bool block_quiet(const struct block *b)

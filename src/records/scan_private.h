@@ -159,6 +159,22 @@ void scan_store_string(struct scanner *s, const char *ptr, size_t len);
 void scan_store_number(struct scanner *s);
 void scan_store_other(struct scanner *s, bool is_null);
 
+/* The first byte that find_special() looks for (see scan_core.inc.h), one by one. */
+static inline const uint8_t *special_byte(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
+        p++;
+    return p;
+}
+
+/* The same for find_string_end(). */
+static inline const uint8_t *string_end_byte(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
+        p++;
+    return p;
+}
+
 typedef void scan_feed_fn(struct scanner *s, const uint8_t *p, const uint8_t *end);
 
 scan_feed_fn scan_feed_scalar;

@@ -3,9 +3,7 @@
  * are compared with: BEDROCK_METRICS_SIMD=scalar must give the same answer on any input
  * (tests/oracle/differential.py).
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "records/scan_private.h"
 
 static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
@@ -14,21 +12,17 @@ static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
 
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {
-    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
-        p++;
-    return p;
+    return special_byte(p, end);
 }
 
 static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
 {
-    return find_special(p, end);
+    return special_byte(p, end);
 }
 
 static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *end)
 {
-    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
-        p++;
-    return p;
+    return string_end_byte(p, end);
 }
 
 #define SCAN_FEED scan_feed_scalar

@@ -6,38 +6,42 @@
 #if defined(__x86_64__)
 
 #include <emmintrin.h>
-#include <stdbool.h>
-#include <stdint.h>
+
+#include "records/scan_private.h"
+
+static inline __m128i load(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
 
 static inline bool bytes_equal(const uint8_t *p, const uint8_t *q, uint32_t n)
 {
     uint32_t same = 0;
     for (int i = 0; i < 2; i++) {
-        __m128i left = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-        __m128i right = _mm_loadu_si128((const __m128i *)(const void *)(q + 16 * i));
-        same |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(left, right)) << (16 * i);
+        __m128i hit = _mm_cmpeq_epi8(load(p + 16 * i), load(q + 16 * i));
+        same |= (uint32_t)_mm_movemask_epi8(hit) << (16 * i);
     }
     return (~same & (uint32_t)((UINT64_C(1) << n) - 1)) == 0;
 }
 
+static inline __m128i is_quote_or_backslash(__m128i v)
+{
+    return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+}
+
 static inline const uint8_t *find_special(const uint8_t *p, const uint8_t *end)
 {
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
     for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i v = load(p);
         /* Bytes compare as signed, so what is not ASCII is below the space too. */
         __m128i hit =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                         _mm_cmpgt_epi8(space, v));
+            _mm_or_si128(is_quote_or_backslash(v), _mm_cmpgt_epi8(_mm_set1_epi8(0x20), v));
         unsigned mask = (unsigned)_mm_movemask_epi8(hit);
         if (mask != 0)
             return p + __builtin_ctz(mask);
     }
-    while (p < end && *p != '"' && *p != '\\' && *p >= 0x20 && *p < 0x80)
-        p++;
-    return p;
+    return special_byte(p, end);
 }
 
 static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *end)
@@ -47,21 +51,15 @@ static inline const uint8_t *find_special_near(const uint8_t *p, const uint8_t *
 
 static inline const uint8_t *find_string_end(const uint8_t *p, const uint8_t *end)
 {
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i line = _mm_set1_epi8('\n');
     for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i v = load(p);
         __m128i hit =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                         _mm_cmpeq_epi8(v, line));
+            _mm_or_si128(is_quote_or_backslash(v), _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
         unsigned mask = (unsigned)_mm_movemask_epi8(hit);
         if (mask != 0)
             return p + __builtin_ctz(mask);
     }
-    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
-        p++;
-    return p;
+    return string_end_byte(p, end);
 }
 
 struct block {
@@ -70,10 +68,7 @@ struct block {
 
 static inline struct block block_load(const uint8_t *p)
 {
-    struct block b;
-    for (int i = 0; i < 4; i++)
-        b.part[i] = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
-    return b;
+    return (struct block){{load(p), load(p + 16), load(p + 32), load(p + 48)}};
 }
 
 static inline uint64_t block_equal(const struct block *b, char c)
@@ -95,39 +90,9 @@ static inline uint64_t block_bracket(const struct block *b, char c)
     return block_equal(&folded, c);
 }
 
-static inline uint64_t block_quotes(const struct block *b)
-{
-    return block_equal(b, '"');
-}
-
-static inline uint64_t block_backslashes(const struct block *b)
-{
-    return block_equal(b, '\\');
-}
-
-static inline uint64_t block_lines(const struct block *b)
-{
-    return block_equal(b, '\n');
-}
-
-static inline uint64_t block_braces(const struct block *b)
-{
-    return block_equal(b, '{');
-}
-
-static inline uint64_t block_opens(const struct block *b)
-{
-    return block_bracket(b, '{');
-}
-
-static inline uint64_t block_closes(const struct block *b)
-{
-    return block_bracket(b, '}');
-}
-
 static inline bool block_quiet(const struct block *b)
 {
-    return (block_quotes(b) | block_backslashes(b) | block_lines(b)) == 0;
+    return (block_equal(b, '"') | block_equal(b, '\\') | block_equal(b, '\n')) == 0;
 }
 
 static inline uint64_t prefix_xor(uint64_t bits)
