@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lets a bucket that exists tell the queue about new log objects.  CloudFormation can set only the
-# whole notification configuration of a bucket and would erase what others have put there; this adds
-# one entry and leaves the rest as it is.  Needs the AWS CLI and python3.
+# Makes an existing bucket notify the queue of new log objects.  CloudFormation can only replace the
+# whole notification configuration of a bucket and would remove other entries; this script adds one
+# entry and keeps the rest.  Requires the AWS CLI and python3.
 set -euo pipefail
 
 usage() {
@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
         usage
         exit 0
         ;;
-    *) fail "'$1' is no option" 2 ;;
+    *) fail "unknown option '$1'" 2 ;;
     esac
     shift
 done
@@ -56,14 +56,14 @@ if [ "$mode" = attach ]; then
     case $queue in
     arn:aws*:sqs:*:*:?*) ;;
     '') fail '--queue-arn is missing' 2 ;;
-    *) fail "--queue-arn is '$queue', which is no queue's ARN" 2 ;;
+    *) fail "--queue-arn is '$queue', which is not a queue ARN" 2 ;;
     esac
 fi
 
 current=$("${aws[@]}" s3api get-bucket-notification-configuration --bucket "$bucket" \
     --output json)
 
-# Prints the configuration to set, or nothing when it is as it should be.
+# Prints the configuration to set, or nothing if it is up to date.
 merged=$(
     CURRENT=$current MODE=$mode QUEUE=$queue PREFIX=$prefix ID=$id python3 - <<'PYTHON'
 import json
@@ -136,7 +136,7 @@ PYTHON
 )
 
 if [ -z "$merged" ]; then
-    printf 'bucket %s is as it should be\n' "$bucket"
+    printf 'bucket %s is up to date\n' "$bucket"
     exit 0
 fi
 if [ "$dry_run" = true ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plain CloudFormation: needs the AWS CLI, nothing else.
+# Plain CloudFormation: requires only the AWS CLI.
 set -euo pipefail
 
 usage() {
@@ -31,7 +31,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 write_template() {
     mkdir -p "$(dirname "$1")"
     {
-        printf '# Made from template.yaml by deploy/cloudformation.sh.\n'
+        printf '# Generated from template.yaml by deploy/cloudformation.sh.\n'
         sed -e '/# sam$/d' -e 's/^\( *\)#cfn /\1/' -e '/^ *#/d' "$root/template.yaml"
     } >"$1"
 }
@@ -67,7 +67,7 @@ deploy() {
             parameters+=("$1")
             ;;
         [A-Z]*=*) parameters+=("$1") ;;
-        *) fail "'$1' is no option and no Parameter=Value" 2 ;;
+        *) fail "'$1' is neither an option nor Parameter=Value" 2 ;;
         esac
         shift
     done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# One small stack in each Region, all publishing to one.  Bedrock delivers logs only to a bucket of
-# the same account and Region, and bucket, queue and function have to be in one Region; so each
-# Region needs its own, and only the metrics come together.
+# One small stack per Region, all publishing to one central Region.  Bedrock delivers logs only to a
+# bucket in the same account and Region, and bucket, queue and function must be in the same Region; so
+# each Region needs its own stack, and only the metrics are combined.
 set -euo pipefail
 
 usage() {
@@ -49,7 +49,7 @@ while [ $# -gt 0 ]; do
     CloudWatchRegion=*) fail 'CloudWatchRegion is set by --central' ;;
     [A-Z]*=*) parameters+=("$1") ;;
     [a-z]*-[a-z]*-[0-9]*) regions+=("$1") ;;
-    *) fail "'$1' is no option, no Region and no Parameter=Value" ;;
+    *) fail "'$1' is neither an option, a Region nor Parameter=Value" ;;
     esac
     shift
 done

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Put the dashboard that the program prints where the templates take it from.
+"""Write the dashboard that the program prints to where the templates read it.
 
 usage: tools/dashboard.py [BEDROCK_METRICS]     (build/release/bedrock-metrics)
 
 Writes deploy/dashboard.json, which the CDK stack reads, and the same text into template.yaml.
-tests/deploy looks that both are what the program prints.
+tests/deploy checks that both match the output of the program.
 """
 import pathlib
 import re

@@ -2,9 +2,9 @@
 
 usage: demo-aws.py BUILD          BUILD: the folder with bedrock-metrics and bedrock-logs-sim
 
-Simulated logs of the last hours are uploaded to a bucket that tells a queue, `bedrock-metrics
-worker --once` counts them and publishes to CloudWatch, and boto3 reads the sums back, shown beside
-the simulator's expected answer.  Exit status 0: they are the same.
+Simulated logs of the last hours are uploaded to a bucket that notifies a queue, `bedrock-metrics
+worker --once` counts them and publishes to CloudWatch, and boto3 reads the sums back and prints them
+next to those the simulator expects.  Exit status 0: they are equal.
 """
 import collections
 import json
@@ -88,12 +88,12 @@ def show(got, expected):
 def main():
     build = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "release").resolve()
     folder = ROOT / "build" / "demo-aws"
-    say("emulator: moto in build/venv (installed from PyPI when it is not there)")
+    say("emulator: moto in build/venv (installed from PyPI if needed)")
     venv = ensure_venv(ROOT / "build" / "venv")
     expected = simulate(build, folder)
     with MotoHarness(venv) as aws:
         urls = aws.create_pipeline(BUCKET, QUEUE)
-        say("bucket s3://%s tells queue %s" % (BUCKET, QUEUE))
+        say("bucket s3://%s notifies queue %s" % (BUCKET, QUEUE))
         began = time.monotonic()
         say("uploaded %d simulated objects in %.1f s" % (upload(aws, folder / "logs"),
                                                         time.monotonic() - began))
@@ -118,7 +118,7 @@ def main():
                               env=env, check=True, capture_output=True, text=True)
         same = show(json.loads(read.stdout), expected)
     say("")
-    say("the sums in CloudWatch are the expected ones" if same else "the sums differ")
+    say("the sums in CloudWatch match the expected ones" if same else "the sums differ")
     return 0 if same else 1
 
 

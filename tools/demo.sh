@@ -23,7 +23,7 @@ step() {
     "$program" "$@"
 }
 
-# Rows stand in the order of their names; here the largest share comes first, and Other last.
+# Rows are sorted by name; here by share, the largest first, with Other last.
 by_size() {
     read -r empty
     read -r command

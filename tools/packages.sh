@@ -1,10 +1,10 @@
 #!/bin/sh
-# packages.sh check|install WORD...: are these Debian packages here?
+# packages.sh check|install WORD...: are these Debian packages installed?
 #
-# A WORD is a package, or COMMAND:PACKAGE, which is here when the command is.
+# A WORD is a package, or COMMAND:PACKAGE, which counts as installed if the command exists.
 #
-# check:   names what is missing and the line that installs it; exit 2.
-# install: installs what is missing where that needs no password; otherwise as check.
+# check:   prints what is missing and the command that installs it; exit 2.
+# install: installs what is missing if that needs no password; otherwise as check.
 set -eu
 
 action=$1

@@ -72,9 +72,9 @@ function check(holds, what) {
     process.exit(1);
   }
 }
-check(html.split(MARKER).length === 2, 'the data marker must stand in the page exactly once');
+check(html.split(MARKER).length === 2, 'the data marker must be in the page exactly once');
 check(!/<\/(script|style)|<!--/i.test(script + style), 'script or style would end early');
-check(!/(src|href)="?(https?:)?\/\//i.test(html), 'something would be loaded from elsewhere');
+check(!/(src|href)="?(https?:)?\/\//i.test(html), 'the page would load another resource');
 check(Buffer.byteLength(html) <= MOST_BYTES, `larger than ${MOST_BYTES} bytes`);
 
 mkdirSync(dirname(resolve(out)), { recursive: true });

@@ -19,7 +19,7 @@ type AlarmSettings = Omit<cloudwatch.CfnAlarmProps, 'comparisonOperator'> & {
   comparisonOperator?: string;
 };
 
-/* Alarms on the pipeline (always) and on the usage (where the metrics are). */
+/* Alarms on the pipeline (always) and on the usage (in the Region of the metrics). */
 export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: Watched) {
   const receivers = choose(c.hasAlarmTopic, [p.AlarmTopicArn.valueAsString]);
 
@@ -49,7 +49,7 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
   });
 
   alarm('ErrorsAlarm', 'errors', {
-    alarmDescription: 'The function fails as a whole. Look into its log',
+    alarmDescription: 'The function fails as a whole. Check its log',
     ...ofFunction('Errors'),
     statistic: 'Sum',
     evaluationPeriods: 3,
@@ -58,7 +58,7 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
   });
   alarm('ThrottlesAlarm', 'throttles', {
     alarmDescription:
-      'The function is refused concurrency. Messages wait and use up their receives',
+      'The function is throttled. Messages wait and use up their receives',
     ...ofFunction('Throttles'),
     statistic: 'Sum',
     evaluationPeriods: 3,
@@ -67,7 +67,7 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
   });
   alarm('LatencyAlarm', 'latency', {
     alarmDescription:
-      'A batch takes longer than 90 of the 120 s allowed. Lower BatchSize or raise MemorySize',
+      'A batch takes more than 90 of the allowed 120 s. Lower BatchSize or raise MemorySize',
     ...ofFunction('Duration'),
     extendedStatistic: 'p95',
     evaluationPeriods: 3,
@@ -75,21 +75,21 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
     threshold: 90000,
   });
   alarm('OldestMessageAlarm', 'oldest-message', {
-    alarmDescription: 'Log objects wait for more than an hour to be counted',
+    alarmDescription: 'Log objects have been waiting for more than an hour',
     ...ofQueue(watched.queue, 'ApproximateAgeOfOldestMessage'),
     evaluationPeriods: 3,
     datapointsToAlarm: 3,
     threshold: 3600,
   });
   alarm('DeadLettersAlarm', 'dead-letters', {
-    alarmDescription: 'Log objects could not be counted and wait in the dead-letter queue',
+    alarmDescription: 'Log objects could not be counted and are in the dead-letter queue',
     ...ofQueue(watched.deadLetters, 'ApproximateNumberOfMessagesVisible'),
     evaluationPeriods: 1,
     datapointsToAlarm: 1,
     threshold: 1,
   });
 
-  /* The sum over every profile type, so that no single type has to be in use. */
+  /* The sum over all profile types, so that no single type has to be in use. */
   const total = (label: string, metricName: string, period: number) => [
     { id: 'total', label, expression: 'SUM([m1, m2, m3, m4])', returnData: true },
     ...['GlobalCrossRegion', 'CrossRegion', 'InRegion', 'Unknown'].map((value, i) => ({
@@ -111,7 +111,7 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
     'no-data',
     {
       alarmDescription:
-        'No invocation was counted for hours. Either nobody calls Bedrock or the logs do not arrive',
+        'No invocation was counted for hours. Either nobody calls Bedrock or no logs arrive',
       metrics: total('Invocations of all profile types', 'Invocations', 3600),
       evaluationPeriods: p.NoDataHours.valueAsNumber,
       datapointsToAlarm: p.NoDataHours.valueAsNumber,
@@ -125,7 +125,7 @@ export function addAlarms(stack: Stack, p: Parameters, c: Conditions, watched: W
     'TokenAnomalyAlarm',
     'token-anomaly',
     {
-      alarmDescription: 'Far more tokens than usual at this hour of the week',
+      alarmDescription: 'Far more tokens than usual for this hour of the week',
       metrics: [
         {
           id: 'band',

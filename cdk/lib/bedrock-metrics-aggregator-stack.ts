@@ -28,7 +28,7 @@ import { Parameters, addParameters } from './parameters';
 export type Architecture = 'x86_64' | 'arm64';
 
 export interface BedrockMetricsAggregatorStackProps extends StackProps {
-  /* Processor of the function; the package of this kind is taken. */
+  /* Architecture of the function; selects the package. */
   readonly architecture: Architecture;
   /* The package. Default: what `make lambda` builds for the architecture. */
   readonly codeZip?: string;
@@ -37,7 +37,7 @@ export interface BedrockMetricsAggregatorStackProps extends StackProps {
 /* From dist/lib, where the compiler puts this file. */
 const projectRoot = path.resolve(__dirname, '..', '..', '..');
 
-/* The function's time-out and, at least six times as long, the queue's visibility. */
+/* The function's timeout and, at least six times as long, the queue's visibility timeout. */
 const functionTimeoutSeconds = 120;
 const visibilityTimeoutSeconds = 1300;
 const fourteenDaysSeconds = 14 * 24 * 3600;
@@ -140,7 +140,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
       },
     });
     bucket.cfnOptions.condition = c.makeBucket;
-    retain(bucket); // logs are not ours to delete
+    retain(bucket); // the logs are not ours to delete
     bucket.addResourceDependency(queuePolicy); // S3 sends a test event when the notification is set
 
     const policy = new s3.CfnBucketPolicy(this, 'LogBucketPolicy', {
@@ -192,7 +192,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
       sqsManagedSseEnabled: true,
       redrivePolicy: {
         deadLetterTargetArn: deadLetters.attrArn,
-        // Few tries without a ledger: each return of an unknown outcome may count twice.
+        // Few receives without a ledger: each retry after an unknown outcome may count twice.
         maxReceiveCount: choose(this.conditions.useLedger, 20, 5),
       },
     });
@@ -227,7 +227,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
         denyPlainHttp('sqs:*', queue.attrArn),
       ]),
     });
-    // For a bucket whose events somebody else has already: the topic gives both a copy.
+    // For a bucket whose events already go to another consumer: the topic gives both a copy.
     const subscription = new sns.CfnSubscription(this, 'EventTopicSubscription', {
       topicArn: this.parameters.EventTopicArn.valueAsString,
       protocol: 'sqs',
@@ -281,7 +281,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
                 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/${AWS::StackName}:*',
               ),
             ),
-            // What the event source mapping does in the function's name.
+            // What the event source mapping does with the function's role.
             allow(
               'TakeMessages',
               ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
@@ -295,7 +295,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
                 Prefix: this.keyPrefix,
               }),
             ),
-            // Without this S3 answers 403 in place of 404 for an object that is gone.
+            // Without this S3 answers 403 instead of 404 for a deleted object.
             allow(
               'TellMissingFromForbidden',
               's3:ListBucket',
@@ -307,7 +307,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
                 StringEquals: { 'kms:ViaService': Fn.sub('s3.${AWS::Region}.${AWS::URLSuffix}') },
               }),
             ),
-            // PutMetricData knows no resources; the namespace is the limit.
+            // PutMetricData has no resource-level permissions; the namespace condition limits it.
             choose(
               c.publishesEmf,
               { Ref: 'AWS::NoValue' } as object,
@@ -337,7 +337,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
                 table.attrArn,
               ),
             ),
-            // GetMetricData knows neither resources nor a namespace condition.
+            // GetMetricData has neither resource-level permissions nor a namespace condition.
             choose(c.useLedger, allow('ReadMarkers', 'cloudwatch:GetMetricData', '*')),
           ]),
         },
@@ -449,8 +449,8 @@ export class BedrockMetricsAggregatorStack extends Stack {
       });
       permission.cfnOptions.condition = this.conditions.useLedger;
     };
-    sweep('SweepHourly', 'Objects of the last 3 hours that no event announced', 'cron(17 * * * ? *)', '3h');
-    sweep('SweepDaily', 'Objects of the last 14 days that no event announced', 'cron(41 3 * * ? *)', '14d');
+    sweep('SweepHourly', 'Sweeps objects of the last 3 hours that no event announced', 'cron(17 * * * ? *)', '3h');
+    sweep('SweepDaily', 'Sweeps objects of the last 14 days that no event announced', 'cron(41 3 * * ? *)', '14d');
   }
 
   private addDashboard() {
@@ -479,19 +479,19 @@ export class BedrockMetricsAggregatorStack extends Stack {
     new CfnOutput(this, 'QueueUrl', { value: queue.ref, description: 'The queue of log objects' });
     new CfnOutput(this, 'QueueArn', {
       value: queue.attrArn,
-      description: 'The queue, as deploy/attach-bucket.sh takes it',
+      description: 'ARN of the queue, for deploy/attach-bucket.sh',
     });
     new CfnOutput(this, 'DeadLetterQueueUrl', {
       value: deadLetters.ref,
-      description: 'The queue of log objects that could not be counted',
+      description: 'The dead-letter queue',
     });
     new CfnOutput(this, 'FunctionLogGroup', {
       value: logGroup.ref,
-      description: "The function's own log",
+      description: "The function's log group",
     });
     new CfnOutput(this, 'LedgerTableName', {
       value: table.ref,
-      description: 'The ledger',
+      description: 'The ledger table',
       condition: c.useLedger,
     });
     new CfnOutput(this, 'DashboardUrl', {

@@ -4,30 +4,30 @@ const yesNo = { type: 'String', allowedValues: ['true', 'false'] };
 
 /*
  * The stack's parameters: the names and limits of template.yaml, so that one synthesized template
- * serves every Region and `cdk deploy --parameters Name=value` takes what the other ways take.
+ * serves every Region and `cdk deploy --parameters Name=value` accepts what the other tools accept.
  */
 const definitions = {
   LogBucketName: {
     default: '',
     description:
-      "Bucket with (or for) Bedrock's invocation logs. Empty means bedrock-logs-ACCOUNT-REGION",
+      "Bucket for Bedrock's invocation logs. Empty means bedrock-logs-ACCOUNT-REGION",
     allowedPattern: '^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
   },
   CreateBucket: {
     ...yesNo,
     default: 'true',
-    description: 'true makes the bucket; false uses one that exists (then run deploy/attach-bucket.sh)',
+    description: 'true creates the bucket; false uses an existing one (then run deploy/attach-bucket.sh)',
   },
   EventTopicArn: {
     default: '',
     description:
-      'SNS topic of this Region that an existing bucket tells of its objects. Empty means none',
+      'SNS topic in this Region that an existing bucket notifies of new objects. Empty means none',
     allowedPattern: '^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$',
   },
   KeyPrefix: {
     default: '',
     description:
-      'Key prefix of the logging configuration, no slash at either end. Empty means none',
+      'keyPrefix of the logging configuration, without a slash at either end. Empty means none',
     allowedPattern: "^$|^[A-Za-z0-9!_.'()-]([A-Za-z0-9!_.'()/-]*[A-Za-z0-9!_.'()-])?$",
     maxLength: 512,
   },
@@ -39,7 +39,7 @@ const definitions = {
   },
   KmsKeyArn: {
     default: '',
-    description: "KMS key that encrypts the logs in the bucket. Empty means S3's own key",
+    description: 'KMS key that encrypts the logs in the bucket. Empty means SSE-S3',
     allowedPattern: '^$|^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$',
   },
   CloudWatchNamespace: {
@@ -49,7 +49,7 @@ const definitions = {
   },
   CloudWatchRegion: {
     default: '',
-    description: 'The one Region all metrics go to. Empty means this Region',
+    description: 'Central Region that all metrics are published to. Empty means this Region',
     allowedPattern: '^$|^[a-z]{2,}(-[a-z]+)+-[0-9]+$',
   },
   MetricDimensions: {
@@ -63,32 +63,32 @@ const definitions = {
     allowedValues: [
       '1', '5', '10', '30', '60', '120', '180', '300', '600', '900', '1200', '1800', '3600',
     ],
-    description: 'Seconds summed into one data point. Below 60 is high resolution',
+    description: 'Period of a data point in seconds. Below 60 means high-resolution metrics',
   },
   Metrics: {
     default: '',
-    description: 'Names of the metrics to publish, comma separated. Empty means all',
+    description: 'Names of the metrics to publish, comma-separated. Empty means all',
   },
   MetricLatency: {
     ...yesNo,
     default: 'false',
-    description: 'Also publish InvocationLatency where the logs have it',
+    description: 'Also publish InvocationLatency if the logs contain it',
   },
   Publisher: {
     default: 'cloudwatch',
     allowedValues: ['cloudwatch', 'emf'],
     description:
-      'cloudwatch calls PutMetricData; emf writes metrics as log lines of the function',
+      "cloudwatch calls PutMetricData; emf writes the metrics to the function's log",
   },
   ResolveInferenceProfiles: {
     ...yesNo,
     default: 'false',
-    description: 'Ask Bedrock which models an application inference profile stands for',
+    description: 'Look up application inference profiles in Bedrock',
   },
   LogLevel: {
     default: 'INFO',
     allowedValues: ['DEBUG', 'INFO', 'WARN', 'ERROR'],
-    description: 'Least level that the function logs',
+    description: 'Minimum log level of the function',
   },
   LogRetentionDays: {
     type: 'Number',
@@ -97,28 +97,28 @@ const definitions = {
       '1', '3', '5', '7', '14', '30', '60', '90', '120', '150', '180', '365', '400', '545', '731',
       '1096', '1827', '3653',
     ],
-    description: "Days the function's own log is kept",
+    description: "Retention of the function's log in days",
   },
   BatchSize: {
     type: 'Number',
     default: '10',
     minValue: 1,
     maxValue: 1000,
-    description: 'Most messages in one invocation. More means fewer PutMetricData calls',
+    description: 'Maximum number of messages per invocation. More means fewer PutMetricData calls',
   },
   BatchWindow: {
     type: 'Number',
     default: '20',
     minValue: 1,
     maxValue: 300,
-    description: 'Seconds to wait for a batch to fill',
+    description: 'Maximum seconds to wait for a batch to fill',
   },
   MemorySize: {
     type: 'Number',
     default: '256',
     minValue: 128,
     maxValue: 10240,
-    description: 'Memory of the function in MB. Its share of processor time grows with it',
+    description: 'Memory of the function in MB. Its share of CPU grows with it',
   },
   ReservedConcurrency: {
     type: 'Number',
@@ -126,7 +126,7 @@ const definitions = {
     minValue: -1,
     maxValue: 1000,
     description:
-      'Concurrency set aside for the function. -1 means none (accounts with a quota of 10)',
+      'Reserved concurrency of the function. -1 means none (accounts with a quota of 10)',
   },
   QueueConcurrency: {
     type: 'Number',
@@ -134,7 +134,7 @@ const definitions = {
     minValue: 2,
     maxValue: 1000,
     description:
-      'Most copies of the function that work for the queue. Keep it below ReservedConcurrency',
+      'Maximum concurrency of the event source mapping. Keep it below ReservedConcurrency',
   },
   Consumer: {
     default: 'function',
@@ -145,12 +145,12 @@ const definitions = {
     ...yesNo,
     default: 'false',
     description:
-      'true counts every object exactly once, by a DynamoDB table, and sweeps the bucket',
+      'true counts every object exactly once, with a DynamoDB table, and sweeps the bucket',
   },
   LedgerPolicy: {
     default: 'resolve',
     allowedValues: ['resolve', 'resend', 'drop', 'hold'],
-    description: 'What happens to a publish whose outcome is unknown. Needs the ledger',
+    description: 'What to do with a publish whose outcome is unknown. Requires the ledger',
   },
   LedgerIdentity: {
     default: 'key',
@@ -160,21 +160,21 @@ const definitions = {
   AlarmTopicArn: {
     default: '',
     description:
-      'SNS topic of this Region that the alarms notify. Empty means alarms without a receiver',
+      'SNS topic in this Region for the alarms. Empty means alarms without an action',
     allowedPattern: '^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$',
   },
   UsageAlarms: {
     ...yesNo,
     default: 'true',
     description:
-      'Alarms and dashboard on the metrics. They need the dimension sets of the default',
+      'Usage alarms and dashboard. They require the default dimension sets',
   },
   NoDataHours: {
     type: 'Number',
     default: '24',
     minValue: 1,
     maxValue: 168,
-    description: 'Hours without any metric after which the no-data alarm fires',
+    description: 'Hours without invocations after which the no-data alarm fires',
   },
 } satisfies Record<string, CfnParameterProps>;
 

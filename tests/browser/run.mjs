@@ -584,10 +584,10 @@ await test('other data: what does not fit is refused with a reason', async (page
     [change((j) => { j.schema = 'bedrock-metrics/page/9'; }), /page\/1/],
     [change((j) => { j.cube.rows[0]++; }), /length|values/],
     [change((j) => { j.cube.series[0][0] = 99; }), /dictionary/],
-    [change((j) => { j.cube.metrics.Invocations[3] = 1.5; }), /no count/],
-    [change((j) => { j.cube.metrics.Invocations[3] = -1; }), /no count/],
-    [change((j) => { j.cube.metrics.InputTokenCount[3] = 2 ** 53; }), /no count/],
-    [change((j) => { j.cube.metrics.InputTokenCount[3] = '1e5'; }), /no count/],
+    [change((j) => { j.cube.metrics.Invocations[3] = 1.5; }), /not a count/],
+    [change((j) => { j.cube.metrics.Invocations[3] = -1; }), /not a count/],
+    [change((j) => { j.cube.metrics.InputTokenCount[3] = 2 ** 53; }), /not a count/],
+    [change((j) => { j.cube.metrics.InputTokenCount[3] = '1e5'; }), /not a count/],
     [change((j) => { delete j.cube; }), /missing/],
     [change((j) => { j.dictionary.ModelId = 'x'; }), /ModelId/],
     [change((j) => { j.cube.dimensions[1] = 'Elsewhere'; }), /Elsewhere/],
@@ -623,7 +623,7 @@ await test('other shapes: more dimensions, no principals, no balance, one bucket
   json.cube.series.push(json.cube.rows.map((_, s) => s % 2));
   await openReport(page, json, { hash: '#by=Metadata:team&dim.Metadata:team=blue' });
   await checkCards(page, one(json, (r) => r['Metadata:team'] === 'blue'));
-  assert.match(await page.textContent('#notes'), /A note\..*|1,234 more are together as Other/);
+  assert.match(await page.textContent('#notes'), /A note\..*|1,234 more are combined into Other/);
   await page.evaluate((t) => {
     location.hash = `from=${new Date(t * 1000).toISOString()}&to=${new Date((t + 3600) * 1000).toISOString()}`;
   }, json.cube.start + 12 * 3600);

@@ -895,15 +895,15 @@ RUN_BY = {
     "With the CDK": "check_moto_cdk_deploy",
     "With plain CloudFormation": "check_moto_plain_deploy",
     "Removal": "check_moto_*_deploy, check_moto_documented_*",
-    "Then: turn the logs on": "check_moto_documented_operation",
-    "See that it works": "check_moto_documented_operation",
+    "Turn on invocation logging": "check_moto_documented_operation",
+    "Verify the deployment": "check_moto_documented_operation",
     "What happens if a message fails": "check_moto_documented_operation",
     "Backfill": "check_moto_documented_operation",
-    "A bucket that exists": "check_moto_documented_bucket",
-    "Several Regions": "check_moto_documented_regions",
+    "An existing bucket": "check_moto_documented_bucket",
+    "Multiple Regions": "check_moto_documented_regions",
 }
 NOT_RUN = {"The worker: container or service": "a container engine, and systemd as root",
-           "What the function needs": "a minute of measuring; tests/bench/lambda_life.py"}
+           "Sizing the function": "a minute of measuring; tests/bench/lambda_life.py"}
 
 
 def check_documented_blocks_are_run():
@@ -919,10 +919,10 @@ def check_moto_documented_operation():
         raise Skip("no build/release/bedrock-metrics to run")
     Moto.start()
     type_in(documented("With plain CloudFormation"))
-    type_in(documented("Then: turn the logs on"))
+    type_in(documented("Turn on invocation logging"))
     logging = Moto.client("bedrock").get_model_invocation_logging_configuration()
     assert logging["loggingConfig"]["s3Config"]["bucketName"] == "my-bedrock-logs"
-    metrics, tail, *doctor = documented("See that it works").splitlines()
+    metrics, tail, *doctor = documented("Verify the deployment").splitlines()
     type_in("%s; %s" % (metrics, tail))
     # moto leaves out policies and notifications of a template, and doctor finds that.
     _, outputs = outputs_of("bedrock-metrics-aggregator")
@@ -946,7 +946,7 @@ def check_moto_documented_operation():
 def check_moto_documented_bucket():
     Moto.start()
     Moto.client("s3").create_bucket(Bucket="my-bedrock-logs")
-    type_in(documented("A bucket that exists"))
+    type_in(documented("An existing bucket"))
 
     def entries():
         found = Moto.client("s3").get_bucket_notification_configuration(Bucket="my-bedrock-logs")
@@ -959,7 +959,7 @@ def check_moto_documented_bucket():
 
 def check_moto_documented_regions():
     Moto.start()
-    type_in(documented("Several Regions"))
+    type_in(documented("Multiple Regions"))
     for region in ("us-east-1", "us-west-2", "eu-central-1"):
         assert outputs_of("bedrock-metrics-aggregator", region)[0] == "CREATE_COMPLETE"
     type_in(removal("regions.sh"))
@@ -1043,7 +1043,7 @@ def check_moto_existing_bucket():
     by_id = {entry["Id"]: entry for entry in after["QueueConfigurations"]}
     assert by_id["reports"] == before["QueueConfigurations"][0]
     assert by_id["bedrock-metrics"]["QueueArn"] == outputs["QueueArn"]
-    assert "as it should be" in attach(*wanted) and configuration() == after
+    assert "up to date" in attach(*wanted) and configuration() == after
 
     def received():
         found = sqs.receive_message(QueueUrl=outputs["QueueUrl"], MaxNumberOfMessages=10,
@@ -1063,11 +1063,11 @@ def check_moto_existing_bucket():
     own = dict(by_id["bedrock-metrics"], Id="made-by-cloudformation")
     s3.put_bucket_notification_configuration(Bucket="mine", NotificationConfiguration=dict(
         before, QueueConfigurations=before["QueueConfigurations"] + [own]))
-    assert "as it should be" in attach(*wanted)
+    assert "up to date" in attach(*wanted)
     attach("--queue-arn", outputs["QueueArn"])  # another prefix: replaced, not added
     assert len(configuration()["QueueConfigurations"]) == 2
     assert "detached" in attach("--detach") and configuration() == before
-    assert "as it should be" in attach("--detach")
+    assert "up to date" in attach("--detach")
     # Somebody else has the same objects: named, refused, nothing changed.
     taken = dict(before, TopicConfigurations=[{
         "Id": "everything", "TopicArn": topic, "Events": ["s3:ObjectCreated:Put"]}])

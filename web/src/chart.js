@@ -17,7 +17,7 @@ export const colorOf = (slot) => `var(--c${slot})`;
 
 const paintOf = (slot) => css(`--c${slot}`);
 
-/* Times of an axis: the day where one begins, the clock elsewhere. */
+/* Times of an axis: the day where one begins, otherwise the time of day. */
 function axisTimes(u, splits, axis, space, increment) {
   return splits.map((t) =>
     increment >= 86400 || t % 86400 === 0 ? format.shortDay(t) : format.shortClock(t),

@@ -36,7 +36,7 @@ function isIndex(value, below) {
   return Number.isInteger(value) && value >= 0 && value < below;
 }
 
-/* One metric column: doubles where they are exact, the rare larger values beside them. */
+/* One metric column: doubles where they are exact, the rare larger values next to them. */
 function decodeColumn(name, column, length) {
   if (!Array.isArray(column) || column.length !== length) {
     fail(`Column ${name} does not have ${length} values.`);
@@ -46,13 +46,13 @@ function decodeColumn(name, column, length) {
   for (let i = 0; i < length; i++) {
     const value = column[i];
     if (typeof value === 'number') {
-      if (!Number.isSafeInteger(value) || value < 0) fail(`Column ${name}: ${value} is no count.`);
+      if (!Number.isSafeInteger(value) || value < 0) fail(`Column ${name}: ${value} is not a count.`);
       values[i] = value;
     } else if (typeof value === 'string' && /^(0|[1-9][0-9]{0,38})$/.test(value)) {
       big ??= new Map();
       big.set(i, BigInt(value));
     } else {
-      fail(`Column ${name} holds something that is no count.`);
+      fail(`Column ${name} contains a value that is not a count.`);
     }
   }
   return { values, big };
@@ -61,12 +61,12 @@ function decodeColumn(name, column, length) {
 function decodeTable(name, table, dictionary) {
   if (table === null || typeof table !== 'object') fail(`The table "${name}" is missing.`);
   const { interval, start, dimensions, series, rows, time, metrics } = table;
-  if (!isIndex(interval, 1e9)) fail(`${name}: the interval is no number of seconds.`);
+  if (!isIndex(interval, 1e9)) fail(`${name}: the interval is not a number of seconds.`);
   if (interval > 0 && (!Number.isSafeInteger(start) || start % interval !== 0)) {
-    fail(`${name}: start is no time that is a multiple of the interval.`);
+    fail(`${name}: start is not a multiple of the interval.`);
   }
   if (!Array.isArray(dimensions) || !Array.isArray(series) || series.length !== dimensions.length) {
-    fail(`${name}: dimensions and series do not belong together.`);
+    fail(`${name}: dimensions and series do not match.`);
   }
   if (!Array.isArray(rows)) fail(`${name}: rows is missing.`);
   const count = rows.length;
@@ -85,7 +85,7 @@ function decodeTable(name, table, dictionary) {
 
   const first = new Uint32Array(count + 1);
   for (let s = 0; s < count; s++) {
-    if (!isIndex(rows[s], 1e8)) fail(`${name}: rows holds something that is no count.`);
+    if (!isIndex(rows[s], 1e8)) fail(`${name}: rows contains a value that is not a count.`);
     first[s + 1] = first[s] + rows[s];
   }
   const length = first[count];
@@ -95,7 +95,7 @@ function decodeTable(name, table, dictionary) {
     for (let s = 0; s < count; s++) {
       let bucket = 0;
       for (let r = first[s]; r < first[s + 1]; r++) {
-        if (!isIndex(time[r], 1e10)) fail(`${name}: time holds something that is no step.`);
+        if (!isIndex(time[r], 1e10)) fail(`${name}: time contains a value that is not a step.`);
         bucket += time[r];
         times[r] = start + bucket * interval;
       }
@@ -125,14 +125,14 @@ function extent(table, range) {
 }
 
 export function decodeDataset(json) {
-  if (json === null || typeof json !== 'object') fail('The data set is no JSON object.');
+  if (json === null || typeof json !== 'object') fail('The data set is not a JSON object.');
   if (json.schema !== SCHEMA) {
     fail(`This page reads ${SCHEMA}; the data set says ${String(json.schema).slice(0, 60)}.`);
   }
   const dictionary = new Map();
   for (const [dimension, values] of Object.entries(json.dictionary ?? {})) {
     if (!Array.isArray(values) || !values.every((v) => typeof v === 'string')) {
-      fail(`The dictionary of ${dimension} is no list of texts.`);
+      fail(`The dictionary of ${dimension} is not a list of strings.`);
     }
     dictionary.set(dimension, values);
   }

@@ -605,7 +605,7 @@ function renderTables(selection, total, range) {
       `${format.span(own.since, own.until)}.`);
   }
   if (own.missing.length) {
-    remarks.push(`Not filtered by ${own.missing.map(label).join(', ')}: not kept with principals.`);
+    remarks.push(`Not filtered by ${own.missing.map(label).join(', ')}, which this table does not have.`);
   }
   setText(principalsNote, remarks.join(' '));
   principalsNote.hidden = remarks.length === 0;
@@ -652,7 +652,7 @@ function renderAbout() {
   }
   for (const fold of dataset.folded) {
     lines.push(`${label(String(fold.dimension))}: the largest ${whole(fold.kept)} are shown by name, ` +
-      `${whole(fold.folded)} more are together as Other.`);
+      `${whole(fold.folded)} more are combined into Other.`);
   }
   lines.push(...dataset.notes);
   notes.replaceChildren(...lines.map((line) => h('li', {}, line)));
@@ -712,7 +712,7 @@ function render() {
   if (!dataset.extent) {
     byId('filters').hidden = true;
     message('No invocations yet', offline
-      ? 'The logs this report was made from hold no Bedrock invocations.'
+      ? 'The logs of this report contain no Bedrock invocations.'
       : 'The page fills in as soon as a log file with invocations arrives.');
     return;
   }
