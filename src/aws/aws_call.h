@@ -23,10 +23,16 @@ struct aws_client_options {
     struct aws_stop stop;
 };
 
+/*
+ * A client for one thread; *options is copied, what it points to is not.  ST_NO_MEMORY, or as
+ * http_new().
+ */
 NODISCARD enum status aws_client_new(struct aws_client **out,
                                      const struct aws_client_options *options, struct error *err);
+/* Closes its connections.  Nothing of it may be under way.  NULL does nothing. */
 void aws_client_free(struct aws_client *c);
 
+/* What the client was made with or has made: borrowed, as long as the client. */
 struct http *aws_client_http(struct aws_client *c);
 const struct aws_config *aws_client_config(const struct aws_client *c);
 const struct aws_clock *aws_client_clock(const struct aws_client *c);

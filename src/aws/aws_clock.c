@@ -1,3 +1,7 @@
+/*
+ * aws_clock.c: the real clocks as an aws_clock.  The layer never asks the machine for the time
+ * directly, so a test of retries and expiry needs no second of waiting.
+ */
 #include "aws/aws_clock.h"
 
 #include "base/clock.h"

@@ -48,6 +48,7 @@ NODISCARD enum status aws_config_load(struct aws_config **out, const struct aws_
                                       const char *profile, struct error *err);
 void aws_config_free(struct aws_config *c);
 
+/* What was loaded: borrowed, as long as the config. */
 const struct aws_env *aws_config_env(const struct aws_config *c);
 const struct aws_ini *aws_config_ini(const struct aws_config *c);
 struct view aws_config_profile(const struct aws_config *c); /* "default" */

@@ -17,7 +17,9 @@ enum { AWS_INI_MAX_BYTES = 1024 * 1024, AWS_INI_MAX_ENTRIES = 20000 };
 
 enum aws_ini_kind { AWS_INI_CONFIG, AWS_INI_CREDENTIALS };
 
+/* An empty set of entries, to be freed with aws_ini_free().  ST_NO_MEMORY. */
 NODISCARD enum status aws_ini_new(struct aws_ini **out);
+/* Wipes what it holds.  NULL does nothing. */
 void aws_ini_free(struct aws_ini *ini);
 
 /* Add the content of one file; later files win.  ST_USAGE: malformed, err->offset is the line. */
@@ -29,6 +31,7 @@ NODISCARD enum status aws_ini_add(struct aws_ini *ini, enum aws_ini_kind kind, s
 NODISCARD enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind,
                                        const char *path, struct error *err);
 
+/* Whether either file has a section for the profile, even an empty one. */
 bool aws_ini_has_profile(const struct aws_ini *ini, struct view profile);
 
 /* A profile's value, VIEW_EMPTY when absent; lives as long as the ini. */

@@ -24,6 +24,7 @@ struct credentials {
     int64_t expires_s;                      /* 0: never */
     const char *source;                     /* "environment", "imds", ...; constant text */
 };
+/* Overwrite with zeros, in a way the compiler does not leave out. */
 void credentials_wipe(struct credentials *c);
 
 /* Set all three; ST_BAD_ITEM: empty id or secret, too long, or a control byte. */

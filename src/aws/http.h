@@ -84,7 +84,9 @@ struct http_response {
     bool timed_out; /* the failure was a timeout, of connecting, idling or in total */
 };
 
+/* Begin empty; a response can be used for one request after another. */
 void http_response_init(struct http_response *r);
+/* Free head and body, which is wiped: it may hold credentials. */
 void http_response_clear(struct http_response *r);
 
 /* Value of a header (any case), of the last one if repeated; VIEW_EMPTY if absent. */

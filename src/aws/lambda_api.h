@@ -29,6 +29,7 @@ struct lambda_invocation {
     struct view trace_id;
     int64_t deadline_ms; /* wall clock, ms since the epoch; 0: unknown */
 };
+/* Begin empty; clear it before each lambda_api_next(). */
 void lambda_invocation_init(struct lambda_invocation *inv);
 void lambda_invocation_clear(struct lambda_invocation *inv);
 

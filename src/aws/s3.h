@@ -29,9 +29,9 @@ struct s3_get {
 NODISCARD enum status s3_object_open(struct s3_object **out, struct aws_client *client,
                                      const struct s3_get *get, struct error *err);
 
-uint64_t s3_object_size(const struct s3_object *o);    /* bytes of the whole object */
-struct view s3_object_etag(const struct s3_object *o); /* with quotes */
-unsigned s3_object_restarts(const struct s3_object *o);
+uint64_t s3_object_size(const struct s3_object *o);     /* bytes of the whole object */
+struct view s3_object_etag(const struct s3_object *o);  /* with quotes */
+unsigned s3_object_restarts(const struct s3_object *o); /* times it was cut and resumed */
 
 /*
  * At least one byte into out[0..size); reading large pieces (256 KiB) is cheapest.  A cut

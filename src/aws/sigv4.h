@@ -56,6 +56,7 @@ struct sigv4_result {
     struct buf canonical;     /* canonical request; holds the session token: never log it */
     struct buf string_to_sign;
 };
+/* Begin empty; a result can be used for one signature after another. */
 void sigv4_result_init(struct sigv4_result *r);
 void sigv4_result_clear(struct sigv4_result *r); /* wipes */
 

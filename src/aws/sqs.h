@@ -64,6 +64,7 @@ struct sqs_visibility {
     struct view receipt_handle;
     uint32_t seconds; /* 0..43200 from now */
 };
+/* Make messages visible after so many seconds from now: 0 gives them back at once. */
 NODISCARD enum status sqs_change_visibility(struct aws_client *c, const struct sqs_queue *q,
                                             const struct sqs_visibility *entries, size_t n,
                                             enum status *each, struct error *err);
@@ -90,6 +91,7 @@ struct sqs_attributes {
     bool encrypted;
     struct buf policy; /* JSON text as stored; empty: none */
 };
+/* Free what sqs_attributes() filled in. */
 void sqs_attributes_clear(struct sqs_attributes *a);
 /* *out is overwritten; cleared with sqs_attributes_clear(). */
 NODISCARD enum status sqs_attributes(struct aws_client *c, const struct sqs_queue *q,

@@ -27,6 +27,7 @@ struct sts_identity {
     char arn[2049];
     char user_id[129];
 };
+/* Whose credentials c signs with; needs no permission.  *out is overwritten. */
 NODISCARD enum status sts_get_caller_identity(struct aws_client *c, struct view region,
                                               struct sts_identity *out, struct error *err);
 

@@ -43,8 +43,13 @@ void xml_scan_clear(struct xml_scan *x);
  */
 NODISCARD enum status xml_scan_next(struct xml_scan *x, enum xml_kind *kind, struct error *err);
 
+/*
+ * The element the last event was about, "ListBucketResult/Contents/Key".  A view into the scanner.
+ */
 struct view xml_scan_path(const struct xml_scan *x);
+/* Its text, after XML_TEXT.  A view into the scanner, valid until the next event. */
 struct view xml_scan_text(const struct xml_scan *x);
+/* Whether that element is at this path. */
 bool xml_scan_at(const struct xml_scan *x, const char *path);
 
 /*

@@ -148,13 +148,22 @@ static inline void scan_begin_inside(struct scanner *s, enum member member)
 /* Which member a name is, at the scanner's level; resets what a repeated one replaces. */
 enum member scan_member(struct scanner *s, const char *name, size_t len);
 
+/* A text that is an object begins: forget the record before.  `offset` is that of its `{`. */
 void scan_begin_object(struct scanner *s, uint64_t offset);
+/*
+ * The open text ends and is handed to on_text; scan_end_record() for one that may be a log record.
+ */
 void scan_end_text(struct scanner *s, enum scan_outcome outcome);
 void scan_end_record(struct scanner *s);
 /* A fault at *p: count the text, then go on behind the next line feed; returns where to go on. */
 const uint8_t *scan_error(struct scanner *s, const uint8_t *p);
 /* A line feed and `{` (at p): an open text is malformed, a new one begins; returns p + 1. */
 const uint8_t *scan_cut(struct scanner *s, const uint8_t *p);
+
+/*
+ * The value of s->member is known: a string of `len` bytes at `ptr`, which must stay until the chunk
+ * ends; the number in s->number; or something else (null, or a type that does not fit).
+ */
 void scan_store_string(struct scanner *s, const char *ptr, size_t len);
 void scan_store_number(struct scanner *s);
 void scan_store_other(struct scanner *s, bool is_null);
