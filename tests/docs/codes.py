@@ -61,7 +61,13 @@ def sample(text):
     return re.sub(r"%0?\d*(?:ll|z)?[udo]", "1", text).replace("%%", "%")
 
 
-def in_call(path, name, call):
+def choice(code, name):
+    """The texts of `const char *NAME = A ? "a" : B ? "b" : NULL;`."""
+    found = re.search(r"const char \*%s =([^;]*);" % re.escape(name), code)
+    return re.findall(LITERAL, joined(found.group(1))) if found else []
+
+
+def in_call(path, name, call, code):
     """(path, code, text) of one call: a choice of codes goes with that of texts."""
     parts = names.arguments(call)
     at = [i for i, part in enumerate(parts) if re.search(r"\bE_[A-Z]\d{3}\b", part)]
@@ -71,11 +77,13 @@ def in_call(path, name, call):
     follow = parts[at[0] + 1 :]
     for part in follow[:1] if name in ("error_set", "LOG_FAULT") else follow:
         texts = re.findall(LITERAL, joined(part))
+        if texts == ["%s"] and len(follow) > 1:
+            texts = choice(code, follow[1].strip()) or texts
         if not texts:
             continue
         pairs = zip(codes, texts) if len(codes) == len(texts) else [(c, t) for c in codes for t in texts]
-        for code, text in pairs:
-            yield path, code, sample(text)
+        for its, text in pairs:
+            yield path, its, sample(text)
         return
 
 
@@ -106,7 +114,7 @@ def texts_of_program():
         code = re.sub(r"(?s)/\*.*?\*/", "", code)
         for name in MAKERS:
             for call in names.calls(code, name):
-                found += in_call(path, name, call)
+                found += in_call(path, name, call, code)
         found += in_switch(path, code)
         found += in_struct(path, joined(code))
     return found
