@@ -93,16 +93,18 @@ static enum status save_state(struct options *o, bool complete, struct error *er
 {
     struct out_file out;
     struct buf text;
+    struct json_out j = {.out = &text};
     if (o->state == NULL || o->dry_run)
         return ST_OK;
     buf_init(&text, 64 * 1024);
-    buf_add_cstr(&text, "{\"schema\":\"bedrock-metrics/enqueue/1\",\"source\":");
-    json_quote(&text, o->url);
-    buf_add_cstr(&text, ",\"queue\":");
-    json_quote(&text, view_of(o->queue.url));
-    buf_add_cstr(&text, ",\"last_key\":");
-    json_quote(&text, buf_view(&o->last_sent));
-    buf_printf(&text, ",\"complete\":%s}\n", complete ? "true" : "false");
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "schema", "bedrock-metrics/enqueue/1");
+    json_add_string(&j, "source", o->url);
+    json_add_cstr(&j, "queue", o->queue.url);
+    json_add_string(&j, "last_key", buf_view(&o->last_sent));
+    json_add_bool(&j, "complete", complete);
+    json_close(&j);
+    buf_add_char(&text, '\n');
     enum status st = buf_status(&text);
     if (st == ST_OK)
         st = out_file_open(&out, o->state, err);

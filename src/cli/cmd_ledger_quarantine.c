@@ -19,9 +19,24 @@ static const struct option rows[] = {
 struct listing {
     bool json;
     struct buf out;
+    struct json_out j;
     const struct ledger_id *only; /* NULL: all */
     uint64_t found;
 };
+
+static void open_document(struct json_out *j, const char *schema)
+{
+    json_open_object(j, NULL);
+    json_add_cstr(j, "schema", schema);
+    json_open_array(j, "objects");
+}
+
+static void close_document(struct json_out *j)
+{
+    json_close(j);
+    json_close(j);
+    buf_add_char(j->out, '\n');
+}
 
 static bool add_entry(void *ctx, const struct ledger_quarantined *q)
 {
@@ -32,14 +47,13 @@ static bool add_entry(void *ctx, const struct ledger_quarantined *q)
     ledger_id_format(&q->id, id);
     rfc3339_format(q->time_ms / 1000, time);
     if (l->json) {
-        buf_printf(&l->out, "%s{\"id\":\"%s\",\"time\":\"%s\",\"bucket\":", l->found > 0 ? "," : "",
-                   id, time);
-        json_quote(&l->out, q->bucket);
-        buf_add_cstr(&l->out, ",\"key\":");
-        json_quote(&l->out, q->key);
-        buf_add_cstr(&l->out, ",\"reason\":");
-        json_quote(&l->out, q->reason);
-        buf_add_char(&l->out, '}');
+        json_open_object(&l->j, NULL);
+        json_add_cstr(&l->j, "id", id);
+        json_add_cstr(&l->j, "time", time);
+        json_add_string(&l->j, "bucket", q->bucket);
+        json_add_string(&l->j, "key", q->key);
+        json_add_string(&l->j, "reason", q->reason);
+        json_close(&l->j);
     } else {
         buf_printf(&l->out, "%s  %s  ", id, time);
         json_quote(&l->out, q->reason);
@@ -56,13 +70,13 @@ static bool add_entry(void *ctx, const struct ledger_quarantined *q)
 static enum status list(struct invocation *in, const struct ledger_id *only, struct error *err)
 {
     const struct options *o = in->options;
-    struct listing l = {.json = o->output == AS_JSON, .only = only};
+    struct listing l = {.json = o->output == AS_JSON, .only = only, .j.out = &l.out};
     buf_init(&l.out, MAX_TEXT);
     if (l.json)
-        buf_add_cstr(&l.out, "{\"schema\":\"bedrock-metrics/quarantine/1\",\"objects\":[");
+        open_document(&l.j, "bedrock-metrics/quarantine/1");
     enum status st = ledger_quarantine_list(o->ledger.session->ledger, add_entry, &l);
     if (st == ST_OK && l.json)
-        buf_add_cstr(&l.out, "]}\n");
+        close_document(&l.j);
     else if (st == ST_OK && l.found == 0)
         buf_add_cstr(&l.out, only != NULL ? "not in quarantine\n" : "none\n");
     if (only != NULL ? l.found == 0 : l.found > 0)
@@ -78,10 +92,11 @@ static enum status release(struct invocation *in, char *const *ids, size_t count
     const struct options *o = in->options;
     bool json = o->output == AS_JSON;
     struct buf out;
+    struct json_out j = {.out = &out};
     buf_init(&out, MAX_TEXT);
     enum status st = ST_OK;
     if (json)
-        buf_add_cstr(&out, "{\"schema\":\"bedrock-metrics/release/1\",\"objects\":[");
+        open_document(&j, "bedrock-metrics/release/1");
     struct progress *progress = command_progress(in, "objects");
     progress_expect(progress, 0, count, true);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
@@ -100,16 +115,19 @@ static enum status release(struct invocation *in, char *const *ids, size_t count
         st = ST_OK;
         if (!was)
             in->exit = EXIT_FOUND_FAULTS;
-        if (json)
-            buf_printf(&out, "%s{\"id\":\"%s\",\"released\":%s}", i > 0 ? "," : "", ids[i],
-                       was ? "true" : "false");
-        else
+        if (json) {
+            json_open_object(&j, NULL);
+            json_add_cstr(&j, "id", ids[i]);
+            json_add_bool(&j, "released", was);
+            json_close(&j);
+        } else {
             buf_printf(&out, "%s  %s\n", ids[i], was ? "released" : "not in quarantine");
+        }
         progress_add_object(progress);
     }
     progress_free(progress);
     if (json)
-        buf_add_cstr(&out, "]}\n");
+        close_document(&j);
     if (st == ST_OK)
         st = command_print(&out, err);
     buf_clear(&out);

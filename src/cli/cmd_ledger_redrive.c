@@ -15,7 +15,8 @@ struct options {
     struct ledger_command ledger; /* only its side of AWS */
     struct aws_client *client;
     struct buf out;
-    size_t named;
+    struct json_out j;
+    bool named; /* some queue was */
 };
 
 static const struct option rows[] = {
@@ -42,17 +43,14 @@ static enum status dead_letter_of(const struct options *o, const struct sqs_queu
 static void write_line(struct options *o, const char *queue, const char *dead_letter,
                        uint64_t messages, const char *what)
 {
-    bool first = o->named++ == 0;
+    o->named = true;
     if (o->output == AS_JSON) {
-        buf_printf(&o->out, "%s{\"queue\":", first ? "" : ",");
-        json_quote(&o->out, view_of(queue));
-        buf_add_cstr(&o->out, ",\"dead_letter_queue\":");
-        if (dead_letter[0] != '\0')
-            json_quote(&o->out, view_of(dead_letter));
-        else
-            buf_add_cstr(&o->out, "null");
-        buf_printf(&o->out, ",\"messages\":%llu,\"outcome\":\"%s\"}", (unsigned long long)messages,
-                   what);
+        json_open_object(&o->j, NULL);
+        json_add_cstr(&o->j, "queue", queue);
+        json_add_cstr(&o->j, "dead_letter_queue", dead_letter[0] != '\0' ? dead_letter : NULL);
+        json_add_u64(&o->j, "messages", messages);
+        json_add_cstr(&o->j, "outcome", what);
+        json_close(&o->j);
     } else {
         buf_printf(&o->out, "%s  %llu messages in %s  %s\n", queue, (unsigned long long)messages,
                    dead_letter[0] != '\0' ? dead_letter : "no dead-letter queue", what);
@@ -176,15 +174,22 @@ static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     bool json = o->output == AS_JSON;
+    o->j.out = &o->out;
     buf_init(&o->out, MAX_TEXT);
-    if (json)
-        buf_add_cstr(&o->out, "{\"schema\":\"bedrock-metrics/redrive/1\",\"queues\":[");
+    if (json) {
+        json_open_object(&o->j, NULL);
+        json_add_cstr(&o->j, "schema", "bedrock-metrics/redrive/1");
+        json_open_array(&o->j, "queues");
+    }
     stop_catch_signals(STOP_IN_ORDER);
     enum status st = move_queues(in, err);
-    if (st != ST_OK && o->named == 0)
+    if (st != ST_OK && !o->named)
         return st;
-    if (json)
-        buf_add_cstr(&o->out, "]}\n");
+    if (json) {
+        json_close(&o->j);
+        json_close(&o->j);
+        buf_add_char(&o->out, '\n');
+    }
     /* Also what was moved before a failure. */
     struct error detail = {0};
     enum status printed = command_print(&o->out, &detail);

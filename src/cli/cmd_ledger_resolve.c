@@ -1,6 +1,7 @@
 /* cmd_ledger_resolve.c: finishes the batches that are open in the ledger. */
 #include <stdlib.h>
 
+#include "base/json_out.h"
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
@@ -44,26 +45,33 @@ static void write_text(struct buf *out, const struct ledger_recovery *r,
         buf_printf(out, "again in             %lld s\n", (long long)(r->retry_after_ms / 1000 + 1));
 }
 
+static void add_pair(struct json_out *j, const char *name, uint64_t requests, uint64_t tokens)
+{
+    json_open_object(j, name);
+    JSON_ADD_NUMBERS(j, {"requests", requests}, {"tokens", tokens});
+    json_close(j);
+}
+
 static void write_json(struct buf *out, const struct ledger_recovery *r,
                        const struct ledger_statistics *t)
 {
-    buf_printf(out,
-               "{\"schema\":\"bedrock-metrics/resolve/1\",\"found\":%zu,\"finished\":%zu,"
-               "\"open\":%llu,\"in_doubt\":{\"requests\":%llu,\"tokens\":%llu},"
-               "\"resolved\":{\"applied\":%u,\"absent\":%u},"
-               "\"resent\":{\"requests\":%llu,\"tokens\":%llu},"
-               "\"dropped\":{\"requests\":%llu,\"tokens\":%llu},"
-               "\"rejected\":{\"requests\":%llu,\"tokens\":%llu},"
-               "\"violations\":%u,\"quarantined\":%llu,\"totals_are_of_open_batches\":%s,"
-               "\"retry_after_seconds\":%lld}\n",
-               r->found, r->done, (unsigned long long)t->batches_open,
-               (unsigned long long)t->parts_in_doubt, (unsigned long long)t->tokens_in_doubt,
-               r->tally.resolved_applied, r->tally.resolved_absent,
-               (unsigned long long)t->attempts_resent, (unsigned long long)t->tokens_resent,
-               (unsigned long long)t->parts_dropped, (unsigned long long)t->tokens_dropped,
-               (unsigned long long)t->parts_rejected, (unsigned long long)t->tokens_rejected,
-               r->tally.violations, (unsigned long long)t->quarantined,
-               t->open_only ? "true" : "false", (long long)((r->retry_after_ms + 999) / 1000));
+    struct json_out j = {.out = out};
+    json_open_object(&j, NULL);
+    json_add_cstr(&j, "schema", "bedrock-metrics/resolve/1");
+    JSON_ADD_NUMBERS(&j, {"found", r->found}, {"finished", r->done}, {"open", t->batches_open});
+    add_pair(&j, "in_doubt", t->parts_in_doubt, t->tokens_in_doubt);
+    json_open_object(&j, "resolved");
+    JSON_ADD_NUMBERS(&j, {"applied", r->tally.resolved_applied},
+                     {"absent", r->tally.resolved_absent});
+    json_close(&j);
+    add_pair(&j, "resent", t->attempts_resent, t->tokens_resent);
+    add_pair(&j, "dropped", t->parts_dropped, t->tokens_dropped);
+    add_pair(&j, "rejected", t->parts_rejected, t->tokens_rejected);
+    JSON_ADD_NUMBERS(&j, {"violations", r->tally.violations}, {"quarantined", t->quarantined});
+    json_add_bool(&j, "totals_are_of_open_batches", t->open_only);
+    json_add_i64(&j, "retry_after_seconds", (r->retry_after_ms + 999) / 1000);
+    json_close(&j);
+    buf_add_char(out, '\n');
 }
 
 static enum status open_resolve(struct invocation *in, struct error *err)

@@ -25,7 +25,7 @@ struct number {
     bool always;
 };
 
-static void add_numbers(struct buf *out, bool json, const struct ledger_statistics *t)
+static void add_numbers(struct json_out *j, bool json, const struct ledger_statistics *t)
 {
     const struct number numbers[] = {
         {"batches open", "batches_open", t->batches_open, true},
@@ -42,22 +42,20 @@ static void add_numbers(struct buf *out, bool json, const struct ledger_statisti
         const struct number *n = &numbers[i];
         if (t->open_only && !n->always)
             continue;
-        buf_printf(out, json ? ",\"%s\":%llu" : "%-22s %llu\n", json ? n->json : n->text,
-                   (unsigned long long)n->value);
+        if (json)
+            json_add_u64(j, n->json, n->value);
+        else
+            buf_printf(j->out, "%-22s %llu\n", n->text, (unsigned long long)n->value);
     }
 }
 
-static void add_text(struct buf *out, bool json, const char *text, const char *json_name,
+static void add_text(struct json_out *j, bool json, const char *text, const char *json_name,
                      struct view value)
 {
-    if (json) {
-        buf_printf(out, ",\"%s\":", json_name);
-        json_quote(out, value);
-    } else {
-        buf_printf(out, "%-22s ", text);
-        buf_add_view(out, value);
-        buf_add_char(out, '\n');
-    }
+    if (json)
+        json_add_string(j, json_name, value);
+    else
+        buf_printf(j->out, "%-22s %.*s\n", text, SHOW(value));
 }
 
 static enum status run(struct invocation *in, struct error *err)
@@ -67,6 +65,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct ledger_statistics t = {0};
     char oldest[RFC3339_BYTES];
     struct buf out;
+    struct json_out j = {.out = &out};
     bool json = o->output == AS_JSON;
     enum status st = ledger_command_open(l, LEDGER_LOOK, err);
     if (st != ST_OK)
@@ -82,21 +81,25 @@ static enum status run(struct invocation *in, struct error *err)
     struct view region = l->settings.cloudwatch_region.len > 0 ? l->settings.cloudwatch_region
                                                                : aws_config_region(l->aws.config);
     buf_init(&out, MAX_TEXT);
-    if (json)
-        buf_add_cstr(&out, "{\"schema\":\"bedrock-metrics/ledger-status/1\"");
-    add_text(&out, json, "ledger", "ledger", view_of(l->session->name));
-    add_text(&out, json, "delivery", "delivery", view_of(ledger_session_delivery(l->session)));
-    add_text(&out, json, "namespace", "namespace", l->settings.name_space);
-    add_text(&out, json, "Region of the metrics", "region", region);
-    add_numbers(&out, json, &t);
+    if (json) {
+        json_open_object(&j, NULL);
+        json_add_cstr(&j, "schema", "bedrock-metrics/ledger-status/1");
+    }
+    add_text(&j, json, "ledger", "ledger", view_of(l->session->name));
+    add_text(&j, json, "delivery", "delivery", view_of(ledger_session_delivery(l->session)));
+    add_text(&j, json, "namespace", "namespace", l->settings.name_space);
+    add_text(&j, json, "Region of the metrics", "region", region);
+    add_numbers(&j, json, &t);
     if (t.oldest_open_ms != 0) {
         rfc3339_format(t.oldest_open_ms / 1000, oldest);
-        add_text(&out, json, "oldest open batch", "oldest_open", view_of(oldest));
+        add_text(&j, json, "oldest open batch", "oldest_open", view_of(oldest));
     } else if (json) {
-        buf_add_cstr(&out, ",\"oldest_open\":null");
+        json_add_cstr(&j, "oldest_open", NULL);
     }
-    if (json)
-        buf_add_cstr(&out, "}\n");
+    if (json) {
+        json_close(&j);
+        buf_add_char(&out, '\n');
+    }
     st = command_print(&out, err);
     buf_clear(&out);
     return st;

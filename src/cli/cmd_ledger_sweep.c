@@ -23,7 +23,7 @@ struct options {
     struct sweep_enqueue *sender;
     struct receipt_file receipt;
     struct buf missing; /* names, as text or JSON */
-    size_t named;
+    struct json_out j;  /* of them */
 };
 
 static const struct option rows[] = {
@@ -45,15 +45,12 @@ static void name_object(void *ctx, const struct round_object *object)
 {
     struct options *o = ctx;
     if (o->output == AS_JSON) {
-        buf_add_cstr(&o->missing, o->named > 0 ? ",{\"bucket\":" : "{\"bucket\":");
-        json_quote(&o->missing, object->bucket);
-        buf_add_cstr(&o->missing, ",\"key\":");
-        json_quote(&o->missing, object->key);
-        if (!o->dry_run) {
-            buf_add_cstr(&o->missing, ",\"reason\":");
-            json_quote(&o->missing, view_of(object->err.text));
-        }
-        buf_add_char(&o->missing, '}');
+        json_open_object(&o->j, NULL);
+        json_add_string(&o->j, "bucket", object->bucket);
+        json_add_string(&o->j, "key", object->key);
+        if (!o->dry_run)
+            json_add_cstr(&o->j, "reason", object->err.text);
+        json_close(&o->j);
     } else {
         buf_add_cstr(&o->missing, "missing  ");
         json_quote(&o->missing, object->key);
@@ -61,17 +58,19 @@ static void name_object(void *ctx, const struct round_object *object)
             buf_printf(&o->missing, "  %s", object->err.text);
         buf_add_char(&o->missing, '\n');
     }
-    o->named++;
 }
 
 static void write_result(const struct options *o, const struct sweep_result *r, struct buf *out)
 {
     if (o->output == AS_JSON) {
-        sweep_add_json(out, r);
-        out->len--; /* the brace comes behind the names */
-        buf_add_cstr(out, ",\"objects\":[");
+        struct json_out j = {.out = out};
+        json_open_object(&j, NULL);
+        sweep_add_json(&j, r);
+        json_open_array(&j, "objects");
         buf_add_view(out, buf_view(&o->missing));
-        buf_add_cstr(out, "]}\n");
+        json_close(&j);
+        json_close(&j);
+        buf_add_char(out, '\n');
         return;
     }
     buf_add_view(out, buf_view(&o->missing));
@@ -94,6 +93,7 @@ static enum status open_sweep(struct invocation *in, struct error *err)
     struct sweep_options *s = &o->sweep;
     struct instant grace;
     buf_init(&o->missing, MAX_TEXT);
+    o->j.out = &o->missing;
     s->now.seconds = (int64_t)time(NULL);
     s->grace_s = GRACE_S;
     s->dry_run = o->dry_run;

@@ -1,6 +1,7 @@
 /* cmd_ledger_verify.c: what the ledger says was published against what CloudWatch has. */
 #include <time.h>
 
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "base/stop.h"
 #include "cli/commands.h"
@@ -20,6 +21,7 @@ struct options {
     struct verify_options verify;
     struct aws_client *client;
     struct buf differences;
+    struct json_out j; /* of them */
     size_t named;
     struct progress *progress;
     const char *step; /* what the progress is of */
@@ -42,16 +44,19 @@ static void name_difference(void *ctx, const struct verify_difference *d)
     char time[RFC3339_BYTES];
     if (o->named++ >= NAMED)
         return;
+    if (o->output == AS_JSON) {
+        json_open_object(&o->j, NULL);
+        buf_add_view(json_add_value(&o->j, "series"), d->series);
+        json_add_time(&o->j, "time", d->minute_s);
+        buf_printf(json_add_value(&o->j, "ledger"), "%.17g", d->expected);
+        buf_printf(json_add_value(&o->j, "in_doubt"), "%.17g", d->in_doubt);
+        buf_printf(json_add_value(&o->j, "cloudwatch"), "%.17g", d->found);
+        json_close(&o->j);
+        return;
+    }
     rfc3339_format(d->minute_s, time);
-    if (o->output == AS_JSON)
-        buf_printf(&o->differences,
-                   "%s{\"series\":%.*s,\"time\":\"%s\",\"ledger\":%.17g,\"in_doubt\":%.17g,"
-                   "\"cloudwatch\":%.17g}",
-                   o->named > 1 ? "," : "", (int)d->series.len, d->series.ptr, time, d->expected,
-                   d->in_doubt, d->found);
-    else
-        buf_printf(&o->differences, "%s  ledger %.17g  cloudwatch %.17g  %.*s\n", time, d->expected,
-                   d->found, (int)d->series.len, d->series.ptr);
+    buf_printf(&o->differences, "%s  ledger %.17g  cloudwatch %.17g  %.*s\n", time, d->expected,
+               d->found, SHOW(d->series));
 }
 
 static void name_marker(void *ctx, const struct marker_difference *d)
@@ -64,14 +69,17 @@ static void name_marker(void *ctx, const struct marker_difference *d)
     for (size_t i = 0; d->batch != NULL && i < sizeof(d->batch->bytes); i++)
         snprintf(batch + 2 * i, 3, "%02x", d->batch->bytes[i]);
     if (o->output == AS_JSON) {
-        buf_printf(&o->differences,
-                   "%s{\"fault\":\"%s\",\"time\":\"%s\",\"slot\":%u,\"digit\":%u,\"applied\":%u,",
-                   o->named > 1 ? "," : "", marker_fault_name(d->fault), time,
-                   (unsigned)d->marker.slot, (unsigned)d->marker.digit, d->applied);
+        json_open_object(&o->j, NULL);
+        json_add_cstr(&o->j, "fault", marker_fault_name(d->fault));
+        json_add_cstr(&o->j, "time", time);
+        JSON_ADD_NUMBERS(&o->j, {"slot", d->marker.slot}, {"digit", d->marker.digit},
+                         {"applied", d->applied});
+        json_add_cstr(&o->j, "batch", d->batch != NULL ? batch : NULL);
         if (d->batch != NULL)
-            buf_printf(&o->differences, "\"batch\":\"%s\",\"part\":%u}", batch, d->part);
+            json_add_u64(&o->j, "part", d->part);
         else
-            buf_add_cstr(&o->differences, "\"batch\":null,\"part\":null}");
+            json_add_cstr(&o->j, "part", NULL);
+        json_close(&o->j);
     } else {
         buf_printf(&o->differences, "%-8s  %s  slot %u  digit %u  applied %u",
                    marker_fault_name(d->fault), time, (unsigned)d->marker.slot,
@@ -127,18 +135,22 @@ struct sums {
 
 static void write_result(struct options *o, const struct sums *s, struct buf *out)
 {
-    if (o->output == AS_TEXT)
+    struct json_out j = {.out = out};
+    if (o->output == AS_TEXT) {
         buf_add_view(out, buf_view(&o->differences));
-    else
-        buf_printf(out, "{\"schema\":\"bedrock-metrics/%s/1\"", s->schema);
-    for (size_t i = 0; i < s->count; i++)
-        buf_printf(out, o->output == AS_JSON ? ",\"%s\":%llu" : "%-10s  %llu\n", s->names[i],
-                   (unsigned long long)s->numbers[i]);
-    if (o->output == AS_JSON) {
-        buf_add_cstr(out, ",\"differences\":[");
-        buf_add_view(out, buf_view(&o->differences));
-        buf_add_cstr(out, "]}\n");
+        for (size_t i = 0; i < s->count; i++)
+            buf_printf(out, "%-10s  %llu\n", s->names[i], (unsigned long long)s->numbers[i]);
+        return;
     }
+    json_open_object(&j, NULL);
+    buf_printf(json_add_value(&j, "schema"), "\"bedrock-metrics/%s/1\"", s->schema);
+    for (size_t i = 0; i < s->count; i++)
+        json_add_u64(&j, s->names[i], s->numbers[i]);
+    json_open_array(&j, "differences");
+    buf_add_view(out, buf_view(&o->differences));
+    json_close(&j);
+    json_close(&j);
+    buf_add_char(out, '\n');
 }
 
 static enum status compare_sums(const struct verify_options *v, struct sums *s, struct error *err)
@@ -172,6 +184,7 @@ static enum status open_verify(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     buf_init(&o->differences, MAX_TEXT);
+    o->j.out = &o->differences;
     o->invocation = in;
     enum status st = resolve_times(o, err);
     return st == ST_OK ? settings_load_publishing(&o->ledger.settings, err) : st;

@@ -194,7 +194,10 @@ static enum status answer_sweep(struct loop *l, const struct event_direct *event
     enum status st = sweep_run(&o, &result, err);
     if (st != ST_OK)
         return st;
-    sweep_add_json(answer, &result);
+    struct json_out j = {.out = answer};
+    json_open_object(&j, NULL);
+    sweep_add_json(&j, &result);
+    json_close(&j);
     return sweep_is_off(&result)
                ? error_set(err, ST_RETRY, E_O142, "%llu objects could not be counted",
                            (unsigned long long)(result.missing - result.counted))

@@ -242,16 +242,13 @@ bool sweep_is_off(const struct sweep_result *r)
     return r->incomplete || r->missing > r->counted + r->enqueued;
 }
 
-void sweep_add_json(struct buf *out, const struct sweep_result *r)
+void sweep_add_json(struct json_out *j, const struct sweep_result *r)
 {
-    struct json_out j = {.out = out};
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/sweep/1");
-    JSON_ADD_NUMBERS(&j, {"listed", r->listed}, {"skipped", r->skipped}, {"young", r->young},
+    json_add_cstr(j, "schema", "bedrock-metrics/sweep/1");
+    JSON_ADD_NUMBERS(j, {"listed", r->listed}, {"skipped", r->skipped}, {"young", r->young},
                      {"done", r->done}, {"open", r->open}, {"quarantined", r->quarantined},
                      {"missing", r->missing}, {"enqueued", r->enqueued}, {"counted", r->counted},
                      {"failed", r->failed}, {"tokens", (uint64_t)r->summary.tokens},
                      {"changed", r->changed}, {"recovered_batches", r->recovery.done});
-    json_add_bool(&j, "complete", !r->incomplete);
-    json_close(&j);
+    json_add_bool(j, "complete", !r->incomplete);
 }

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "ledger/exact_round.h"
 
@@ -60,7 +61,7 @@ NODISCARD enum status sweep_measure(const struct sweep_options *options, const a
 /* Something is off: missing and not counted now, or the sweep did not come to its end. */
 bool sweep_is_off(const struct sweep_result *r);
 
-/* As JSON, "bedrock-metrics/sweep/1". */
-void sweep_add_json(struct buf *out, const struct sweep_result *r);
+/* The members of the document "bedrock-metrics/sweep/1". */
+void sweep_add_json(struct json_out *j, const struct sweep_result *r);
 
 #endif
