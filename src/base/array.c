@@ -1,3 +1,8 @@
+/*
+ * array.c: doubling with checked arithmetic, in one place, so that no growing array has an
+ * overflow of its own.  The element type is the caller's: the pointer is moved with memcpy,
+ * because a `T **` may not be read as a `void **`.
+ */
 #include "base/array.h"
 
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/*
+ * json_read.c: jansson with an allocator that remembers whether it failed in this thread.  jansson
+ * drops bytes from a string when memory is short and goes on, so without this a damaged name could
+ * pass as the real one.
+ */
 #include "base/json_read.h"
 
 #include <pthread.h>

@@ -1,3 +1,7 @@
+/*
+ * kill_point.c: the tests' way to end the real program at an exact place.  SIGKILL, because no
+ * handler, no destructor and no flush may run: what is left behind must be what a crash leaves.
+ */
 #include "base/kill_point.h"
 
 #include <pthread.h>

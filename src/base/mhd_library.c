@@ -1,3 +1,4 @@
+/* mhd_library.c: the functions of libmicrohttpd by name, looked up when a server starts. */
 #include "base/mhd_library.h"
 
 #include <dlfcn.h>

@@ -1,3 +1,12 @@
+/*
+ * rfc3339.c: the proleptic Gregorian calendar in integers.
+ *
+ * Not timegm() and strptime(): they depend on the locale and the process-wide time zone, accept
+ * what RFC 3339 does not, and are slower than what most records need.
+ *
+ *   2026-11-01T10:31:07.123+05:30
+ *   ^date      ^time    ^fraction ^offset, or Z
+ */
 #include "base/rfc3339.h"
 
 #include <stdio.h>

@@ -1,3 +1,7 @@
+/*
+ * suggest.c: Levenshtein distance in one row of memory.  A name of three letters may differ in
+ * one, a longer one in a third of its letters: beyond that a suggestion is a guess and annoys.
+ */
 #include "base/suggest.h"
 
 #include <stdio.h>

@@ -1,3 +1,8 @@
+/*
+ * utf8.c: one table of limits (Unicode, table 3-7, "Well-Formed UTF-8 Byte Sequences") as a few
+ * comparisons.  An invalid sequence is a maximal subpart, so that every reader that follows
+ * Unicode replaces it by the same number of U+FFFD.
+ */
 #include "base/utf8.h"
 
 size_t utf8_decode(struct view v, uint32_t *code)

@@ -1,3 +1,4 @@
+/* view.c: searching, splitting and parsing of text that has a length and no end mark. */
 #include "base/view.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/*
+ * dimension_sets.c: the three variables that decide how many series there are, split and checked.
+ */
 #include "config/dimension_sets.h"
 
 #include "base/suggest.h"

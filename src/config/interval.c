@@ -1,3 +1,7 @@
+/*
+ * interval.c: "1h", "36h", "2026-11-01": lengths of buckets, and points in time absolute or
+ * relative to now, which is an argument.
+ */
 #include "config/interval.h"
 
 enum status interval_parse(struct view text, int64_t *seconds)

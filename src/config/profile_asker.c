@@ -1,3 +1,8 @@
+/*
+ * profile_asker.c: profiles.h's asker with Bedrock behind it.  One client, used by one thread at a
+ * time; the answer of a profile and its tags are joined into the document that profiles_add_json()
+ * reads.
+ */
 #include "config/profile_asker.h"
 
 #include <stdlib.h>

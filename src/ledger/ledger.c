@@ -1,3 +1,4 @@
+/* ledger.c: what all kinds of ledger share: names of policies, and the statistics of a batch. */
 #include "ledger/ledger.h"
 
 static const char *const POLICY_NAMES[] = {[POLICY_RESOLVE] = "resolve",

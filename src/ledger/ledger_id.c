@@ -1,3 +1,8 @@
+/*
+ * ledger_id.c: SHA-256 over bucket, a zero byte and key: bucket names have no zero byte, so no two
+ * objects have the same input.  A hash, so that an identity has one length in every kind of
+ * ledger.
+ */
 #include "ledger/ledger_id.h"
 
 #include <openssl/evp.h>

@@ -1,3 +1,7 @@
+/*
+ * object_name.c: the names of the command line ("s3://bucket/key", a path) as bucket and key.  A
+ * file of its own because realpath() reads the file system, which ledger_id.c must not.
+ */
 #include "ledger/object_name.h"
 
 #include <stdlib.h>

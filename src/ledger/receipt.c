@@ -1,3 +1,4 @@
+/* receipt.c: a sum of SHA-256 values modulo 2^256, in four words, lowest first. */
 #include "ledger/receipt.h"
 
 #include <openssl/evp.h>

@@ -1,3 +1,4 @@
+/* price_builtin.c: data/bedrock-prices.json as a part of the program. */
 #include "base/embed.h"
 #include "price/price.h"
 

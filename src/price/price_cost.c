@@ -1,3 +1,8 @@
+/*
+ * price_cost.c: what one request costs by the rows that price_match() found: steps 6 and 7 of
+ * data/README.md, then the four products.  No rounding: a price per token is a whole number of
+ * 1e-12 dollars.
+ */
 #include "price/price_list.h"
 
 /* The prompt's length for step 7; a gross count holds the cached tokens already. */

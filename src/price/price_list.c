@@ -1,3 +1,7 @@
+/*
+ * price_list.c: a list in memory: the rows of the built-in file and of the user's, sorted and
+ * merged, and the models and aliases they are found by.
+ */
 #include "price/price_list.h"
 
 #include <errno.h>

@@ -1,10 +1,9 @@
-#include "price/price_list.h"
-#include "records/model_id.h"
-
 /*
- * From a model id to the rows that price it, by the rule of data/README.md; the numbers in the
+ * price_match.c: from a model id to the rows that price it, by the rule of data/README.md; the numbers in the
  * comments are its steps.  price_match() and price_explain() run the same code.
  */
+#include "price/price_list.h"
+#include "records/model_id.h"
 
 static bool all_digits(struct view text)
 {

@@ -1,3 +1,7 @@
+/*
+ * price_read.c: a price file, member by member.  Strict on purpose: an unknown member is refused,
+ * because a misspelt one would be a price that is silently absent.
+ */
 #include "price/price_read.h"
 
 #include "base/json_read.h"

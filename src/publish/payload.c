@@ -1,3 +1,11 @@
+/*
+ * payload.c: the format in which requests wait in the ledger.  It is read by later versions and by
+ * other machines, so it is versioned in its first line and holds the final JSON of each datum:
+ * whoever finishes the batch sends the same bytes.
+ *
+ *   bedrock-metrics/payload/1 TAB namespace TAB Region LF
+ *   tokens TAB {"MetricName":"Invocations",...} LF          one line a datum
+ */
 #include "publish/payload.h"
 
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/*
+ * publish_cloudwatch.c: sending a batch, and finding the one bad datum among a thousand.
+ *
+ * CloudWatch refuses a request as a whole for one datum that breaks a rule, and does not always
+ * say which.  The request is then halved until the bad datum stands alone, is left out and named;
+ * all others are published.
+ */
 #include "publish/publish_cloudwatch.h"
 
 #include "aws/cloudwatch.h"

@@ -1,3 +1,10 @@
+/*
+ * publish_emf.c: one line of the embedded metric format for each cell.
+ *
+ *   {"_aws":{"Timestamp":1793000000000,"CloudWatchMetrics":[{"Namespace":"Custom/BedrockMetrics",
+ *     "Dimensions":[["InferenceProfileType"]],"Metrics":[{"Name":"Invocations","Unit":"Count",...}]}]},
+ *    "InferenceProfileType":"InRegion","Invocations":12}
+ */
 #include "publish/publish_emf.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * http_guard.c: three headers, each compared strictly: Host, Origin, Sec-Fetch-Site.  Kept free of
+ * any HTTP library so that a unit test can try hostile values by the hundred.
+ */
 #include "serve/http_guard.h"
 
 #include <arpa/inet.h>

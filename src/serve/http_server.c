@@ -1,3 +1,10 @@
+/*
+ * http_server.c: libmicrohttpd around answers.h: routing, headers, limits.
+ *
+ * The server is reachable by every page the user's browser shows, so it is defensive: GET and HEAD
+ * only, the guard before anything else, a ceiling on connections (also for one address), and
+ * headers that forbid framing and sniffing.
+ */
 #include "serve/http_server.h"
 
 #include <arpa/inet.h>

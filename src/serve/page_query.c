@@ -1,3 +1,7 @@
+/*
+ * page_query.c: the usage page asks for everything, and must stay small.  The store is asked in
+ * steps, each folding more values into Other, until the answer fits.
+ */
 #include "serve/page_query.h"
 
 /*

@@ -1,3 +1,10 @@
+/*
+ * watch.c: inotify for speed, and a walk over the folder for certainty.
+ *
+ * inotify alone is not enough: its queue can overflow, its watches are limited, network file
+ * systems have no events, and a file that was created before its folder was watched is never
+ * announced.  So every doubt (an overflow, a new folder, a watch that failed) ends in a walk.
+ */
 #include "serve/watch.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * chunk.c: the packing.  A cell is its series, its minute, a mask of metrics, then one number for
+ * each bit of the mask; numbers are base 128, lowest group first, as in protocol buffers.
+ */
 #include "store/chunk.h"
 
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/*
+ * gather.c: an answer from as few rows as have it: days in the middle, hours at their edges,
+ * minutes at the edges of those, and the newest chunks, which no rollup has yet.
+ *
+ *   since                                                  until
+ *    |minutes|hours|   day   |   day   |   day   |hours|minutes|   + chunks after the last rollup
+ */
 #include "store/gather.h"
 
 #include "store/chunk.h"

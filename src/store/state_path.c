@@ -1,3 +1,7 @@
+/*
+ * state_path.c: the place of a store by the XDG Base Directory Specification.  The name has a hash
+ * of the folder's path, so that two folders of the same name have a store each.
+ */
 #include "store/state_path.h"
 
 #include <errno.h>

@@ -1,3 +1,10 @@
+/*
+ * store.c: opening the file, its schema, its statements, and the small texts it keeps about
+ * itself.  Objects are in store_objects.c, reading is in store_read.c.
+ *
+ * A file that is not ours is never written to: its application id and version are checked first.
+ * STRICT tables, so that a damaged type is an error instead of a surprise.
+ */
 #include "store/store.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * usage.c: opening a store for use: the lock that keeps a second process out, the keys it was made
+ * with, the dictionary in memory, and the commit that keeps file and dictionary together.
+ */
 #include "store/usage.h"
 
 #include <errno.h>
