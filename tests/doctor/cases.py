@@ -533,13 +533,13 @@ def function_without_variables(s, env):
 
 
 @case("BM-D78")
-def function_publishes_elsewhere(s, env):
+def function_publishes_to_another_namespace(s, env):
     function(s)["Environment"]["Variables"]["CLOUDWATCH_NAMESPACE"] = "Other"
     s["series"] = {("Other", fake.REGION): 1}
 
 
 @case("BM-D80")
-def visibility_below_six_time_outs(s, env):
+def visibility_below_six_timeouts(s, env):
     queue(s)["VisibilityTimeout"] = "30"
 
 

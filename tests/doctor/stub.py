@@ -2,7 +2,7 @@
 
     stub = Stub().start();  stub.state["queue"]["VisibilityTimeout"] = "30"
 
-Services and Regions are told apart by the credential scope of the signature, which is not checked.
+Services and Regions are distinguished by the credential scope of the signature, which is not checked.
 stub.writes lists every call that would have changed something.
 """
 import copy

@@ -2,7 +2,7 @@
 
 Each case changes a healthy pipeline, and says which codes doctor has to name, in order.  Whatever is
 not expected is a failure: another fault or warning, a write, a secret in the output, another exit
-status, or a mend that no shell would take.
+status, or a fix that no shell would take.
 """
 import gzip
 import json
@@ -35,12 +35,12 @@ def run(binary, env, args):
     return process.run([binary, "doctor", "--quiet", *args], env, cwd=env["HOME"])
 
 
-def check_mend(finding, problems):
+def check_fix(finding, problems):
     if finding["code"] == "BM-D05":
         return
-    if not finding["mend"]:
-        problems.append("%s has no mend" % finding["code"])
-    command = finding["mend"].split(" (")[0]
+    if not finding["fix"]:
+        problems.append("%s has no fix" % finding["code"])
+    command = finding["fix"].split(" (")[0]
     if command.startswith(("aws ", "deploy/")) and "$(" not in command:
         words = shlex.split(command)
         for word in words:
@@ -52,12 +52,12 @@ def check_mend(finding, problems):
                     json.loads(value["RedrivePolicy"])
 
 
-def mended_policy(doc, problems):
-    """The policy that a mend sets must be one that doctor finds nothing to say about."""
+def fixed_policy(doc, problems):
+    """The policy that a fix sets must be one that doctor finds nothing to say about."""
     for finding in doc["checks"]:
-        if finding["step"] != "queue-policy" or "mend" not in finding:
+        if finding["step"] != "queue-policy" or "fix" not in finding:
             continue
-        words = shlex.split(finding["mend"])
+        words = shlex.split(finding["fix"])
         new = json.loads(words[words.index("--attributes") + 1])["Policy"]
         return new
     return None
@@ -109,7 +109,7 @@ def one(binary, codes, options, plant):
             problems.append("exit %d with %d faults" % (result.returncode, len(faults)))
         for finding in doc["checks"]:
             if "code" in finding:
-                check_mend(finding, problems)
+                check_fix(finding, problems)
         for step, text in options.get("skipped", {}).items():
             reasons = [c["reason"] for c in doc["checks"]
                        if c["step"] == step and c["result"] == "not_checked"]
@@ -119,14 +119,14 @@ def one(binary, codes, options, plant):
             problems.append("wrote: %s" % STUB.writes)
         if STUB.last_put:
             check_canary(binary, env, problems)
-        new = mended_policy(doc, problems)
+        new = fixed_policy(doc, problems)
         if new is not None:
             STUB.state["queues"][fake.QUEUE]["Policy"] = new
             again = json.loads(run(binary, env, ["--output", "json"]).stdout)
             bad = [c for c in again["checks"] if c["step"] == "queue-policy" and
                    c["result"] != "ok"]
             if bad:
-                problems.append("the mended policy: %s" % bad)
+                problems.append("the fixed policy: %s" % bad)
         elif "--canary" not in args:
             text = run(binary, env, args)
             for code in set(codes):

@@ -237,7 +237,7 @@ def one(p, binary, env, code, plant):
     named = findings(binary, env)
     if [f["code"] for f in named] != [code]:
         return "planted %s, named %s" % (code, named)
-    command = named[0]["mend"].split(" (")[0] if "$(" not in named[0]["mend"] else named[0]["mend"]
+    command = named[0]["fix"].split(" (")[0] if "$(" not in named[0]["fix"] else named[0]["fix"]
     run = process.run(["sh", "-c", command], env, cwd=ROOT, text=True)
     if run.returncode != 0:
         return "%s: exit %d: %s" % (command, run.returncode, run.stderr)

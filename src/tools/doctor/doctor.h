@@ -1,10 +1,9 @@
 /*
  * doctor.h: a read-only walk over the whole pipeline, from Bedrock's logging to the metrics.
  *
- * Steps come in the way of the data.  A step that rests on one that failed is "not checked", so
- * that a fault is named first and once.  A refused permission is no fault of the pipeline: the step
- * is "not checked", with the IAM action that is missing.  Nothing is written anywhere but by
- * doctor_canary().
+ * Steps follow the data flow.  A step that depends on one that failed is "not checked", so that a
+ * fault is named first and once.  A refused permission is not a fault of the pipeline: the step is
+ * "not checked", with the IAM action that is missing.  Nothing is written but by --canary.
  */
 #ifndef TOOLS_DOCTOR_DOCTOR_H
 #define TOOLS_DOCTOR_DOCTOR_H
@@ -20,7 +19,7 @@ struct doctor_options {
     uint64_t wait_s;               /* for the canary */
 };
 
-/* The names of the steps that can be left out, for messages. */
+/* The names of the steps that can be left out, separated by ", ", for messages. */
 const char *doctor_step_names(void);
 bool doctor_step_known(struct view name);
 

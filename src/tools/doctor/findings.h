@@ -7,6 +7,8 @@
 #ifndef TOOLS_DOCTOR_FINDINGS_H
 #define TOOLS_DOCTOR_FINDINGS_H
 
+#include <stdarg.h>
+
 #include "base/buf.h"
 
 enum doctor_verdict { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_FAULT, DOCTOR_NOT_CHECKED };
@@ -26,7 +28,7 @@ enum doctor_code {
     CODE_ROLE,
     CODE_LOGGING_OFF,
     CODE_LOGGING_NOT_S3,
-    CODE_LOGGING_ELSEWHERE,
+    CODE_LOGGING_OTHER_BUCKET,
     CODE_NO_BUCKET,
     CODE_BUCKET_REGION,
     CODE_NO_OBJECTS,
@@ -88,10 +90,12 @@ enum doctor_code {
     DOCTOR_CODES
 };
 
+/* A row of the table of codes (codes.c). */
 struct doctor_code_info {
     const char *name; /* "BM-D20" */
     enum doctor_verdict verdict;
-    const char *needed; /* a sentence */
+    const char *needed; /* what should be, a sentence */
+    const char *fix;    /* where it is always the same; NULL: the step makes a command */
 };
 const struct doctor_code_info *doctor_code_info(enum doctor_code code);
 
@@ -101,7 +105,7 @@ struct doctor_finding {
     const char *step;      /* constant text */
     char *subject;         /* name of the bucket, queue, ...; may be "" */
     char *found;           /* of one not checked: why not */
-    char *mend;            /* a shell command, or a sentence; "" for ok and not checked */
+    char *fix;             /* a shell command, or a sentence; "" for ok and not checked */
 };
 
 struct findings {
@@ -111,21 +115,19 @@ struct findings {
     enum status failed;             /* ST_NO_MEMORY: something could not be noted down */
 };
 
+/* findings_clear() leaves them as findings_init() does. */
 void findings_init(struct findings *f);
 void findings_clear(struct findings *f);
 
-void findings_ok(struct findings *f, const char *step, struct view subject, const char *format, ...)
-    PRINTF_LIKE(4, 5);
-void findings_not_checked(struct findings *f, const char *step, struct view subject,
-                          const char *format, ...) PRINTF_LIKE(4, 5);
-/* Fault or warning, as the code says. */
-void findings_add(struct findings *f, enum doctor_code code, const char *step, struct view subject,
-                  struct view mend, const char *format, ...) PRINTF_LIKE(6, 7);
+/* Append one: verdict, code and step are taken from *head; texts are copied. */
+void findings_add(struct findings *f, const struct doctor_finding *head, struct view subject,
+                  struct view fix, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
 
 /* The name of the first fault, or NULL. */
 const char *findings_first_fault(const struct findings *f);
 
-/* The schema bedrock-metrics/doctor/1. */
+/* Append to *out: as JSON, schema bedrock-metrics/doctor/1, or as text for a terminal. */
 void findings_write_json(const struct findings *f, struct buf *out);
 void findings_write_text(const struct findings *f, bool colour, struct buf *out);
 

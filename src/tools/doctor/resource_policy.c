@@ -1,3 +1,8 @@
+/*
+ * A reader of resource policies.  jansson does the parsing; here is what a statement says: whom it
+ * is about (Principal), what (Action), on what (Resource), and under which Condition.  A Deny that
+ * holds ends it; of several Allows the widest counts.
+ */
 #include "tools/doctor/resource_policy.h"
 
 #include <jansson.h>
@@ -271,8 +276,8 @@ enum status resource_policy_check(struct view policy, const struct policy_questi
     return all == NULL ? ST_NO_MEMORY : ST_OK;
 }
 
-enum status resource_policy_mended(struct view policy, const struct policy_question *question,
-                                   struct buf *out)
+enum status resource_policy_fixed(struct view policy, const struct policy_question *question,
+                                  struct buf *out)
 {
     json_t *doc = aws_json_parse(policy);
     json_t *all = statements(doc);

@@ -26,10 +26,10 @@ struct policy_question {
     struct view service;    /* "s3.amazonaws.com": who asks */
     struct view action;     /* "sqs:SendMessage" */
     struct view resource;   /* ARN of what it is done to */
-    struct view written;    /* what a mended policy has as Resource; empty: `resource` */
+    struct view written;    /* what a fixed policy has as Resource; empty: `resource` */
     struct view source_arn; /* on whose behalf; with a * at its end any of these */
     struct view account;    /* of the source; empty: unknown */
-    const char *sid;        /* of the mended statement, a number is put behind */
+    const char *sid;        /* of the added statement; a number is appended */
 };
 
 struct policy_result {
@@ -39,7 +39,7 @@ struct policy_result {
     char value[256];    /* what its condition asks for, with OTHER_SOURCE and OTHER_ACCOUNT */
 };
 
-/* ST_OK with *out, whatever the answer; ST_NO_MEMORY. */
+/* Judge `policy`, JSON text.  ST_OK with *out, whatever the answer; ST_NO_MEMORY. */
 NODISCARD enum status resource_policy_check(struct view policy,
                                             const struct policy_question *question,
                                             struct policy_result *out);
@@ -49,9 +49,9 @@ NODISCARD enum status resource_policy_check(struct view policy,
  * appended to *out; statements that keep it out, or let everybody's sources in, are left away, all
  * others kept.
  */
-NODISCARD enum status resource_policy_mended(struct view policy,
-                                             const struct policy_question *question,
-                                             struct buf *out);
+NODISCARD enum status resource_policy_fixed(struct view policy,
+                                            const struct policy_question *question,
+                                            struct buf *out);
 
 /* `*` and `?` as in policies. */
 bool policy_like(struct view text, struct view pattern);

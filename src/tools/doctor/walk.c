@@ -1,62 +1,77 @@
+/*
+ * What the steps have in common: noting a finding, judging a call that failed, writing a command
+ * that can be pasted into a shell.
+ */
 #include "tools/doctor/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const steps[] = {
-    "roles",     "bucket",       "logging",      "objects",    "bucket-policy", "key",
-    "queue",     "notification", "queue-policy", "mapping",    "function",      "concurrency",
-    "log-group", "dead-letters", "alarms",       "visibility", "ledger",        "schedule",
-    "backlog",   "metrics",      "publishing",   "canary",
-};
-
-const char *doctor_step_names(void)
+void walk_begin(struct walk *w, const char *step, struct view subject)
 {
-    return "roles, bucket, logging, objects, bucket-policy, key, queue, notification, "
-           "queue-policy, mapping, function, concurrency, log-group, dead-letters, alarms, "
-           "visibility, ledger, schedule, backlog, metrics, publishing, canary";
+    w->step = step;
+    w->subject = subject;
+    w->err = (struct error){0};
+    buf_reset(&w->fix);
 }
 
-bool doctor_step_known(struct view name)
+static void note(struct walk *w, enum doctor_verdict verdict, enum doctor_code code,
+                 const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void note(struct walk *w, enum doctor_verdict verdict, enum doctor_code code,
+                 const char *format, va_list args)
 {
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (view_eq_cstr(name, steps[i]))
-            return true;
-    }
-    return false;
+    struct doctor_finding head = {.verdict = verdict, .code = code, .step = w->step};
+    struct view fix = VIEW_EMPTY;
+    if (code != DOCTOR_NO_CODE)
+        fix = w->fix.len > 0 ? buf_view(&w->fix) : view_of(doctor_code_info(code)->fix);
+    findings_add(w->f, &head, w->subject, fix, format, args);
+    buf_reset(&w->fix);
 }
 
-bool walk_wants(struct walk *w, const char *step, struct view subject)
+void walk_ok(struct walk *w, const char *format, ...)
 {
-    struct view rest = w->options->skip, part;
-    while (rest.ptr != NULL && view_split(&rest, ',', &part)) {
-        if (view_eq_cstr(view_trim(part), step)) {
-            findings_not_checked(w->f, step, subject, "left out by --skip");
-            return false;
-        }
-    }
-    return true;
+    va_list args;
+    va_start(args, format);
+    note(w, DOCTOR_OK, DOCTOR_NO_CODE, format, args);
+    va_end(args);
 }
 
-void walk_call_failed(struct walk *w, const char *step, struct view subject, enum status st,
-                      const char *action, const struct error *err)
+void walk_not_checked(struct walk *w, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(w, DOCTOR_NOT_CHECKED, DOCTOR_NO_CODE, format, args);
+    va_end(args);
+}
+
+void walk_found(struct walk *w, enum doctor_code code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(w, doctor_code_info(code)->verdict, code, format, args);
+    va_end(args);
+}
+
+bool walk_answered(struct walk *w, enum status st, const char *action)
 {
     if (st == ST_DENIED)
-        findings_not_checked(w->f, step, subject, "needs the permission %s (%s)", action,
-                             err->text);
-    else
-        findings_not_checked(w->f, step, subject, "%s",
-                             err->text[0] != '\0' ? err->text : status_name(st));
+        walk_not_checked(w, "needs the permission %s (%s)", action, w->err.text);
+    else if (st != ST_OK)
+        walk_not_checked(w, "%s", w->err.text[0] != '\0' ? w->err.text : status_name(st));
+    return st == ST_OK;
 }
 
-void walk_add_word(struct buf *command, struct view word)
+/* ---- commands ---- */
+
+/* Quoted where a shell would see more in it than a word: 'it'\''s'. */
+static void add_word(struct buf *command, struct view word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "_-./:=@,+%";
     bool quote = word.len == 0;
     for (size_t i = 0; i < word.len && !quote; i++)
         quote = word.ptr[i] == '\0' || strchr(plain, word.ptr[i]) == NULL;
-    buf_add_char(command, ' ');
     if (!quote) {
         buf_add_view(command, word);
         return;
@@ -71,17 +86,39 @@ void walk_add_word(struct buf *command, struct view word)
     buf_add_char(command, '\'');
 }
 
-void walk_command_start(struct buf *command, const char *text)
+void walk_fix_words(struct walk *w, const char *template, const struct view *words, size_t count)
 {
-    buf_reset(command);
-    buf_add_cstr(command, text);
+    buf_reset(&w->fix);
+    for (const char *at = template; *at != '\0'; at++) {
+        if (*at != '%')
+            buf_add_char(&w->fix, *at);
+        else if (count > 0) {
+            add_word(&w->fix, *words++);
+            count--;
+        }
+    }
 }
 
-void walk_command_option(struct buf *command, const char *option, struct view value)
+struct view walk_json(struct walk *w, json_t *value)
 {
-    buf_add_char(command, ' ');
-    buf_add_cstr(command, option);
-    walk_add_word(command, value);
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
+    buf_reset(&w->scratch);
+    buf_add_view(&w->scratch, view_of(text));
+    free(text);
+    json_decref(value);
+    return buf_view(&w->scratch);
+}
+
+/* ---- what is known ---- */
+
+bool walk_listed(struct view list, struct view name)
+{
+    struct view part;
+    while (view_split(&list, ',', &part)) {
+        if (view_eq(view_trim(part), name))
+            return true;
+    }
+    return false;
 }
 
 struct walk_region *walk_region_find(struct walk *w, struct view region)
@@ -93,103 +130,35 @@ struct walk_region *walk_region_find(struct walk *w, struct view region)
     return NULL;
 }
 
+const struct walk_region *walk_writer(const struct walk *w, const struct walk_bucket *b)
+{
+    for (size_t i = 0; i < w->region_count; i++) {
+        if (w->regions[i].logging_known && view_eq_cstr(b->name, w->regions[i].bucket))
+            return &w->regions[i];
+    }
+    return NULL;
+}
+
 void walk_log_folder(const struct walk *w, const struct walk_region *region, struct buf *out)
 {
-    if (region != NULL && region->key_prefix[0] != '\0') {
-        buf_add_cstr(out, region->key_prefix);
-        buf_add_char(out, '/');
-    }
+    if (region != NULL && region->key_prefix[0] != '\0')
+        buf_printf(out, "%s/", region->key_prefix);
     buf_printf(out, "AWSLogs/%s/BedrockModelInvocationLogs/", w->account);
 }
 
-void walk_age(int64_t seconds, char out[32])
+struct walk_age walk_age(int64_t seconds)
 {
     static const struct {
         int64_t of;
         const char *name;
     } units[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}, {1, "seconds"}};
+    struct walk_age age;
     size_t u = 0;
     if (seconds < 0)
         seconds = 0;
     while (u < 3 && seconds < 2 * units[u].of)
         u++;
-    (void)snprintf(out, 32, "%lld %s", (long long)(seconds / units[u].of), units[u].name);
-}
-
-/* A step of every bucket, or of every queue. */
-static void each_bucket(struct walk *w, void (*step)(struct walk *, struct walk_bucket *))
-{
-    for (size_t i = 0; i < w->bucket_count; i++)
-        step(w, &w->buckets[i]);
-}
-
-static void each_queue(struct walk *w, void (*step)(struct walk *, struct walk_queue *))
-{
-    for (size_t i = 0; i < w->queue_count; i++)
-        step(w, &w->queues[i]);
-}
-
-/* What rests on configuration and credentials is everything. */
-static void nothing_else(struct walk *w, bool credentials_too)
-{
-    const char *cause = findings_first_fault(w->f);
-    if (cause == NULL)
-        cause = "what is named above";
-    if (credentials_too)
-        findings_not_checked(w->f, "credentials", VIEW_EMPTY, "%s comes first", cause);
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) - 1; i++)
-        findings_not_checked(w->f, steps[i], VIEW_EMPTY, "%s comes first", cause);
-}
-
-static void walk_all(struct walk *w)
-{
-    if (!walk_configuration(w)) {
-        nothing_else(w, true);
-        return;
-    }
-    if (!walk_credentials(w)) {
-        nothing_else(w, false);
-        return;
-    }
-    walk_roles(w);
-    if (w->bucket_count == 0)
-        findings_not_checked(w->f, "bucket", VIEW_EMPTY, "S3_BUCKET_NAME names none");
-    each_bucket(w, walk_bucket_there);
-    walk_logging(w);
-    w->objects_known = w->bucket_count > 0;
-    each_bucket(w, walk_objects);
-    each_bucket(w, walk_bucket_policy);
-    each_bucket(w, walk_key);
-    if (w->queue_count == 0)
-        findings_not_checked(w->f, "queue", VIEW_EMPTY, "SQS_QUEUE_URL names none");
-    each_queue(w, walk_queue_there);
-    each_bucket(w, walk_notification);
-    each_bucket(w, walk_queue_policy);
-    each_queue(w, walk_function);
-    each_queue(w, walk_dead_letters);
-    each_queue(w, walk_alarms);
-    each_queue(w, walk_visibility);
-    walk_ledger(w);
-    each_queue(w, walk_schedule);
-    each_queue(w, walk_backlog);
-    walk_metrics(w);
-    walk_canary(w);
-}
-
-enum status doctor_run(const struct doctor_options *options, struct findings *findings)
-{
-    struct walk *w = calloc(1, sizeof(*w));
-    if (w == NULL)
-        return ST_NO_MEMORY;
-    w->options = options;
-    w->f = findings;
-    w->env = aws_env_process();
-    walk_all(w);
-    for (size_t i = 0; i < w->queue_count; i++)
-        sqs_attributes_clear(&w->queues[i].attributes);
-    aws_client_free(w->client);
-    cred_chain_free(w->creds);
-    aws_config_free(w->config);
-    free(w);
-    return findings->failed;
+    (void)snprintf(age.text, sizeof(age.text), "%lld %s", (long long)(seconds / units[u].of),
+                   units[u].name);
+    return age;
 }

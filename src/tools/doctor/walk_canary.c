@@ -1,35 +1,42 @@
-/* walk_canary.c: one marked log object, and the wait for its metric. */
+/* --canary: the one step that writes: one marked log object, and the wait for its metric. */
 #include <openssl/rand.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <zlib.h>
 
 #include "aggregate/dimension.h"
-#include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
 #include "aws/s3.h"
 #include "base/rfc3339.h"
 #include "config/config.h"
 #include "tools/doctor/walk.h"
 
-static const char step[] = "canary";
 static const char model[] = "bedrock-metrics.canary";
 
 enum { POLL_MS = 5000, MAX_RECORD = 4096 };
 
+struct canary {
+    struct walk *w;
+    const struct walk_queue *q;
+    json_t *dimensions; /* of the series it is counted in */
+    char id[17];        /* random */
+    double sum;         /* of the series, as last read */
+};
+
+/* ---- the series ---- */
+
 /* What the record's dimensions will be; NULL: not known beforehand. */
-static const char *dimension_value(const struct walk *w, const struct walk_queue *q,
-                                   const struct dimension *d)
+static const char *dimension_value(const struct canary *c, const struct dimension *d)
 {
     switch (d->kind) {
     case DIMENSION_PROFILE_TYPE: return "InRegion";
-    case DIMENSION_PROFILE: return "none";
     case DIMENSION_MODEL_ID: return model;
     case DIMENSION_SOURCE_REGION:
-    case DIMENSION_INFERENCE_REGION: return q->queue.region[0] != '\0' ? q->queue.region : NULL;
-    case DIMENSION_ACCOUNT_ID: return w->account;
+    case DIMENSION_INFERENCE_REGION:
+        return c->q->queue.region[0] != '\0' ? c->q->queue.region : NULL;
+    case DIMENSION_ACCOUNT_ID: return c->w->account;
     case DIMENSION_OPERATION: return "InvokeModel";
     case DIMENSION_PRINCIPAL: return "unknown";
+    case DIMENSION_PROFILE:
     case DIMENSION_METADATA:
     case DIMENSION_TAG: return "none";
     }
@@ -37,7 +44,7 @@ static const char *dimension_value(const struct walk *w, const struct walk_queue
 }
 
 /* The dimensions of the canary in the first set that tells models apart; NULL: there is none. */
-static json_t *dimensions_of(const struct walk *w, const struct walk_queue *q)
+static json_t *dimensions_of(const struct canary *c)
 {
     struct view rest = view_of(
         config_get("METRIC_DIMENSIONS", "InferenceProfileType;InferenceProfileType,ModelId"));
@@ -50,7 +57,7 @@ static json_t *dimensions_of(const struct walk *w, const struct walk_queue *q)
             continue;
         json_t *all = json_array();
         for (size_t i = 0; i < set.count; i++) {
-            const char *value = dimension_value(w, q, &set.dimension[i]);
+            const char *value = dimension_value(c, &set.dimension[i]);
             has_model = has_model || set.dimension[i].kind == DIMENSION_MODEL_ID;
             known = known && value != NULL;
             json_array_append_new(all, json_pack("{s:s%, s:s}", "Name", set.dimension[i].name.ptr,
@@ -64,57 +71,51 @@ static json_t *dimensions_of(const struct walk *w, const struct walk_queue *q)
     return NULL;
 }
 
-struct sum {
-    const struct walk *w;
-    json_t *dimensions;
-    double sum;
-};
-
 static json_t *metric_of(void *ctx, size_t i)
 {
-    const struct sum *s = ctx;
+    const struct canary *c = ctx;
     (void)i;
-    return cloudwatch_metric(view_of(s->w->name_space), "Invocations", json_incref(s->dimensions));
+    return cloudwatch_metric(view_of(c->w->name_space), "Invocations", json_incref(c->dimensions));
 }
 
-static enum status take_sum(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
-                            struct error *err)
+static enum status add_values(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
+                              struct error *err)
 {
-    struct sum *s = ctx;
+    struct canary *c = ctx;
     (void)i;
     (void)err;
     for (size_t k = 0; k < n; k++)
-        s->sum += values[k].value;
+        c->sum += values[k].value;
     return ST_OK;
 }
 
-/* The sum of Invocations of the canary so far, in the hour of `minute` and the next. */
-static enum status count_now(struct walk *w, json_t *dimensions, int64_t minute, double *sum,
-                             struct error *err)
+/* c->sum: Invocations in the hour of the canary and the next. */
+static enum status read_sum(struct canary *c)
 {
-    struct sum s = {.w = w, .dimensions = dimensions};
+    struct walk *w = c->w;
     struct cloudwatch_query query = {.client = w->client,
                                      .region = view_of(w->metrics_region),
-                                     .since_s = minute - minute % 3600,
-                                     .until_s = minute - minute % 3600 + 2 * 3600,
+                                     .since_s = w->now_s - w->now_s % 3600,
+                                     .until_s = w->now_s - w->now_s % 3600 + 2 * 3600,
                                      .period_s = 60,
                                      .stat = "Sum",
                                      .series = 1,
                                      .metric = metric_of,
-                                     .values = take_sum,
-                                     .ctx = &s};
-    enum status st = cloudwatch_read(&query, NULL, err);
-    *sum = s.sum;
-    return st;
+                                     .values = add_values,
+                                     .ctx = c};
+    c->sum = 0;
+    return cloudwatch_read(&query, NULL, &w->err);
 }
 
+/* ---- the object ---- */
+
 /* A record as Bedrock writes it, without bodies, as one gzip member. */
-static enum status make_object(const struct walk *w, const struct walk_queue *q, const char *id,
-                               struct buf *out)
+static enum status make_object(const struct canary *c, struct buf *out)
 {
     char time[RFC3339_BYTES];
     struct buf text;
-    rfc3339_format(w->now_s, time);
+    z_stream z = {0};
+    rfc3339_format(c->w->now_s, time);
     buf_init(&text, MAX_RECORD);
     buf_printf(&text,
                "{\"schemaType\":\"ModelInvocationLog\",\"schemaVersion\":\"1.0\",\"timestamp\":"
@@ -122,10 +123,9 @@ static enum status make_object(const struct walk *w, const struct walk_queue *q,
                "\"operation\":\"InvokeModel\",\"modelId\":\"%s\",\"input\":{\"inputContentType\":"
                "\"application/json\",\"inputTokenCount\":1},\"output\":{\"outputContentType\":"
                "\"application/json\",\"outputTokenCount\":1}}\n",
-               time, w->account, (int)q->region.len, q->region.ptr, id, model);
+               time, c->w->account, SHOW(c->q->region), c->id, model);
     enum status st = buf_status(&text);
     char *room = st == ST_OK ? buf_reserve(out, MAX_RECORD) : NULL;
-    z_stream z = {0};
     if (room == NULL ||
         deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         buf_clear(&text);
@@ -142,81 +142,73 @@ static enum status make_object(const struct walk *w, const struct walk_queue *q,
     return st;
 }
 
-static enum status make_key(struct walk *w, const struct walk_queue *q, const char *id,
-                            struct buf *out)
+/* .../us-east-1/2026/11/01/10/20261101T103100000Z_ID.json.gz, as Bedrock names its objects */
+static enum status make_key(const struct canary *c, struct buf *out)
 {
     char time[RFC3339_BYTES];
-    rfc3339_format(w->now_s, time); /* 2026-11-01T10:31:00Z */
-    walk_log_folder(w, walk_region_find(w, q->region), out);
+    rfc3339_format(c->w->now_s, time); /* 2026-11-01T10:31:00Z */
+    walk_log_folder(c->w, walk_region_find(c->w, c->q->region), out);
     buf_printf(out, "%.*s/%.4s/%.2s/%.2s/%.2s/%.4s%.2s%.2sT%.2s%.2s%.2s000Z_%s.json.gz",
-               (int)q->region.len, q->region.ptr, time, time + 5, time + 8, time + 11, time,
-               time + 5, time + 8, time + 11, time + 14, time + 17, id);
+               SHOW(c->q->region), time, time + 5, time + 8, time + 11, time, time + 5, time + 8,
+               time + 11, time + 14, time + 17, c->id);
     return buf_status(out);
 }
 
+/* ---- the step ---- */
+
 /* Until the sum exceeds `before`; ST_MISSING: the time is up. */
-static enum status wait_for(struct walk *w, json_t *dimensions, double before, int64_t *waited_s,
-                            struct error *err)
+static enum status wait_for(struct canary *c, double before, int64_t *waited_s)
 {
     struct aws_clock clock = aws_clock_system();
     int64_t start = clock.steady_ms(clock.ctx);
-    int64_t wait_ms = (int64_t)w->options->wait_s * 1000;
+    int64_t wait_ms = (int64_t)c->w->options->wait_s * 1000;
     for (;;) {
-        double sum;
-        enum status st = count_now(w, dimensions, w->now_s, &sum, err);
-        *waited_s = (clock.steady_ms(clock.ctx) - start) / 1000;
+        enum status st = read_sum(c);
+        int64_t waited_ms = clock.steady_ms(clock.ctx) - start;
+        *waited_s = waited_ms / 1000;
         if (st != ST_OK && st != ST_RETRY)
             return st;
-        if (st == ST_OK && sum > before)
+        if (st == ST_OK && c->sum > before)
             return ST_OK;
-        int64_t left = wait_ms - (clock.steady_ms(clock.ctx) - start);
-        if (left <= 0)
+        if (waited_ms >= wait_ms)
             return ST_MISSING;
+        int64_t left = wait_ms - waited_ms;
         clock.sleep_ms(clock.ctx, (uint32_t)(left < POLL_MS ? left : POLL_MS));
     }
 }
 
-static void release(struct walk *w, const struct walk_bucket *b, json_t *dimensions)
+static void release(struct canary *c)
 {
-    struct error err = {0};
+    struct walk *w = c->w;
     struct buf key, object;
     unsigned char random[8] = {0};
-    char id[17] = "";
-    double before = 0;
     int64_t waited_s = 0;
     buf_init(&key, 4096);
     buf_init(&object, 2 * MAX_RECORD);
-    if (RAND_bytes(random, sizeof(random)) == 1) {
-        for (size_t i = 0; i < sizeof(random); i++)
-            (void)snprintf(id + 2 * i, 3, "%02x", random[i]);
-    }
-    enum status st = make_key(w, b->queue, id, &key);
+    (void)RAND_bytes(random, sizeof(random)); /* all zero would do, too */
+    for (size_t i = 0; i < sizeof(random); i++)
+        (void)snprintf(c->id + 2 * i, 3, "%02x", random[i]);
+    enum status st = make_key(c, &key);
     if (st == ST_OK)
-        st = make_object(w, b->queue, id, &object);
+        st = make_object(c, &object);
     if (st == ST_OK)
-        st = count_now(w, dimensions, w->now_s, &before, &err);
+        st = read_sum(c);
+    double before = c->sum;
+    if (!walk_answered(w, st, "cloudwatch:GetMetricData"))
+        goto out;
+    st =
+        s3_put_object(w->client, w->bucket->name, buf_view(&key), buf_view(&object), true, &w->err);
     if (st != ST_OK) {
-        walk_call_failed(w, step, b->name, st, "cloudwatch:GetMetricData", &err);
+        walk_found(w, CODE_CANARY_REFUSED, "%s", w->err.text);
         goto out;
     }
-    st = s3_put_object(w->client, b->name, buf_view(&key), buf_view(&object), true, &err);
-    if (st != ST_OK) {
-        findings_add(w->f, CODE_CANARY_REFUSED, step, b->name,
-                     VIEW_LIT("grant s3:PutObject below the logs' prefix to who runs doctor"), "%s",
-                     err.text);
-        goto out;
-    }
-    st = wait_for(w, dimensions, before, &waited_s, &err);
-    if (st == ST_OK)
-        findings_ok(w->f, step, b->name, "counted within %lld s: s3://%.*s/%.*s",
-                    (long long)waited_s, (int)b->name.len, b->name.ptr, (int)key.len, key.ptr);
-    else if (st == ST_MISSING)
-        findings_add(w->f, CODE_CANARY_LOST, step, b->name,
-                     VIEW_LIT("aws logs tail /aws/lambda/bedrock-metrics-aggregator --since 15m"),
-                     "no metric after %lld s of s3://%.*s/%.*s", (long long)waited_s,
-                     (int)b->name.len, b->name.ptr, (int)key.len, key.ptr);
-    else
-        walk_call_failed(w, step, b->name, st, "cloudwatch:GetMetricData", &err);
+    st = wait_for(c, before, &waited_s);
+    if (st == ST_MISSING)
+        walk_found(w, CODE_CANARY_LOST, "no metric after %lld s of s3://%.*s/%.*s",
+                   (long long)waited_s, SHOW(w->bucket->name), SHOW(buf_view(&key)));
+    else if (walk_answered(w, st, "cloudwatch:GetMetricData"))
+        walk_ok(w, "counted within %lld s: s3://%.*s/%.*s", (long long)waited_s,
+                SHOW(w->bucket->name), SHOW(buf_view(&key)));
 out:
     buf_clear(&key);
     buf_clear(&object);
@@ -224,24 +216,17 @@ out:
 
 void walk_canary(struct walk *w)
 {
+    struct canary c = {.w = w, .q = w->bucket->queue};
     const char *cause = findings_first_fault(w->f);
-    if (!w->options->canary)
+    if (cause != NULL || w->bucket->unreachable || c.q == NULL) {
+        walk_not_checked(w, "%s comes first; nothing was written",
+                         cause != NULL ? cause : "the bucket");
         return;
-    for (size_t i = 0; i < w->bucket_count; i++) {
-        const struct walk_bucket *b = &w->buckets[i];
-        if (!walk_wants(w, step, b->name))
-            continue;
-        if (cause != NULL || !b->there || b->queue == NULL) {
-            findings_not_checked(w->f, step, b->name, "%s comes first; nothing was written",
-                                 cause != NULL ? cause : "the bucket");
-            continue;
-        }
-        json_t *dimensions = dimensions_of(w, b->queue);
-        if (dimensions == NULL)
-            findings_not_checked(w->f, step, b->name,
-                                 "METRIC_DIMENSIONS has no set with ModelId; nothing was written");
-        else
-            release(w, b, dimensions);
-        json_decref(dimensions);
     }
+    c.dimensions = dimensions_of(&c);
+    if (c.dimensions == NULL)
+        walk_not_checked(w, "METRIC_DIMENSIONS has no set with ModelId; nothing was written");
+    else
+        release(&c);
+    json_decref(c.dimensions);
 }

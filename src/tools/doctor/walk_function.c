@@ -1,34 +1,24 @@
-/* walk_function.c: what takes the messages: the event source mapping and its function. */
+/*
+ * The function that takes the messages: its event source mapping, its configuration, how many
+ * copies of it may run, how long its log is kept, and the schedule that starts its sweep.
+ */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "aws/aws_json.h"
 #include "aws/control_plane.h"
 #include "base/json_out.h"
-#include "tools/doctor/walk_function.h"
+#include "tools/doctor/walk.h"
 
-static const char mapping_step[] = "mapping";
-static const char function_step[] = "function";
+/* ---- mapping ---- */
 
-/* The last part of a function's ARN without its qualifier, for messages and commands. */
-static struct view function_name(struct view arn)
+static bool is_on(const json_t *mapping)
 {
-    size_t at = view_find(arn, VIEW_LIT(":function:"));
-    struct view name = at == SIZE_MAX ? arn : view_skip(arn, at + 10);
-    return view_first(name, view_find_char(name, ':'));
+    return walk_listed(VIEW_LIT("Enabled,Enabling,Updating,Creating"),
+                       aws_json_text(mapping, "State"));
 }
 
-static struct view mapping_command(struct buf *out, const struct walk_queue *q,
-                                   const json_t *mapping, const char *change)
-{
-    walk_command_start(out, "aws lambda update-event-source-mapping");
-    walk_command_option(out, "--region", q->region);
-    walk_command_option(out, "--uuid", aws_json_text(mapping, "UUID"));
-    buf_add_char(out, ' ');
-    buf_add_cstr(out, change);
-    return buf_view(out);
-}
-
+/* "FunctionResponseTypes":["ReportBatchItemFailures"]: without it the function's answer is not
+ * heeded, and what it returned to the queue is deleted with the rest. */
 static bool reports_items(const json_t *mapping)
 {
     size_t i;
@@ -41,128 +31,112 @@ static bool reports_items(const json_t *mapping)
     return false;
 }
 
-static bool is_on(const json_t *mapping)
+static void judge_mapping(struct walk *w, size_t enabled)
 {
-    struct view state = aws_json_text(mapping, "State");
-    return view_eq_cstr(state, "Enabled") || view_eq_cstr(state, "Enabling") ||
-           view_eq_cstr(state, "Updating") || view_eq_cstr(state, "Creating");
-}
-
-/* true: the mapping is as it should be. */
-static bool judge_mapping(struct walk *w, const struct walk_queue *q, const json_t *mapping,
-                          size_t count, struct buf *command)
-{
-    struct view subject = view_of(q->queue.name);
-    struct view name = function_name(aws_json_text(mapping, "FunctionArn"));
-    struct view state = aws_json_text(mapping, "State");
+    const json_t *mapping = w->queue->mapping;
+    struct view region = w->queue->region, uuid = aws_json_text(mapping, "UUID");
+    struct view name = w->queue->function_name;
     if (!is_on(mapping)) {
-        findings_add(w->f, CODE_MAPPING_OFF, mapping_step, subject,
-                     mapping_command(command, q, mapping, "--enabled"),
-                     "the mapping to %.*s is %.*s", (int)name.len, name.ptr, (int)state.len,
-                     state.ptr == NULL ? "" : state.ptr);
-        return false;
-    }
-    if (!reports_items(mapping)) {
-        findings_add(w->f, CODE_MAPPING_ALL_OR_NOTHING, mapping_step, subject,
-                     mapping_command(command, q, mapping,
-                                     "--function-response-types ReportBatchItemFailures"),
-                     "the mapping to %.*s has no ReportBatchItemFailures", (int)name.len, name.ptr);
-        return false;
-    }
-    if (count > 1) {
-        findings_add(w->f, CODE_TWO_MAPPINGS, mapping_step, subject,
-                     mapping_command(command, q, mapping,
-                                     "--no-enabled (of the function that is not to have them)"),
-                     "%zu functions take messages from the queue", count);
-        return true;
-    }
-    findings_ok(w->f, mapping_step, subject, "to %.*s, %lld messages at most, results by item",
-                (int)name.len, name.ptr,
+        walk_fix(w, "aws lambda update-event-source-mapping --region % --uuid % --enabled", region,
+                 uuid);
+        walk_found(w, CODE_MAPPING_OFF, "the mapping to %.*s is %.*s", SHOW(name),
+                   SHOW(aws_json_text(mapping, "State")));
+    } else if (!reports_items(mapping)) {
+        walk_fix(w,
+                 "aws lambda update-event-source-mapping --region % --uuid % "
+                 "--function-response-types ReportBatchItemFailures",
+                 region, uuid);
+        walk_found(w, CODE_MAPPING_ALL_OR_NOTHING,
+                   "the mapping to %.*s has no ReportBatchItemFailures", SHOW(name));
+    } else if (enabled > 1) {
+        walk_fix(w,
+                 "aws lambda update-event-source-mapping --region % --uuid % --no-enabled (of the "
+                 "function that is not to have them)",
+                 region, uuid);
+        walk_found(w, CODE_TWO_MAPPINGS, "%zu functions take messages from the queue", enabled);
+    } else {
+        walk_ok(w, "to %.*s, %lld messages at most, results by item", SHOW(name),
                 (long long)json_integer_value(json_object_get(mapping, "BatchSize")));
-    return true;
+    }
 }
 
-/* The enabled mapping if there is one, else any; borrowed. */
-static const json_t *choose(const json_t *mappings, size_t *on)
+void walk_mapping(struct walk *w)
 {
-    const json_t *chosen = NULL;
-    *on = 0;
+    struct walk_queue *q = w->queue;
+    json_t *mappings = NULL;
+    size_t enabled = 0;
+    enum status st =
+        lambda_list_mappings(w->client, q->region, view_of(q->arn), &mappings, &w->err);
+    if (!walk_answered(w, st, "lambda:ListEventSourceMappings"))
+        return;
+    /* The first that is enabled, else the first. */
     for (size_t i = 0; i < json_array_size(mappings); i++) {
-        const json_t *m = json_array_get(mappings, i);
-        if (is_on(m)) {
-            chosen = *on == 0 ? m : chosen;
-            (*on)++;
-        } else if (chosen == NULL) {
-            chosen = m;
+        json_t *mapping = json_array_get(mappings, i);
+        if (q->mapping == NULL || (is_on(mapping) && enabled == 0)) {
+            json_decref(q->mapping);
+            q->mapping = json_incref(mapping);
         }
+        enabled += is_on(mapping);
     }
-    return chosen;
+    json_decref(mappings);
+    if (q->mapping == NULL) {
+        walk_fix(w,
+                 "aws lambda create-event-source-mapping --region % --event-source-arn % "
+                 "--function-name bedrock-metrics-aggregator --batch-size 10 "
+                 "--function-response-types ReportBatchItemFailures",
+                 q->region, view_of(q->arn));
+        walk_found(w, CODE_NO_MAPPING, "no function takes messages from the queue");
+        return;
+    }
+    /* arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER] */
+    const struct view function = VIEW_LIT(":function:");
+    struct view arn = aws_json_text(q->mapping, "FunctionArn");
+    size_t at = view_find(arn, function);
+    q->function_name = at == SIZE_MAX ? arn : view_skip(arn, at + function.len);
+    q->function_name = view_first(q->function_name, view_find_char(q->function_name, ':'));
+    json_int_t window =
+        json_integer_value(json_object_get(q->mapping, "MaximumBatchingWindowInSeconds"));
+    q->batch_window_s = window > 0 && window <= 300 ? (uint64_t)window : 0;
+    judge_mapping(w, enabled);
 }
 
-/* ---- the function ---- */
-
-static bool list_holds(struct view list, struct view name)
-{
-    struct view part;
-    while (list.ptr != NULL && view_split(&list, ',', &part)) {
-        if (view_eq(view_trim(part), name))
-            return true;
-    }
-    return false;
-}
+/* ---- function ---- */
 
 /*
- * Set the variable.  The CLI replaces all of them, so the command reads the others first; they are
- * not written out here, because among them may be secrets.
+ * The buckets whose events come through this queue have to be in the function's list; true: they
+ * are.  The CLI replaces all variables, so the command reads the others first; they are not written
+ * out here, because among them may be secrets.
  */
-static struct view bucket_command(struct buf *out, const struct walk_queue *q, struct view name,
-                                  struct view list)
+static bool judge_buckets(struct walk *w, struct view list)
 {
-    struct buf filter;
-    buf_init(&filter, 8192);
-    buf_add_cstr(&filter, ".Variables.S3_BUCKET_NAME=");
-    json_quote(&filter, list);
-    walk_command_start(out, "aws lambda update-function-configuration");
-    walk_command_option(out, "--region", q->region);
-    walk_command_option(out, "--function-name", name);
-    buf_add_cstr(out, " --environment \"$(aws lambda get-function-configuration");
-    walk_command_option(out, "--region", q->region);
-    walk_command_option(out, "--function-name", name);
-    buf_add_cstr(out, " --query Environment --output json | jq -c");
-    walk_add_word(out, buf_view(&filter));
-    buf_add_cstr(out, ")\"");
-    buf_clear(&filter);
-    return buf_view(out);
-}
-
-/* The buckets whose events come through this queue have to be in the function's list. */
-static bool judge_buckets(struct walk *w, const struct walk_queue *q, struct view name,
-                          const json_t *variables, struct buf *command)
-{
-    struct view list = aws_json_text(variables, "S3_BUCKET_NAME");
+    const struct walk_queue *q = w->queue;
     for (size_t i = 0; i < w->bucket_count; i++) {
         const struct walk_bucket *b = &w->buckets[i];
-        if (b->queue != q || b->missing || list_holds(list, b->name))
+        if (b->queue != q || b->missing || walk_listed(list, b->name))
             continue;
         struct buf value;
         buf_init(&value, 8192);
-        buf_add_view(&value, list);
-        if (list.len > 0)
-            buf_add_char(&value, ',');
-        buf_add_view(&value, b->name);
-        findings_add(w->f, CODE_FUNCTION_BUCKET, function_step, name,
-                     bucket_command(command, q, name, buf_view(&value)),
-                     "S3_BUCKET_NAME of the function is \"%.*s\", without %.*s", (int)list.len,
-                     list.ptr == NULL ? "" : list.ptr, (int)b->name.len, b->name.ptr);
+        buf_printf(&value, "%.*s%s%.*s", SHOW(list), list.len > 0 ? "," : "", SHOW(b->name));
+        buf_reset(&w->scratch);
+        buf_add_cstr(&w->scratch, ".Variables.S3_BUCKET_NAME=");
+        json_quote(&w->scratch, buf_view(&value));
         buf_clear(&value);
+        walk_fix(w,
+                 "aws lambda update-function-configuration --region % --function-name % "
+                 "--environment \"$(aws lambda get-function-configuration --region % "
+                 "--function-name % --query Environment --output json | jq -c %)\"",
+                 q->region, w->subject, q->region, w->subject, buf_view(&w->scratch));
+        walk_found(w, CODE_FUNCTION_BUCKET,
+                   "S3_BUCKET_NAME of the function is \"%.*s\", without "
+                   "%.*s",
+                   SHOW(list), SHOW(b->name));
         return false;
     }
     return true;
 }
 
-/* What the function says of its namespace and Region goes before what is set here. */
-static bool judge_namespace(struct walk *w, const struct walk_queue *q, struct view name,
-                            const json_t *variables)
+/* What the function has as its namespace and Region takes precedence over what is set here. */
+static bool judge_namespace(struct walk *w, const json_t *variables)
 {
     struct view space = aws_json_text(variables, "CLOUDWATCH_NAMESPACE");
     struct view region = aws_json_text(variables, "CLOUDWATCH_REGION");
@@ -170,141 +144,202 @@ static bool judge_namespace(struct walk *w, const struct walk_queue *q, struct v
     if (space.len == 0)
         space = VIEW_LIT("Custom/BedrockMetrics");
     if (region.len == 0 || emf)
-        region = q->region;
-    bool same = view_eq_cstr(space, w->name_space) && view_eq_cstr(region, w->metrics_region);
-    if (!same)
-        findings_add(w->f, CODE_FUNCTION_NAMESPACE, function_step, name,
-                     VIEW_LIT("export CLOUDWATCH_NAMESPACE and CLOUDWATCH_REGION as the function "
-                              "has them"),
-                     "the function publishes to %.*s in %.*s, here %s in %s is set", (int)space.len,
-                     space.ptr, (int)region.len, region.ptr, w->name_space, w->metrics_region);
-    if (!same && space.len < sizeof(w->name_space) && aws_region_valid(region)) {
-        (void)snprintf(w->name_space, sizeof(w->name_space), "%.*s", (int)space.len, space.ptr);
-        (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", (int)region.len,
-                       region.ptr);
-    }
+        region = w->queue->region;
     w->emf = w->emf || emf;
-    return same;
+    if (view_eq_cstr(space, w->name_space) && view_eq_cstr(region, w->metrics_region))
+        return true;
+    walk_found(w, CODE_FUNCTION_NAMESPACE,
+               "the function publishes to %.*s in %.*s, here %s in %s is set", SHOW(space),
+               SHOW(region), w->name_space, w->metrics_region);
+    if (space.len < sizeof(w->name_space) && aws_region_valid(region)) {
+        (void)snprintf(w->name_space, sizeof(w->name_space), "%.*s", SHOW(space));
+        (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", SHOW(region));
+    }
+    return false;
 }
 
-static struct view log_command(struct buf *out, const struct walk_queue *q, struct view name)
+static void judge_function(struct walk *w)
 {
-    walk_command_start(out, "aws lambda get-function-configuration");
-    walk_command_option(out, "--region", q->region);
-    walk_command_option(out, "--function-name", name);
-    buf_add_cstr(out, " (mend the reason it gives, then deploy the stack again)");
-    return buf_view(out);
-}
-
-static void judge_function(struct walk *w, struct walk_queue *q, struct view name,
-                           const json_t *config, struct buf *command)
-{
-    struct view state = aws_json_text(config, "State");
-    struct view update = aws_json_text(config, "LastUpdateStatus");
-    const json_t *timeout = json_object_get(config, "Timeout");
+    struct walk_queue *q = w->queue;
+    const json_t *config = q->function;
     const json_t *variables = json_object_get(json_object_get(config, "Environment"), "Variables");
+    struct view state = aws_json_text(config, "State");
     struct view ledger = aws_json_text(variables, "LEDGER");
+    json_int_t timeout = json_integer_value(json_object_get(config, "Timeout"));
     if (view_eq_cstr(ledger, "none"))
         ledger = VIEW_EMPTY;
-    if (w->ledger[0] == '\0' && ledger.len > 0 && ledger.len < sizeof(w->ledger))
-        (void)snprintf(w->ledger, sizeof(w->ledger), "%.*s", (int)ledger.len, ledger.ptr);
+    if (w->ledger[0] == '\0' && ledger.len < sizeof(w->ledger))
+        (void)snprintf(w->ledger, sizeof(w->ledger), "%.*s", SHOW(ledger));
     /* A function looks for its table in its own Region. */
     if (ledger.len > 0 && view_eq_cstr(ledger, w->ledger))
         w->ledger_region = q->region;
-    if (json_integer_value(timeout) > 0)
-        q->function_timeout_s = (uint64_t)json_integer_value(timeout);
+    if (timeout > 0)
+        q->function_timeout_s = (uint64_t)timeout;
+    walk_fix(
+        w,
+        "aws lambda get-function-configuration --region % --function-name % (fix the reason it "
+        "gives, then deploy the stack again)",
+        q->region, w->subject);
     /* Inactive: idle for long; it wakes up with the next message. */
-    if (state.len > 0 && !view_eq_cstr(state, "Active") && !view_eq_cstr(state, "Inactive")) {
-        struct view why = aws_json_text(config, "StateReason");
-        findings_add(w->f, CODE_FUNCTION_STATE, function_step, name, log_command(command, q, name),
-                     "state %.*s: %.*s", (int)state.len, state.ptr, (int)why.len,
-                     why.ptr == NULL ? "" : why.ptr);
+    if (state.len > 0 && !walk_listed(VIEW_LIT("Active,Inactive"), state)) {
+        walk_found(w, CODE_FUNCTION_STATE, "state %.*s: %.*s", SHOW(state),
+                   SHOW(aws_json_text(config, "StateReason")));
         return;
     }
-    if (view_eq_cstr(update, "Failed")) {
-        struct view why = aws_json_text(config, "LastUpdateStatusReason");
-        findings_add(w->f, CODE_FUNCTION_UPDATE, function_step, name, log_command(command, q, name),
-                     "the last update failed: %.*s", (int)why.len, why.ptr == NULL ? "" : why.ptr);
+    if (view_eq_cstr(aws_json_text(config, "LastUpdateStatus"), "Failed")) {
+        walk_found(w, CODE_FUNCTION_UPDATE, "the last update failed: %.*s",
+                   SHOW(aws_json_text(config, "LastUpdateStatusReason")));
         return;
     }
-    if (!judge_buckets(w, q, name, variables, command) || !judge_namespace(w, q, name, variables))
+    buf_reset(&w->fix);
+    if (!judge_buckets(w, aws_json_text(variables, "S3_BUCKET_NAME")) ||
+        !judge_namespace(w, variables))
         return;
-    if (w->ledger[0] != '\0' && !view_eq_cstr(ledger, w->ledger)) {
-        findings_add(w->f, CODE_FUNCTION_LEDGER, function_step, name,
-                     VIEW_LIT("export LEDGER as the function has it, or deploy with Ledger=true"),
-                     "LEDGER is %s%.*s in the function, here %s", ledger.len == 0 ? "not set" : "",
-                     (int)ledger.len, ledger.ptr == NULL ? "" : ledger.ptr, w->ledger);
-        return;
-    }
-    findings_ok(w->f, function_step, name, "active, time-out %llu s",
-                (unsigned long long)q->function_timeout_s);
-}
-
-static void look_at_function(struct walk *w, struct walk_queue *q, const json_t *mapping,
-                             struct buf *command)
-{
-    struct view arn = aws_json_text(mapping, "FunctionArn");
-    struct error err = {0};
-    struct view name = function_name(arn);
-    json_t *config = NULL;
-    if (!walk_wants(w, function_step, name))
-        return;
-    (void)snprintf(q->function_arn, sizeof(q->function_arn), "%.*s", (int)arn.len,
-                   arn.ptr == NULL ? "" : arn.ptr);
-    enum status st = lambda_get_function(w->client, q->region, arn, &config, &err);
-    if (st == ST_OK) {
-        judge_function(w, q, name, config, command);
-        walk_concurrency(w, q, name, mapping);
-        walk_log_group(w, q, name, config);
-    } else if (st == ST_MISSING)
-        findings_add(w->f, CODE_NO_FUNCTION, function_step, name,
-                     VIEW_LIT("sam deploy (or another of the four ways of docs/deployment.md)"),
-                     "there is no function %.*s", (int)arn.len, arn.ptr);
+    if (w->ledger[0] != '\0' && !view_eq_cstr(ledger, w->ledger))
+        walk_found(w, CODE_FUNCTION_LEDGER, "LEDGER is %s%.*s in the function, here %s",
+                   ledger.len == 0 ? "not set" : "", SHOW(ledger), w->ledger);
     else
-        walk_call_failed(w, function_step, name, st, "lambda:GetFunctionConfiguration", &err);
-    json_decref(config);
+        walk_ok(w, "active, timeout %llu s", (unsigned long long)q->function_timeout_s);
 }
 
-void walk_function(struct walk *w, struct walk_queue *q)
+void walk_function(struct walk *w)
 {
-    struct view subject = view_of(q->queue.name);
-    struct error err = {0};
-    struct buf command;
-    json_t *mappings = NULL;
-    if (w->options->consumer == CONSUMER_WORKER) {
-        findings_not_checked(w->f, mapping_step, subject, "a worker takes the messages");
+    struct walk_queue *q = w->queue;
+    struct view arn = aws_json_text(q->mapping, "FunctionArn");
+    w->subject = q->function_name;
+    enum status st = lambda_get_function(w->client, q->region, arn, &q->function, &w->err);
+    if (st == ST_MISSING)
+        walk_found(w, CODE_NO_FUNCTION, "there is no function %.*s", SHOW(arn));
+    else if (walk_answered(w, st, "lambda:GetFunctionConfiguration"))
+        judge_function(w);
+}
+
+/* ---- limits ---- */
+
+/*
+ * Reserved concurrency against the mapping's maximum.  More pollers than copies means throttled
+ * messages, each of which has used up a receive (Lambda developer guide, "Configuring maximum
+ * concurrency for Amazon SQS event sources"; the maximum can be 2 to 1000).
+ */
+static void judge_concurrency(struct walk *w, const json_t *reserved, const json_t *most)
+{
+    enum { LEAST = 2, SHIPPED = 10 };
+    const struct walk_queue *q = w->queue;
+    long long copies = (long long)json_integer_value(reserved);
+    long long taken = (long long)json_integer_value(most);
+    if (!json_is_integer(reserved)) {
+        walk_ok(w, "none reserved");
         return;
     }
-    if (!walk_wants(w, mapping_step, subject))
-        return;
-    if (!q->there) {
-        findings_not_checked(w->f, mapping_step, subject, "the queue could not be looked at");
-        findings_not_checked(w->f, function_step, subject, "the queue could not be looked at");
+    if (copies > 0 && json_is_integer(most) && taken <= copies) {
+        walk_ok(w, "%lld reserved, at most %lld for the queue", copies, taken);
         return;
     }
-    buf_init(&command, WALK_TEXT);
-    enum status st = lambda_list_mappings(w->client, q->region, view_of(q->arn), &mappings, &err);
-    if (st != ST_OK) {
-        walk_call_failed(w, mapping_step, subject, st, "lambda:ListEventSourceMappings", &err);
-        findings_not_checked(w->f, function_step, subject, "its mapping is not known");
-    } else if (json_array_size(mappings) == 0) {
-        walk_command_start(&command, "aws lambda create-event-source-mapping");
-        walk_command_option(&command, "--region", q->region);
-        walk_command_option(&command, "--event-source-arn", view_of(q->arn));
-        buf_add_cstr(&command, " --function-name bedrock-metrics-aggregator --batch-size 10 "
-                               "--function-response-types ReportBatchItemFailures");
-        findings_add(w->f, CODE_NO_MAPPING, mapping_step, subject, buf_view(&command),
-                     "no function takes messages from the queue");
-        findings_not_checked(w->f, function_step, subject, "no mapping names it");
+    if (copies > LEAST) {
+        char maximum[24];
+        (void)snprintf(maximum, sizeof(maximum), "%lld", copies > SHIPPED ? SHIPPED : copies - 1);
+        walk_fix(w,
+                 "aws lambda update-event-source-mapping --region % --uuid % --scaling-config "
+                 "MaximumConcurrency=%",
+                 q->region, aws_json_text(q->mapping, "UUID"), view_of(maximum));
     } else {
-        size_t on;
-        const json_t *mapping = choose(mappings, &on);
-        (void)judge_mapping(w, q, mapping, on, &command);
-        json_int_t window =
-            json_integer_value(json_object_get(mapping, "MaximumBatchingWindowInSeconds"));
-        q->batch_window_s = window > 0 && window <= 300 ? (uint64_t)window : 0;
-        look_at_function(w, q, mapping, &command);
+        walk_fix(w,
+                 "aws lambda put-function-concurrency --region % --function-name % "
+                 "--reserved-concurrent-executions 10 (then run doctor again)",
+                 q->region, w->subject);
     }
-    json_decref(mappings);
-    buf_clear(&command);
+    if (copies <= 0)
+        walk_found(w, CODE_SWITCHED_OFF, "the reserved concurrency is 0");
+    else if (json_is_integer(most))
+        walk_found(w, CODE_CONCURRENCY, "%lld reserved, and the mapping may start %lld", copies,
+                   taken);
+    else
+        walk_found(w, CODE_CONCURRENCY, "%lld reserved, and the mapping has no maximum", copies);
+}
+
+void walk_concurrency(struct walk *w)
+{
+    const struct walk_queue *q = w->queue;
+    json_t *answer = NULL;
+    w->subject = q->function_name;
+    enum status st =
+        lambda_get_concurrency(w->client, q->region, q->function_name, &answer, &w->err);
+    if (walk_answered(w, st, "lambda:GetFunctionConcurrency"))
+        judge_concurrency(
+            w, json_object_get(answer, "ReservedConcurrentExecutions"),
+            json_object_get(json_object_get(q->mapping, "ScalingConfig"), "MaximumConcurrency"));
+    json_decref(answer);
+}
+
+void walk_log_group(struct walk *w)
+{
+    const struct walk_queue *q = w->queue;
+    char own[300];
+    json_t *answer = NULL, *group;
+    const json_t *days = NULL;
+    bool there = false;
+    size_t i;
+    w->subject = aws_json_text(json_object_get(q->function, "LoggingConfig"), "LogGroup");
+    if (w->subject.len == 0) { /* Lambda's default */
+        (void)snprintf(own, sizeof(own), "/aws/lambda/%.*s", SHOW(q->function_name));
+        w->subject = view_of(own);
+    }
+    json_t *in = json_pack("{s:s%}", "logGroupNamePrefix", w->subject.ptr, w->subject.len);
+    enum status st = control_plane_call(w->client, CONTROL_LOGS, q->region, "DescribeLogGroups", in,
+                                        &answer, &w->err);
+    json_array_foreach(json_object_get(answer, "logGroups"), i, group)
+    {
+        if (!there && view_eq(aws_json_text(group, "logGroupName"), w->subject)) {
+            there = true;
+            days = json_object_get(group, "retentionInDays");
+        }
+    }
+    if (!walk_answered(w, st, "logs:DescribeLogGroups")) {
+        /* noted */
+    } else if (!there) {
+        walk_ok(w, "not there yet: the function has not run");
+    } else if (json_is_integer(days)) {
+        walk_ok(w, "kept for %lld days", (long long)json_integer_value(days));
+    } else {
+        walk_fix(w,
+                 "aws logs put-retention-policy --region % --log-group-name % --retention-in-days "
+                 "30",
+                 q->region, w->subject);
+        walk_found(w, CODE_LOG_FOREVER, "the log group has no retention");
+    }
+    json_decref(in);
+    json_decref(answer);
+    w->subject = VIEW_EMPTY;
+}
+
+/* ---- the sweep's schedule ---- */
+
+void walk_schedule(struct walk *w)
+{
+    const struct walk_queue *q = w->queue;
+    struct view function = aws_json_text(q->mapping, "FunctionArn"), region = q->region;
+    json_t *answer = NULL;
+    json_t *in = json_pack("{s:s%}", "TargetArn", function.ptr, function.len);
+    enum status st = control_plane_call(w->client, CONTROL_EVENTS, region, "ListRuleNamesByTarget",
+                                        in, &answer, &w->err);
+    size_t rules = json_array_size(json_object_get(answer, "RuleNames"));
+    if (!walk_answered(w, st, "events:ListRuleNamesByTarget")) {
+        /* noted */
+    } else if (rules > 0) {
+        walk_ok(w, "%zu rules start the function", rules);
+    } else {
+        json_t *targets =
+            json_pack("[{s:s, s:s%, s:s}]", "Id", "function", "Arn", function.ptr, function.len,
+                      "Input", "{\"command\":\"sweep\",\"since\":\"3h\"}");
+        walk_fix(w,
+                 "aws events put-rule --region % --name bedrock-metrics-sweep "
+                 "--schedule-expression 'cron(17 * * * ? *)' && aws lambda add-permission --region "
+                 "% --function-name % --statement-id bedrock-metrics-sweep --action "
+                 "lambda:InvokeFunction --principal events.amazonaws.com && aws events put-targets "
+                 "--region % --rule bedrock-metrics-sweep --targets %",
+                 region, region, function, region, walk_json(w, targets));
+        walk_found(w, CODE_NO_SCHEDULE, "no rule of EventBridge starts the function");
+    }
+    json_decref(in);
+    json_decref(answer);
 }

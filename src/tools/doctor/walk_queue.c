@@ -1,453 +1,359 @@
-/* walk_queue.c: the queue, who may send to it, where its dead letters go, how long they wait. */
+/* The queue and its dead-letter queue: their attributes, the alarm, and how long messages wait. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
-#include "tools/doctor/resource_policy.h"
 #include "tools/doctor/walk.h"
 
-enum { DAY_S = 86400, RETENTION_S = 4 * DAY_S, RECEIVES = 5, RECEIVES_LEDGER = 20 };
+enum {
+    MIN_RETENTION_S = 4 * WALK_DAY_S, /* an outage over a long weekend */
+    /* Outlives a request with an unknown outcome: 15 minutes of its signature, five of margin
+     * (PROTOCOL_FENCE_MS), and a round. */
+    RESOLVED_S = 1300,
+    BACKLOG_S = 3600,
+    AGE_PERIOD_S = 300, /* SQS publishes its metrics every five minutes at the latest */
+};
 
-static struct view queue_name(const struct walk_queue *q)
+/* w->fix: the command that sets one attribute, "NAME=VALUE" or JSON. */
+static void fix_attribute(struct walk *w, const char *url, const char *attribute)
 {
-    return view_of(q->queue.name);
+    walk_fix(w, "aws sqs set-queue-attributes --region % --queue-url % --attributes %",
+             w->queue->region, view_of(url), view_of(attribute));
 }
 
-/* "aws sqs set-queue-attributes --queue-url URL --attributes NAME=VALUE" */
-static struct view attribute_command(struct buf *out, const char *url, struct view region,
-                                     const char *attribute)
-{
-    walk_command_start(out, "aws sqs set-queue-attributes");
-    walk_command_option(out, "--region", region);
-    walk_command_option(out, "--queue-url", view_of(url));
-    walk_command_option(out, "--attributes", view_of(attribute));
-    return buf_view(out);
-}
+/* ---- there, and read well ---- */
 
-/* ---- there and polled well ---- */
-
-/* KmsMasterKeyId, which sqs_attributes() does not hand over; empty: none. */
-static enum status queue_key(struct walk *w, const struct walk_queue *q, struct buf *key,
-                             struct error *err)
+/* KmsMasterKeyId, which sqs_attributes() does not read. */
+static void judge_key(struct walk *w)
 {
     struct aws_json_call call = {.service = &AWS_SQS,
-                                 .region = q->region,
-                                 .endpoint = view_of(q->queue.endpoint),
+                                 .region = w->queue->region,
+                                 .endpoint = view_of(w->queue->queue.endpoint),
                                  .target_prefix = "AmazonSQS",
                                  .operation = "GetQueueAttributes",
                                  .total_timeout_ms = 10000,
                                  .max_body_bytes = 256 * 1024};
     json_t *answer = NULL;
-    json_t *in =
-        json_pack("{s:s, s:[s]}", "QueueUrl", q->queue.url, "AttributeNames", "KmsMasterKeyId");
-    enum status st =
-        in == NULL ? ST_NO_MEMORY : aws_json_call(w->client, &call, in, &answer, NULL, err);
-    if (st == ST_OK) {
-        buf_add_view(key, aws_json_text(json_object_get(answer, "Attributes"), "KmsMasterKeyId"));
-        st = buf_status(key);
+    json_t *in = json_pack("{s:s, s:[s]}", "QueueUrl", w->queue->queue.url, "AttributeNames",
+                           "KmsMasterKeyId");
+    enum status st = aws_json_call(w->client, &call, in, &answer, NULL, &w->err);
+    struct view key = aws_json_text(json_object_get(answer, "Attributes"), "KmsMasterKeyId");
+    if (st == ST_OK && view_ends(key, VIEW_LIT("alias/aws/sqs"))) {
+        fix_attribute(w, w->queue->queue.url, "KmsMasterKeyId=,SqsManagedSseEnabled=true");
+        walk_found(w, CODE_QUEUE_KEY, "encrypted with the key alias/aws/sqs");
+    } else if (st == ST_OK && key.len > 0) {
+        walk_not_checked(w,
+                         "encrypted with %.*s: whether its policy lets s3.amazonaws.com use "
+                         "kms:GenerateDataKey and kms:Decrypt is not looked at",
+                         SHOW(key));
     }
     json_decref(in);
     json_decref(answer);
-    return st;
 }
 
-static void judge_key(struct walk *w, const struct walk_queue *q, struct buf *command)
+static void judge_queue(struct walk *w)
 {
-    static const char step[] = "queue";
-    struct error err = {0};
-    struct buf key;
-    buf_init(&key, 4096);
-    if (queue_key(w, q, &key, &err) == ST_OK && key.len > 0) {
-        if (view_ends(buf_view(&key), VIEW_LIT("alias/aws/sqs")))
-            findings_add(w->f, CODE_QUEUE_KEY, step, queue_name(q),
-                         attribute_command(command, q->queue.url, q->region,
-                                           "KmsMasterKeyId=,SqsManagedSseEnabled=true"),
-                         "encrypted with the key alias/aws/sqs");
-        else
-            findings_not_checked(w->f, step, queue_name(q),
-                                 "encrypted with %.*s: whether its policy lets s3.amazonaws.com "
-                                 "use kms:GenerateDataKey and kms:Decrypt is not looked at",
-                                 (int)key.len, key.ptr);
-    }
-    buf_clear(&key);
-}
-
-static void judge_queue(struct walk *w, const struct walk_queue *q, struct buf *command)
-{
-    static const char step[] = "queue";
+    const struct walk_queue *q = w->queue;
     const struct sqs_attributes *a = &q->attributes;
     size_t before = w->f->number[DOCTOR_FAULT] + w->f->number[DOCTOR_WARNING];
     if (a->fifo || q->queue.fifo)
-        findings_add(w->f, CODE_QUEUE_FIFO, step, queue_name(q),
-                     VIEW_LIT("aws sqs create-queue --queue-name bedrock-metrics-aggregator-events "
-                              "(then put its URL into SQS_QUEUE_URL)"),
-                     "a FIFO queue");
+        walk_found(w, CODE_QUEUE_FIFO, "a FIFO queue");
     if (a->encrypted)
-        judge_key(w, q, command);
-    if (a->receive_wait_s == 0)
-        findings_add(
-            w->f, CODE_SHORT_POLL, step, queue_name(q),
-            attribute_command(command, q->queue.url, q->region, "ReceiveMessageWaitTimeSeconds=20"),
-            "ReceiveMessageWaitTimeSeconds is 0");
-    if (a->retention_s < RETENTION_S)
-        findings_add(
-            w->f, CODE_RETENTION, step, queue_name(q),
-            attribute_command(command, q->queue.url, q->region, "MessageRetentionPeriod=1209600"),
-            "messages are kept for %llu s", (unsigned long long)a->retention_s);
+        judge_key(w);
+    if (a->receive_wait_s == 0) {
+        fix_attribute(w, q->queue.url, "ReceiveMessageWaitTimeSeconds=20");
+        walk_found(w, CODE_SHORT_POLL, "ReceiveMessageWaitTimeSeconds is 0");
+    }
+    if (a->retention_s < MIN_RETENTION_S) {
+        fix_attribute(w, q->queue.url, "MessageRetentionPeriod=1209600");
+        walk_found(w, CODE_RETENTION, "messages are kept for %llu s",
+                   (unsigned long long)a->retention_s);
+    }
     if (before == w->f->number[DOCTOR_FAULT] + w->f->number[DOCTOR_WARNING])
-        findings_ok(w->f, step, queue_name(q), "in %.*s, messages are kept for %llu days",
-                    (int)q->region.len, q->region.ptr,
-                    (unsigned long long)(a->retention_s / DAY_S));
+        walk_ok(w, "in %.*s, messages are kept for %llu days", SHOW(q->region),
+                (unsigned long long)(a->retention_s / WALK_DAY_S));
 }
 
-/* A queue that no bucket can tell is not ours to judge. */
-static bool is_used(const struct walk *w, const struct walk_queue *q)
+void walk_queue(struct walk *w)
 {
-    for (size_t i = 0; i < w->bucket_count; i++) {
-        if (w->buckets[i].queue == q || w->buckets[i].region[0] == '\0')
-            return true;
-    }
-    return w->bucket_count == 0;
-}
-
-void walk_queue_there(struct walk *w, struct walk_queue *q)
-{
-    static const char step[] = "queue";
-    struct error err = {0};
-    struct buf command;
-    if (!walk_wants(w, step, queue_name(q)))
-        return;
-    if (!is_used(w, q)) {
-        findings_not_checked(w->f, step, queue_name(q), "no bucket in its Region, %.*s",
-                             (int)q->region.len, q->region.ptr);
+    struct walk_queue *q = w->queue;
+    bool used = w->bucket_count == 0;
+    for (size_t i = 0; i < w->bucket_count; i++)
+        used = used || w->buckets[i].queue == q || w->buckets[i].region[0] == '\0';
+    if (!used) { /* no bucket can notify it: not ours to judge */
+        walk_not_checked(w, "no bucket in its Region, %.*s", SHOW(q->region));
         return;
     }
-    buf_init(&command, WALK_TEXT);
-    enum status st = sqs_attributes(w->client, &q->queue, &q->attributes, &err);
-    if (st == ST_OK) {
-        q->there = true;
-        judge_queue(w, q, &command);
-    } else if (st == ST_MISSING) {
+    enum status st = sqs_attributes(w->client, &q->queue, &q->attributes, &w->err);
+    if (st == ST_MISSING) {
         q->missing = true;
-        walk_command_start(&command, "aws sqs create-queue");
-        walk_command_option(&command, "--region", q->region);
-        walk_command_option(&command, "--queue-name", queue_name(q));
-        buf_add_cstr(&command, " (better: deploy the stack, or correct SQS_QUEUE_URL)");
-        findings_add(w->f, CODE_NO_QUEUE, step, queue_name(q), buf_view(&command),
-                     "there is no queue %s", q->queue.url);
-    } else {
-        walk_call_failed(w, step, queue_name(q), st, "sqs:GetQueueAttributes", &err);
+        walk_fix(w,
+                 "aws sqs create-queue --region % --queue-name % (better: deploy the stack, or "
+                 "correct SQS_QUEUE_URL)",
+                 q->region, q->name);
+        walk_found(w, CODE_NO_QUEUE, "there is no queue %s", q->queue.url);
+    } else if (walk_answered(w, st, "sqs:GetQueueAttributes")) {
+        q->known = true;
+        judge_queue(w);
     }
-    buf_clear(&command);
-}
-
-static bool rests_on_queue(struct walk *w, const char *step, const struct walk_queue *q)
-{
-    if (!walk_wants(w, step, queue_name(q)))
-        return false;
-    if (!q->there)
-        findings_not_checked(w->f, step, queue_name(q), "the queue could not be looked at");
-    return q->there;
-}
-
-/* ---- policy ---- */
-
-static void policy_command(const struct walk_queue *q, const struct policy_question *question,
-                           struct buf *out)
-{
-    struct buf policy;
-    buf_init(&policy, WALK_TEXT);
-    walk_command_start(out, "");
-    if (resource_policy_mended(buf_view(&q->attributes.policy), question, &policy) == ST_OK) {
-        json_t *in = json_pack("{s:s%}", "Policy", policy.ptr, policy.len);
-        char *text = in == NULL ? NULL : json_dumps(in, JSON_COMPACT);
-        attribute_command(out, q->queue.url, q->region, text == NULL ? "" : text);
-        free(text);
-        json_decref(in);
-    }
-    buf_clear(&policy);
-}
-
-static void judge_policy(struct walk *w, const struct walk_queue *q,
-                         const struct policy_question *question, const struct policy_result *r)
-{
-    static const char step[] = "queue-policy";
-    const char *unsure = r->unsure ? " (conditions that are not understood here are left out)" : "";
-    struct buf command;
-    buf_init(&command, WALK_TEXT);
-    policy_command(q, question, &command);
-    struct view mend = buf_view(&command);
-    switch (r->answer) {
-    case POLICY_ALLOWS:
-        findings_ok(w->f, step, queue_name(q), "lets S3 send for %.*s%s",
-                    (int)question->source_arn.len, question->source_arn.ptr, unsure);
-        break;
-    case POLICY_ALLOWS_ALL:
-        findings_add(w->f, CODE_POLICY_OPEN, step, queue_name(q), mend,
-                     "statement \"%s\" lets S3 send for any bucket of anybody", r->statement);
-        break;
-    case POLICY_OTHER_SOURCE:
-        findings_add(w->f, CODE_POLICY_BUCKET, step, queue_name(q), mend,
-                     "statement \"%s\" asks for %s, the bucket is %.*s", r->statement, r->value,
-                     (int)question->source_arn.len, question->source_arn.ptr);
-        break;
-    case POLICY_OTHER_ACCOUNT:
-        findings_add(w->f, CODE_POLICY_ACCOUNT, step, queue_name(q), mend,
-                     "statement \"%s\" asks for account %s, the bucket is in %.*s", r->statement,
-                     r->value, (int)question->account.len, question->account.ptr);
-        break;
-    case POLICY_DENIES:
-        findings_add(w->f, CODE_POLICY_DENIES, step, queue_name(q), mend,
-                     "statement \"%s\" denies s3.amazonaws.com to send", r->statement);
-        break;
-    case POLICY_EMPTY:
-        findings_add(w->f, CODE_POLICY_NONE, step, queue_name(q), mend, "%s",
-                     q->attributes.policy.len == 0 ? "the queue has no policy"
-                                                   : "no statement lets s3.amazonaws.com send to "
-                                                     "this queue");
-        break;
-    }
-    buf_clear(&command);
-}
-
-void walk_queue_policy(struct walk *w, struct walk_bucket *b)
-{
-    static const char step[] = "queue-policy";
-    struct policy_result result;
-    char bucket_arn[128];
-    if (b->queue == NULL) {
-        findings_not_checked(w->f, step, b->name, "no queue in the bucket's Region");
-        return;
-    }
-    if (b->missing) {
-        findings_not_checked(w->f, step, b->name, "the bucket does not exist");
-        return;
-    }
-    if (!rests_on_queue(w, step, b->queue))
-        return;
-    (void)snprintf(bucket_arn, sizeof(bucket_arn), "arn:%s:s3:::%.*s",
-                   aws_region_partition(b->queue->region), (int)b->name.len, b->name.ptr);
-    struct policy_question question = {.service = VIEW_LIT("s3.amazonaws.com"),
-                                       .action = VIEW_LIT("sqs:SendMessage"),
-                                       .resource = view_of(b->queue->arn),
-                                       .source_arn = view_of(bucket_arn),
-                                       .account = view_of(w->account),
-                                       .sid = "BucketSendsEvents"};
-    if (resource_policy_check(buf_view(&b->queue->attributes.policy), &question, &result) == ST_OK)
-        judge_policy(w, b->queue, &question, &result);
-    else
-        findings_not_checked(w->f, step, queue_name(b->queue), "out of memory");
 }
 
 /* ---- dead letters ---- */
 
-/* The dead-letter queue is in the queue's account and Region, so only the name differs. */
-static enum status dead_letter_queue(struct walk *w, const struct walk_queue *q,
-                                     struct sqs_queue *out, struct error *err)
+/* After the last colon of its ARN. */
+static struct view dead_letter_name(const struct walk_queue *q)
 {
     struct view arn = view_of(q->attributes.dead_letter_arn);
-    struct view url = view_of(q->queue.url);
-    struct buf text;
     size_t colon = view_rfind(arn, VIEW_LIT(":"));
-    size_t slash = view_rfind(url, VIEW_LIT("/"));
-    buf_init(&text, SQS_MAX_URL);
-    buf_add_view(&text, view_first(url, slash == SIZE_MAX ? 0 : slash + 1));
-    buf_add_view(&text, colon == SIZE_MAX ? arn : view_skip(arn, colon + 1));
-    enum status st = buf_status(&text);
-    if (st == ST_OK)
-        st = sqs_queue_parse(buf_view(&text), w->config, out, err);
-    buf_clear(&text);
-    return st;
+    return colon == SIZE_MAX ? arn : view_skip(arn, colon + 1);
 }
 
-static void judge_receives(struct walk *w, const struct walk_queue *q, struct buf *command)
+static void fix_redrive(struct walk *w, const char *arn, unsigned receives)
 {
-    const struct sqs_attributes *a = &q->attributes;
-    bool ledger = w->ledger[0] != '\0';
-    uint64_t wanted = ledger ? RECEIVES_LEDGER : RECEIVES;
-    /* Two below the shipped value is a choice; one or two receives lose objects to any hiccup. */
-    if (ledger ? a->max_receive_count >= wanted : a->max_receive_count >= 3)
-        return;
     char attribute[512];
     (void)snprintf(attribute, sizeof(attribute),
                    "{\"RedrivePolicy\":\"{\\\"deadLetterTargetArn\\\":\\\"%s\\\","
-                   "\\\"maxReceiveCount\\\":%llu}\"}",
-                   a->dead_letter_arn, (unsigned long long)wanted);
-    findings_add(w->f, CODE_FEW_RECEIVES, "dead-letters", queue_name(q),
-                 attribute_command(command, q->queue.url, q->region, attribute),
-                 "maxReceiveCount is %llu%s", (unsigned long long)a->max_receive_count,
-                 ledger ? ", with the ledger" : "");
+                   "\\\"maxReceiveCount\\\":%u}\"}",
+                   arn, receives);
+    fix_attribute(w, w->queue->queue.url, attribute);
 }
 
-static void judge_dead_letters(struct walk *w, const struct walk_queue *q,
-                               const struct sqs_queue *dead, const struct sqs_attributes *a,
-                               struct buf *command)
+static void judge_dead_letters(struct walk *w, const struct sqs_queue *dead,
+                               const struct sqs_attributes *a)
 {
-    static const char step[] = "dead-letters";
-    struct view name = view_of(dead->name);
+    const struct sqs_attributes *own = &w->queue->attributes;
     uint64_t waiting = a->visible + a->in_flight + a->delayed;
-    if (a->retention_s < q->attributes.retention_s)
-        findings_add(
-            w->f, CODE_DEAD_LETTER_RETENTION, step, name,
-            attribute_command(command, dead->url, q->region, "MessageRetentionPeriod=1209600"),
-            "dead letters are kept for %llu s, messages for %llu s",
-            (unsigned long long)a->retention_s, (unsigned long long)q->attributes.retention_s);
+    if (a->retention_s < own->retention_s) {
+        fix_attribute(w, dead->url, "MessageRetentionPeriod=1209600");
+        walk_found(w, CODE_DEAD_LETTER_RETENTION,
+                   "dead letters are kept for %llu s, messages for %llu s",
+                   (unsigned long long)a->retention_s, (unsigned long long)own->retention_s);
+    }
     if (waiting == 0) {
-        findings_ok(w->f, step, name, "none; after %llu receives",
-                    (unsigned long long)q->attributes.max_receive_count);
+        walk_ok(w, "none; after %llu receives", (unsigned long long)own->max_receive_count);
         return;
     }
-    walk_command_start(command, "aws sqs start-message-move-task");
-    walk_command_option(command, "--region", q->region);
-    walk_command_option(command, "--source-arn", view_of(q->attributes.dead_letter_arn));
-    findings_add(w->f, CODE_DEAD_LETTERS, step, name, buf_view(command), "%llu dead letters",
-                 (unsigned long long)waiting);
+    walk_fix(w, "aws sqs start-message-move-task --region % --source-arn %", w->queue->region,
+             view_of(own->dead_letter_arn));
+    walk_found(w, CODE_DEAD_LETTERS, "%llu dead letters", (unsigned long long)waiting);
 }
 
-void walk_dead_letters(struct walk *w, struct walk_queue *q)
+void walk_dead_letters(struct walk *w)
 {
-    static const char step[] = "dead-letters";
-    struct error err = {0};
+    const struct walk_queue *q = w->queue;
+    const struct sqs_attributes *own = &q->attributes;
+    /* With a ledger a message waits for the batch it is in, and each wait is a receive. Without one,
+     * two below the shipped value is a choice; one or two receives lose objects to any hiccup. */
+    bool ledger = w->ledger[0] != '\0';
+    unsigned wanted = ledger ? 20 : 5, least = ledger ? 20 : 3;
     struct sqs_queue dead;
     struct sqs_attributes a = {0};
-    struct buf command;
-    if (!rests_on_queue(w, step, q))
-        return;
-    buf_init(&command, WALK_TEXT);
-    if (q->attributes.dead_letter_arn[0] == '\0') {
-        findings_add(w->f, CODE_NO_REDRIVE, step, queue_name(q),
-                     attribute_command(&command, q->queue.url, q->region,
-                                       "{\"RedrivePolicy\":\"{\\\"deadLetterTargetArn\\\":"
-                                       "\\\"DEAD_LETTER_QUEUE_ARN\\\",\\\"maxReceiveCount\\\":5}"
-                                       "\"}"),
-                     "the queue has no redrive policy");
-        buf_clear(&command);
+    struct buf url;
+    if (own->dead_letter_arn[0] == '\0') {
+        fix_redrive(w, "DEAD_LETTER_QUEUE_ARN", 5);
+        walk_found(w, CODE_NO_REDRIVE, "the queue has no redrive policy");
         return;
     }
-    judge_receives(w, q, &command);
-    enum status st = dead_letter_queue(w, q, &dead, &err);
+    if (own->max_receive_count < least) {
+        fix_redrive(w, own->dead_letter_arn, wanted);
+        walk_found(w, CODE_FEW_RECEIVES, "maxReceiveCount is %llu%s",
+                   (unsigned long long)own->max_receive_count, ledger ? ", with the ledger" : "");
+    }
+    /* It is in the queue's account and Region (SQS: dead-letter queues), so only the name differs. */
+    struct view own_url = view_of(q->queue.url);
+    size_t slash = view_rfind(own_url, VIEW_LIT("/"));
+    buf_init(&url, SQS_MAX_URL);
+    buf_add_view(&url, view_first(own_url, slash == SIZE_MAX ? 0 : slash + 1));
+    buf_add_view(&url, dead_letter_name(q));
+    enum status st = buf_status(&url);
     if (st == ST_OK)
-        st = sqs_attributes(w->client, &dead, &a, &err);
-    if (st == ST_OK) {
-        judge_dead_letters(w, q, &dead, &a, &command);
-    } else if (st == ST_MISSING) {
-        walk_command_start(&command, "aws sqs create-queue");
-        walk_command_option(&command, "--region", q->region);
-        walk_command_option(&command, "--queue-name", view_of(dead.name));
-        walk_command_option(&command, "--attributes", VIEW_LIT("MessageRetentionPeriod=1209600"));
-        findings_add(w->f, CODE_NO_DEAD_LETTER_QUEUE, step, queue_name(q), buf_view(&command),
-                     "there is no queue %s", q->attributes.dead_letter_arn);
+        st = sqs_queue_parse(buf_view(&url), w->config, &dead, &w->err);
+    buf_clear(&url);
+    if (st == ST_OK)
+        st = sqs_attributes(w->client, &dead, &a, &w->err);
+    if (st == ST_MISSING) {
+        walk_fix(w,
+                 "aws sqs create-queue --region % --queue-name % --attributes "
+                 "MessageRetentionPeriod=1209600",
+                 q->region, dead_letter_name(q));
+        walk_found(w, CODE_NO_DEAD_LETTER_QUEUE, "there is no queue %s", own->dead_letter_arn);
     } else {
-        walk_call_failed(w, step, view_of(dead.name), st, "sqs:GetQueueAttributes", &err);
+        w->subject = dead_letter_name(q);
+        if (walk_answered(w, st, "sqs:GetQueueAttributes"))
+            judge_dead_letters(w, &dead, &a);
     }
     sqs_attributes_clear(&a);
-    buf_clear(&command);
+}
+
+/* ---- the alarm on dead letters ---- */
+
+static bool is_metric_of(const json_t *metric, struct view queue)
+{
+    size_t i;
+    json_t *dimension;
+    if (!view_eq_cstr(aws_json_text(metric, "Namespace"), "AWS/SQS") ||
+        !view_eq_cstr(aws_json_text(metric, "MetricName"), "ApproximateNumberOfMessagesVisible"))
+        return false;
+    json_array_foreach(json_object_get(metric, "Dimensions"), i, dimension)
+    {
+        if (view_eq_cstr(aws_json_text(dimension, "Name"), "QueueName") &&
+            view_eq(aws_json_text(dimension, "Value"), queue))
+            return true;
+    }
+    return false;
+}
+
+/* An alarm is on one metric, or on an expression over several. */
+static bool watches(const json_t *alarm, struct view queue)
+{
+    size_t i;
+    json_t *entry;
+    bool found = is_metric_of(alarm, queue);
+    json_array_foreach(json_object_get(alarm, "Metrics"), i, entry)
+    {
+        const json_t *stat = json_object_get(entry, "MetricStat");
+        found = found || is_metric_of(json_object_get(stat, "Metric"), queue);
+    }
+    return found;
+}
+
+static bool has_action(const json_t *alarm)
+{
+    return json_array_size(json_object_get(alarm, "AlarmActions")) > 0;
+}
+
+static void judge_alarms(struct walk *w, const json_t *alarms)
+{
+    const json_t *best = NULL; /* of those on the queue: one with an action, else any */
+    struct view queue = w->subject;
+    char own[96];
+    for (size_t i = 0; i < json_array_size(alarms); i++) {
+        const json_t *alarm = json_array_get(alarms, i);
+        if (!watches(alarm, queue))
+            continue;
+        best = best == NULL || has_action(alarm) ? alarm : best;
+        if (has_action(alarm) && !json_is_false(json_object_get(alarm, "ActionsEnabled"))) {
+            walk_ok(w, "%.*s watches for dead letters", SHOW(aws_json_text(alarm, "AlarmName")));
+            return;
+        }
+    }
+    struct view name = aws_json_text(best, "AlarmName");
+    if (best != NULL && has_action(best)) {
+        walk_fix(w, "aws cloudwatch enable-alarm-actions --region % --alarm-names %",
+                 w->queue->region, name);
+        walk_found(w, CODE_SILENT_ALARM, "the actions of alarm %.*s are disabled", SHOW(name));
+        return;
+    }
+    (void)snprintf(own, sizeof(own), "%.*s-waiting", SHOW(queue));
+    walk_fix(w,
+             "aws cloudwatch put-metric-alarm --region % --alarm-name % --namespace AWS/SQS "
+             "--metric-name ApproximateNumberOfMessagesVisible --dimensions "
+             "Name=QueueName,Value=% --statistic Maximum --period 300 --evaluation-periods 1 "
+             "--threshold 1 --comparison-operator GreaterThanOrEqualToThreshold "
+             "--treat-missing-data notBreaching --alarm-actions TOPIC_ARN (your SNS topic; or "
+             "deploy with AlarmTopicArn=TOPIC_ARN)",
+             w->queue->region, best != NULL ? name : view_of(own), queue);
+    if (best != NULL)
+        walk_found(w, CODE_SILENT_ALARM, "alarm %.*s has no action", SHOW(name));
+    else
+        walk_found(w, CODE_NO_ALARM, "no alarm watches the dead-letter queue");
+}
+
+void walk_alarms(struct walk *w)
+{
+    json_t *alarms = NULL;
+    w->subject = dead_letter_name(w->queue);
+    enum status st = cloudwatch_describe_alarms(w->client, w->queue->region, &alarms, &w->err);
+    if (walk_answered(w, st, "cloudwatch:DescribeAlarms"))
+        judge_alarms(w, alarms);
+    json_decref(alarms);
 }
 
 /* ---- times ---- */
 
-void walk_visibility(struct walk *w, struct walk_queue *q)
+void walk_visibility(struct walk *w)
 {
-    static const char step[] = "visibility";
-    struct buf command;
-    if (!rests_on_queue(w, step, q))
-        return;
+    const struct walk_queue *q = w->queue;
     uint64_t have = q->attributes.visibility_timeout_s;
+    /* Six times: Lambda developer guide, "Using Lambda with Amazon SQS", configuring a queue. */
     uint64_t needed = 6 * q->function_timeout_s + q->batch_window_s;
     char attribute[64];
-    if (w->ledger[0] != '\0' && needed < WALK_MENDED_S)
-        needed = WALK_MENDED_S;
+    if (w->ledger[0] != '\0' && needed < RESOLVED_S)
+        needed = RESOLVED_S;
     (void)snprintf(attribute, sizeof(attribute), "VisibilityTimeout=%llu",
-                   (unsigned long long)(needed > WALK_MENDED_S ? needed : WALK_MENDED_S));
-    buf_init(&command, WALK_TEXT);
-    struct view mend = attribute_command(&command, q->queue.url, q->region, attribute);
+                   (unsigned long long)(needed > RESOLVED_S ? needed : RESOLVED_S));
+    fix_attribute(w, q->queue.url, attribute);
     if (have < needed)
-        findings_add(w->f, CODE_VISIBILITY, step, queue_name(q), mend,
-                     "%llu s; %llu s are needed (the function's time-out is %llu s, the mapping's "
-                     "batch window %llu s)",
-                     (unsigned long long)have, (unsigned long long)needed,
-                     (unsigned long long)q->function_timeout_s,
-                     (unsigned long long)q->batch_window_s);
-    else if (have < WALK_MENDED_S)
-        findings_add(w->f, CODE_VISIBILITY_SHORT, step, queue_name(q), mend, "%llu s",
-                     (unsigned long long)have);
+        walk_found(w, CODE_VISIBILITY,
+                   "%llu s; %llu s are needed (the function's timeout is %llu s, the mapping's "
+                   "batch window %llu s)",
+                   (unsigned long long)have, (unsigned long long)needed,
+                   (unsigned long long)q->function_timeout_s,
+                   (unsigned long long)q->batch_window_s);
+    else if (have < RESOLVED_S)
+        walk_found(w, CODE_VISIBILITY_SHORT, "%llu s", (unsigned long long)have);
     else
-        findings_ok(w->f, step, queue_name(q), "%llu s", (unsigned long long)have);
-    buf_clear(&command);
+        walk_ok(w, "%llu s", (unsigned long long)have);
 }
+
+/* The age of the oldest message: the newest value of CloudWatch, < 0 without one. */
+struct oldest {
+    struct view queue;
+    double age_s;
+};
 
 static json_t *age_metric(void *ctx, size_t i)
 {
-    const struct walk_queue *q = ctx;
+    const struct oldest *o = ctx;
     (void)i;
     return cloudwatch_metric(VIEW_LIT("AWS/SQS"), "ApproximateAgeOfOldestMessage",
-                             cloudwatch_dimension("QueueName", queue_name(q)));
+                             cloudwatch_dimension("QueueName", o->queue));
 }
 
 static enum status take_age(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
                             struct error *err)
 {
-    struct walk_queue *q = ctx;
+    struct oldest *o = ctx;
     (void)i;
     (void)err;
-    q->oldest_s = n == 0 ? -1 : values[n - 1].value;
+    if (n > 0)
+        o->age_s = values[n - 1].value;
     return ST_OK;
 }
 
-/* Seconds the oldest message waits, by CloudWatch; ST_MISSING: no datum. */
-static enum status oldest_age(struct walk *w, struct walk_queue *q, double *age, struct error *err)
+void walk_backlog(struct walk *w)
 {
+    const struct sqs_attributes *a = &w->queue->attributes;
+    const char *cause = findings_first_fault(w->f);
+    struct oldest oldest = {.queue = w->queue->name, .age_s = -1};
     struct cloudwatch_query query = {.client = w->client,
-                                     .region = q->region,
-                                     .since_s = w->now_s - 1800,
+                                     .region = w->queue->region,
+                                     .since_s = w->now_s - 6 * AGE_PERIOD_S,
                                      .until_s = w->now_s,
-                                     .period_s = 300,
+                                     .period_s = AGE_PERIOD_S,
                                      .stat = "Maximum",
                                      .series = 1,
                                      .metric = age_metric,
                                      .values = take_age,
-                                     .ctx = q};
-    enum status st = cloudwatch_read(&query, NULL, err);
-    *age = q->oldest_s;
-    return st == ST_OK && q->oldest_s < 0 ? ST_MISSING : st;
-}
-
-void walk_backlog(struct walk *w, struct walk_queue *q)
-{
-    static const char step[] = "backlog";
-    struct error err = {0};
-    double age = 0;
-    char text[32];
-    if (!rests_on_queue(w, step, q))
-        return;
-    const struct sqs_attributes *a = &q->attributes;
+                                     .ctx = &oldest};
     if (a->visible + a->in_flight + a->delayed == 0) {
-        findings_ok(w->f, step, queue_name(q), "no message waits");
+        walk_ok(w, "no message waits");
         return;
     }
-    const char *cause = findings_first_fault(w->f);
     if (cause != NULL) {
-        findings_not_checked(w->f, step, queue_name(q), "%llu messages wait; %s comes first",
-                             (unsigned long long)(a->visible + a->delayed), cause);
+        walk_not_checked(w, "%llu messages wait; %s comes first",
+                         (unsigned long long)(a->visible + a->delayed), cause);
         return;
     }
-    enum status st = oldest_age(w, q, &age, &err);
-    if (st == ST_MISSING) {
-        findings_ok(w->f, step, queue_name(q), "%llu messages wait, %llu are being counted",
-                    (unsigned long long)a->visible, (unsigned long long)a->in_flight);
+    if (!walk_answered(w, cloudwatch_read(&query, NULL, &w->err), "cloudwatch:GetMetricData"))
         return;
-    }
-    if (st != ST_OK) {
-        walk_call_failed(w, step, queue_name(q), st, "cloudwatch:GetMetricData", &err);
-        return;
-    }
-    walk_age((int64_t)age, text);
-    if (age > WALK_BACKLOG_S)
-        findings_add(w->f, CODE_BACKLOG, step, queue_name(q),
-                     VIEW_LIT("aws logs tail /aws/lambda/bedrock-metrics-aggregator --since 1h"),
-                     "%llu messages wait, the oldest for %s", (unsigned long long)a->visible, text);
+    if (oldest.age_s < 0)
+        walk_ok(w, "%llu messages wait, %llu are being counted", (unsigned long long)a->visible,
+                (unsigned long long)a->in_flight);
+    else if (oldest.age_s > BACKLOG_S)
+        walk_found(w, CODE_BACKLOG, "%llu messages wait, the oldest for %s",
+                   (unsigned long long)a->visible, walk_age((int64_t)oldest.age_s).text);
     else
-        findings_ok(w->f, step, queue_name(q), "%llu messages wait, the oldest for %s",
-                    (unsigned long long)a->visible, text);
+        walk_ok(w, "%llu messages wait, the oldest for %s", (unsigned long long)a->visible,
+                walk_age((int64_t)oldest.age_s).text);
 }

@@ -1,4 +1,7 @@
-/* walk_setup.c: the settings, and who we are. */
+/*
+ * What comes before AWS is asked about the pipeline: the settings, the credentials, and the roles
+ * of ROLE_ARN with which buckets of other accounts are read.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,170 +10,128 @@
 #include "config/settings.h"
 #include "tools/doctor/walk.h"
 
-static const char step[] = "configuration";
+/* ---- configuration ---- */
 
-static void bad_variable(struct walk *w, const char *name, const char *text)
+static void bad_variable(struct walk *w, struct view name, const char *text)
 {
     /* Most texts begin with the variable's name already, which is the subject here. */
-    size_t n = strlen(name);
-    if (strncmp(text, name, n) == 0 && strncmp(text + n, ": ", 2) == 0)
-        text += n + 2;
-    findings_add(w->f, CODE_VARIABLE, step, view_of(name),
-                 VIEW_LIT("set the variable to a value that can be used, or leave it unset"), "%s",
-                 text);
+    struct view rest = view_of(text);
+    if (view_starts(rest, name) && view_starts(view_skip(rest, name.len), VIEW_LIT(": ")))
+        rest = view_skip(rest, name.len + 2);
+    w->subject = name;
+    walk_found(w, CODE_VARIABLE, "%.*s", SHOW(rest));
 }
 
-static void check_numbers(struct walk *w)
+/* What the worker and the function read before any work, and what only they look at later. */
+static void check_values(struct walk *w)
 {
     static const struct {
         const char *name;
         uint64_t low, high;
     } numbers[] = {
-        {"BATCH_SIZE", 1, 10000},
-        {"FLUSH_INTERVAL", 0, 900},
-        {"LEDGER_TTL_DAYS", 17, 3650},
-    };
+        {"BATCH_SIZE", 1, 10000}, {"FLUSH_INTERVAL", 0, 900}, {"LEDGER_TTL_DAYS", 17, 3650}};
+    static const struct {
+        const char *name, *known; /* the first is the default */
+    } choices[] = {{"LEDGER_POLICY", "resolve, resend, drop, hold"},
+                   {"LEDGER_IDENTITY", "key, path"}};
     struct error err = {0};
+    struct run_settings *s = calloc(1, sizeof(*s));
+    enum status st = s == NULL ? ST_NO_MEMORY : settings_load_publishing(s, &err);
+    if (st != ST_OK) /* the text begins with the variable */
+        bad_variable(w, view_first(view_of(err.text), strcspn(err.text, ": ")), err.text);
+    if (s != NULL)
+        settings_clear(s);
+    free(s);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         uint64_t unused;
         if (config_get_u64(numbers[i].name, numbers[i].low, numbers[i].low, numbers[i].high,
                            &unused, &err) != ST_OK)
-            bad_variable(w, numbers[i].name, err.text);
+            bad_variable(w, view_of(numbers[i].name), err.text);
     }
-}
-
-/* What the worker and the function read before any work; the text begins with the variable. */
-static void check_publishing(struct walk *w)
-{
-    struct error err = {0};
-    struct run_settings *s = calloc(1, sizeof(*s));
-    enum status st = s == NULL ? ST_NO_MEMORY : settings_load_publishing(s, &err);
-    if (st != ST_OK) {
-        char name[64];
-        int n = (int)strcspn(err.text, ": ");
-        (void)snprintf(name, sizeof(name), "%.*s", n, err.text);
-        bad_variable(w, name, err.text);
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        const char *value = config_get(choices[i].name, NULL);
+        if (value == NULL || walk_listed(view_of(choices[i].known), view_of(value)))
+            continue;
+        w->subject = view_of(choices[i].name);
+        walk_found(w, CODE_VARIABLE, "\"%.60s\" is unknown; known are %s", value, choices[i].known);
     }
-    if (s != NULL)
-        settings_clear(s);
-    free(s);
-    (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s",
-                   config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
-    const char *ledger = config_get("LEDGER", "");
-    (void)snprintf(w->ledger, sizeof(w->ledger), "%.511s",
-                   strcmp(ledger, "none") == 0 ? "" : ledger);
-    w->ledger_region = w->region;
-    w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
-}
-
-static void check_choice(struct walk *w, const char *name, const char *a, const char *b,
-                         const char *c, const char *d)
-{
-    const char *value = config_get(name, a);
-    const char *const known[] = {a, b, c, d};
-    char text[160];
-    for (size_t i = 0; i < 4; i++) {
-        if (known[i] != NULL && strcmp(value, known[i]) == 0)
-            return;
-    }
-    (void)snprintf(text, sizeof(text), "\"%.60s\" is unknown; known are %s, %s%s%s%s%s", value, a,
-                   b, c != NULL ? ", " : "", c != NULL ? c : "", d != NULL ? ", " : "",
-                   d != NULL ? d : "");
-    bad_variable(w, name, text);
-}
-
-static void choose_metrics_region(struct walk *w)
-{
-    const char *name = config_get("CLOUDWATCH_REGION", NULL);
-    struct view region = name != NULL ? view_of(name) : w->region;
-    if (!aws_region_valid(region)) /* named already; the rest is looked at all the same */
-        region = w->region;
-    (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", (int)region.len,
-                   region.ptr == NULL ? "" : region.ptr);
 }
 
 static void check_buckets(struct walk *w)
 {
-    const struct view name = VIEW_LIT("S3_BUCKET_NAME");
-    const struct view mend = VIEW_LIT("export S3_BUCKET_NAME=BUCKET (the bucket of \"aws bedrock "
-                                      "get-model-invocation-logging-configuration\")");
     struct view rest = view_of(config_get("S3_BUCKET_NAME", NULL)), part;
-    if (rest.len == 0) {
-        findings_add(w->f, CODE_BUCKET_VARIABLE, step, name, mend, "the variable is not set");
-        return;
-    }
+    w->subject = VIEW_LIT("S3_BUCKET_NAME");
+    if (rest.len == 0)
+        walk_found(w, CODE_BUCKET_VARIABLE, "the variable is not set");
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (!aws_bucket_valid(part))
-            findings_add(w->f, CODE_BUCKET_VARIABLE, step, name, mend, "\"%.*s\" is no bucket name",
-                         (int)(part.len < 80 ? part.len : 80), part.ptr);
+            walk_found(w, CODE_BUCKET_VARIABLE, "\"%.*s\" is not a bucket's name",
+                       SHOW_MAX(part, 80));
         else if (w->bucket_count < WALK_MAX)
             w->buckets[w->bucket_count++].name = part;
         else
-            findings_not_checked(w->f, step, name, "only the first %d are looked at", WALK_MAX);
+            walk_not_checked(w, "only the first %d are looked at", WALK_MAX);
     }
-}
-
-static void add_queue(struct walk *w, const struct sqs_queue *parsed)
-{
-    if (w->queue_count == WALK_MAX)
-        return;
-    struct walk_queue *q = &w->queues[w->queue_count++];
-    q->queue = *parsed;
-    q->region = q->queue.region[0] != '\0' ? view_of(q->queue.region) : w->region;
 }
 
 static void check_queues(struct walk *w)
 {
-    const struct view name = VIEW_LIT("SQS_QUEUE_URL");
-    const struct view mend = VIEW_LIT("export SQS_QUEUE_URL=URL (the stack's output QueueUrl)");
     struct view rest = view_of(config_get("SQS_QUEUE_URL", NULL)), part;
-    struct sqs_queue parsed;
-    struct error err = {0};
-    if (rest.len == 0) {
-        findings_add(w->f, CODE_QUEUE_VARIABLE, step, name, mend, "the variable is not set");
-        return;
-    }
+    w->subject = VIEW_LIT("SQS_QUEUE_URL");
+    if (rest.len == 0)
+        walk_found(w, CODE_QUEUE_VARIABLE, "the variable is not set");
     while (view_split(&rest, ',', &part)) {
-        if (sqs_queue_parse(view_trim(part), w->config, &parsed, &err) != ST_OK)
-            findings_add(w->f, CODE_QUEUE_VARIABLE, step, name, mend, "%s", err.text);
-        else
-            add_queue(w, &parsed);
+        struct walk_queue *q = &w->queues[w->queue_count < WALK_MAX ? w->queue_count : 0];
+        struct sqs_queue parsed;
+        if (sqs_queue_parse(view_trim(part), w->config, &parsed, &w->err) != ST_OK) {
+            walk_found(w, CODE_QUEUE_VARIABLE, "%s", w->err.text);
+        } else if (w->queue_count < WALK_MAX) {
+            q->queue = parsed;
+            q->name = view_of(q->queue.name);
+            q->region = q->queue.region[0] != '\0' ? view_of(q->queue.region) : w->region;
+            w->queue_count++;
+        }
     }
 }
 
 bool walk_configuration(struct walk *w)
 {
-    struct error err = {0};
-    enum status st = aws_config_load(&w->config, &w->env, NULL, &err);
+    enum status st = aws_config_load(&w->config, &w->env, NULL, &w->err);
     if (st != ST_OK) {
-        findings_add(w->f, CODE_AWS_SETTINGS, step, VIEW_EMPTY,
-                     VIEW_LIT("mend the variable or file named above; \"aws configure list\" shows "
-                              "what is in use"),
-                     "%s", err.text[0] != '\0' ? err.text : status_name(st));
+        walk_found(w, CODE_AWS_SETTINGS, "%s",
+                   w->err.text[0] != '\0' ? w->err.text : status_name(st));
         return false;
     }
     w->region = aws_config_region(w->config);
     check_buckets(w);
     check_queues(w);
-    check_publishing(w);
-    choose_metrics_region(w);
-    check_numbers(w);
-    check_choice(w, "LEDGER_POLICY", "resolve", "resend", "drop", "hold");
-    check_choice(w, "LEDGER_IDENTITY", "key", "path", NULL, NULL);
+    check_values(w);
+    /* Until a bucket's Region is known the only queue is taken to be that of the bucket. */
+    for (size_t i = 0; i < w->bucket_count && w->queue_count == 1; i++)
+        w->buckets[i].queue = &w->queues[0];
+    const char *ledger = config_get("LEDGER", "");
+    (void)snprintf(w->ledger, sizeof(w->ledger), "%.511s",
+                   strcmp(ledger, "none") == 0 ? "" : ledger);
+    w->ledger_region = w->region;
+    w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
+    struct view region = view_of(config_get("CLOUDWATCH_REGION", NULL));
+    if (!aws_region_valid(region)) /* not set, or named above; the rest is looked at all the same */
+        region = w->region;
+    (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", SHOW(region));
+    (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s",
+                   config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
     if (w->region.len == 0) {
-        findings_add(w->f, CODE_NO_REGION, step, VIEW_LIT("AWS_REGION"),
-                     VIEW_LIT("export AWS_REGION=us-east-1 (the Region of the logs)"),
-                     "neither AWS_REGION nor AWS_DEFAULT_REGION is set, nor a region in profile "
-                     "%.*s",
-                     (int)aws_config_profile(w->config).len, aws_config_profile(w->config).ptr);
+        w->subject = VIEW_LIT("AWS_REGION");
+        walk_found(w, CODE_NO_REGION,
+                   "neither AWS_REGION nor AWS_DEFAULT_REGION is set, nor a region in profile %.*s",
+                   SHOW(aws_config_profile(w->config)));
         return false;
     }
+    w->subject = VIEW_EMPTY;
     if (w->f->number[DOCTOR_FAULT] == 0)
-        findings_ok(w->f, step, VIEW_EMPTY,
-                    "Region %.*s, %zu bucket(s), %zu queue(s), metrics to %s in %s",
-                    (int)w->region.len, w->region.ptr, w->bucket_count, w->queue_count,
-                    w->name_space, w->metrics_region);
+        walk_ok(w, "Region %.*s, %zu bucket(s), %zu queue(s), metrics to %s in %s", SHOW(w->region),
+                w->bucket_count, w->queue_count, w->name_space, w->metrics_region);
     return true;
 }
 
@@ -178,83 +139,136 @@ bool walk_configuration(struct walk *w)
 
 static void refused(struct walk *w, bool expired, const char *text)
 {
-    static const char who[] = "credentials";
-    findings_add(w->f, expired ? CODE_EXPIRED : CODE_REFUSED, who, VIEW_EMPTY,
-                 expired ? VIEW_LIT("aws sts get-caller-identity (after fetching new credentials, "
-                                    "such as \"aws sso login\" or a new session token)")
-                         : VIEW_LIT("aws sts get-caller-identity (with another key: \"aws "
-                                    "configure\")"),
-                 "%s", text);
+    walk_found(w, expired ? CODE_EXPIRED : CODE_REFUSED, "%s", text);
 }
 
-/* Where the queue's ARN has an account in its place; loopback URLs may have none. */
-static void name_queues(struct walk *w)
-{
-    for (size_t i = 0; i < w->queue_count; i++) {
-        struct walk_queue *q = &w->queues[i];
-        (void)snprintf(q->arn, sizeof(q->arn), "arn:%s:sqs:%.*s:%s:%s",
-                       aws_region_partition(q->region), (int)q->region.len, q->region.ptr,
-                       q->queue.account[0] != '\0' ? q->queue.account : w->account, q->queue.name);
-    }
-}
-
-static enum status open_client(struct walk *w, struct error *err)
+static bool find_credentials(struct walk *w, struct credentials *found, struct sts_identity *id)
 {
     struct aws_clock clock = aws_clock_system();
     enum status st = cred_chain_new(&w->creds, w->config, &clock);
     struct aws_client_options options = {.config = w->config, .creds = w->creds, .clock = clock};
-    if (st == ST_OK)
-        st = aws_client_new(&w->client, &options, err);
     w->now_s = clock.wall_ms(clock.ctx) / 1000;
-    return st;
+    if (st == ST_OK)
+        st = aws_client_new(&w->client, &options, &w->err);
+    if (st != ST_OK) {
+        walk_not_checked(w, "%s", status_name(st));
+        return false;
+    }
+    st = cred_chain_get(w->creds, aws_client_http(w->client), NULL, found, &w->err);
+    if (st != ST_OK && w->err.code == E_A208) {
+        refused(w, true, w->err.text);
+        return false;
+    }
+    if (st != ST_OK) {
+        walk_found(w, CODE_NO_CREDENTIALS, "%s",
+                   w->err.text[0] != '\0' ? w->err.text : status_name(st));
+        return false;
+    }
+    if (found->expires_s > 0 && found->expires_s <= w->now_s) {
+        refused(w, true, "they have expired");
+        return false;
+    }
+    st = sts_get_caller_identity(w->client, VIEW_EMPTY, id, &w->err);
+    if (st == ST_RETRY)
+        walk_found(w, CODE_UNREACHABLE, "%s", w->err.text);
+    else if (st != ST_OK)
+        refused(w, w->err.code == E_A208, w->err.text);
+    return st == ST_OK;
 }
 
 bool walk_credentials(struct walk *w)
 {
-    static const char who[] = "credentials";
-    struct error err = {0};
     struct credentials *found = calloc(1, sizeof(*found));
     struct sts_identity *id = calloc(1, sizeof(*id));
     bool ok = false;
-    enum status st = found == NULL || id == NULL ? ST_NO_MEMORY : open_client(w, &err);
-    if (st != ST_OK) {
-        findings_not_checked(w->f, who, VIEW_EMPTY, "%s", status_name(st));
-        goto out;
-    }
-    st = cred_chain_get(w->creds, aws_client_http(w->client), NULL, found, &err);
-    if (st != ST_OK) {
-        if (err.code == E_A208)
-            refused(w, true, err.text);
-        else
-            findings_add(w->f, CODE_NO_CREDENTIALS, who, VIEW_EMPTY,
-                         VIEW_LIT("aws configure (or set AWS_PROFILE, or run where a role is "
-                                  "given)"),
-                         "%s", err.text[0] != '\0' ? err.text : status_name(st));
-        goto out;
-    }
-    if (found->expires_s > 0 && found->expires_s <= w->now_s) {
-        refused(w, true, "they have expired");
-        goto out;
-    }
-    st = sts_get_caller_identity(w->client, VIEW_EMPTY, id, &err);
-    if (st == ST_OK) {
+    if (found == NULL || id == NULL)
+        walk_not_checked(w, "%s", status_name(ST_NO_MEMORY));
+    else
+        ok = find_credentials(w, found, id);
+    if (ok) {
         (void)snprintf(w->account, sizeof(w->account), "%s", id->account);
         (void)snprintf(w->identity, sizeof(w->identity), "%.500s", id->arn);
-        findings_ok(w->f, who, VIEW_EMPTY, "%.200s, from %s", id->arn, found->source);
-        name_queues(w);
-        ok = true;
-    } else if (st == ST_RETRY) {
-        findings_add(w->f, CODE_UNREACHABLE, who, VIEW_EMPTY,
-                     VIEW_LIT("aws sts get-caller-identity (check network, proxy and "
-                              "AWS_ENDPOINT_URL)"),
-                     "%s", err.text);
-    } else {
-        refused(w, err.code == E_A208, err.text);
+        walk_ok(w, "%.200s, from %s", id->arn, found->source);
     }
-out:
+    /* Where the queue's ARN has an account in its place; loopback URLs may have none. */
+    for (size_t i = 0; i < w->queue_count; i++) {
+        struct walk_queue *q = &w->queues[i];
+        (void)snprintf(q->arn, sizeof(q->arn), "arn:%s:sqs:%.*s:%s:%s",
+                       aws_region_partition(q->region), SHOW(q->region),
+                       q->queue.account[0] != '\0' ? q->queue.account : w->account, q->queue.name);
+    }
     if (found != NULL)
         credentials_wipe(found);
     free(found);
     free(id);
     return ok;
+}
+
+/* ---- roles ---- */
+
+/* arn:aws:sts::1:assumed-role/NAME/SESSION -> arn:aws:iam::1:role/NAME, which is what a trust policy
+ * names.  The path of a role is not in its session's ARN. */
+static void add_principal(const char *identity, struct buf *out)
+{
+    const struct view sts = VIEW_LIT(":sts:"), assumed = VIEW_LIT(":assumed-role/");
+    struct view arn = view_of(identity);
+    size_t at = view_find(arn, sts), kind = view_find(arn, assumed);
+    if (at >= arn.len || kind >= arn.len || kind < at) {
+        buf_add_view(out, arn);
+        return;
+    }
+    struct view name = view_skip(arn, kind + assumed.len), account = view_first(arn, kind);
+    account = view_skip(account, at + sts.len);
+    name = view_first(name, view_find_char(name, '/'));
+    buf_printf(out, "%.*s:iam:%.*s:role/%.*s", SHOW(view_first(arn, at)), SHOW(account),
+               SHOW(name));
+}
+
+static void try_role(struct walk *w, struct view arn)
+{
+    struct credentials *taken = calloc(1, sizeof(*taken));
+    struct sts_role role = {.role_arn = arn, .session_name = VIEW_LIT("bedrock-metrics-doctor")};
+    enum status st = taken == NULL ? ST_NO_MEMORY
+                                   : sts_assume_role(w->client, VIEW_EMPTY, &role, taken, &w->err);
+    w->subject = arn;
+    if (st == ST_OK) {
+        walk_ok(w, "can be assumed");
+    } else if (st == ST_DENIED || st == ST_BAD_ITEM || st == ST_MISSING) {
+        size_t slash = view_rfind(arn, VIEW_LIT("/"));
+        buf_reset(&w->scratch);
+        buf_add_cstr(&w->scratch,
+                     "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\","
+                     "\"Principal\":{\"AWS\":\"");
+        add_principal(w->identity, &w->scratch);
+        buf_add_cstr(&w->scratch, "\"},\"Action\":\"sts:AssumeRole\"}]}");
+        walk_fix(w,
+                 "aws iam update-assume-role-policy --role-name % --policy-document % (in the "
+                 "role's account; it replaces the trust policy; and the reader needs "
+                 "sts:AssumeRole on the role)",
+                 view_skip(arn, slash == SIZE_MAX ? 0 : slash + 1), buf_view(&w->scratch));
+        walk_found(w, CODE_ROLE, "%s", w->err.text);
+    } else {
+        walk_not_checked(w, "%s", w->err.text[0] != '\0' ? w->err.text : status_name(st));
+    }
+    if (taken != NULL)
+        credentials_wipe(taken);
+    free(taken);
+}
+
+void walk_roles(struct walk *w)
+{
+    struct view rest = view_of(config_get("ROLE_ARN", NULL)), part;
+    while (view_split(&rest, ',', &part)) {
+        part = view_trim(part);
+        /* BUCKET=ARN; a role's name may hold `=`, a bucket's may not. */
+        size_t equals = view_find_char(part, '=');
+        if (equals != SIZE_MAX && !view_starts(part, VIEW_LIT("arn:")))
+            part = view_trim(view_skip(part, equals + 1));
+        if (sts_role_arn_valid(part)) {
+            try_role(w, part);
+        } else {
+            w->subject = VIEW_LIT("ROLE_ARN");
+            walk_found(w, CODE_VARIABLE, "\"%.*s\" is not a role's ARN", SHOW_MAX(part, 80));
+        }
+    }
 }
