@@ -36,8 +36,7 @@ static enum status unknown(struct view name, struct error *err)
 {
     struct suggestion near = suggest_end(name, "", names, DIMENSION_FIXED_COUNT);
     return error_set(err, ST_USAGE, E_U201, "unknown dimension \"%.*s\"; known are %s%s",
-                     (int)(name.len < 80 ? name.len : 80), name.ptr, dimension_all_names(),
-                     near.text);
+                     SHOW_MAX(name, 80), dimension_all_names(), near.text);
 }
 
 static enum status parse_one(struct view name, struct dimension_keys *keys, struct dimension *out,
@@ -63,7 +62,7 @@ static enum status parse_one(struct view name, struct dimension_keys *keys, stru
     if (out->key == SIZE_MAX)
         return error_set(err, ST_USAGE, E_U203,
                          "more than %d different keys of one kind, at \"%.*s\"",
-                         DIMENSION_METADATA_KEYS, (int)(name.len < 80 ? name.len : 80), name.ptr);
+                         DIMENSION_METADATA_KEYS, SHOW_MAX(name, 80));
     return ST_OK;
 }
 
@@ -78,7 +77,7 @@ enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
         if (part.len == 0)
             return error_set(err, ST_USAGE, E_U201,
                              "an empty dimension name in \"%.*s\"; known are %s",
-                             (int)(text.len < 80 ? text.len : 80), text.ptr, dimension_all_names());
+                             SHOW_MAX(text, 80), dimension_all_names());
         if (set->count == DIMENSIONS_PER_SET)
             return error_set(err, ST_USAGE, E_U203, "more than %d dimensions in one set",
                              DIMENSIONS_PER_SET);
@@ -88,7 +87,7 @@ enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
         for (size_t i = 0; i < set->count; i++) {
             if (view_eq(set->dimension[i].name, part))
                 return error_set(err, ST_USAGE, E_U103, "dimension \"%.*s\" is named twice",
-                                 (int)(part.len < 80 ? part.len : 80), part.ptr);
+                                 SHOW_MAX(part, 80));
         }
         set->count++;
     }

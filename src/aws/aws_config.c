@@ -383,7 +383,7 @@ static enum status own_endpoint(const struct aws_config *c, const struct aws_ser
     const struct partition *p = partition_of(region);
     if (c->dual_stack && !service->s3 && p->dual_stack == NULL)
         return error_set(err, ST_USAGE, E_U214, "no dual-stack endpoints in Region \"%.*s\"",
-                         (int)region.len, region.ptr);
+                         SHOW(region));
     buf_add_cstr(out, "https://");
     buf_add_cstr(out, service->prefix);
     if (c->fips)

@@ -385,14 +385,13 @@ enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base
         role->session_name.len > 0 ? role->session_name : VIEW_LIT("bedrock-metrics");
     if (!sts_role_arn_valid(role->role_arn))
         return error_set(err, ST_USAGE, E_A107, "not a role ARN: \"%.*s\"",
-                         (int)(role->role_arn.len < 128 ? role->role_arn.len : 128),
-                         role->role_arn.ptr);
+                         SHOW_MAX(role->role_arn, 128));
     if (!sts_session_name_valid(session))
         return error_set(err, ST_USAGE, E_A107, "not a role session name: \"%.*s\"",
-                         (int)(session.len < 64 ? session.len : 64), session.ptr);
+                         SHOW_MAX(session, 64));
     if (role->region.len > 0 && !aws_region_valid(role->region))
         return error_set(err, ST_USAGE, E_U214, "not a Region: \"%.*s\"",
-                         (int)(role->region.len < 64 ? role->region.len : 64), role->region.ptr);
+                         SHOW_MAX(role->region, 64));
     struct role_provider *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return ST_NO_MEMORY;

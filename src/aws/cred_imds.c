@@ -188,5 +188,5 @@ enum status cred_fetch_source(struct view name, const struct cred_context *ctx,
         return st;
     }
     return error_set(err, ST_USAGE, E_A105, "unknown credential_source \"%.*s\"",
-                     (int)(name.len < 64 ? name.len : 64), name.ptr);
+                     SHOW_MAX(name, 64));
 }

@@ -32,7 +32,7 @@ static enum status static_keys(const struct cred_context *ctx, struct view profi
         credentials_set(out, id, secret, get(ctx, profile, "aws_session_token"), 0) != ST_OK)
         return error_set(err, ST_USAGE, E_A105,
                          "profile \"%.*s\": keys are incomplete or not usable",
-                         (int)(profile.len < 64 ? profile.len : 64), profile.ptr);
+                         SHOW_MAX(profile, 64));
     return ST_OK;
 }
 
@@ -57,7 +57,7 @@ static enum status plain_profile(const struct cred_context *ctx, struct view pro
                          "profile \"%.*s\" signs in with AWS IAM Identity Center (sso_*), which is "
                          "not supported; use credential_process = aws configure "
                          "export-credentials --profile NAME",
-                         (int)(profile.len < 64 ? profile.len : 64), profile.ptr);
+                         SHOW_MAX(profile, 64));
     enum status st = static_keys(ctx, profile, out, err);
     if (st != ST_MISSING)
         return st;
@@ -80,20 +80,21 @@ static enum status take_role(const struct cred_context *ctx, struct view profile
                             .session_name = session.len > 0 ? session : VIEW_LIT("bedrock-metrics"),
                             .external_id = get(ctx, profile, "external_id"),
                             .web_identity_token = web_token};
-    int shown = (int)(profile.len < 64 ? profile.len : 64);
     if (get(ctx, profile, "mfa_serial").len > 0)
         return error_set(err, ST_USAGE, E_A106,
-                         "profile \"%.*s\" needs MFA, which is not supported", shown, profile.ptr);
+                         "profile \"%.*s\" needs MFA, which is not supported",
+                         SHOW_MAX(profile, 64));
     if (!sts_role_arn_valid(role.role_arn))
         return error_set(err, ST_USAGE, E_A107, "profile \"%.*s\": role_arn is not a role ARN",
-                         shown, profile.ptr);
+                         SHOW_MAX(profile, 64));
     if (!sts_session_name_valid(role.session_name))
         return error_set(err, ST_USAGE, E_A107,
-                         "profile \"%.*s\": role_session_name is not allowed", shown, profile.ptr);
+                         "profile \"%.*s\": role_session_name is not allowed",
+                         SHOW_MAX(profile, 64));
     if (duration.len > 0 && (view_parse_u64(duration, 43200, &seconds) || seconds < 900))
         return error_set(err, ST_USAGE, E_A105,
-                         "profile \"%.*s\": duration_seconds is not 900 to 43200", shown,
-                         profile.ptr);
+                         "profile \"%.*s\": duration_seconds is not 900 to 43200",
+                         SHOW_MAX(profile, 64));
     role.duration_s = (uint32_t)seconds;
     struct view region = get(ctx, profile, "region");
     struct cred_chain *chain = NULL;
@@ -162,7 +163,7 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
             break;
         if (!aws_ini_has_profile(aws_config_ini(ctx->config), next))
             return error_set(err, ST_USAGE, E_A105, "source_profile \"%.*s\" does not exist",
-                             (int)(next.len < 64 ? next.len : 64), next.ptr);
+                             SHOW_MAX(next, 64));
         bool itself = view_eq(next, at);
         base = next;
         if (itself)
@@ -174,12 +175,12 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
         return error_set(err, ST_USAGE, E_A105,
                          "profile \"%.*s\": role_arn needs source_profile, credential_source or "
                          "web_identity_token_file",
-                         (int)(base.len < 64 ? base.len : 64), base.ptr);
+                         SHOW_MAX(base, 64));
     enum status st = web ? web_role(ctx, hops[--n], out, err) : begin(ctx, base, out, err);
     if (st == ST_MISSING && n > 0)
         return error_set(err, ST_DENIED, E_A105,
                          "profile \"%.*s\" has no credentials to take a role with",
-                         (int)(base.len < 64 ? base.len : 64), base.ptr);
+                         SHOW_MAX(base, 64));
     while (!st && n > 0) {
         struct credentials source = *out;
         st = take_role(ctx, hops[--n], &source, VIEW_EMPTY, out, err);

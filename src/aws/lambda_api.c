@@ -47,7 +47,7 @@ enum status lambda_api_new(struct lambda_api **out, struct http *http, struct vi
     if (!ok) {
         lambda_api_free(api);
         return error_set(err, ST_USAGE, E_U304, "AWS_LAMBDA_RUNTIME_API is not host:port: \"%.*s\"",
-                         (int)(address.len < 128 ? address.len : 128), address.ptr);
+                         SHOW_MAX(address, 128));
     }
     buf_add_cstr(&api->base, "/2018-06-01/runtime/");
     *out = api;

@@ -140,16 +140,15 @@ enum status sqs_queue_parse(struct view url, const struct aws_config *config, st
 {
     struct uri u;
     memset(out, 0, sizeof(*out));
-    int shown = (int)(url.len < 160 ? url.len : 160);
     if (!copy_to(out->url, sizeof(out->url), url) || uri_parse(url, &u) != ST_OK)
-        return error_set(err, ST_USAGE, E_U216, "not a queue URL: \"%.*s\"", shown, url.ptr);
+        return error_set(err, ST_USAGE, E_U216, "not a queue URL: \"%.*s\"", SHOW_MAX(url, 160));
     size_t slash = view_rfind(u.path, VIEW_LIT("/"));
     struct view name = slash == SIZE_MAX ? VIEW_EMPTY : view_skip(u.path, slash + 1);
     struct view account =
         slash == SIZE_MAX || slash == 0 ? VIEW_EMPTY : view_skip(view_first(u.path, slash), 1);
     if (!queue_name_valid(name) || !copy_to(out->name, sizeof(out->name), name))
-        return error_set(err, ST_USAGE, E_U216, "queue URL without a queue name: \"%.*s\"", shown,
-                         url.ptr);
+        return error_set(err, ST_USAGE, E_U216, "queue URL without a queue name: \"%.*s\"",
+                         SHOW_MAX(url, 160));
     bool digits = account.len == 12;
     for (size_t i = 0; i < account.len && digits; i++)
         digits = account.ptr[i] >= '0' && account.ptr[i] <= '9';
@@ -158,8 +157,8 @@ enum status sqs_queue_parse(struct view url, const struct aws_config *config, st
     out->fifo = view_ends(name, VIEW_LIT(".fifo"));
     if (!place(&u, url, overridden(config), out))
         return error_set(err, ST_USAGE, E_U216,
-                         "queue URL is neither one of SQS nor on loopback: \"%.*s\"", shown,
-                         url.ptr);
+                         "queue URL is neither one of SQS nor on loopback: \"%.*s\"",
+                         SHOW_MAX(url, 160));
     return ST_OK;
 }
 
@@ -347,8 +346,7 @@ static enum status send_batch(struct aws_client *c, const struct sqs_queue *q,
             continue;
         each[at] = failed_entry(entry);
         error_set(err, each[at], aws_code_of_name(code, E_A308), "%s: an entry failed: %.*s",
-                  operation, (int)(code.len < 64 ? code.len : 64),
-                  code.ptr == NULL ? "" : code.ptr);
+                  operation, SHOW_MAX(code, 64));
     }
     json_decref(in);
     json_decref(out);

@@ -139,7 +139,7 @@ static enum status choose_template(struct options *o, struct error *err)
             struct view name = set->dimension[i].name;
             if (view_find(name, VIEW_LIT("${")) < name.len)
                 return error_set(err, ST_USAGE, E_U224, "\"%.*s\" cannot stand in a template",
-                                 (int)(name.len < 80 ? name.len : 80), name.ptr);
+                                 SHOW_MAX(name, 80));
         }
     }
     d->for_template = true;

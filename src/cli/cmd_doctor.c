@@ -61,7 +61,7 @@ static enum status open_doctor(struct invocation *in, struct error *err)
         part = view_trim(part);
         if (!doctor_step_known(part))
             return error_set(err, ST_USAGE, E_U299, "--skip: unknown step \"%.*s\"; known are %s",
-                             (int)(part.len < 80 ? part.len : 80), part.ptr, doctor_step_names());
+                             SHOW_MAX(part, 80), doctor_step_names());
     }
     return set_variables(o, err);
 }

@@ -87,7 +87,7 @@ static enum status choose_regions(struct options *o, struct error *err)
         region = view_trim(region);
         if (!aws_region_valid(region))
             return error_set(err, ST_USAGE, E_U214, "--regions \"%.80s\": \"%.*s\" is no Region",
-                             o->regions, (int)(region.len < 64 ? region.len : 64), region.ptr);
+                             o->regions, SHOW_MAX(region, 64));
         if (o->reconcile.region_count == RECONCILE_MAX_REGIONS)
             return error_set(err, ST_USAGE, E_U203, "--regions: more than %d",
                              RECONCILE_MAX_REGIONS);

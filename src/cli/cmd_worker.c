@@ -52,7 +52,7 @@ static enum status parse_queues(struct options *o, struct error *err)
         enum status st = sqs_queue_parse(part, o->aws.config, &queues[*count], &detail);
         if (st != ST_OK)
             return error_set(err, ST_USAGE, detail.code, "SQS_QUEUE_URL: \"%.*s\": %s",
-                             (int)(part.len < 120 ? part.len : 120), part.ptr, detail.text);
+                             SHOW_MAX(part, 120), detail.text);
         for (size_t i = 0; i < *count; i++) {
             if (strcmp(queues[i].url, queues[*count].url) == 0)
                 return error_set(err, ST_USAGE, E_U103, "SQS_QUEUE_URL: \"%.160s\" is given twice",

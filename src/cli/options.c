@@ -48,7 +48,7 @@ static enum status parse_choice(const struct option *o, const char *value, unsig
             *out = (unsigned)n;
             return ST_OK;
         }
-        (void)snprintf(copies[n], sizeof(copies[n]), "%.*s", (int)word.len, word.ptr);
+        (void)snprintf(copies[n], sizeof(copies[n]), "%.*s", SHOW(word));
         length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
                                    n > 0 ? ", " : "", copies[n]);
         names[n] = copies[n];
@@ -146,8 +146,7 @@ void options_help(const struct option *rows, size_t count, FILE *out)
                 fputc('\n', out);
                 n = 0;
             }
-            fprintf(out, "%*s%.*s\n", first ? HELP_COLUMN - n : HELP_COLUMN, "", (int)line.len,
-                    line.ptr);
+            fprintf(out, "%*s%.*s\n", first ? HELP_COLUMN - n : HELP_COLUMN, "", SHOW(line));
         }
     }
 }

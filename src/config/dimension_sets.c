@@ -6,11 +6,6 @@
 #include "base/suggest.h"
 #include "publish/datum.h"
 
-static int shown(struct view v)
-{
-    return (int)(v.len < 80 ? v.len : 80);
-}
-
 bool dimension_set_has(const struct dimension_set *set, struct view name)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -36,7 +31,7 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
     while (view_split(&rest, ';', &part)) {
         if (out->count == DIMENSION_SETS_MAX)
             return error_set(err, ST_USAGE, E_U203, "more than %d sets in \"%.*s\"",
-                             DIMENSION_SETS_MAX, shown(text), text.ptr);
+                             DIMENSION_SETS_MAX, SHOW_MAX(text, 80));
         struct dimension_set *set = &out->set[out->count];
         enum status st = dimension_set_parse(part, &out->keys, set, err);
         for (size_t i = 0; st == ST_OK && i < set->count; i++)
@@ -46,7 +41,7 @@ enum status dimension_sets_parse(struct view text, struct dimension_sets *out, s
         for (size_t i = 0; i < out->count; i++) {
             if (is_same(&out->set[i], set))
                 return error_set(err, ST_USAGE, E_U103, "the set \"%.*s\" is given twice",
-                                 shown(part), part.ptr);
+                                 SHOW_MAX(part, 80));
         }
         out->count++;
     }
@@ -62,6 +57,6 @@ enum status dimension_sets_parse_resolution(struct view text, uint64_t *out, str
         return ST_OK;
     }
     return error_set(err, ST_USAGE, E_U209,
-                     "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600", shown(text),
-                     text.ptr);
+                     "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600",
+                     SHOW_MAX(text, 80));
 }

@@ -15,11 +15,6 @@
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
 
-static int shown(struct view v)
-{
-    return (int)(v.len < 80 ? v.len : 80);
-}
-
 /* ---- single variables ---- */
 
 enum status settings_load_dimensions(struct dimension_keys *keys, struct dimension_set *sets,
@@ -78,7 +73,7 @@ static enum status load_publisher(struct run_settings *s, struct error *err)
     s->cloudwatch_region = view_of(config_get("CLOUDWATCH_REGION", NULL));
     if (s->cloudwatch_region.len > 0 && !aws_region_valid(s->cloudwatch_region))
         return error_set(err, ST_USAGE, E_U214, "CLOUDWATCH_REGION: \"%.*s\" is no Region",
-                         shown(s->cloudwatch_region), s->cloudwatch_region.ptr);
+                         SHOW_MAX(s->cloudwatch_region, 80));
     return ST_OK;
 }
 
@@ -93,7 +88,7 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
         part = view_trim(part);
         if (!aws_bucket_valid(part))
             return error_set(err, ST_USAGE, E_U215, "S3_BUCKET_NAME: \"%.*s\" is no bucket name",
-                             shown(part), part.ptr);
+                             SHOW_MAX(part, 80));
     }
     return ST_OK;
 }
@@ -327,17 +322,17 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
         arn = view_trim(view_skip(part, equals + 1));
         if (!aws_bucket_valid(bucket))
             return error_set(err, ST_USAGE, E_U215, "ROLE_ARN: \"%.*s\" is no bucket name",
-                             shown(bucket), bucket.ptr);
+                             SHOW_MAX(bucket, 80));
     }
     for (size_t i = 0; i < aws->role_count; i++) {
         if (view_eq(aws->roles[i].bucket, bucket))
             return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: two roles for one bucket: \"%.*s\"",
-                             shown(part), part.ptr);
+                             SHOW_MAX(part, 80));
     }
     struct cred_role role = {.role_arn = arn};
     struct settings_role *out = &aws->roles[aws->role_count];
     if (cred_chain_new_role(&out->creds, aws->creds, &role, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: \"%.*s\": %s", shown(part), part.ptr,
+        return error_set(err, ST_USAGE, E_U221, "ROLE_ARN: \"%.*s\": %s", SHOW_MAX(part, 80),
                          detail.text);
     out->bucket = bucket;
     aws->role_count++;

@@ -13,8 +13,8 @@ struct parsed {
 static enum status fail(struct round_message *m, enum status st, enum code code, struct view object,
                         const char *reason)
 {
-    return error_set(&m->err, st, code, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
-                     object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
+    return error_set(&m->err, st, code, "%.*s%s%s", SHOW_MAX(object, 160),
+                     object.len > 0 ? ": " : "", reason);
 }
 
 static enum status parse(struct exact_round *c, struct round_message *m, struct parsed *p)

@@ -232,8 +232,8 @@ static enum status join_group(struct round *r, struct round_message *m, const st
 static enum status fail(struct round_message *m, enum status st, enum code code, struct view object,
                         const char *reason)
 {
-    return error_set(&m->err, st, code, "%.*s%s%s", (int)(object.len < 160 ? object.len : 160),
-                     object.len > 0 ? object.ptr : "", object.len > 0 ? ": " : "", reason);
+    return error_set(&m->err, st, code, "%.*s%s%s", SHOW_MAX(object, 160),
+                     object.len > 0 ? ": " : "", reason);
 }
 
 static bool is_late(const struct round *r)

@@ -271,8 +271,7 @@ static enum status check_sink(struct exact_round *c, struct error *err)
             st = error_set(err, ST_USAGE, E_L207,
                            "LEDGER: unfinished batches are for namespace \"%.*s\" in \"%.*s\": "
                            "finish them with those settings (resolve) before changing them",
-                           (int)payload.name_space.len, payload.name_space.ptr,
-                           (int)payload.region.len, payload.region.ptr);
+                           SHOW(payload.name_space), SHOW(payload.region));
         payload_clear(&payload);
     }
     buf_clear(&bytes);

@@ -41,7 +41,7 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
     if (st == ST_OK && (!view_eq(payload.name_space, s->name_space) ||
                         !view_eq(payload.region, s->cloudwatch_region)))
         st = error_set(&err, ST_DENIED, E_L207, "the batch is for namespace %.*s",
-                       (int)payload.name_space.len, payload.name_space.ptr);
+                       SHOW(payload.name_space));
     struct marker_place place = marker_place_of(c);
     marker_add_datum(&marker, &place, &part->marker);
     if (st == ST_OK)

@@ -54,8 +54,7 @@ static enum status open_dynamodb(struct ledger_session *s,
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     struct view region = aws_config_region(options->aws->config);
     const char *name = s->name + sizeof(scheme) - 1;
-    int n = snprintf(s->marker_scope, sizeof(s->marker_scope), "%.*s/%s/", (int)region.len,
-                     region.ptr == NULL ? "" : region.ptr, name);
+    int n = snprintf(s->marker_scope, sizeof(s->marker_scope), "%.*s/%s/", SHOW(region), name);
     if (n < 0 || (size_t)n >= sizeof(s->marker_scope)) /* longer than a table's name may be */
         return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is no table's name", s->name);
     struct ledger_dynamodb_options table = {

@@ -200,7 +200,7 @@ enum status source_s3_parse(struct view url, struct view *bucket, struct view *p
     *prefix = slash == SIZE_MAX ? VIEW_EMPTY : view_skip(rest, slash + 1);
     if (!aws_bucket_valid(*bucket) || prefix->len > 1024)
         return error_set(err, ST_USAGE, E_U215, "\"%.*s\" is not s3://bucket[/prefix]",
-                         (int)(url.len < 120 ? url.len : 120), url.ptr);
+                         SHOW_MAX(url, 120));
     return ST_OK;
 }
 

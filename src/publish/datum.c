@@ -16,11 +16,6 @@ static bool is_namespace_char(char c)
            (c != '\0' && strchr(".-_/#: ", c) != NULL);
 }
 
-static int shown(struct view v)
-{
-    return (int)(v.len < 80 ? v.len : 80);
-}
-
 enum status datum_check_namespace(struct view name, struct error *err)
 {
     bool visible = false;
@@ -33,10 +28,10 @@ enum status datum_check_namespace(struct view name, struct error *err)
         return error_set(err, ST_USAGE, E_U213,
                          "namespace \"%.*s\" is not 1 to 255 of letters, digits and . - _ / # : "
                          "blank, with no colon first",
-                         shown(name), name.ptr);
+                         SHOW_MAX(name, 80));
     if (view_starts(name, VIEW_LIT("AWS/")))
         return error_set(err, ST_USAGE, E_U213, "namespace \"%.*s\": names below AWS/ are not ours",
-                         shown(name), name.ptr);
+                         SHOW_MAX(name, 80));
     return ST_OK;
 }
 
@@ -52,7 +47,7 @@ enum status datum_check_dimension(struct view name, struct error *err)
         return error_set(err, ST_USAGE, E_U212,
                          "dimension \"%.*s\" cannot be published: CloudWatch takes names of 1 to "
                          "255 printable ASCII characters",
-                         shown(name), name.ptr);
+                         SHOW_MAX(name, 80));
     return ST_OK;
 }
 

@@ -59,10 +59,9 @@ enum status report_check_labels(const struct dimension_set *set, struct error *e
             buf_reset(&other);
             openmetrics_add_name(&other, a);
             if (view_eq(buf_view(&one), buf_view(&other)))
-                st =
-                    error_set(err, ST_USAGE, E_U211,
-                              "\"%.*s\" and \"%.*s\" are the same label in OpenMetrics",
-                              (int)view_first(a, 80).len, a.ptr, (int)view_first(b, 80).len, b.ptr);
+                st = error_set(err, ST_USAGE, E_U211,
+                               "\"%.*s\" and \"%.*s\" are the same label in OpenMetrics",
+                               SHOW_MAX(a, 80), SHOW_MAX(b, 80));
         }
     }
     buf_clear(&one);

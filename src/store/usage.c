@@ -85,8 +85,7 @@ static enum status settle_keys(struct usage *u, enum store_mode mode, struct vie
         st =
             error_set(err, ST_CONFLICT, E_S118,
                       "the store keeps %.*s and not %.*s: leave the keys out or take another store",
-                      kept.len > 0 ? (int)kept.len : 7, kept.len > 0 ? kept.ptr : "no keys",
-                      (int)wanted.len, wanted.ptr);
+                      SHOW(kept.len > 0 ? buf_view(&kept) : VIEW_LIT("no keys")), SHOW(wanted));
     if (st == ST_OK)
         st = take_keys(u, buf_view(&kept), err);
     buf_clear(&kept);

@@ -159,8 +159,8 @@ static enum status find_columns(const struct usage *u, const struct dimension_se
             column++;
         if (column == u->dimensions.count)
             return error_set(err, ST_USAGE, E_U210,
-                             "by: %.*s is not kept in the store, which keeps %.*s", (int)name.len,
-                             name.ptr, (int)u->dimension_names.len, u->dimension_names.ptr);
+                             "by: %.*s is not kept in the store, which keeps %.*s", SHOW(name),
+                             SHOW(buf_view(&u->dimension_names)));
         out->columns[i] = column;
     }
     return ST_OK;

@@ -62,5 +62,5 @@ enum status dashboard_target_parse(struct view text, struct dashboard_target *ou
     if (is_name(out->name) && (out->region.len == 0 || is_name(out->region)))
         return ST_OK;
     return error_set(err, ST_USAGE, E_U216, "\"%.*s\" is no name, URL or ARN of one",
-                     (int)(text.len < 80 ? text.len : 80), text.ptr);
+                     SHOW_MAX(text, 80));
 }

@@ -314,8 +314,7 @@ static enum status ask_region(struct reconcile *r, uint32_t region, struct error
     if (st == ST_OK || st == ST_NO_MEMORY)
         return st;
     struct error cause = *err;
-    return error_set(err, st, cause.code, "%.*s: %.240s", (int)(name.len < 64 ? name.len : 64),
-                     name.ptr, cause.text);
+    return error_set(err, st, cause.code, "%.*s: %.240s", SHOW_MAX(name, 64), cause.text);
 }
 
 /* ---- both ---- */
