@@ -1,5 +1,4 @@
 /* cmd_aggregate.c: one run over the objects that exist now. */
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,33 +10,23 @@
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/ledger_command.h"
-#include "cli/out_file.h"
+#include "cli/result.h"
 #include "config/config.h"
-#include "config/interval.h"
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
 #include "deliver/settings_publish.h"
 #include "ledger/ledger_source.h"
 #include "ledger/object_name.h"
-#include "report/page.h"
-#include "report/report.h"
-
-enum { MAX_TOP = 1000000000 };
 
 struct options {
-    const char *by, *interval, *since, *until, *out, *allowed;
-    enum { TABLE, JSON, CSV, OPENMETRICS, HTML } output;
-    uint64_t top; /* 0: all */
+    const char *since, *until, *allowed;
+    enum result_form output;
     bool dry_run, publish;
+    struct result result;
     struct counting_choice counting;
     struct ledger_command ledger; /* .name NULL: none */
     struct receipt_file receipt;
     /* resolved */
-    struct dimension_keys keys;
-    /* That of --by, or those of the page; then the one that the routing guard looks at. */
-    struct dimension_set sets[PAGE_SETS + 1];
-    size_t set_count;
-    int64_t interval_seconds;
     struct counting counted;
     struct region_guard *guard; /* NULL: none */
     struct pipeline_options pipeline;
@@ -45,74 +34,37 @@ struct options {
     struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
     struct receipt named;          /* for the receipt: what the pipeline counted */
     uint64_t unnamed;              /* likewise, but for standard input */
-    struct out_file out_file;
 };
 
 static const struct option rows[] = {
-    {"by", "DIMENSION,...",
-     "sum for each combination of these (default\n"
-     "InferenceProfileType,ModelId): InferenceProfileType,\n"
-     "InferenceProfile, ModelId, SourceRegion,\n"
-     "InferenceRegion, AccountId, Operation, Principal,\n"
-     "Metadata:<key>, Tag:<key>",
-     OPT_TEXT(struct options, by)},
-    {"interval", "1m|5m|1h|1d|all", "a row for each span of time (default all)",
-     OPT_TEXT(struct options, interval)},
-    {"since", "TIME", "only records at or after TIME", OPT_TEXT(struct options, since)},
-    {"until", "TIME", "only records before TIME", OPT_TEXT(struct options, until)},
-    {"top", "N", "keep the N largest, sum up the others as Other",
-     OPT_NUMBER(struct options, top, 1, MAX_TOP, 0)},
+    BY_OPTION,
+    INTERVAL_OPTION,
+    {"since", "TIME", "only records at or after TIME", OPT_TEXT(since)},
+    {"until", "TIME", "only records before TIME", OPT_TEXT(until)},
+    TOP_OPTION,
     {"output", "table|json|csv|openmetrics|html",
      "form of the result (default table); html is the usage\n"
      "page as one file that needs no network",
-     OPT_CHOICE(struct options, output)},
-    OUT_OPTION(struct options),
-    JOBS_OPTION(struct options),
-    PROFILES_OPTION(struct options),
-    PRICES_OPTION(struct options),
+     OPT_CHOICE(output)},
+    RESULT_OUT_OPTION,
+    JOBS_OPTION,
+    PROFILES_OPTION,
+    PRICES_OPTION,
     {"allow-inference-regions", "REGION,...", "name what ran in other Regions, and exit with 1",
-     OPT_TEXT(struct options, allowed)},
+     OPT_TEXT(allowed)},
     {"publish", NULL,
      "send the sums of METRIC_DIMENSIONS to CloudWatch too\n"
      "(not twice: they add up there)",
-     OPT_FLAG(struct options, publish)},
+     OPT_FLAG(publish)},
     {"ledger", "FILE|dynamodb://TABLE",
      "leave out what this ledger has counted; with --publish\n"
      "count the rest by way of it, each object exactly once",
-     OPT_TEXT(struct options, ledger.name)},
-    {"dry-run", NULL, "read and check everything, write no result",
-     OPT_FLAG(struct options, dry_run)},
-    RECEIPT_OPTION(struct options),
+     OPT_TEXT(ledger.name)},
+    {"dry-run", NULL, "read and check everything, write no result", OPT_FLAG(dry_run)},
+    RECEIPT_OPTION,
 };
 
 /* ---- the choice ---- */
-
-static enum status choose_rows(struct options *o, struct error *err)
-{
-    /* The page is drawn from sets of its own, by the hour. */
-    if (o->output == HTML) {
-        if (o->by != NULL || o->interval != NULL || o->top != 0)
-            return error_set(err, ST_USAGE, E_U108,
-                             "--output html shows all dimensions by the hour: leave out --by, "
-                             "--interval and --top");
-        page_sets(o->sets);
-        o->set_count = PAGE_SETS;
-        o->interval_seconds = PAGE_INTERVAL;
-        return ST_OK;
-    }
-    enum status st =
-        dimension_set_parse(view_of(o->by != NULL ? o->by : "InferenceProfileType,ModelId"),
-                            &o->keys, &o->sets[0], err);
-    o->set_count = 1;
-    if (st == ST_OK && o->output == OPENMETRICS)
-        st = report_check_labels(&o->sets[0], err);
-    if (o->interval == NULL)
-        o->interval = "all";
-    if (st == ST_OK && interval_parse(view_of(o->interval), &o->interval_seconds) != ST_OK)
-        st = error_set(err, ST_USAGE, E_U299,
-                       "unknown --interval \"%.80s\"; known are 1m, 5m, 1h, 1d, all", o->interval);
-    return st;
-}
 
 /* The guard needs the inference Regions, whatever else is asked for. */
 static enum status choose_guard(struct options *o, struct error *err)
@@ -123,27 +75,16 @@ static enum status choose_guard(struct options *o, struct error *err)
     enum status st = region_guard_new(o->allowed, &o->guard, &detail);
     if (st != ST_OK)
         return error_set(err, st, detail.code, "--allow-inference-regions: %s", detail.text);
-    return dimension_set_parse(VIEW_LIT("InferenceRegion"), &o->keys, &o->sets[o->set_count++],
+    struct result *r = &o->result;
+    return dimension_set_parse(VIEW_LIT("InferenceRegion"), &r->keys, &r->sets[r->set_count++],
                                err);
-}
-
-/* What cannot be written is said before hours of reading. */
-static enum status open_outputs(struct options *o, struct error *err)
-{
-    struct error detail = {0};
-    bool stdout_taken = !o->dry_run && (o->out == NULL || strcmp(o->out, "-") == 0);
-    stop_catch_signals(STOP_AT_ONCE);
-    enum status st = receipt_file_open(&o->receipt, stdout_taken, err);
-    if (st == ST_OK && !o->dry_run && out_file_open(&o->out_file, o->out, &detail) != ST_OK)
-        st = error_set(err, ST_USAGE, detail.code, "--out %s", detail.text);
-    return st;
 }
 
 static enum status open_aggregate(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     struct counter_options *counter = &o->pipeline.counter;
-    enum status st = choose_rows(o, err);
+    enum status st = result_resolve(&o->result, o->output, err);
     if (st == ST_OK)
         st = choose_guard(o, err);
     if (st == ST_OK)
@@ -151,10 +92,10 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
     *counter = o->counted.options;
     if (st == ST_OK)
         st = counting_resolve_times(o->since, o->until, counter, err);
-    counter->aggregate.sets = o->sets;
-    counter->aggregate.set_count = o->set_count;
-    counter->aggregate.keys = &o->keys;
-    counter->aggregate.interval_seconds = o->interval_seconds;
+    counter->aggregate.sets = o->result.sets;
+    counter->aggregate.set_count = o->result.set_count;
+    counter->aggregate.keys = &o->result.keys;
+    counter->aggregate.interval_seconds = o->result.interval_seconds;
     o->pipeline.jobs = o->counted.jobs;
     /* Publishing without the ledger that is configured would count twice what it has counted. */
     if (o->ledger.name == NULL && o->publish)
@@ -166,7 +107,7 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
                       "--since and --until do not go with --publish and a ledger: an object counts "
                       "as a whole");
     if (st == ST_OK && o->publish && o->ledger.name == NULL)
-        st = publish_beside_new(&o->beside, counter, &o->keys, err);
+        st = publish_beside_new(&o->beside, counter, &o->result.keys, err);
     if (st == ST_OK)
         st = counting_open(counter, in->words, in->word_count, &o->sources, err);
     if (st == ST_OK && o->ledger.name != NULL)
@@ -174,65 +115,34 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
     if (st == ST_OK && o->ledger.name != NULL)
         st =
             ledger_sources_filter(o->sources.list, o->sources.count, o->ledger.session, o->publish);
-    return st == ST_OK ? open_outputs(o, err) : st;
+    stop_catch_signals(STOP_AT_ONCE);
+    bool stdout_taken = !o->dry_run && out_file_is_stdout(o->result.out);
+    if (st == ST_OK)
+        st = receipt_file_open(&o->receipt, stdout_taken, err);
+    if (st == ST_OK && !o->dry_run)
+        st = result_open(&o->result, err);
+    return st;
 }
 
 /* ---- the run ---- */
 
-static enum status write_page(const struct options *o, struct aggregate *aggregate,
-                              const struct tally *tally, const char *source, FILE *out)
+static enum status write_result(const struct invocation *in, const struct aggregate *aggregate,
+                                const struct tally *tally, struct error *err)
 {
+    struct options *o = in->options;
     const struct counter_options *counter = &o->pipeline.counter;
     struct page page = {
         .aggregate = aggregate,
         .tally = tally,
         .version = "report",
         .generated = (int64_t)time(NULL),
-        .source = view_of(source),
+        .source = view_of(in->word_count == 1 ? in->words[0] : ""),
         .has_range = o->since != NULL && o->until != NULL,
         .since = counter->since.seconds,
         .until = counter->until.seconds,
         .prices_as_of = o->counted.prices_as_of,
     };
-    return page_write_html(&page, out);
-}
-
-static enum status write_rows(const struct options *o, struct aggregate *aggregate,
-                              const struct tally *tally, FILE *out)
-{
-    bool terminal = o->out == NULL && isatty(STDOUT_FILENO);
-    struct report report = {
-        .aggregate = aggregate,
-        .interval = o->interval,
-        .metrics = o->counted.metrics,
-        .tally = tally,
-        .prices_as_of = o->counted.prices_as_of,
-        .width = out_file_terminal_width(o->out != NULL),
-        .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
-    };
-    static enum status (*const writers[])(const struct report *report, FILE *out) = {
-        [TABLE] = report_write_table,
-        [JSON] = report_write_json,
-        [CSV] = report_write_csv,
-        [OPENMETRICS] = report_write_openmetrics,
-    };
-    return writers[o->output](&report, out);
-}
-
-static enum status write_result(struct options *o, struct aggregate *aggregate,
-                                const struct tally *tally, const char *source, struct error *err)
-{
-    errno = 0;
-    enum status st = o->output != HTML ? write_rows(o, aggregate, tally, o->out_file.file)
-                                       : write_page(o, aggregate, tally, source, o->out_file.file);
-    if (st == ST_OK)
-        return out_file_close(&o->out_file, err);
-    if (st == ST_IO)
-        (void)error_set(err, st, o->out != NULL ? code_of_errno(errno, E_F109) : E_R110, "%s: %s",
-                        o->out != NULL ? o->out : "standard output", strerrordesc_np(errno));
-    else
-        (void)error_set(err, st, E_R113, "out of memory");
-    return st;
+    return result_write(&o->result, &page, o->counted.metrics, err);
 }
 
 /* Ahead of the run, how much there is: for the time left. */
@@ -295,7 +205,7 @@ static void end_progress(struct measure *m)
 static enum status guard(const struct options *o, const struct aggregate *aggregate, bool *any)
 {
     struct aggregate_row row;
-    struct aggregate_rows *regions = aggregate_rows_new(aggregate, o->set_count - 1);
+    struct aggregate_rows *regions = aggregate_rows_new(aggregate, o->result.set_count - 1);
     if (regions == NULL)
         return ST_NO_MEMORY;
     for (size_t i = 0; i < aggregate_rows_count(regions); i++) {
@@ -422,16 +332,13 @@ static enum status run(struct invocation *in, struct error *err)
         counted = aggregate;
         st = publish_beside_report(o->beside, counted, &aggregate, err);
     }
-    uint64_t folded = 0;
     bool disallowed = false;
     if (st == ST_OK && o->guard != NULL)
         st = guard(o, aggregate, &disallowed);
-    if (st == ST_OK && o->top != 0)
-        st = aggregate_fold(aggregate, (size_t)o->top, &folded);
-    if (st == ST_OK && folded > 0)
-        LOG_EVENT(LOG_INFO, "series folded into Other", log_u64("series", folded));
+    if (st == ST_OK)
+        st = result_fold(&o->result, aggregate);
     if (st == ST_OK && !o->dry_run)
-        st = write_result(o, aggregate, &tally, in->word_count == 1 ? in->words[0] : "", err);
+        st = write_result(in, aggregate, &tally, err);
     aggregate_free(aggregate);
     bool published = true;
     if (st == ST_OK && counted != NULL && !o->dry_run)
@@ -453,7 +360,7 @@ static enum status run(struct invocation *in, struct error *err)
 static void close_aggregate(void *options)
 {
     struct options *o = options;
-    out_file_abandon(&o->out_file);
+    result_close(&o->result);
     receipt_file_abandon(&o->receipt);
     sources_close(&o->sources);
     ledger_command_close(&o->ledger);
@@ -490,7 +397,7 @@ COMMAND(aggregate) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_aggregate,
     .run = run,
     .close = close_aggregate,

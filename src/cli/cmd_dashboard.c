@@ -27,30 +27,28 @@ static const struct option rows[] = {
     {"namespace", "NAMESPACE",
      "where the metrics are (default CLOUDWATCH_NAMESPACE,\n"
      "else Custom/BedrockMetrics)",
-     OPT_TEXT(struct options, name_space)},
+     OPT_TEXT(name_space)},
     {"dimensions", "SETS",
      "the sets that are published, separated by ;\n"
      "(default METRIC_DIMENSIONS, else\n" DIMENSION_SETS_DEFAULT ")",
-     OPT_TEXT(struct options, dimensions)},
+     OPT_TEXT(dimensions)},
     {"metrics", "NAME,...",
      "the metrics that are published (default METRICS,\n"
      "else all, the estimated cost included)",
-     OPT_TEXT(struct options, metrics)},
+     OPT_TEXT(metrics)},
     {"region", "REGION",
      "where the metrics are (default CLOUDWATCH_REGION,\n"
      "else AWS_REGION)",
-     OPT_TEXT(struct options, region)},
-    {"queue", "NAME,...", "the queue: what waits, and for how long",
-     OPT_TEXT(struct options, queue)},
-    {"dlq", "NAME,...", "the dead-letter queue", OPT_TEXT(struct options, dlq)},
-    {"function", "NAME,...", "the Lambda function: runs, errors, duration",
-     OPT_TEXT(struct options, function)},
-    {"ledger", "LEDGER", "dynamodb://TABLE (default LEDGER)", OPT_TEXT(struct options, ledger)},
+     OPT_TEXT(region)},
+    {"queue", "NAME,...", "the queue: what waits, and for how long", OPT_TEXT(queue)},
+    {"dlq", "NAME,...", "the dead-letter queue", OPT_TEXT(dlq)},
+    {"function", "NAME,...", "the Lambda function: runs, errors, duration", OPT_TEXT(function)},
+    {"ledger", "LEDGER", "dynamodb://TABLE (default LEDGER)", OPT_TEXT(ledger)},
     {"cloudformation", NULL,
      "the body for Fn::Sub in template.yaml, which puts in\n"
      "namespace, Region, queues and function",
-     OPT_FLAG(struct options, cloudformation)},
-    OUT_OPTION(struct options),
+     OPT_FLAG(cloudformation)},
+    OUT_OPTION,
 };
 
 static enum status choose_targets(const char *option, const char *value, struct targets *out,
@@ -235,7 +233,7 @@ COMMAND(dashboard) = {
         "  bedrock-metrics dashboard --region eu-west-1 --queue bedrock-events --out body.json\n"
         "  aws cloudwatch put-dashboard --dashboard-name bedrock --dashboard-body "
         "file://body.json\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_dashboard,
     .run = run,
 };

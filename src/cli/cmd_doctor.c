@@ -16,18 +16,17 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"bucket", "NAMES", "in place of S3_BUCKET_NAME", OPT_TEXT(struct options, bucket)},
-    {"queue", "URLS", "in place of SQS_QUEUE_URL", OPT_TEXT(struct options, queue)},
-    {"region", "REGION", "in place of AWS_REGION", OPT_TEXT(struct options, region)},
-    {"namespace", "NAME", "in place of CLOUDWATCH_NAMESPACE", OPT_TEXT(struct options, name_space)},
+    {"bucket", "NAMES", "in place of S3_BUCKET_NAME", OPT_TEXT(bucket)},
+    {"queue", "URLS", "in place of SQS_QUEUE_URL", OPT_TEXT(queue)},
+    {"region", "REGION", "in place of AWS_REGION", OPT_TEXT(region)},
+    {"namespace", "NAME", "in place of CLOUDWATCH_NAMESPACE", OPT_TEXT(name_space)},
     {"consumer", "function|worker", "who takes the messages (default function)",
-     OPT_CHOICE(struct options, doctor.consumer)},
-    {"skip", "STEP,...", "leave these steps out", OPT_TEXT(struct options, skip)},
-    OUTPUT_OPTION(struct options),
-    {"canary", NULL, "write a marked log object and wait for its metric",
-     OPT_FLAG(struct options, doctor.canary)},
+     OPT_CHOICE(doctor.consumer)},
+    {"skip", "STEP,...", "leave these steps out", OPT_TEXT(skip)},
+    OUTPUT_OPTION,
+    {"canary", NULL, "write a marked log object and wait for its metric", OPT_FLAG(doctor.canary)},
     {"wait", "SECONDS", "how long --canary waits (default 300)",
-     OPT_NUMBER(struct options, doctor.wait_s, 0, MAX_WAIT_S, WAIT_NOT_GIVEN)},
+     OPT_NUMBER(doctor.wait_s, 0, MAX_WAIT_S, WAIT_NOT_GIVEN)},
 };
 
 /* Options override the environment, and the environment files. */
@@ -106,7 +105,7 @@ COMMAND(doctor) = {
         "notification, queue-policy, mapping, function, concurrency, log-group, dead-letters,\n"
         "alarms, visibility, ledger, schedule, backlog, metrics, publishing, canary.\n"
         "What the codes mean: docs/doctor.md.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_doctor,
     .run = run,
 };

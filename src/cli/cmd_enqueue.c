@@ -7,47 +7,40 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aws/sigv4.h"
-#include "aws/sqs.h"
 #include "base/json_out.h"
 #include "base/json_read.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "cli/commands.h"
+#include "cli/event_sender.h"
 #include "cli/option_values.h"
 #include "cli/out_file.h"
-#include "cli/read_file.h"
 #include "config/config.h"
 #include "config/interval.h"
 #include "config/settings.h"
 #include "count/progress.h"
-#include "events/event_make.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
 
 enum {
-    MAX_PER_MESSAGE = 100,
-    GATHERED = 100, /* messages handed to SQS at a time */
-    MAX_BODY = SQS_MAX_BODY,
     SAVE_AFTER_S = 2,
     REPORT_AFTER_S = 10,
-    MAX_KEY = 1024,
     HOUR_S = 3600,
 };
 
 struct totals {
-    uint64_t found, sent, messages, old;
+    uint64_t found, sent, old;
     uint64_t skipped[OBJECT_SKIP_COUNT];
     int64_t oldest_s;
 };
 
-/* The options and one run.  Keys are gathered into messages, messages into calls. */
+/* The options and one run. */
 struct options {
     const char *queue_url, *since_text, *until_text, *state, *start_after;
     uint64_t per_message;
     bool all, dry_run;
     struct view url, bucket, prefix;
-    struct sqs_queue queue;
+    struct event_sender_options sending;
     struct settings_aws aws;
     struct aws_pool *pool;
     struct aws_client *client;
@@ -56,35 +49,22 @@ struct options {
     struct sources_range range;
     struct s3_walk *walk;
     struct totals totals;
-    /* of the message under way */
-    struct event_object objects[MAX_PER_MESSAGE];
-    char keys[MAX_PER_MESSAGE][MAX_KEY];
-    char etags[MAX_PER_MESSAGE][64];
-    size_t object_count;
-    /* of the call under way */
-    struct buf bodies[GATHERED];
-    char dedup[GATHERED][65];
-    size_t message_count, gathered_objects;
+    struct event_sender *sender;
     struct buf last_key;  /* listed last */
-    struct buf last_seen; /* up to here all are in whole messages */
     struct buf last_sent; /* up to here all are sent */
     int64_t saved_s, reported_s;
 };
 
 static const struct option rows[] = {
-    {"queue", "URL", "the queue (default: SQS_QUEUE_URL)", OPT_TEXT(struct options, queue_url)},
-    {"since", "TIME", "only objects that can hold records at or after TIME",
-     OPT_TEXT(struct options, since_text)},
-    {"until", "TIME", "only objects that can hold records before TIME",
-     OPT_TEXT(struct options, until_text)},
-    {"state", "FILE", "remember the last key sent there, and go on behind it",
-     OPT_TEXT(struct options, state)},
-    {"start-after", "KEY", "only keys behind this one, in S3's order",
-     OPT_TEXT(struct options, start_after)},
+    {"queue", "URL", "the queue (default: SQS_QUEUE_URL)", OPT_TEXT(queue_url)},
+    {"since", "TIME", "only objects that can hold records at or after TIME", OPT_TEXT(since_text)},
+    {"until", "TIME", "only objects that can hold records before TIME", OPT_TEXT(until_text)},
+    {"state", "FILE", "remember the last key sent there, and go on behind it", OPT_TEXT(state)},
+    {"start-after", "KEY", "only keys behind this one, in S3's order", OPT_TEXT(start_after)},
     {"per-message", "N", "objects of a message (default 1); one that fails\nbrings the others back",
-     OPT_NUMBER(struct options, per_message, 1, MAX_PER_MESSAGE, 1)},
-    {"all", NULL, "send objects of any age", OPT_FLAG(struct options, all)},
-    {"dry-run", NULL, "list and count, send nothing", OPT_FLAG(struct options, dry_run)},
+     OPT_NUMBER(per_message, 1, EVENT_SENDER_MAX_PER_MESSAGE, 1)},
+    {"all", NULL, "send objects of any age", OPT_FLAG(all)},
+    {"dry-run", NULL, "list and count, send nothing", OPT_FLAG(dry_run)},
 };
 
 /* ---- state ---- */
@@ -100,7 +80,7 @@ static enum status save_state(struct options *o, bool complete, struct error *er
     json_open_object(&j, NULL);
     json_add_cstr(&j, "schema", "bedrock-metrics/enqueue/1");
     json_add_string(&j, "source", o->url);
-    json_add_cstr(&j, "queue", o->queue.url);
+    json_add_cstr(&j, "queue", o->sending.queue.url);
     json_add_string(&j, "last_key", buf_view(&o->last_sent));
     json_add_bool(&j, "complete", complete);
     json_close(&j);
@@ -129,13 +109,13 @@ static enum status load_state(struct options *o, struct error *err)
     struct buf text;
     if (o->state == NULL || access(o->state, F_OK) != 0)
         return ST_OK;
-    enum status st = read_file(o->state, &text, err);
+    enum status st = config_read_file(o->state, &text, err);
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is no state of enqueue", o->state);
     else if (st == ST_OK && (!same_text(state, "source", o->url) ||
-                             !same_text(state, "queue", view_of(o->queue.url))))
+                             !same_text(state, "queue", view_of(o->sending.queue.url))))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is of another bucket, prefix or queue",
                        o->state);
     else if (st == ST_OK && json_is_string(last))
@@ -147,29 +127,12 @@ static enum status load_state(struct options *o, struct error *err)
 
 /* ---- sending ---- */
 
-static enum status flush(struct options *o, struct error *err)
+/* All up to last_key are sent. */
+static enum status note_sent(struct options *o, struct error *err)
 {
-    struct sqs_outgoing entries[GATHERED];
-    enum status each[GATHERED];
-    size_t n = o->message_count;
-    for (size_t i = 0; i < n; i++) {
-        entries[i] = (struct sqs_outgoing){.body = buf_view(&o->bodies[i])};
-        if (o->queue.fifo) {
-            entries[i].group_id = VIEW_LIT("backfill");
-            entries[i].dedup_id = view_of(o->dedup[i]);
-        }
-    }
-    enum status st = ST_OK;
-    if (n > 0 && !o->dry_run)
-        st = sqs_send(o->client, &o->queue, entries, n, each, err);
-    if (st != ST_OK)
-        return st;
-    o->totals.messages += n;
-    o->totals.sent += o->gathered_objects;
-    o->message_count = o->gathered_objects = 0;
-    buf_reset(&o->last_sent);
-    buf_add_view(&o->last_sent, buf_view(&o->last_seen));
     time_t now = time(NULL);
+    buf_reset(&o->last_sent);
+    buf_add_view(&o->last_sent, buf_view(&o->last_key));
     if (now - o->reported_s >= REPORT_AFTER_S && o->progress == NULL) {
         o->reported_s = now;
         LOG_EVENT(LOG_INFO, "enqueued", log_u64("objects", o->totals.sent),
@@ -181,61 +144,19 @@ static enum status flush(struct options *o, struct error *err)
     return save_state(o, false, err);
 }
 
-/* The objects gathered become a message. */
-static enum status end_message(struct options *o, struct error *err)
-{
-    if (o->object_count == 0)
-        return ST_OK;
-    struct buf *body = &o->bodies[o->message_count];
-    buf_reset(body);
-    enum status st = event_make_s3(o->objects, o->object_count, time(NULL), body, err);
-    if (st == ST_OK && o->queue.fifo) {
-        /* The same object again within five minutes is then one message. */
-        struct buf name;
-        buf_init(&name, (MAX_KEY + 64) * MAX_PER_MESSAGE);
-        for (size_t i = 0; i < o->object_count; i++) {
-            buf_add_view(&name, o->objects[i].bucket);
-            buf_add_char(&name, '/');
-            buf_add_view(&name, o->objects[i].key);
-            buf_add_char(&name, '\n');
-        }
-        st = buf_status(&name);
-        if (st == ST_OK)
-            st = sigv4_sha256_hex(buf_view(&name), o->dedup[o->message_count]);
-        buf_clear(&name);
-    }
-    if (st != ST_OK)
-        return st;
-    o->message_count++;
-    o->gathered_objects += o->object_count;
-    buf_reset(&o->last_seen);
-    buf_add_view(&o->last_seen, o->objects[o->object_count - 1].key);
-    o->object_count = 0;
-    return o->message_count == GATHERED ? flush(o, err) : ST_OK;
-}
-
-static struct view keep(char *out, size_t size, struct view text)
-{
-    size_t n = text.len < size ? text.len : size;
-    if (n > 0)
-        memcpy(out, text.ptr, n);
-    return view_make(out, n);
-}
-
 static enum status add_object(struct options *o, const struct s3_entry *entry, struct error *err)
 {
-    size_t i = o->object_count;
     struct view etag = entry->etag;
     if (etag.len >= 2 && etag.ptr[0] == '"')
         etag = view_make(etag.ptr + 1, etag.len - 2);
-    o->objects[i] = (struct event_object){.bucket = o->bucket,
-                                          .key = keep(o->keys[i], MAX_KEY, entry->key),
-                                          .etag = keep(o->etags[i], sizeof(o->etags[i]), etag),
-                                          .region = buf_view(&o->region),
-                                          .size = entry->size,
-                                          .has_size = true};
-    o->object_count++;
-    return o->object_count == o->per_message ? end_message(o, err) : ST_OK;
+    struct event_object object = {.bucket = o->bucket,
+                                  .key = entry->key,
+                                  .etag = etag,
+                                  .region = buf_view(&o->region),
+                                  .size = entry->size,
+                                  .has_size = true};
+    o->totals.sent++;
+    return event_sender_add(o->sender, &object, err);
 }
 
 /* ---- listing ---- */
@@ -252,6 +173,7 @@ static enum status see(struct options *o, const struct s3_entry *entry, struct e
     enum object_skip skip = object_key_skip(entry->key);
     int64_t newest = newest_s(entry);
     enum status st = ST_OK;
+    bool send = false;
     o->totals.found++;
     progress_add_object(o->progress);
     if (skip != OBJECT_READ) {
@@ -261,10 +183,13 @@ static enum status see(struct options *o, const struct s3_entry *entry, struct e
         if (o->totals.oldest_s == 0 || newest < o->totals.oldest_s)
             o->totals.oldest_s = newest;
     } else {
+        send = true;
         st = add_object(o, entry, err);
     }
     buf_reset(&o->last_key);
     buf_add_view(&o->last_key, entry->key);
+    if (st == ST_OK && send && event_sender_pending(o->sender) == 0)
+        st = note_sent(o, err);
     return st == ST_OK ? buf_status(&o->last_key) : st;
 }
 
@@ -291,13 +216,9 @@ static enum status send_all(struct options *o, struct error *err)
             st = see(o, &entry, err);
     }
     if (st == ST_END) {
-        st = end_message(o, err);
-        if (st == ST_OK && o->last_key.len > 0) {
-            buf_reset(&o->last_seen);
-            buf_add_view(&o->last_seen, buf_view(&o->last_key));
-        }
-        if (st == ST_OK)
-            st = flush(o, err);
+        st = event_sender_flush(o->sender, err);
+        if (st == ST_OK && o->last_key.len > 0)
+            st = note_sent(o, err);
         if (st == ST_OK)
             st = save_state(o, true, err);
     } else {
@@ -319,10 +240,7 @@ static enum status open_enqueue(struct invocation *in, struct error *err)
     struct instant now = {time(NULL), 0};
     buf_init(&o->region, 64);
     buf_init(&o->last_key, 4096);
-    buf_init(&o->last_seen, 4096);
     buf_init(&o->last_sent, 4096);
-    for (size_t i = 0; i < GATHERED; i++)
-        buf_init(&o->bodies[i], MAX_BODY);
     o->url = view_of(in->words[0]);
     enum status st = source_s3_parse(o->url, &o->bucket, &o->prefix, err);
     if (st == ST_OK)
@@ -332,12 +250,11 @@ static enum status open_enqueue(struct invocation *in, struct error *err)
     if (st == ST_OK)
         st = settings_aws_open(&o->aws, err);
     if (st == ST_OK)
-        st = queue_option(o->queue_url, o->aws.config, &o->queue, err);
+        st = queue_option(o->queue_url, o->aws.config, &o->sending.queue, err);
     if (st == ST_OK)
         st = load_state(o, err);
     if (st == ST_OK && o->start_after != NULL)
         buf_add_cstr(&o->last_sent, o->start_after);
-    buf_add_view(&o->last_seen, buf_view(&o->last_sent));
     if (st == ST_OK && config_get("S3_BUCKET_NAME", NULL) != NULL &&
         !event_bucket_allowed(view_of(config_get("S3_BUCKET_NAME", NULL)), o->bucket))
         LOG_FAULT(LOG_WARN, E_Q130,
@@ -350,11 +267,13 @@ static void print_totals(const struct options *o)
 {
     const struct totals *t = &o->totals;
     uint64_t skipped = 0;
+    uint64_t pending = o->sender != NULL ? event_sender_pending(o->sender) : 0;
     for (size_t i = 0; i < OBJECT_SKIP_COUNT; i++)
         skipped += t->skipped[i];
     printf("objects: %llu found = %llu %s in %llu messages + %llu skipped + %llu too old\n",
-           (unsigned long long)t->found, (unsigned long long)t->sent,
-           o->dry_run ? "to send" : "sent", (unsigned long long)t->messages,
+           (unsigned long long)t->found, (unsigned long long)(t->sent - pending),
+           o->dry_run ? "to send" : "sent",
+           (unsigned long long)(o->sender != NULL ? event_sender_messages(o->sender) : 0),
            (unsigned long long)skipped, (unsigned long long)t->old);
     if (t->old > 0) {
         char oldest[RFC3339_BYTES];
@@ -380,8 +299,13 @@ static enum status run(struct invocation *in, struct error *err)
         o->progress = progress_new();
     o->reported_s = o->saved_s = time(NULL);
     enum status st = aws_client_new(&o->client, &options, err);
-    if (st == ST_OK)
-        st = send_all(o, err);
+    o->sending.client = o->dry_run ? NULL : o->client;
+    o->sending.per_message = (size_t)o->per_message;
+    if (st == ST_OK) {
+        o->sender = event_sender_new(&o->sending);
+        st = o->sender == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
+                               : send_all(o, err);
+    }
     print_totals(o);
     if (st == ST_CANCELLED) {
         LOG_FAULT(LOG_WARN, E_Q132, "interrupted", log_view("last_key", buf_view(&o->last_sent)));
@@ -402,11 +326,9 @@ static void close_enqueue(void *options)
     aws_client_free(o->client);
     progress_free(o->progress);
     settings_aws_close(&o->aws);
-    for (size_t i = 0; i < GATHERED; i++)
-        buf_clear(&o->bodies[i]);
+    event_sender_free(o->sender);
     buf_clear(&o->region);
     buf_clear(&o->last_key);
-    buf_clear(&o->last_seen);
     buf_clear(&o->last_sent);
 }
 
@@ -435,7 +357,7 @@ COMMAND(enqueue) = {
     .word = "s3://BUCKET[/PREFIX]",
     .min_words = 1,
     .max_words = 1,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_enqueue,
     .run = run,
     .close = close_enqueue,

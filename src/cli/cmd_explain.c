@@ -26,7 +26,7 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"short", NULL, "only the code and its title, a line each", OPT_FLAG(struct options, brief)},
+    {"short", NULL, "only the code and its title, a line each", OPT_FLAG(brief)},
 };
 
 /* Reads "BM-O101" at the start of `text`, also "bm-o101" and "O101".  Returns its length, 0 when there is none. */
@@ -234,7 +234,7 @@ COMMAND(explain) = {
                "  bedrock-metrics explain BM-O101\n",
     .word = "CODE",
     .max_words = SIZE_MAX,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .setup = SETUP_NONE,
     .run = run,
 };

@@ -12,8 +12,8 @@ struct options {
 };
 
 static const struct option rows[] = {
-    LEDGER_OPTION(struct options),
-    OUTPUT_OPTION(struct options),
+    LEDGER_OPTION,
+    OUTPUT_OPTION,
 };
 
 struct listing {
@@ -175,7 +175,7 @@ COMMAND(ledger_quarantine) = {
     .word = "list, show or release",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .run = run,
     .close = close_quarantine,
 };

@@ -20,9 +20,9 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"queue", "URL,...", "instead of SQS_QUEUE_URL", OPT_TEXT(struct options, queue)},
-    {"dry-run", NULL, "only say how many messages are there", OPT_FLAG(struct options, dry_run)},
-    OUTPUT_OPTION(struct options),
+    {"queue", "URL,...", "instead of SQS_QUEUE_URL", OPT_TEXT(queue)},
+    {"dry-run", NULL, "only say how many messages are there", OPT_FLAG(dry_run)},
+    OUTPUT_OPTION,
 };
 
 /* The dead-letter queue is of the same account and Region: its URL has another name. */
@@ -224,7 +224,7 @@ COMMAND(ledger_redrive) = {
         "\n"
         "Exit status: 0 nothing is there any more; 1 with --dry-run: messages are\n"
         "there; or a queue could not be asked; 2 wrong usage or configuration.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .run = run,
     .close = close_redrive,
 };

@@ -16,11 +16,10 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"policy", "resolve|resend|drop|hold", "instead of LEDGER_POLICY",
-     OPT_TEXT(struct options, policy)},
-    RECEIPT_OPTION(struct options),
-    LEDGER_OPTION(struct options),
-    OUTPUT_OPTION(struct options),
+    {"policy", "resolve|resend|drop|hold", "instead of LEDGER_POLICY", OPT_TEXT(policy)},
+    RECEIPT_OPTION,
+    LEDGER_OPTION,
+    OUTPUT_OPTION,
 };
 
 static void write_text(struct buf *out, const struct ledger_recovery *r,
@@ -137,7 +136,7 @@ COMMAND(ledger_resolve) = {
         "Permissions beside the worker's: none (cloudwatch:GetMetricData is among them).\n"
         "\n"
         "Exit status: 0 nothing is open; 1 batches stay open; 2 wrong usage or configuration.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_resolve,
     .run = run,
     .close = close_resolve,

@@ -14,8 +14,8 @@ struct options {
 };
 
 static const struct option rows[] = {
-    LEDGER_OPTION(struct options),
-    OUTPUT_OPTION(struct options),
+    LEDGER_OPTION,
+    OUTPUT_OPTION,
 };
 
 /* A name in the text, one in JSON, and whether a kind that counts only what is open knows it. */
@@ -131,7 +131,7 @@ COMMAND(ledger_status) = {
         "Exit status: 0 all is well; 1 objects are in quarantine, or a batch is open for more "
         "than\n"
         "an hour (see `ledger resolve`); 2 wrong usage or configuration.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_status,
     .run = run,
     .close = close_status,

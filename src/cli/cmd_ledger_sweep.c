@@ -5,9 +5,9 @@
 #include "base/json_out.h"
 #include "base/stop.h"
 #include "cli/commands.h"
+#include "cli/event_sender.h"
 #include "cli/ledger_command.h"
 #include "cli/option_values.h"
-#include "cli/sweep_enqueue.h"
 #include "config/config.h"
 #include "ledger/sweep.h"
 #include "objects/source_s3.h"
@@ -20,25 +20,25 @@ struct options {
     bool dry_run, enqueue;
     enum output_form output;
     struct sweep_options sweep;
-    struct sweep_enqueue *sender;
+    /* with --enqueue */
+    struct aws_client *client;
+    struct event_sender *sender;
+    struct aws_pool *pools[SETTINGS_MAX_ROLES + 1];
     struct receipt_file receipt;
     struct buf missing; /* names, as text or JSON */
     struct json_out j;  /* of them */
 };
 
 static const struct option rows[] = {
-    {"since", "TIME", "only objects that can hold records since then (3h, 14d)",
-     OPT_TEXT(struct options, since)},
-    {"grace", "SPAN", "leave younger objects to the queue (default 15m)",
-     OPT_TEXT(struct options, grace)},
-    {"dry-run", NULL, "only say what is missing", OPT_FLAG(struct options, dry_run)},
+    {"since", "TIME", "only objects that can hold records since then (3h, 14d)", OPT_TEXT(since)},
+    {"grace", "SPAN", "leave younger objects to the queue (default 15m)", OPT_TEXT(grace)},
+    {"dry-run", NULL, "only say what is missing", OPT_FLAG(dry_run)},
     {"enqueue", NULL, "send what is missing through the queue, do not count it\nhere",
-     OPT_FLAG(struct options, enqueue)},
-    {"queue", "URL", "with --enqueue: the queue (default: SQS_QUEUE_URL)",
-     OPT_TEXT(struct options, queue)},
-    RECEIPT_OPTION(struct options),
-    LEDGER_OPTION(struct options),
-    OUTPUT_OPTION(struct options),
+     OPT_FLAG(enqueue)},
+    {"queue", "URL", "with --enqueue: the queue (default: SQS_QUEUE_URL)", OPT_TEXT(queue)},
+    RECEIPT_OPTION,
+    LEDGER_OPTION,
+    OUTPUT_OPTION,
 };
 
 static void name_object(void *ctx, const struct round_object *object)
@@ -154,6 +154,52 @@ static void end_progress(struct ahead *a)
     progress_free(a->progress);
 }
 
+/* ---- sending what is missing ---- */
+
+/* The clients that list this bucket, by ROLE_ARN. */
+static struct aws_pool *choose_pool(void *ctx, struct view bucket)
+{
+    struct options *o = ctx;
+    return o->pools[settings_aws_role(&o->ledger.aws, bucket)];
+}
+
+/* One message an object: one that fails does not take others with it. */
+static enum status send_objects(void *ctx, const struct round_object *objects, size_t n,
+                                struct error *err)
+{
+    struct options *o = ctx;
+    enum status st = ST_OK;
+    for (size_t i = 0; i < n && st == ST_OK; i++) {
+        struct event_object object = {.bucket = objects[i].bucket, .key = objects[i].key};
+        st = event_sender_add(o->sender, &object, err);
+    }
+    return st == ST_OK ? event_sender_flush(o->sender, err) : st;
+}
+
+static enum status open_sender(struct options *o, struct error *err)
+{
+    const struct settings_aws *aws = &o->ledger.aws;
+    struct event_sender_options sending = {.per_message = 1};
+    struct aws_client_options options = {.config = aws->config,
+                                         .budget = aws->budget,
+                                         .clock = aws_clock_system(),
+                                         .stop = o->sweep.stop};
+    enum status st = queue_option(o->queue, aws->config, &sending.queue, err);
+    if (st == ST_OK)
+        st = ledger_command_client(&o->ledger, &o->client, err);
+    if (st != ST_OK)
+        return st;
+    sending.client = o->client;
+    o->sender = event_sender_new(&sending);
+    bool ok = o->sender != NULL;
+    for (size_t i = 0; i <= aws->role_count && ok; i++) {
+        options.creds = i < aws->role_count ? aws->roles[i].creds : aws->creds;
+        o->pools[i] = aws_pool_new(&options);
+        ok = o->pools[i] != NULL;
+    }
+    return ok ? ST_OK : error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+}
+
 static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
@@ -164,15 +210,15 @@ static enum status run(struct invocation *in, struct error *err)
     s->stop = (struct aws_stop){stop_asked, NULL};
     enum status st = ledger_command_open(&o->ledger, o->enqueue ? LEDGER_LOOK : LEDGER_COUNT, err);
     if (st == ST_OK && o->enqueue)
-        st = sweep_enqueue_open(&o->sender, o->queue, &o->ledger.aws, s->stop, err);
+        st = open_sender(o, err);
     if (st != ST_OK)
         return st;
     stop_catch_signals(STOP_IN_ORDER);
     s->round = o->ledger.round;
     s->session = o->ledger.session;
-    s->pool = sweep_enqueue_pool;
-    s->send = sweep_enqueue_send;
-    s->send_ctx = o->sender;
+    s->pool = choose_pool;
+    s->send = send_objects;
+    s->send_ctx = o;
     s->on_object = name_object;
     s->ctx = o;
     begin_progress(&ahead, in, s);
@@ -197,7 +243,10 @@ static void close_sweep(void *options)
 {
     struct options *o = options;
     receipt_file_abandon(&o->receipt);
-    sweep_enqueue_close(o->sender);
+    event_sender_free(o->sender);
+    for (size_t i = 0; i <= SETTINGS_MAX_ROLES; i++)
+        aws_pool_free(o->pools[i]);
+    aws_client_free(o->client);
     ledger_command_close(&o->ledger);
     buf_clear(&o->missing);
 }
@@ -229,7 +278,7 @@ COMMAND(ledger_sweep) = {
         "missing; 2 wrong usage or configuration.\n",
     .word = "s3://BUCKET[/PREFIX]",
     .max_words = 1,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_sweep,
     .run = run,
     .close = close_sweep,

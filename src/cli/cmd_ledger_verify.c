@@ -29,13 +29,12 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"since", "TIME", "data from then on (default 24h)", OPT_TEXT(struct options, since)},
+    {"since", "TIME", "data from then on (default 24h)", OPT_TEXT(since)},
     {"until", "TIME", "data until then (default 5m: later ones may not be\nreadable yet)",
-     OPT_TEXT(struct options, until)},
-    {"markers", NULL, "compare the marker of each request instead of the sums",
-     OPT_FLAG(struct options, markers)},
-    LEDGER_OPTION(struct options),
-    OUTPUT_OPTION(struct options),
+     OPT_TEXT(until)},
+    {"markers", NULL, "compare the marker of each request instead of the sums", OPT_FLAG(markers)},
+    LEDGER_OPTION,
+    OUTPUT_OPTION,
 };
 
 static void name_difference(void *ctx, const struct verify_difference *d)
@@ -251,7 +250,7 @@ COMMAND(ledger_verify) = {
         "\n"
         "Exit status: 0 they agree; 1 they do not (the first 200 differences are named); 2 wrong\n"
         "usage or configuration.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_verify,
     .run = run,
     .close = close_verify,

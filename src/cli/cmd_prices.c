@@ -26,35 +26,32 @@ struct options {
 #define PRICES_FILE_OPTION                                                                         \
     {                                                                                              \
         "prices", "FILE", "rows that replace built-in ones (default PRICES_FILE)",                 \
-            OPT_TEXT(struct options, prices_file)                                                  \
+            OPT_TEXT(prices_file)                                                                  \
     }
 #define FORMAT_OPTION                                                                              \
     {                                                                                              \
-        "output", "table|json|csv", "form of the result (default table)",                          \
-            OPT_CHOICE(struct options, format)                                                     \
+        "output", "table|json|csv", "form of the result (default table)", OPT_CHOICE(format)       \
     }
 
 static const struct option list_rows[] = {
-    {"model", "TEXT", "only rows whose model id contains TEXT", OPT_TEXT(struct options, model)},
-    {"scope", "SCOPE", "only rows of this scope", OPT_TEXT(struct options, scope)},
+    {"model", "TEXT", "only rows whose model id contains TEXT", OPT_TEXT(model)},
+    {"scope", "SCOPE", "only rows of this scope", OPT_TEXT(scope)},
     PRICES_FILE_OPTION,
     FORMAT_OPTION,
 };
 
 static const struct option explain_rows[] = {
     {"region", "REGION", "the Region the caller addressed, as in the log's\n`region`",
-     OPT_TEXT(struct options, region)},
+     OPT_TEXT(region)},
     {"geography", "GEOGRAPHY", "of the profile (us, eu, global, ...), when MODEL has no\nprefix",
-     OPT_TEXT(struct options, geography)},
-    {"day", "DAY", "the request's, 2026-11-01 (default today, UTC)", OPT_TEXT(struct options, day)},
+     OPT_TEXT(geography)},
+    {"day", "DAY", "the request's, 2026-11-01 (default today, UTC)", OPT_TEXT(day)},
     {"input-tokens", "N", "counts of one request",
-     OPT_NUMBER(struct options, question.usage.input, 0, UINT64_MAX, 0)},
-    {"cache-read-tokens", "N", "likewise",
-     OPT_NUMBER(struct options, question.usage.cache_read, 0, UINT64_MAX, 0)},
+     OPT_NUMBER(question.usage.input, 0, UINT64_MAX, 0)},
+    {"cache-read-tokens", "N", "likewise", OPT_NUMBER(question.usage.cache_read, 0, UINT64_MAX, 0)},
     {"cache-write-tokens", "N", "likewise",
-     OPT_NUMBER(struct options, question.usage.cache_write, 0, UINT64_MAX, 0)},
-    {"output-tokens", "N", "likewise",
-     OPT_NUMBER(struct options, question.usage.output, 0, UINT64_MAX, 0)},
+     OPT_NUMBER(question.usage.cache_write, 0, UINT64_MAX, 0)},
+    {"output-tokens", "N", "likewise", OPT_NUMBER(question.usage.output, 0, UINT64_MAX, 0)},
     PRICES_FILE_OPTION,
     FORMAT_OPTION,
 };
@@ -168,7 +165,7 @@ COMMAND(prices_list) = {
     .details =
         "US dollars per 1,000,000 tokens.  SCOPE is default, global, us-gov, region:REGION,\n"
         "global:REGION, or a geography.\n",
-    COMMAND_OPTIONS(struct options, list_rows),
+    COMMAND_OPTIONS(list_rows),
     .open = open_list,
     .run = run_list,
     .close = close_prices,
@@ -188,7 +185,7 @@ COMMAND(prices_explain) = {
     .word = "MODEL",
     .min_words = 1,
     .max_words = 1,
-    COMMAND_OPTIONS(struct options, explain_rows),
+    COMMAND_OPTIONS(explain_rows),
     .open = open_explain,
     .run = run_explain,
     .close = close_prices,
@@ -201,7 +198,7 @@ COMMAND(prices_age) = {
     .synopsis = "[OPTIONS]",
     .summary = "The dates of the price list",
     .details = "Those of the built-in rows and, with --prices, of the own ones.\n",
-    COMMAND_OPTIONS(struct options, age_rows),
+    COMMAND_OPTIONS(age_rows),
     .open = open_list,
     .run = run_age,
     .close = close_prices,

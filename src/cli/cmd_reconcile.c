@@ -34,20 +34,17 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"since", "TIME", "from the hour of TIME on (default 24 hours back)",
-     OPT_TEXT(struct options, since)},
+    {"since", "TIME", "from the hour of TIME on (default 24 hours back)", OPT_TEXT(since)},
     {"until", "TIME", "until the hour of TIME (default the last one that is over\nfor 15 minutes)",
-     OPT_TEXT(struct options, until)},
-    {"regions", "REGION,...", "Regions to ask besides those of the logs",
-     OPT_TEXT(struct options, regions)},
+     OPT_TEXT(until)},
+    {"regions", "REGION,...", "Regions to ask besides those of the logs", OPT_TEXT(regions)},
     {"account", "ID", "whose records are compared (default: the account of the\ncredentials)",
-     OPT_TEXT(struct options, account)},
+     OPT_TEXT(account)},
     {"tolerance", "PERCENT", "how far apart still agrees (default 1)",
-     OPT_NUMBER(struct options, tolerance, 0, 99, 1)},
-    {"by-model", NULL, "compare each model and profile by itself",
-     OPT_FLAG(struct options, by_model)},
-    OUTPUT_OPTION(struct options),
-    JOBS_OPTION(struct options),
+     OPT_NUMBER(tolerance, 0, 99, 1)},
+    {"by-model", NULL, "compare each model and profile by itself", OPT_FLAG(by_model)},
+    OUTPUT_OPTION,
+    JOBS_OPTION,
 };
 
 /* ---- the choice ---- */
@@ -240,7 +237,7 @@ COMMAND(reconcile) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_reconcile,
     .run = run,
     .close = close_reconcile,

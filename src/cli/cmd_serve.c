@@ -50,27 +50,27 @@ static const struct option rows[] = {
     {"listen", "ADDRESS:PORT",
      "where to listen (default 127.0.0.1:8377; port 0 is any\n"
      "free one).  Only this machine can reach 127.0.0.1",
-     OPT_TEXT(struct options, listen)},
+     OPT_TEXT(listen)},
     {"allow-host", "NAME", "a host name the page may be asked by, besides addresses",
-     OPT_TEXT(struct options, allow_host)},
+     OPT_TEXT(allow_host)},
     {"store", "FILE",
      "where sums are kept (default: a file for each FOLDER\n"
      "below $XDG_STATE_HOME/bedrock-metrics or\n"
      "~/.local/state/bedrock-metrics)",
-     OPT_TEXT(struct options, store)},
+     OPT_TEXT(store)},
     {"metadata", "KEY,...",
      "keep these keys of requestMetadata as dimensions\n"
      "Metadata:KEY; chosen when a store is made",
-     OPT_TEXT(struct options, metadata)},
+     OPT_TEXT(metadata)},
     {"tag", "KEY,...",
      "the same for tags of application inference profiles\n"
      "(see --profiles): Tag:KEY",
-     OPT_TEXT(struct options, tag)},
-    ALLOW_OPTION(struct options),
-    {"once", NULL, "count what is there, then end; no page", OPT_FLAG(struct options, once)},
-    JOBS_OPTION(struct options),
-    PROFILES_OPTION(struct options),
-    PRICES_OPTION(struct options),
+     OPT_TEXT(tag)},
+    ALLOW_OPTION,
+    {"once", NULL, "count what is there, then end; no page", OPT_FLAG(once)},
+    JOBS_OPTION,
+    PROFILES_OPTION,
+    PRICES_OPTION,
 };
 
 /* ---- files ---- */
@@ -327,7 +327,7 @@ COMMAND(serve) = {
     .word = "FOLDER",
     .min_words = 1,
     .max_words = 1,
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_serve,
     .run = run,
     .close = close_serve,

@@ -22,17 +22,15 @@ static const struct option rows[] = {
     {"allow-inference-regions", "REGION,...",
      "publish what runs in other Regions as\n"
      "DisallowedRegionTokenCount (default ALLOW_INFERENCE_REGIONS)",
-     OPT_TEXT(struct options, allowed)},
-    {"once", NULL, "end when the queues are empty", OPT_FLAG(struct options, once)},
-    {"queue", "URL,...", "instead of SQS_QUEUE_URL", OPT_TEXT(struct options, queue)},
-    {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", OPT_TEXT(struct options, bucket)},
+     OPT_TEXT(allowed)},
+    {"once", NULL, "end when the queues are empty", OPT_FLAG(once)},
+    {"queue", "URL,...", "instead of SQS_QUEUE_URL", OPT_TEXT(queue)},
+    {"bucket", "NAME,...", "instead of S3_BUCKET_NAME", OPT_TEXT(bucket)},
     {"batch-size", "N", "messages of a round (default 10), instead of\nBATCH_SIZE",
-     OPT_TEXT(struct options, batch)},
-    {"flush-interval", "SECONDS", "longest wait for a full round (default 30)",
-     OPT_TEXT(struct options, flush)},
-    {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there",
-     OPT_TEXT(struct options, listen)},
-    RECEIPT_OPTION(struct options),
+     OPT_TEXT(batch)},
+    {"flush-interval", "SECONDS", "longest wait for a full round (default 30)", OPT_TEXT(flush)},
+    {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", OPT_TEXT(listen)},
+    RECEIPT_OPTION,
 };
 
 static enum status parse_queues(struct options *o, struct error *err)
@@ -180,7 +178,7 @@ COMMAND(worker) = {
         "\n"
         "Exit status: 0 asked to stop, or drained; 1 --once, and messages have to come back or a\n"
         "queue could not be polled; 2 wrong usage or configuration.\n",
-    COMMAND_OPTIONS(struct options, rows),
+    COMMAND_OPTIONS(rows),
     .open = open_worker,
     .run = run,
     .close = close_worker,

@@ -15,15 +15,16 @@
 enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40 };
 
 static const struct option common_rows[] = {
-    {"quiet", NULL, "only errors on standard error", OPT_FLAG(struct common_options, quiet)},
-    {"log-format", "text|json", "form of log lines (default text)",
-     OPT_CHOICE(struct common_options, log_format)},
-    {"log-level", "LEVEL", "DEBUG, INFO, WARN or ERROR (default INFO, or LOG_LEVEL)",
-     OPT_TEXT(struct common_options, log_level)},
+    {"quiet", NULL, "only errors on standard error", OPTION_FLAG,
+     OPTION_MEMBER(struct common_options, quiet, bool), 0, 0, 0},
+    {"log-format", "text|json", "form of log lines (default text)", OPTION_CHOICE,
+     OPTION_MEMBER(struct common_options, log_format, unsigned), 0, 0, 0},
+    {"log-level", "LEVEL", "DEBUG, INFO, WARN or ERROR (default INFO, or LOG_LEVEL)", OPTION_TEXT,
+     OPTION_MEMBER(struct common_options, log_level, const char *), 0, 0, 0},
     {"env-file", "FILE",
      "settings as NAME=VALUE lines; the environment wins.\n"
      ".env in the working folder is read too",
-     OPT_TEXT(struct common_options, env_file)},
+     OPTION_TEXT, OPTION_MEMBER(struct common_options, env_file, const char *), 0, 0, 0},
 };
 
 enum { COMMON_COUNT = sizeof(common_rows) / sizeof(common_rows[0]) };

@@ -25,10 +25,10 @@ struct common_options {
     const char *log_level, *env_file;
 };
 
-/* The row of a command whose result is text or JSON: `type` has an enum output_form `output`. */
-#define OUTPUT_OPTION(type)                                                                        \
+/* The row of a command whose result is text or JSON: its enum output_form is called `output`. */
+#define OUTPUT_OPTION                                                                              \
     {                                                                                              \
-        "output", "text|json", "form of the result (default text)", OPT_CHOICE(type, output)       \
+        "output", "text|json", "form of the result (default text)", OPT_CHOICE(output)             \
     }
 
 /* One run of a command. */
@@ -72,9 +72,9 @@ struct command {
 };
 
 /* The members .options, .option_count and .options_size: the rows, and the struct they fill. */
-#define COMMAND_OPTIONS(type, rows)                                                                \
+#define COMMAND_OPTIONS(rows)                                                                      \
     .options = (rows), .option_count = sizeof(rows) / sizeof((rows)[0]),                           \
-    .options_size = sizeof(type)
+    .options_size = sizeof(struct options)
 
 /* argv[0] is the command; words are moved within argv.  Returns the exit status. */
 int command_run(const struct command *command, int argc, char **argv);

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cli/option_values.h"
-#include "cli/read_file.h"
 #include "config/config.h"
 
 enum { MAX_NOVELTIES = 256 };
@@ -80,7 +79,7 @@ static enum status read_profiles(const char *path, struct counting *out, struct 
         path = config_get("INFERENCE_PROFILES_FILE", NULL);
     if (path == NULL)
         return ST_OK;
-    enum status st = read_file(path, &text, &detail);
+    enum status st = config_read_file(path, &text, &detail);
     out->profiles = profiles_new();
     if (st == ST_OK)
         st = out->profiles == NULL ? ST_NO_MEMORY

@@ -29,32 +29,32 @@ struct counting_choice {
     const char *allowed; /* inference Regions */
 };
 
-/* Rows of a command's table: `type` has a struct counting_choice called `counting`. */
-#define JOBS_OPTION(type)                                                                          \
+/* Rows of a command's table: its struct counting_choice is called `counting`. */
+#define JOBS_OPTION                                                                                \
     {                                                                                              \
         "jobs", "N", "objects read at a time (default: processors)",                               \
-            OPT_NUMBER(type, counting.jobs, 1, COUNTING_MAX_JOBS, 0)                               \
+            OPT_NUMBER(counting.jobs, 1, COUNTING_MAX_JOBS, 0)                                     \
     }
-#define PROFILES_OPTION(type)                                                                      \
+#define PROFILES_OPTION                                                                            \
     {                                                                                              \
         "profiles", "FILE",                                                                        \
             "what application inference profiles stand for: the\n"                                 \
             "output of \"aws bedrock list-inference-profiles\"",                                   \
-            OPT_TEXT(type, counting.profiles)                                                      \
+            OPT_TEXT(counting.profiles)                                                            \
     }
-#define PRICES_OPTION(type)                                                                        \
+#define PRICES_OPTION                                                                              \
     {                                                                                              \
         "prices", "FILE",                                                                          \
             "list prices over the built-in ones, row by row\n"                                     \
             "(default PRICES_FILE; see \"bedrock-metrics prices\")",                               \
-            OPT_TEXT(type, counting.prices)                                                        \
+            OPT_TEXT(counting.prices)                                                              \
     }
-#define ALLOW_OPTION(type)                                                                         \
+#define ALLOW_OPTION                                                                               \
     {                                                                                              \
         "allow-inference-regions", "REGION,...",                                                   \
             "count what ran in other Regions as\n"                                                 \
             "DisallowedRegionTokenCount and say so on the page",                                   \
-            OPT_TEXT(type, counting.allowed)                                                       \
+            OPT_TEXT(counting.allowed)                                                             \
     }
 
 /* ST_USAGE: *err says why. */

@@ -15,10 +15,10 @@ struct ledger_command {
     struct round *round;
 };
 
-/* The row of a command's table: `type` has a struct ledger_command called `ledger`. */
-#define LEDGER_OPTION(type)                                                                        \
+/* The row of a command's table: its struct ledger_command is called `ledger`. */
+#define LEDGER_OPTION                                                                              \
     {                                                                                              \
-        "ledger", "FILE|dynamodb://TABLE", "instead of LEDGER", OPT_TEXT(type, ledger.name)        \
+        "ledger", "FILE|dynamodb://TABLE", "instead of LEDGER", OPT_TEXT(ledger.name)              \
     }
 
 enum ledger_need {

@@ -6,12 +6,13 @@
  *
  *     struct options { const char *out; bool all; uint64_t top; };
  *     static const struct option rows[] = {
- *         {"out", "FILE", "write the result to FILE", OPT_TEXT(struct options, out)},
- *         {"all", NULL, "of any age", OPT_FLAG(struct options, all)},
- *         {"top", "N", "keep the N largest", OPT_NUMBER(struct options, top, 1, 100, 0)},
+ *         {"out", "FILE", "write the result to FILE", OPT_TEXT(out)},
+ *         {"all", NULL, "of any age", OPT_FLAG(all)},
+ *         {"top", "N", "keep the N largest", OPT_NUMBER(top, 1, 100, 0)},
  *     };
  *
- * The last column checks the member's type; a row that lacks a column does not compile.
+ * The struct is always called `options`.  The last column checks its member's type; a row that lacks
+ * a column does not compile.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -38,17 +39,17 @@ struct option {
     _Generic(((type *)0)->member, wanted : offsetof(type, member))
 
 /* bool: true when given */
-#define OPT_FLAG(type, member) OPTION_FLAG, OPTION_MEMBER(type, member, bool), 0, 0, 0
+#define OPT_FLAG(member) OPTION_FLAG, OPTION_MEMBER(struct options, member, bool), 0, 0, 0
 
 /* const char *: the word of the command line, or NULL */
-#define OPT_TEXT(type, member) OPTION_TEXT, OPTION_MEMBER(type, member, const char *), 0, 0, 0
+#define OPT_TEXT(member) OPTION_TEXT, OPTION_MEMBER(struct options, member, const char *), 0, 0, 0
 
 /* uint64_t, within low..high, or `otherwise` */
-#define OPT_NUMBER(type, member, low, high, otherwise)                                             \
-    OPTION_NUMBER, OPTION_MEMBER(type, member, uint64_t), (low), (high), (otherwise)
+#define OPT_NUMBER(member, low, high, otherwise)                                                   \
+    OPTION_NUMBER, OPTION_MEMBER(struct options, member, uint64_t), (low), (high), (otherwise)
 
 /* An enum: the position of the word among those of value_name ("text|json"); not given: 0. */
-#define OPT_CHOICE(type, member) OPTION_CHOICE, OPTION_MEMBER(type, member, unsigned), 0, 0, 0
+#define OPT_CHOICE(member) OPTION_CHOICE, OPTION_MEMBER(struct options, member, unsigned), 0, 0, 0
 
 /* Rows, and the zeroed struct that their offsets are of. */
 struct option_table {

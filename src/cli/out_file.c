@@ -1,6 +1,5 @@
 /* out_file.c: results that appear whole or not at all: written beside their place, then renamed. */
 #include "cli/out_file.h"
-#include "base/stop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/stop.h"
 
 static enum status open_temporary(struct out_file *out, mode_t mode, struct error *err)
 {
@@ -42,7 +43,7 @@ enum status out_file_open(struct out_file *out, const char *path, struct error *
 {
     struct stat st;
     *out = (struct out_file){0};
-    if (path == NULL || strcmp(path, "-") == 0) {
+    if (out_file_is_stdout(path)) {
         out->file = stdout;
         return ST_OK;
     }

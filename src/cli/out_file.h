@@ -22,6 +22,12 @@ struct out_file {
  */
 NODISCARD enum status out_file_open(struct out_file *out, const char *path, struct error *err);
 
+/* Whether that path, which may be NULL, means standard output. */
+static inline bool out_file_is_stdout(const char *path)
+{
+    return path == NULL || strcmp(path, "-") == 0;
+}
+
 /* Flush, close and put into place.  Any failed write shows here. */
 NODISCARD enum status out_file_close(struct out_file *out, struct error *err);
 
@@ -31,10 +37,10 @@ void out_file_abandon(struct out_file *out);
 /* The whole result at once, by open and close; SIGINT leaves nothing behind. */
 NODISCARD enum status out_file_write(const char *path, const struct buf *text, struct error *err);
 
-/* The row of a command's table: `type` has a text `out`. */
-#define OUT_OPTION(type)                                                                           \
+/* The row of a command's table: its text is called `out`. */
+#define OUT_OPTION                                                                                 \
     {                                                                                              \
-        "out", "FILE", "write the result to FILE, whole or not at all", OPT_TEXT(type, out)        \
+        "out", "FILE", "write the result to FILE, whole or not at all", OPT_TEXT(out)              \
     }
 
 /*

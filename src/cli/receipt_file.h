@@ -12,13 +12,13 @@ struct receipt_file {
     enum ledger_identity identity;
 };
 
-/* The row of a command's table: `type` has a struct receipt_file called `receipt`. */
-#define RECEIPT_OPTION(type)                                                                       \
+/* The row of a command's table: its struct receipt_file is called `receipt`. */
+#define RECEIPT_OPTION                                                                             \
     {                                                                                              \
         "receipt", "FILE|-",                                                                       \
             "write what was counted there as JSON: balance, sums,\n"                               \
             "and a digest of the objects that machines can compare",                               \
-            OPT_TEXT(type, receipt.path)                                                           \
+            OPT_TEXT(receipt.path)                                                                 \
     }
 
 /*

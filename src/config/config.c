@@ -136,3 +136,24 @@ enum status config_get_metrics(metric_set otherwise, metric_set *out, struct err
     enum status st = metric_set_parse(view_of(value), out, &detail);
     return st == ST_OK ? st : error_set(err, st, detail.code, "METRICS: %s", detail.text);
 }
+
+enum status config_read_file(const char *path, struct buf *out, struct error *err)
+{
+    buf_init(out, CONFIG_MAX_FILE);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s", strerrordesc_np(errno));
+    char bytes[16 * 1024];
+    size_t n;
+    while ((n = fread(bytes, 1, sizeof(bytes), file)) > 0)
+        buf_add(out, bytes, n);
+    enum status st = buf_status(out);
+    if (st == ST_TOO_BIG)
+        (void)error_set(err, st, E_F109, "larger than 64 MiB");
+    else if (st != ST_OK)
+        (void)error_set(err, st, E_R113, "out of memory");
+    else if (ferror(file))
+        st = error_set(err, ST_IO, E_F109, "cannot be read");
+    fclose(file);
+    return st;
+}

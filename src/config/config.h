@@ -8,7 +8,7 @@
 #define CONFIG_CONFIG_H
 
 #include "aggregate/metric.h"
-#include "base/log.h"
+#include "base/buf.h"
 
 /*
  * Put the variables of a file of NAME=VALUE lines ("export", # comments and quotes are allowed)
@@ -30,5 +30,13 @@ NODISCARD enum status config_get_u64(const char *name, uint64_t otherwise, uint6
 
 /* METRICS: names, comma separated; unset: `otherwise`. */
 NODISCARD enum status config_get_metrics(metric_set otherwise, metric_set *out, struct error *err);
+
+enum { CONFIG_MAX_FILE = 64 << 20 };
+
+/*
+ * A small file, whole.  *out is always initialised; the caller clears it.  ST_IO or ST_TOO_BIG, and
+ * *err without the path.
+ */
+NODISCARD enum status config_read_file(const char *path, struct buf *out, struct error *err);
 
 #endif

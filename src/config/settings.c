@@ -13,7 +13,7 @@
 #include "events/event_body.h"
 #include "price/price.h"
 
-enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 << 20 };
+enum { PROFILES_AGAIN_MS = 3600 * 1000 };
 
 /* ---- single variables ---- */
 
@@ -109,26 +109,6 @@ static enum status load_guard(struct run_settings *s, struct error *err)
 
 /* ---- files ---- */
 
-static enum status read_whole(const char *path, struct buf *out, struct error *err)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s", strerrordesc_np(errno));
-    enum status st = ST_OK;
-    size_t n = 1;
-    while (st == ST_OK && n > 0) {
-        char *room = buf_reserve(out, 64 * 1024);
-        if (room == NULL)
-            st = buf_status(out);
-        else
-            out->len += n = fread(room, 1, 64 * 1024, file);
-    }
-    if (ferror(file))
-        st = error_set(err, ST_IO, E_F109, "cannot be read");
-    fclose(file);
-    return st;
-}
-
 /* The profiles of INFERENCE_PROFILES_FILE, or none; the caller's. */
 static enum status profiles_from_file(struct profiles **out, struct error *err)
 {
@@ -138,9 +118,10 @@ static enum status profiles_from_file(struct profiles **out, struct error *err)
     if (path == NULL)
         return ST_OK;
     struct buf text;
-    buf_init(&text, MAX_PROFILES_FILE);
     struct profiles *profiles = profiles_new();
-    enum status st = profiles == NULL ? ST_NO_MEMORY : read_whole(path, &text, &detail);
+    enum status st = config_read_file(path, &text, &detail);
+    if (st == ST_OK && profiles == NULL)
+        st = ST_NO_MEMORY;
     if (st == ST_OK)
         st = profiles_add_json(profiles, buf_view(&text), &detail);
     buf_clear(&text);

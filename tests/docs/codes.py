@@ -17,8 +17,7 @@ NOT_ALONE = {
     "src/serve/http_server.c",
     "src/price/price_read.c",
     "src/records/profile.c",
-    "src/cli/read_file.c",
-    }
+}
 LITERAL = r'"((?:[^"\\\n]|\\.)*)"'
 # What makes an error: all take a code in front of the text.
 MAKERS = ("error_set", "corrupt", "fail", "exact_round_return", "LOG_FAULT", "LOG_FAULT_MESSAGE")

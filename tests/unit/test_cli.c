@@ -137,7 +137,7 @@ static void every_command_is_whole(void **state)
 
 /* ---- the parser ---- */
 
-struct sample {
+struct options {
     const char *text;
     bool flag;
     uint64_t number;
@@ -145,10 +145,10 @@ struct sample {
 };
 
 static const struct option sample_rows[] = {
-    {"text", "WORD", "help", OPT_TEXT(struct sample, text)},
-    {"flag", NULL, "help", OPT_FLAG(struct sample, flag)},
-    {"number", "N", "help", OPT_NUMBER(struct sample, number, 2, 10, 7)},
-    {"colour", "red|green|blue", "help", OPT_CHOICE(struct sample, colour)},
+    {"text", "WORD", "help", OPT_TEXT(text)},
+    {"flag", NULL, "help", OPT_FLAG(flag)},
+    {"number", "N", "help", OPT_NUMBER(number, 2, 10, 7)},
+    {"colour", "red|green|blue", "help", OPT_CHOICE(colour)},
 };
 
 static void parser(void **state)
@@ -157,7 +157,7 @@ static void parser(void **state)
         const char *line; /* separated by blanks */
         enum status status;
         const char *said; /* a part of the error */
-        struct sample wanted;
+        struct options wanted;
         const char *words;
     } cases[] = {
         {"", ST_OK, "", {NULL, false, 7, RED}, ""},
@@ -195,7 +195,7 @@ static void parser(void **state)
         (void)snprintf(line, sizeof(line), "%s", cases[i].line);
         for (char *word = strtok(line, " "); word != NULL; word = strtok(NULL, " "))
             argv[argc++] = word;
-        struct sample got = {0};
+        struct options got = {0};
         struct option_table table = {sample_rows, COUNT_OF(sample_rows), &got};
         struct error err = {.text = ""};
         size_t count = 0;
@@ -204,7 +204,7 @@ static void parser(void **state)
             fail_row(i, "\"%s\"", err.text);
         if (cases[i].status == ST_USAGE)
             continue;
-        const struct sample *w = &cases[i].wanted;
+        const struct options *w = &cases[i].wanted;
         bool same_text = got.text == NULL || w->text == NULL ? got.text == w->text
                                                              : strcmp(got.text, w->text) == 0;
         if (!same_text || got.flag != w->flag || got.number != w->number || got.colour != w->colour)

@@ -221,11 +221,11 @@ static enum status parse_time(const char *phrase, struct error *err)
 
 static enum status parse_option(const char *phrase, struct error *err)
 {
-    struct values {
+    struct options {
         bool all;
     } values = {false};
     static const struct option rows[] = {
-        {"all", NULL, "of any age", OPT_FLAG(struct values, all)},
+        {"all", NULL, "of any age", OPT_FLAG(all)},
     };
     const struct option_table table = {rows, 1, &values};
     char name[512], command[] = "aggregate";
