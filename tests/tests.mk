@@ -51,7 +51,17 @@ test-doctor: $(BINARY)
 
 ## test-aws           the AWS layer against botocore, moto and servers that misbehave
 test-aws:
-	@bash tests/aws/run.sh
+	@sh tests/aws/run.sh
+
+# Programs that make one call after another with the AWS layer alone.
+AWS_LAYER := $(filter $(BUILD)/src/aws/% $(BUILD)/src/base/%,$(OBJECTS))
+AWS_TOOLS := $(BUILD)/tests/aws/aws_tool $(BUILD)/tests/aws/sign_tool
+$(AWS_TOOLS): %: %.o $(AWS_LAYER)
+	@echo "  LINK  $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
+
+aws-tools: $(AWS_TOOLS)
+-include $(AWS_TOOLS:=.d)
 
 ## test-pipeline      worker, lambda, enqueue, aggregate s3://, reconcile against their counterparts
 test-pipeline: $(PROGRAMS)
@@ -169,7 +179,7 @@ format:
 	    xargs clang-format -i
 
 .PHONY: test test-run test-unit unit-tests test-scenarios update-scenarios test-differential \
-        test-chunks test-docs test-plan test-doctor test-aws test-pipeline test-rie test-ledger \
+        test-chunks test-docs test-plan test-doctor test-aws aws-tools test-pipeline test-rie test-ledger \
         test-ledger-worlds test-ledger-dynamodb test-serve test-prometheus test-browser \
         test-deploy check check-long torture fuzz fuzz-run demo demo-aws bench bench-serve map \
         house format

@@ -11,9 +11,12 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from support import process  # noqa: E402
+from support import ROOT, process  # noqa: E402
 
-OUT = os.environ.get("AWS_TESTS_OUT", os.path.join(os.getcwd(), "build", "aws-tests"))
+OUT = str(ROOT / "build" / "aws-tests")
+# With sanitizers; and without, for allocations that fail.
+TOOLS = str(ROOT / "build" / "asan" / "tests" / "aws")
+PLAIN_TOOL = str(ROOT / "build" / "valgrind" / "tests" / "aws" / "aws_tool")
 
 
 def environment(**more):
@@ -28,7 +31,7 @@ class Tool:
 
     def __init__(self, env, program="aws_tool"):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([os.path.join(OUT, program)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([os.path.join(TOOLS, program)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.errors, env=env)
 
     def send(self, **request):

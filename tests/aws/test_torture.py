@@ -9,7 +9,9 @@ import os
 import subprocess
 import unittest
 
-from harness import OUT, answer, environment, serve
+from harness import OUT, PLAIN_TOOL, answer, environment, serve
+from support import TESTS
+from support.process import preload_library
 
 OBJECT = os.urandom(300000)
 LIST = ("<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
@@ -51,9 +53,9 @@ class Torture(unittest.TestCase):
         env = environment(
             AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None, AWS_EC2_METADATA_DISABLED=None,
             AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url, AWS_ENDPOINT_URL=server.url,
-            LD_PRELOAD=os.path.join(OUT, "fail_alloc.so"), FAIL_ALLOC=n, FAIL_ALLOC_REPORT=report,
-            AWS_MAX_ATTEMPTS=1)
-        done = subprocess.run([os.path.join(OUT, "aws_tool_plain")], env=env, timeout=60,
+            LD_PRELOAD=preload_library(TESTS / "torture" / "fail_alloc.c"), FAIL_ALLOC=n,
+            FAIL_ALLOC_REPORT=report, AWS_MAX_ATTEMPTS=1)
+        done = subprocess.run([PLAIN_TOOL], env=env, timeout=60,
                               input=b"".join(json.dumps(c).encode() + b"\n" for c in calls),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertGreaterEqual(done.returncode, 0,
@@ -82,8 +84,6 @@ class Torture(unittest.TestCase):
             return int(f.read()), answers
 
     def test_every_allocation(self):
-        if not os.path.exists(os.path.join(OUT, "fail_alloc.so")):
-            self.skipTest("fail_alloc.so was not built")
         with serve(self.respond) as server:
             total, answers = self.run_once(server, 0)
             self.assertEqual(["ok"] * 4, [a["status"] for a in answers], answers)

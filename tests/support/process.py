@@ -82,9 +82,10 @@ def preload_library(source):
         if source not in _libraries:
             folder = tempfile.TemporaryDirectory(prefix="bedrock-preload-")
             path = os.path.join(folder.name, "preload.so")
-            subprocess.run([os.environ.get("CC", "cc"), "-std=c17", "-D_GNU_SOURCE", "-O1", "-fPIC",
-                            "-shared", "-Wall", "-Wextra", "-Werror", "-o", path, str(source),
-                            "-ldl", "-lpthread"], check=True)
+            compiler = os.environ.get("CC", "cc").split()
+            subprocess.run([*compiler, "-std=c17", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared",
+                            "-Wall", "-Wextra", "-Werror", "-o", path, str(source), "-ldl",
+                            "-lpthread"], check=True)
             _libraries[source] = folder, path
         return _libraries[source][1]
 

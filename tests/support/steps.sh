@@ -22,6 +22,7 @@ start() {
     steps_name=$1
     shift
     (
+        set +e
         steps_begin=$(date +%s)
         # A subshell, so that functions with steps of their own are steps too.
         ("$@") >"$steps_logs/$steps_name.log" 2>&1 </dev/null
