@@ -15,12 +15,12 @@ from common import read, source, tracked
 
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
-    "lines of code in src/": (43000, 46000),
-    "comments, percent of the lines that are not blank": (12.0, 9.3),
+    "lines of code in src/": (43000, 45000),
+    "comments, percent of the lines that are not blank": (12.0, 10.0),
     "folders with more than 30 .c files": (0, 0),
-    "headers under 40 lines that one file includes": (0, 13),
-    "prototypes without a comment above them or their group": (0, 119),
-    "files that do not open with a comment": (0, 65),
+    "headers under 40 lines that one file includes": (0, 11),
+    "prototypes without a comment above them or their group": (0, 86),
+    "files that do not open with a comment": (0, 28),
 }
 NEVER = 54000  # lines of code, whatever the limit above says
 LEAST = "comments, percent of the lines that are not blank"
