@@ -4,8 +4,10 @@ import re
 
 from common import code_text, prose, read, source, table_behind, tracked
 
-# In capitals like a variable, but none of the program's: values of services.
-NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED", "CLOUDWATCH_LOGS"}
+# In capitals like a variable, but none of the program's: values of services, and what a user has
+# to put into a command that doctor prints.
+NOT_VARIABLES = {"ALL_OLD", "UPDATED_NEW", "SYSTEM_DEFINED", "CLOUDWATCH_LOGS",
+                 "DEAD_LETTER_QUEUE_ARN"}
 # Variables named in documents that something else reads.
 OTHERS_VARIABLES = {"LAMBDA_ZIP"}
 
