@@ -133,14 +133,11 @@ int64_t aws_client_now_s(const struct aws_client *c)
     return c->clock.wall_ms(c->clock.ctx) / 1000 + c->skew_s;
 }
 
-struct retry_budget *aws_client_budget(struct aws_client *c)
+void aws_client_retry(const struct aws_client *c, struct retry *retry, unsigned max_attempts)
 {
-    return c->budget;
-}
-
-const struct aws_stop *aws_client_stop(const struct aws_client *c)
-{
-    return &c->stop;
+    retry_init(retry, c->budget, &c->clock, &c->stop,
+               max_attempts > 0 ? max_attempts : aws_config_max_attempts(c->config), c->deadline_ms,
+               0);
 }
 
 struct s3_regions *aws_client_s3_regions(struct aws_client *c)
@@ -385,9 +382,7 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
     struct retry retry;
     struct error inner = {0};
     bool signed_anew = false;
-    retry_init(&retry, c->budget, &c->clock, &c->stop,
-               req->max_attempts > 0 ? req->max_attempts : aws_config_max_attempts(c->config),
-               c->deadline_ms, 0);
+    aws_client_retry(c, &retry, req->max_attempts);
     if (err == NULL)
         err = &inner;
     for (;;) {

@@ -25,11 +25,11 @@ struct s3_regions {
 };
 struct s3_regions *aws_client_s3_regions(struct aws_client *c);
 
-/* The retry budget given to aws_client_new(), may be NULL. */
-struct retry_budget *aws_client_budget(struct aws_client *c);
-
-/* Asked while waiting: true when the caller's aws_stop says so or the deadline is past. */
-const struct aws_stop *aws_client_stop(const struct aws_client *c);
+/*
+ * Begin a call that may be repeated: with the client's budget, clock, stop and deadline.
+ * max_attempts 0: as configured.
+ */
+void aws_client_retry(const struct aws_client *c, struct retry *retry, unsigned max_attempts);
 
 /* ---- answers (aws_answer.c) ---- */
 

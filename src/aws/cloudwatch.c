@@ -197,8 +197,7 @@ enum status cloudwatch_put_data(struct aws_client *c, struct view region, struct
     enum status st = cloudwatch_put_new(&p, c, region, json, err);
     if (st)
         goto out;
-    retry_init(&retry, aws_client_budget(c), aws_client_clock(c), aws_client_stop(c),
-               aws_config_max_attempts(aws_client_config(c)), aws_client_deadline(c), 0);
+    aws_client_retry(c, &retry, 0);
     for (;;) {
         st = cloudwatch_put_sign(p, err);
         if (!st)

@@ -48,7 +48,6 @@ struct cred_provider {
      */
     enum status (*fetch)(struct cred_provider *self, const struct cred_context *ctx,
                          struct credentials *out, struct error *err);
-    void (*free)(struct cred_provider *self); /* NULL: nothing to free */
 };
 
 /* The environment is in cred_chain.c; one file each: cred_web_identity.c, cred_profile.c,

@@ -30,7 +30,7 @@ struct cred_chain {
     struct aws_clock clock;
     struct cred_provider *providers[MAX_PROVIDERS];
     size_t n;
-    struct cred_provider *owned; /* freed with the chain */
+    void *owned; /* its one provider, where it was made with the chain */
     struct {
         pthread_mutex_t mutex;
         pthread_cond_t changed;
@@ -135,8 +135,7 @@ void cred_chain_free(struct cred_chain *chain)
 {
     if (chain == NULL)
         return;
-    if (chain->owned != NULL && chain->owned->free != NULL)
-        chain->owned->free(chain->owned);
+    free(chain->owned);
     pthread_mutex_destroy(&chain->locked.mutex);
     pthread_cond_destroy(&chain->locked.changed);
     credentials_wipe(&chain->locked.current);
@@ -172,16 +171,6 @@ static bool usable(const struct cred_chain *chain, int64_t now_s)
 {
     return chain->locked.have &&
            (chain->locked.current.expires_s == 0 || now_s < chain->locked.current.expires_s);
-}
-
-/* Under the lock.  Keep fresh credentials and decide when they are due. */
-static void store(struct cred_chain *chain, const struct credentials *fresh, int64_t now_s)
-{
-    /* Five minutes before expiry, but never more than a quarter of what is left of a short life. */
-    int64_t left = fresh->expires_s - now_s;
-    chain->locked.margin_s = left / 4 < CRED_REFRESH_S ? left / 4 : CRED_REFRESH_S;
-    chain->locked.current = *fresh;
-    chain->locked.have = true;
 }
 
 /*
@@ -239,7 +228,11 @@ enum status cred_chain_get(struct cred_chain *chain, struct http *http, const st
         pthread_cond_broadcast(&chain->locked.changed);
         if (!st) {
             chain->locked.chosen = chosen;
-            store(chain, out, now_s);
+            /* Five minutes before expiry, at most a quarter of what is left of a short life. */
+            int64_t left = out->expires_s - now_s;
+            chain->locked.margin_s = left / 4 < CRED_REFRESH_S ? left / 4 : CRED_REFRESH_S;
+            chain->locked.current = *out;
+            chain->locked.have = true;
         } else if (good && st != ST_CANCELLED) {
             LOG_FAULT(LOG_WARN, E_A102, "credentials could not be renewed yet",
                       log_cstr("reason", err != NULL ? err->text : status_name(st)));
@@ -255,7 +248,9 @@ enum status cred_chain_get(struct cred_chain *chain, struct http *http, const st
 void cred_chain_reject(struct cred_chain *chain, const char *access_key_id)
 {
     pthread_mutex_lock(&chain->locked.mutex);
-    if (chain->locked.have && strcmp(chain->locked.current.access_key_id, access_key_id) == 0)
+    /* Without a provider there are no others. */
+    if (chain->n > 0 && chain->locked.have &&
+        strcmp(chain->locked.current.access_key_id, access_key_id) == 0)
         chain->locked.have = false;
     pthread_mutex_unlock(&chain->locked.mutex);
 }
@@ -282,52 +277,21 @@ static enum status env_fetch(struct cred_provider *self, const struct cred_conte
     return ST_OK;
 }
 
-struct cred_provider CRED_ENV = {"environment", env_fetch, NULL};
+struct cred_provider CRED_ENV = {"environment", env_fetch};
 
 /* ---- credentials as they are ---- */
-
-struct static_provider {
-    struct cred_provider base;
-    struct credentials creds;
-};
-
-static enum status static_fetch(struct cred_provider *self, const struct cred_context *ctx,
-                                struct credentials *out, struct error *err)
-{
-    (void)ctx;
-    (void)err;
-    *out = ((struct static_provider *)self)->creds;
-    return ST_OK;
-}
-
-static void static_free(struct cred_provider *self)
-{
-    credentials_wipe(&((struct static_provider *)self)->creds);
-    free(self);
-}
-
-/* A chain of one provider, which is freed with it; also when this fails. */
-static enum status chain_owning(struct cred_chain **out, const struct aws_config *config,
-                                const struct aws_clock *clock, struct cred_provider *p)
-{
-    enum status st = cred_chain_new_from(out, config, clock, &p, 1);
-    if (st)
-        p->free(p);
-    else
-        (*out)->owned = p;
-    return st;
-}
 
 enum status cred_chain_new_static(struct cred_chain **out, const struct aws_config *config,
                                   const struct aws_clock *clock, const struct credentials *creds)
 {
-    *out = NULL;
-    struct static_provider *p = calloc(1, sizeof(*p));
-    if (p == NULL)
-        return ST_NO_MEMORY;
-    p->base = (struct cred_provider){"source", static_fetch, static_free};
-    p->creds = *creds;
-    return chain_owning(out, config, clock, &p->base);
+    enum status st = cred_chain_new_from(out, config, clock, NULL, 0);
+    if (st)
+        return st;
+    (*out)->locked.current = *creds;
+    (*out)->locked.current.source = "source";
+    (*out)->locked.current.expires_s = 0; /* used at once, and there is nobody to renew them */
+    (*out)->locked.have = true;
+    return ST_OK;
 }
 
 /* ---- another role ---- */
@@ -372,11 +336,6 @@ static enum status role_fetch(struct cred_provider *self, const struct cred_cont
     return cred_assume(ctx, p->source, view_of(p->region), &role, out, err);
 }
 
-static void role_free(struct cred_provider *self)
-{
-    free(self);
-}
-
 enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base,
                                 const struct cred_role *role, struct error *err)
 {
@@ -395,7 +354,7 @@ enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base
     struct role_provider *p = calloc(1, sizeof(*p));
     if (p == NULL)
         return ST_NO_MEMORY;
-    p->base = (struct cred_provider){"role", role_fetch, role_free};
+    p->base = (struct cred_provider){"role", role_fetch};
     p->source = base;
     p->duration_s = role->duration_s > 0 ? role->duration_s : 3600;
     if (!set_field(p->arn, sizeof(p->arn) - 1, role->role_arn) ||
@@ -406,5 +365,11 @@ enum status cred_chain_new_role(struct cred_chain **out, struct cred_chain *base
         return error_set(err, ST_USAGE, E_A107,
                          "external id of a role is too long or not printable");
     }
-    return chain_owning(out, base->config, &base->clock, &p->base);
+    struct cred_provider *provider = &p->base;
+    enum status st = cred_chain_new_from(out, base->config, &base->clock, &provider, 1);
+    if (st)
+        free(p);
+    else
+        (*out)->owned = p;
+    return st;
 }

@@ -54,18 +54,6 @@ static enum status container_url(const struct aws_env *env, struct buf *url, str
     return ST_OK;
 }
 
-/* What goes into Authorization.  The file is read anew each time, because EKS rotates it. */
-static enum status container_token(const struct aws_env *env, struct buf *out, struct error *err)
-{
-    const char *file = aws_env_get(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    const char *token = aws_env_get(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    if (file != NULL)
-        return cred_read_token(file, out, err);
-    if (token != NULL)
-        buf_add_cstr(out, token);
-    return buf_status(out);
-}
-
 static enum status container_fetch(struct cred_provider *self, const struct cred_context *ctx,
                                    struct credentials *out, struct error *err)
 {
@@ -79,8 +67,14 @@ static enum status container_fetch(struct cred_provider *self, const struct cred
     buf_init(&token, MAX_TOKEN);
     http_response_init(&answer);
     enum status st = container_url(env, &url, err);
+    /* What goes into Authorization.  The file is read anew each time, because EKS rotates it. */
+    const char *file = aws_env_get(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    if (!st && file != NULL)
+        st = cred_read_token(file, &token, err);
+    else if (!st)
+        buf_add_view(&token, view_of(aws_env_get(env, "AWS_CONTAINER_AUTHORIZATION_TOKEN")));
     if (!st)
-        st = container_token(env, &token, err);
+        st = buf_status(&token);
     if (st)
         goto out;
     struct http_header header = http_header_of("Authorization", buf_view(&token));
@@ -112,4 +106,4 @@ out:
     return st;
 }
 
-struct cred_provider CRED_CONTAINER = {"container", container_fetch, NULL};
+struct cred_provider CRED_CONTAINER = {"container", container_fetch};

@@ -81,20 +81,6 @@ static enum status imds_get(const struct cred_context *ctx, struct view base, co
     return st;
 }
 
-/* The name becomes a part of a path (IAM: letters, digits and +=,.@-_, at most 64). */
-static bool role_valid(struct view role)
-{
-    if (role.len == 0 || role.len > MAX_ROLE)
-        return false;
-    for (size_t i = 0; i < role.len; i++) {
-        char c = role.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c != '\0' && strchr("+=,.@-_", c) != NULL)))
-            return false;
-    }
-    return true;
-}
-
 /* Append the path of the role's credentials.  ST_MISSING: an instance without a role. */
 static enum status imds_role(const struct cred_context *ctx, struct view base,
                              struct http_header token, struct buf *path,
@@ -109,7 +95,8 @@ static enum status imds_role(const struct cred_context *ctx, struct view base,
     struct view role = buf_view(&answer->body);
     size_t end = view_find_char(role, '\n');
     role = view_trim(end == SIZE_MAX ? role : view_first(role, end));
-    if (answer->status != 200 || !role_valid(role))
+    /* The name becomes a part of a path (IAM: letters, digits and +=,.@-_, at most 64). */
+    if (answer->status != 200 || role.len > MAX_ROLE || !view_is_word(role, "+=,.@-_"))
         return error_set(err, ST_RETRY, E_A110, "metadata service: answered %d for the role's name",
                          answer->status);
     buf_add_cstr(path, folder);
@@ -167,7 +154,7 @@ out:
     return st;
 }
 
-struct cred_provider CRED_IMDS = {"instance metadata", imds_fetch, NULL};
+struct cred_provider CRED_IMDS = {"instance metadata", imds_fetch};
 
 enum status cred_fetch_source(struct view name, const struct cred_context *ctx,
                               struct credentials *out, struct error *err)

@@ -36,22 +36,11 @@ static enum status static_keys(const struct cred_context *ctx, struct view profi
     return ST_OK;
 }
 
-static enum status from_process(const struct cred_context *ctx, struct view command,
-                                struct credentials *out, struct error *err)
-{
-    struct buf printed;
-    buf_init(&printed, 1);
-    enum status st = cred_run_process(command, ctx, &printed, err);
-    if (!st)
-        st = cred_parse_json(buf_view(&printed), "credential_process", out, err);
-    buf_wipe(&printed);
-    return st;
-}
-
 /* A profile that takes no role. */
 static enum status plain_profile(const struct cred_context *ctx, struct view profile,
                                  struct credentials *out, struct error *err)
 {
+    struct view process = get(ctx, profile, "credential_process");
     if (get(ctx, profile, "sso_session").len > 0 || get(ctx, profile, "sso_start_url").len > 0)
         return error_set(err, ST_USAGE, E_A106,
                          "profile \"%.*s\" signs in with AWS IAM Identity Center (sso_*), which is "
@@ -59,10 +48,15 @@ static enum status plain_profile(const struct cred_context *ctx, struct view pro
                          "export-credentials --profile NAME",
                          SHOW_MAX(profile, 64));
     enum status st = static_keys(ctx, profile, out, err);
-    if (st != ST_MISSING)
+    if (st != ST_MISSING || process.len == 0)
         return st;
-    struct view process = get(ctx, profile, "credential_process");
-    return process.len > 0 ? from_process(ctx, process, out, err) : ST_MISSING;
+    struct buf printed;
+    buf_init(&printed, 1);
+    st = cred_run_process(process, ctx, &printed, err);
+    if (!st)
+        st = cred_parse_json(buf_view(&printed), "credential_process", out, err);
+    buf_wipe(&printed);
+    return st;
 }
 
 /*
@@ -189,4 +183,4 @@ static enum status profile_fetch(struct cred_provider *self, const struct cred_c
     return st;
 }
 
-struct cred_provider CRED_PROFILE = {"shared files", profile_fetch, NULL};
+struct cred_provider CRED_PROFILE = {"shared files", profile_fetch};

@@ -75,4 +75,4 @@ static enum status web_fetch(struct cred_provider *self, const struct cred_conte
     return st;
 }
 
-struct cred_provider CRED_WEB_IDENTITY = {"web identity", web_fetch, NULL};
+struct cred_provider CRED_WEB_IDENTITY = {"web identity", web_fetch};

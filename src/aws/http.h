@@ -17,7 +17,7 @@ struct http_stream;
 
 struct http_options {
     const char *ca_file;     /* PEM bundle; NULL: the library's own default */
-    const char *https_proxy; /* URL or NULL; copied like all texts here */
+    const char *https_proxy; /* URL or NULL; all texts here must outlive the http */
     const char *http_proxy;
     const char *no_proxy; /* comma separated hosts, domains or `*` */
     struct aws_clock clock;

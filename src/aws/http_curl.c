@@ -28,12 +28,7 @@ enum {
 struct http {
     CURLM *multi;
     CURL *spare; /* an easy handle kept for the next request; its buffers are large */
-    char *ca_file;
-    char *https_proxy;
-    char *http_proxy;
-    char *no_proxy;
-    struct aws_clock clock;
-    struct aws_stop stop;
+    struct http_options options;
 };
 
 /*
@@ -76,15 +71,6 @@ struct http_stream {
     char staging[STAGING];
 };
 
-static bool copy_text(char **out, const char *text)
-{
-    *out = NULL;
-    if (text == NULL || text[0] == '\0')
-        return true;
-    *out = strdup(text);
-    return *out != NULL;
-}
-
 enum status http_new(struct http **out, const struct http_options *options)
 {
     *out = NULL;
@@ -97,15 +83,11 @@ enum status http_new(struct http **out, const struct http_options *options)
     struct http *h = calloc(1, sizeof(*h));
     if (h == NULL)
         return ST_NO_MEMORY;
-    h->clock = options->clock;
-    if (h->clock.steady_ms == NULL)
-        h->clock = aws_clock_system();
-    h->stop = options->stop;
+    h->options = *options;
+    if (options->clock.steady_ms == NULL)
+        h->options.clock = aws_clock_system();
     h->multi = curl_library.multi_init();
-    if (h->multi == NULL || !copy_text(&h->ca_file, options->ca_file) ||
-        !copy_text(&h->https_proxy, options->https_proxy) ||
-        !copy_text(&h->http_proxy, options->http_proxy) ||
-        !copy_text(&h->no_proxy, options->no_proxy)) {
+    if (h->multi == NULL) {
         http_free(h);
         return ST_NO_MEMORY;
     }
@@ -122,10 +104,6 @@ void http_free(struct http *h)
         curl_library.easy_cleanup(h->spare);
     if (h->multi != NULL)
         curl_library.multi_cleanup(h->multi);
-    free(h->ca_file);
-    free(h->https_proxy);
-    free(h->http_proxy);
-    free(h->no_proxy);
     free(h);
 }
 
@@ -341,7 +319,7 @@ static void set_method(struct http_stream *t, const struct http_request *req)
 static void set_options(struct http_stream *t, const struct http_request *req)
 {
     CURL *e = t->easy;
-    struct http *h = t->h;
+    const struct http_options *h = &t->h->options;
     curl_library.easy_setopt(e, CURLOPT_URL, req->url);
     /* "/../" in an S3 key is part of its name. */
     curl_library.easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
@@ -387,7 +365,7 @@ static void set_options(struct http_stream *t, const struct http_request *req)
     set_method(t, req);
 }
 
-static void transfer_free(struct http_stream *t)
+void http_stream_close(struct http_stream *t)
 {
     if (t == NULL)
         return;
@@ -434,24 +412,23 @@ static enum status transfer_new(struct http *h, const struct http_request *req,
     t->idle_timeout_ms = req->idle_timeout_ms > 0 ? req->idle_timeout_ms : DEFAULT_IDLE_MS;
     t->min_bytes_per_s = req->min_bytes_per_s;
     enum status st = build_lines(t, req);
-    if (st) {
-        transfer_free(t);
-        return st == ST_BAD_ITEM ? error_set(err, st, E_A309, "request header holds a control byte")
-                                 : st;
+    if (st == ST_BAD_ITEM)
+        error_set(err, st, E_A309, "request header holds a control byte");
+    if (!st) {
+        t->easy = h->spare != NULL ? h->spare : curl_library.easy_init();
+        h->spare = NULL;
+        st = t->easy == NULL ? ST_NO_MEMORY : ST_OK;
     }
-    t->easy = h->spare != NULL ? h->spare : curl_library.easy_init();
-    h->spare = NULL;
-    if (t->easy == NULL) {
-        transfer_free(t);
-        return ST_NO_MEMORY;
+    if (!st) {
+        set_options(t, req);
+        if (curl_library.multi_add_handle(h->multi, t->easy) != CURLM_OK)
+            st = ST_NO_MEMORY;
     }
-    set_options(t, req);
-    if (curl_library.multi_add_handle(h->multi, t->easy) != CURLM_OK) {
-        transfer_free(t);
-        return ST_NO_MEMORY;
-    }
-    *out = t;
-    return ST_OK;
+    if (st)
+        http_stream_close(t);
+    else
+        *out = t;
+    return st;
 }
 
 /* Let libcurl work; note which transfers ended. */
@@ -477,17 +454,17 @@ static enum status perform(struct http *h)
 /* Wait a little; ST_RETRY when the server was silent or slow for too long. */
 static enum status wait_slice(struct http_stream *t, struct error *err)
 {
-    struct http *h = t->h;
-    if (!t->once && aws_stop_asked(&h->stop))
+    const struct aws_clock *clock = &t->h->options.clock;
+    if (!t->once && aws_stop_asked(&t->h->options.stop))
         return error_set(err, ST_CANCELLED, E_A306, "stopped while waiting for the network");
     uint64_t before = t->progress;
-    int64_t from = h->clock.steady_ms(h->clock.ctx);
-    if (curl_library.multi_poll(h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
+    int64_t from = clock->steady_ms(clock->ctx);
+    if (curl_library.multi_poll(t->h->multi, NULL, 0, SLICE_MS, NULL) != CURLM_OK)
         return ST_NO_MEMORY;
-    enum status st = perform(h);
+    enum status st = perform(t->h);
     if (st)
         return st;
-    int64_t waited = h->clock.steady_ms(h->clock.ctx) - from;
+    int64_t waited = clock->steady_ms(clock->ctx) - from;
     t->idle_ms = t->progress != before ? 0 : t->idle_ms + waited;
     if (t->idle_timeout_ms == UINT32_MAX || t->done)
         return ST_OK;
@@ -527,22 +504,6 @@ static bool was_handed_over(struct http_stream *t)
     return uploaded >= (curl_off_t)t->body.len;
 }
 
-/* The code of a transfer that failed; what has a text of its own has its code there. */
-static enum code code_of_curl(CURLcode result)
-{
-    switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return E_A303;
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE: return E_A304;
-    default: return E_A305;
-    }
-}
-
 /* How a transfer that is done ended, without its HTTP status. */
 static enum status outcome(struct http_stream *t, struct error *err)
 {
@@ -563,7 +524,15 @@ static enum status outcome(struct http_stream *t, struct error *err)
     case CURLE_OPERATION_TIMEDOUT:
         t->timed_out = true;
         return error_set(err, ST_RETRY, E_A301, "timed out: %s", text);
-    default: return error_set(err, ST_RETRY, code_of_curl(t->result), "%s", text);
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return error_set(err, ST_RETRY, E_A303, "%s", text);
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE: return error_set(err, ST_RETRY, E_A304, "%s", text);
+    default: return error_set(err, ST_RETRY, E_A305, "%s", text);
     }
 }
 
@@ -581,7 +550,7 @@ enum status http_send(struct http *h, const struct http_request *req, struct htt
     if (!st)
         st = outcome(t, err);
     resp->timed_out = t->timed_out;
-    transfer_free(t);
+    http_stream_close(t);
     return st;
 }
 
@@ -602,23 +571,12 @@ enum status http_stream_open(struct http *h, const struct http_request *req,
         st = outcome(t, err);
     resp->timed_out = t->timed_out;
     if (st || !t->head_done || t->collecting) {
-        transfer_free(t);
+        http_stream_close(t);
         return st;
     }
     t->resp = NULL;
     *out = t;
     return ST_OK;
-}
-
-/* Move what an earlier read left over to the reader. */
-static void take_staged(struct http_stream *t)
-{
-    size_t room = t->out_size - t->out_len;
-    size_t n = t->staged < room ? t->staged : room;
-    memcpy(t->out + t->out_len, t->staging + t->staged_at, n);
-    t->out_len += n;
-    t->staged -= n;
-    t->staged_at += n;
 }
 
 enum status http_stream_read(struct http_stream *t, void *out, size_t size, size_t *n,
@@ -628,9 +586,13 @@ enum status http_stream_read(struct http_stream *t, void *out, size_t size, size
     *n = 0;
     t->out = out;
     t->out_size = size;
-    t->out_len = 0;
     t->idle_ms = 0;
-    take_staged(t);
+    /* What an earlier read left over. */
+    size_t left = t->staged < size ? t->staged : size;
+    memcpy(t->out, t->staging + t->staged_at, left);
+    t->out_len = left;
+    t->staged -= left;
+    t->staged_at += left;
     if (t->paused && t->staged == 0) {
         t->paused = false;
         /* Delivers what libcurl kept at once, through on_body(), which may pause again. */
@@ -655,9 +617,4 @@ enum status http_stream_read(struct http_stream *t, void *out, size_t size, size
     if (!st)
         st = outcome(t, err);
     return st ? st : ST_END;
-}
-
-void http_stream_close(struct http_stream *t)
-{
-    transfer_free(t);
 }

@@ -78,15 +78,7 @@ void lambda_invocation_clear(struct lambda_invocation *inv)
 /* The id becomes part of a path. */
 static bool id_valid(struct view id)
 {
-    if (id.len == 0 || id.len > 127)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_'))
-            return false;
-    }
-    return true;
+    return id.len < 128 && view_is_word(id, "-_");
 }
 
 enum status lambda_api_next(struct lambda_api *api, struct lambda_invocation *inv,
@@ -113,10 +105,8 @@ enum status lambda_api_next(struct lambda_api *api, struct lambda_invocation *in
     if (inv->answer.status != 200)
         return error_set(err, ST_RETRY, E_A307, "next invocation: answered %d", inv->answer.status);
     struct view id = http_response_header(&inv->answer, "Lambda-Runtime-Aws-Request-Id");
-    if (!id_valid(id))
+    if (!id_valid(id) || !view_copy(id, inv->request_id, sizeof(inv->request_id)))
         return error_set(err, ST_BAD_ITEM, E_A307, "next invocation: no usable request id");
-    memcpy(inv->request_id, id.ptr, id.len);
-    inv->request_id[id.len] = '\0';
     inv->event = buf_view(&inv->answer.body);
     inv->function_arn = http_response_header(&inv->answer, "Lambda-Runtime-Invoked-Function-Arn");
     inv->trace_id = http_response_header(&inv->answer, "Lambda-Runtime-Trace-Id");

@@ -13,15 +13,6 @@
 
 enum { MAX_REDIRECTS = 2 };
 
-static struct view known_region(struct aws_client *c, struct view bucket)
-{
-    struct s3_regions *r = aws_client_s3_regions(c);
-    for (size_t i = 0; i < sizeof(r->known) / sizeof(r->known[0]); i++)
-        if (view_eq_cstr(bucket, r->known[i].bucket))
-            return view_of(r->known[i].region);
-    return VIEW_EMPTY;
-}
-
 /* Replace what is known of the bucket, else the oldest entry. */
 static void remember_region(struct aws_client *c, struct view bucket, struct view region)
 {
@@ -32,10 +23,9 @@ static void remember_region(struct aws_client *c, struct view bucket, struct vie
         at++;
     if (at == slots)
         at = r->next++ % slots;
-    memcpy(r->known[at].bucket, bucket.ptr, bucket.len); /* both passed their grammar */
-    r->known[at].bucket[bucket.len] = '\0';
-    memcpy(r->known[at].region, region.ptr, region.len);
-    r->known[at].region[region.len] = '\0';
+    /* Both passed their grammar, so they fit. */
+    (void)view_copy(bucket, r->known[at].bucket, sizeof(r->known[at].bucket));
+    (void)view_copy(region, r->known[at].region, sizeof(r->known[at].region));
 }
 
 /*
@@ -84,11 +74,11 @@ out:
  */
 static struct view first_region(struct aws_client *c, struct view bucket, struct view asked)
 {
-    struct view region = known_region(c, bucket);
-    if (region.len == 0)
-        region = asked;
-    if (region.len == 0)
-        region = aws_config_region(aws_client_config(c));
+    const struct s3_regions *r = aws_client_s3_regions(c);
+    for (size_t i = 0; i < sizeof(r->known) / sizeof(r->known[0]); i++)
+        if (view_eq_cstr(bucket, r->known[i].bucket))
+            return view_of(r->known[i].region);
+    struct view region = asked.len > 0 ? asked : aws_config_region(aws_client_config(c));
     /* Any Region can say where a bucket is; us-east-1 always exists. */
     return region.len == 0 ? VIEW_LIT("us-east-1") : region;
 }
@@ -118,11 +108,8 @@ static bool redirected(const struct aws_answer *a, struct view used, char out[33
     buf_add_view(&text, http_response_header(&a->http, "x-amz-bucket-region"));
     if (text.len == 0 && xml_scan_find(buf_view(&a->http.body), "Error/Region", &text) != ST_OK)
         buf_reset(&text);
-    bool ok = aws_region_valid(buf_view(&text)) && !view_eq(buf_view(&text), used);
-    if (ok) {
-        memcpy(out, text.ptr, text.len);
-        out[text.len] = '\0';
-    }
+    bool ok = aws_region_valid(buf_view(&text)) && !view_eq(buf_view(&text), used) &&
+              view_copy(buf_view(&text), out, 33);
     buf_clear(&text);
     return ok;
 }

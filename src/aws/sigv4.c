@@ -30,15 +30,11 @@ enum {
     MAX_CANONICAL = 256 * 1024,
 };
 
-struct pair {
-    struct view name;
-    struct view value;
-};
-
+/* By name, then by value. */
 static int pair_order(const void *a, const void *b)
 {
-    const struct pair *x = a;
-    const struct pair *y = b;
+    const struct http_header *x = a;
+    const struct http_header *y = b;
     int by_name = view_compare(x->name, y->name);
     return by_name != 0 ? by_name : view_compare(x->value, y->value);
 }
@@ -65,34 +61,15 @@ void sigv4_result_clear(struct sigv4_result *r)
 
 enum status sigv4_format_date(int64_t time_s, char out[SIGV4_DATE_BYTES])
 {
-    int64_t days = time_s / 86400;
-    int64_t rest = time_s % 86400;
-    if (rest < 0) {
-        rest += 86400;
-        days--;
-    }
-    int64_t year = 0;
-    unsigned month = 0;
-    unsigned day = 0;
-    rfc3339_date(days, &year, &month, &day);
-    if (year < 0 || year > 9999)
+    char text[RFC3339_BYTES];
+    size_t n = 0;
+    if (time_s < rfc3339_days(0, 1, 1) * 86400 || time_s >= rfc3339_days(10000, 1, 1) * 86400)
         return ST_BAD_ITEM;
-    unsigned fields[6] = {
-        (unsigned)year,       month, day, (unsigned)(rest / 3600), (unsigned)(rest / 60 % 60),
-        (unsigned)(rest % 60)};
-    char *p = out;
-    for (unsigned i = 0; i < 6; i++) {
-        unsigned digits = i == 0 ? 4 : 2;
-        if (i == 3)
-            *p++ = 'T';
-        for (unsigned d = digits; d > 0; d--) {
-            p[d - 1] = (char)('0' + fields[i] % 10);
-            fields[i] /= 10;
-        }
-        p += digits;
-    }
-    *p++ = 'Z';
-    *p = '\0';
+    rfc3339_format(time_s, text);
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c != '-' && *c != ':')
+            out[n++] = *c;
+    out[n] = '\0';
     return ST_OK;
 }
 
@@ -191,7 +168,7 @@ static enum status add_recoded(struct buf *store, struct view text)
 /* The parameters, each decoded and encoded anew, sorted by name, then value. */
 static enum status add_canonical_query(struct buf *out, struct view query)
 {
-    struct pair pairs[MAX_PARAMETERS];
+    struct http_header pairs[MAX_PARAMETERS];
     size_t name_end[MAX_PARAMETERS];
     size_t value_end[MAX_PARAMETERS];
     size_t n = 0;

@@ -24,16 +24,6 @@ enum {
 
 /* ---- queue URLs ---- */
 
-static bool copy_to(char *out, size_t size, struct view v)
-{
-    if (v.len >= size)
-        return false;
-    if (v.len > 0)
-        memcpy(out, v.ptr, v.len);
-    out[v.len] = '\0';
-    return true;
-}
-
 /* "sqs.eu-west-1.amazonaws.com" with "sqs." before and the Region's suffix behind: the Region. */
 static bool region_between(struct view host, const char *before, const char *middle,
                            struct view *region)
@@ -69,32 +59,7 @@ static bool queue_name_valid(struct view name)
 {
     if (view_ends(name, VIEW_LIT(".fifo")))
         name = view_first(name, name.len - 5);
-    if (name.len == 0 || name.len > 80)
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_'))
-            return false;
-    }
-    return true;
-}
-
-/*
- * Whether somebody configured another endpoint for SQS; then the host of a queue URL is only a
- * name.
- */
-static bool overridden(const struct aws_config *config)
-{
-    bool yes = false;
-    struct buf unused;
-    if (config == NULL)
-        return false;
-    buf_init(&unused, SQS_MAX_URL);
-    if (aws_config_endpoint(config, &AWS_SQS, VIEW_LIT("us-east-1"), &unused, &yes, NULL) != ST_OK)
-        yes = false;
-    buf_clear(&unused);
-    return yes;
+    return name.len <= 80 && view_is_word(name, "-_");
 }
 
 /* Fill region and endpoint from the host; false: not a host requests may go to. */
@@ -118,21 +83,21 @@ static bool place(const struct uri *u, struct view url, bool has_override, struc
         }
     }
     if (own && (u->https || has_override))
-        return copy_to(out->region, sizeof(out->region), region);
+        return view_copy(region, out->region, sizeof(out->region));
     struct view origin = view_first(url, (size_t)(u->authority.ptr + u->authority.len - url.ptr));
     if (u->https && vpc_endpoint(u->host, &region))
-        return copy_to(out->region, sizeof(out->region), region) &&
-               (has_override || copy_to(out->endpoint, sizeof(out->endpoint), origin));
+        return view_copy(region, out->region, sizeof(out->region)) &&
+               (has_override || view_copy(origin, out->endpoint, sizeof(out->endpoint)));
     if (has_override) {
         /* Emulators put the Region where AWS does, before their own name. */
         struct view rest = u->host;
         struct view label;
         if (view_split(&rest, '.', &label) && view_eq_cstr(label, "sqs") &&
             view_split(&rest, '.', &label) && aws_region_valid(label))
-            return copy_to(out->region, sizeof(out->region), label);
+            return view_copy(label, out->region, sizeof(out->region));
         return true;
     }
-    return uri_host_is_loopback(u->host) && copy_to(out->endpoint, sizeof(out->endpoint), origin);
+    return uri_host_is_loopback(u->host) && view_copy(origin, out->endpoint, sizeof(out->endpoint));
 }
 
 enum status sqs_queue_parse(struct view url, const struct aws_config *config, struct sqs_queue *out,
@@ -140,22 +105,28 @@ enum status sqs_queue_parse(struct view url, const struct aws_config *config, st
 {
     struct uri u;
     memset(out, 0, sizeof(*out));
-    if (!copy_to(out->url, sizeof(out->url), url) || uri_parse(url, &u) != ST_OK)
+    if (!view_copy(url, out->url, sizeof(out->url)) || uri_parse(url, &u) != ST_OK)
         return error_set(err, ST_USAGE, E_U216, "not a queue URL: \"%.*s\"", SHOW_MAX(url, 160));
     size_t slash = view_rfind(u.path, VIEW_LIT("/"));
     struct view name = slash == SIZE_MAX ? VIEW_EMPTY : view_skip(u.path, slash + 1);
     struct view account =
         slash == SIZE_MAX || slash == 0 ? VIEW_EMPTY : view_skip(view_first(u.path, slash), 1);
-    if (!queue_name_valid(name) || !copy_to(out->name, sizeof(out->name), name))
+    if (!queue_name_valid(name) || !view_copy(name, out->name, sizeof(out->name)))
         return error_set(err, ST_USAGE, E_U216, "queue URL without a queue name: \"%.*s\"",
                          SHOW_MAX(url, 160));
-    bool digits = account.len == 12;
-    for (size_t i = 0; i < account.len && digits; i++)
-        digits = account.ptr[i] >= '0' && account.ptr[i] <= '9';
-    if (digits && !copy_to(out->account, sizeof(out->account), account))
-        return ST_USAGE;
+    uint64_t number;
+    if (account.len == 12 && view_parse_u64(account, UINT64_MAX, &number) == ST_OK)
+        (void)view_copy(account, out->account, sizeof(out->account));
     out->fifo = view_ends(name, VIEW_LIT(".fifo"));
-    if (!place(&u, url, overridden(config), out))
+    /* Where somebody configured another endpoint for SQS, the host of a queue URL is only a name. */
+    bool overridden = false;
+    struct buf unused;
+    buf_init(&unused, SQS_MAX_URL);
+    if (config != NULL && aws_config_endpoint(config, &AWS_SQS, VIEW_LIT("us-east-1"), &unused,
+                                              &overridden, NULL) != ST_OK)
+        overridden = false;
+    buf_clear(&unused);
+    if (!place(&u, url, overridden, out))
         return error_set(err, ST_USAGE, E_U216,
                          "queue URL is neither one of SQS nor on loopback: \"%.*s\"",
                          SHOW_MAX(url, 160));
@@ -483,9 +454,8 @@ static void read_redrive(struct sqs_attributes *out, struct view text)
     out->max_receive_count = json_is_integer(count) && json_integer_value(count) > 0
                                  ? (uint64_t)json_integer_value(count)
                                  : attribute_u64(doc, "maxReceiveCount");
-    if (!copy_to(out->dead_letter_arn, sizeof(out->dead_letter_arn),
-                 aws_json_text(doc, "deadLetterTargetArn")))
-        out->dead_letter_arn[0] = '\0';
+    (void)view_copy(aws_json_text(doc, "deadLetterTargetArn"), out->dead_letter_arn,
+                    sizeof(out->dead_letter_arn));
     json_decref(doc);
 }
 
@@ -512,8 +482,7 @@ enum status sqs_attributes(struct aws_client *c, const struct sqs_queue *q,
     out->fifo = view_eq_cstr(aws_json_text(a, "FifoQueue"), "true");
     out->encrypted = view_eq_cstr(aws_json_text(a, "SqsManagedSseEnabled"), "true") ||
                      aws_json_text(a, "KmsMasterKeyId").len > 0;
-    if (!copy_to(out->arn, sizeof(out->arn), aws_json_text(a, "QueueArn")))
-        out->arn[0] = '\0';
+    (void)view_copy(aws_json_text(a, "QueueArn"), out->arn, sizeof(out->arn));
     read_redrive(out, aws_json_text(a, "RedrivePolicy"));
     buf_add_view(&out->policy, aws_json_text(a, "Policy"));
     st = buf_status(&out->policy);

@@ -49,15 +49,7 @@ bool sts_role_arn_valid(struct view arn)
 
 bool sts_session_name_valid(struct view name)
 {
-    if (name.len < 2 || name.len > 64)
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c != '\0' && strchr("_+=,.@-", c) != NULL)))
-            return false;
-    }
-    return true;
+    return name.len >= 2 && name.len <= 64 && view_is_word(name, "_+=,.@-");
 }
 
 /* Post the form in *body. */
@@ -168,12 +160,8 @@ static enum status copy_result(const struct aws_answer *answer, const char *name
     struct buf text;
     buf_init(&text, XML_MAX_TEXT);
     enum status st = find(answer, "GetCallerIdentity", name, &text);
-    if (!st && text.len >= size)
+    if (!st && !view_copy(buf_view(&text), out, size))
         st = ST_TOO_BIG;
-    if (!st) {
-        memcpy(out, text.ptr == NULL ? "" : text.ptr, text.len);
-        out[text.len] = '\0';
-    }
     buf_clear(&text);
     return st;
 }

@@ -76,22 +76,16 @@ static enum status entity(struct xml_scan *x, struct error *err)
     struct view name = view_make(x->rest.ptr + 1, end - 1);
     if (name.ptr[0] == '#') {
         bool hex = name.len > 1 && name.ptr[1] == 'x';
+        int base = hex ? 16 : 10;
         uint32_t code = 0;
         size_t first = hex ? 2 : 1;
         if (name.len == first)
             return broken(x, err, ST_BAD_ITEM, "empty character reference");
         for (size_t i = first; i < name.len; i++) {
-            char c = name.ptr[i];
-            uint32_t digit = 99;
-            if (c >= '0' && c <= '9')
-                digit = (uint32_t)(c - '0');
-            else if (hex && c >= 'a' && c <= 'f')
-                digit = (uint32_t)(c - 'a' + 10);
-            else if (hex && c >= 'A' && c <= 'F')
-                digit = (uint32_t)(c - 'A' + 10);
-            if (digit == 99 || code > 0x10FFFF)
+            int digit = hex_digit(name.ptr[i]);
+            if (digit < 0 || digit >= base || code > 0x10FFFF)
                 return broken(x, err, ST_BAD_ITEM, "bad character reference");
-            code = code * (hex ? 16 : 10) + digit;
+            code = code * (uint32_t)base + (uint32_t)digit;
         }
         /* S3 writes control characters of keys as references although XML 1.0 has none of them. */
         if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))

@@ -102,6 +102,26 @@ enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out)
     return ST_OK;
 }
 
+bool view_is_word(struct view v, const char *also)
+{
+    for (size_t i = 0; i < v.len; i++) {
+        char c = lower(v.ptr[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              (c != '\0' && strchr(also, v.ptr[i]) != NULL)))
+            return false;
+    }
+    return v.len > 0;
+}
+
+bool view_copy(struct view v, char *out, size_t size)
+{
+    size_t n = v.len < size ? v.len : 0;
+    if (n > 0)
+        memcpy(out, v.ptr, n);
+    out[n] = '\0';
+    return v.len < size;
+}
+
 char *view_dup(struct view v)
 {
     char *copy = malloc(v.len + 1);

@@ -100,8 +100,14 @@ bool view_eq_nocase(struct view a, struct view b);
 /* Decimal digits only, within 0..max; ST_BAD_ITEM leaves *out untouched. */
 NODISCARD enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out);
 
+/* Only ASCII letters, digits and characters of `also`; an empty view is none such. */
+bool view_is_word(struct view v, const char *also);
+
 /* A copy that ends with NUL, freed by the caller; NULL: no memory. */
 char *view_dup(struct view v);
+
+/* The same into out[0..size); false, and an empty text, when it does not fit. */
+bool view_copy(struct view v, char *out, size_t size);
 
 /* 0..15, or -1 for what is no hexadecimal digit. */
 static inline int hex_digit(char c)

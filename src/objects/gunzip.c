@@ -127,30 +127,6 @@ static void take(struct gunzip *gz, size_t n)
     gz->taken += n;
 }
 
-/* The header is done; ISA-L checks the trailer itself (ISAL_GZIP_NO_HDR_VER). */
-static void begin_member(struct gunzip *gz)
-{
-    if (gz->members++ == 0)
-        isal_inflate_init(&gz->inflate);
-    else
-        isal_inflate_reset(&gz->inflate);
-    gz->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER;
-    gz->where = IN_MEMBER;
-}
-
-/* The fixed ten bytes. */
-static enum status check_header(const struct gunzip *gz, struct error *err)
-{
-    const uint8_t *h = gz->piece;
-    if (h[0] != 0x1f || h[1] != 0x8b)
-        return corrupt(gz, E_O104, "data behind the last gzip member", err);
-    if (h[2] != 8)
-        return corrupt(gz, E_O105, "unknown gzip compression method", err);
-    if ((h[3] & RESERVED) != 0)
-        return corrupt(gz, E_O105, "reserved gzip flags", err);
-    return ST_OK;
-}
-
 /* Zero bytes and nothing else may follow the last member. */
 static enum status read_padding(struct gunzip *gz, bool *more_input, struct error *err)
 {
@@ -196,36 +172,30 @@ static bool pass_text(struct gunzip *gz)
     return zero != NULL;
 }
 
-/* What comes behind a part of the header, by its flags. */
+/* What comes after a part of the header, by its flags: another part, or the member. */
 static void next_part(struct gunzip *gz)
 {
-    switch (gz->where) {
-    case IN_HEADER:
-        if ((gz->flags & FLAG_EXTRA) != 0) {
-            gz->where = IN_EXTRA_LENGTH;
+    static const struct {
+        enum where where;
+        uint8_t flag;
+    } parts[] = {
+        {IN_EXTRA_LENGTH, FLAG_EXTRA},
+        {IN_NAME, FLAG_NAME},
+        {IN_COMMENT, FLAG_COMMENT},
+        {IN_HEADER_CHECKSUM, FLAG_HEADER_CHECKSUM},
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].where > gz->where && (gz->flags & parts[i].flag) != 0) {
+            gz->where = parts[i].where;
             return;
         }
-        __attribute__((fallthrough));
-    case IN_EXTRA:
-        if ((gz->flags & FLAG_NAME) != 0) {
-            gz->where = IN_NAME;
-            return;
-        }
-        __attribute__((fallthrough));
-    case IN_NAME:
-        if ((gz->flags & FLAG_COMMENT) != 0) {
-            gz->where = IN_COMMENT;
-            return;
-        }
-        __attribute__((fallthrough));
-    case IN_COMMENT:
-        if ((gz->flags & FLAG_HEADER_CHECKSUM) != 0) {
-            gz->where = IN_HEADER_CHECKSUM;
-            return;
-        }
-        __attribute__((fallthrough));
-    default: begin_member(gz); return;
     }
+    if (gz->members++ == 0)
+        isal_inflate_init(&gz->inflate);
+    else
+        isal_inflate_reset(&gz->inflate);
+    gz->inflate.crc_flag = ISAL_GZIP_NO_HDR_VER; /* ISA-L checks the trailer itself */
+    gz->where = IN_MEMBER;
 }
 
 /* One part of a member's header; false: it goes on behind the input there is. */
@@ -236,7 +206,12 @@ static bool read_part(struct gunzip *gz, enum status *st, struct error *err)
         gz->header_crc = 0;
         if (!collect(gz, HEADER_BYTES))
             return false;
-        *st = check_header(gz, err);
+        if (gz->piece[0] != 0x1f || gz->piece[1] != 0x8b)
+            *st = corrupt(gz, E_O104, "data behind the last gzip member", err);
+        else if (gz->piece[2] != 8)
+            *st = corrupt(gz, E_O105, "unknown gzip compression method", err);
+        else if ((gz->piece[3] & RESERVED) != 0)
+            *st = corrupt(gz, E_O105, "reserved gzip flags", err);
         gz->flags = gz->piece[3];
         break;
     case IN_EXTRA_LENGTH:
@@ -294,27 +269,6 @@ static enum status read_header(struct gunzip *gz, bool *more_input, struct error
     return ST_OK;
 }
 
-static enum status inflate_fault(const struct gunzip *gz, int code, struct error *err)
-{
-    switch (code) {
-    case ISAL_INCORRECT_CHECKSUM:
-        return corrupt(gz, E_O102, "gzip checksum or length does not match, member ending", err);
-    case ISAL_INVALID_WRAPPER: return corrupt(gz, E_O105, "invalid gzip header", err);
-    default: return corrupt(gz, E_O103, "invalid deflate data", err);
-    }
-}
-
-static int inflate_some(struct gunzip *gz)
-{
-    struct inflate_state *state = &gz->inflate;
-    state->next_in = gz->at;
-    state->avail_in = (uint32_t)(gz->end - gz->at);
-    int code = isal_inflate(state);
-    gz->taken += (uint64_t)(state->next_in - gz->at);
-    gz->at = state->next_in;
-    return code;
-}
-
 /* Inflate as much as fits. */
 static enum status read_member(struct gunzip *gz, uint8_t *out, size_t size, size_t *n,
                                bool *more_input, struct error *err)
@@ -322,10 +276,18 @@ static enum status read_member(struct gunzip *gz, uint8_t *out, size_t size, siz
     struct inflate_state *state = &gz->inflate;
     state->next_out = out + *n;
     state->avail_out = (uint32_t)(size - *n);
-    int code = inflate_some(gz);
+    state->next_in = gz->at;
+    state->avail_in = (uint32_t)(gz->end - gz->at);
+    int code = isal_inflate(state);
+    gz->taken += (uint64_t)(state->next_in - gz->at); /* it may step back, see KEPT_BYTES */
+    gz->at = state->next_in;
     *n = (size_t)(state->next_out - out);
+    if (code == ISAL_INCORRECT_CHECKSUM)
+        return corrupt(gz, E_O102, "gzip checksum or length does not match, member ending", err);
+    if (code == ISAL_INVALID_WRAPPER)
+        return corrupt(gz, E_O105, "invalid gzip header", err);
     if (code < 0 || code == ISAL_NEED_DICT)
-        return inflate_fault(gz, code, err);
+        return corrupt(gz, E_O103, "invalid deflate data", err);
     if (state->block_state == ISAL_BLOCK_FINISH) {
         gz->where = IN_HEADER;
         return ST_OK;

@@ -78,7 +78,7 @@ class S3(Case):
                     self.assertIn("if-match", request.headers["authorization"])
 
     def test_cut_too_often(self):
-        with self.cutting(100, reset) as server:
+        with self.cutting(100, reset, body=lambda n: OBJECT * 2) as server:
             # A megabyte each time: with 8 MiB of progress the count would start anew.
             got = self.get(server)
             self.assertEqual("retry", got["status"])

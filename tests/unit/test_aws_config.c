@@ -513,8 +513,8 @@ static void test_chain(void **state)
     (void)state;
     struct fake_time t = {.wall_ms = 1000000000};
     struct aws_clock clock = fake_clock(&t);
-    struct fake_provider absent = {{"absent", fake_fetch, NULL}, ST_MISSING, 0, 0};
-    struct fake_provider here = {{"here", fake_fetch, NULL}, ST_OK, 1000000 + 3600, 0};
+    struct fake_provider absent = {{"absent", fake_fetch}, ST_MISSING, 0, 0};
+    struct fake_provider here = {{"here", fake_fetch}, ST_OK, 1000000 + 3600, 0};
     struct cred_provider *both[] = {&absent.base, &here.base};
     struct cred_chain *chain = NULL;
     struct credentials c;
@@ -563,8 +563,8 @@ static void test_chain_stops(void **state)
 {
     (void)state;
     /* A provider that is configured but fails must not be passed over for another identity. */
-    struct fake_provider broken = {{"broken", fake_fetch, NULL}, ST_USAGE, 0, 0};
-    struct fake_provider other = {{"other", fake_fetch, NULL}, ST_OK, 0, 0};
+    struct fake_provider broken = {{"broken", fake_fetch}, ST_USAGE, 0, 0};
+    struct fake_provider other = {{"other", fake_fetch}, ST_OK, 0, 0};
     struct cred_provider *both[] = {&broken.base, &other.base};
     struct cred_chain *chain = NULL;
     struct credentials c;
@@ -609,7 +609,7 @@ static void *ask(void *arg)
 static void test_chain_threads(void **state)
 {
     (void)state;
-    struct fake_provider here = {{"here", slow_fetch, NULL}, ST_OK, 0, 0};
+    struct fake_provider here = {{"here", slow_fetch}, ST_OK, 0, 0};
     struct cred_provider *one[] = {&here.base};
     struct asker askers[8];
     pthread_t threads[8];
