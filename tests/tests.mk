@@ -78,7 +78,7 @@ test-ledger: $(PROGRAMS)
 ## test-ledger-worlds simulated worlds through the ledger's protocol; WORLDS=5000
 WORLDS ?= 5000
 test-ledger-worlds: $(BUILD)/ledger-sim
-	@sh tests/ledger/check_sim.sh $(BUILD)/ledger-sim $(WORLDS)
+	@sh tests/ledger/worlds.sh $(BUILD)/ledger-sim $(WORLDS)
 
 ## test-ledger-dynamodb the DynamoDB ledger against a server of its own (moto)
 test-ledger-dynamodb: $(BUILD)/tests/ledger/dynamodb_check

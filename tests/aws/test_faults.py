@@ -172,7 +172,7 @@ class S3(Case):
                 time.sleep(0.1)
         with Server(handle) as server:
             with self.tool(server) as tool:
-                # The real limits are 20 s; the HTTP layer is told shorter ones here.
+                # The real limits are 20 s; the HTTP layer is given shorter ones here.
                 got = tool.call(op="http", method="GET", url=server.url + "/", total_ms=30000,
                                 idle_ms=1000, min_rate=1024)
                 self.assertEqual(("retry", True), (got["status"], got["timed_out"]), got)

@@ -670,7 +670,7 @@ await test('live: asks with the version it has', async (page, defer) => {
   assert.equal(server.requests.filter((r) => !/^\/(api\/page.*)?$/.test(r)).length, 0);
 });
 
-await test('live: a lost server is said, the figures stay, and it comes back', async (page, defer) => {
+await test('live: a lost server is said, the figures stay, and it is found again', async (page, defer) => {
   allowed = [/Failed to load resource/];
   const server = await openServed(page, small, defer);
   server.failing = true;

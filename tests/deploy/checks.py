@@ -539,7 +539,7 @@ def check_alarms():
         return {name: item["Properties"] for name, item in resources.items()
                 if item["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(alarms()) == watching | usage
-    # A Region that publishes elsewhere has no metrics to watch.
+    # A Region that publishes to another Region has no metrics to watch.
     assert set(alarms(CloudWatchRegion="eu-west-1")) == watching
     assert set(alarms(CloudWatchRegion="us-east-1")) == watching | usage
     assert set(alarms(UsageAlarms="false")) == watching

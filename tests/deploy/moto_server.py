@@ -1,6 +1,6 @@
-"""moto's server with its slips mended that stand in the way of real deployments, and with the one
-thing that AWS does and moto does not: SAM's transform.  That way each tool's own deploy command runs
-to its end against it."""
+"""moto's server with fixes where its slips stop real deployments, and with the one thing that AWS
+does and moto does not: SAM's transform.  That way each tool's own deploy command runs to its end
+against it."""
 import json
 import re
 import sys

@@ -6,7 +6,7 @@ as AWS does where no statement allows it.  The evaluation is IAM's for what the 
 statements, literal actions, resources with * and ?, StringEquals.  Actions and resource types are
 those of the Service Authorization Reference.
 
-    outcomes = trial(FUNCTION_SCENARIOS, statements)   # what is counted, what comes back, what is said
+    outcomes = trial(FUNCTION_SCENARIOS, statements)   # what is counted, returned and reported
 
 The program is that of BUILD (tests/support).
 """
@@ -246,7 +246,7 @@ FUNCTION_SCENARIOS = {
 # ---- what the worker does ----
 
 def worker_counts(statements, dynamodb):
-    """One object counted, one gone, one corrupt, which comes back."""
+    """One object counted, one gone, one corrupt, which is returned."""
     # Longer than the run: a message that is not deleted is not counted twice here.
     with World(statements, None, visibility=60) as world:
         world.send(world.put("present", [numbered(1)]))
@@ -280,7 +280,7 @@ def actions_of(statements):
     return {action for statement in statements for action in as_list(statement["Action"])}
 
 
-def told(outcome, action):
+def named(outcome, action):
     """The messages of the log lines that name the action, and what they name: without levels,
     times and details."""
     return sorted({re.split(r" +\w+=", line.partition(" ")[2].strip())[0]
@@ -291,7 +291,7 @@ def told(outcome, action):
 def shown(outcome, action):
     """What makes one outcome another: answers and messages left, sums, dimension values, and what
     the program says that it cannot do, or does in another way."""
-    return dict({k: outcome[k] for k in ("answers", "sums", "values")}, told=told(outcome, action))
+    return dict({k: outcome[k] for k in ("answers", "sums", "values")}, named=named(outcome, action))
 
 
 def judge(name, scenario, statements, dynamodb, beyond=frozenset()):
@@ -308,7 +308,7 @@ def judge(name, scenario, statements, dynamodb, beyond=frozenset()):
         less = scenario(without(statements, action), dynamodb())
         if action not in less["denied"]:
             problems.append("%s: without %s nothing was denied" % (name, action))
-        elif not told(less, action):
+        elif not named(less, action):
             problems.append("%s: without %s the log does not name it: %s" % (
                 name, action, less["log"][-1500:]))
         else:

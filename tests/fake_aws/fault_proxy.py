@@ -39,7 +39,7 @@ POST /control takes {"rules": [...]} (replaces), {"add": [...]}, {"clear_log": t
 
 --unzip inflates gzip'ed monitoring requests and drops Content-Encoding: moto answers 500 to them.
 --verify refuses requests that are not signed as AWS wants it.
---route SERVICE=HOST:PORT sends one service of the credential scope elsewhere.
+--route SERVICE=HOST:PORT sends one service of the credential scope to another place.
 """
 import gzip
 import hashlib

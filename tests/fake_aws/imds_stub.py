@@ -8,7 +8,7 @@
 settings (constructor, or POST /control {"role": ..., "lifetime": ...}):
   role       the role's name; "" answers 404: no role attached
   access, secret, session   what is handed out; {n} becomes the number of the issue, so that a
-                            refresh can be told from the one before
+                            refresh differs from the one before
   lifetime   seconds until Expiration (near expiry: 60)
   token_ttl_max, v1         v1 true answers without a token as IMDSv1 would
   fail       status to answer credential requests with (0: none), e.g. 500

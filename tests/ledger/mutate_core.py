@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""mutate_core.py [SEEDS]: break one line of the protocol core at a time; the simulator must notice.
+"""mutate_core.py [SEEDS|places]: break one line of the protocol core at a time; the simulator must
+notice.
 
 Run in the top folder; needs a C compiler.  Mutants that cannot be noticed are listed with the
-reason.  Exit 1 when another one survives, or when a mutated line is not found any more.
+reason.  Exit 1 when another one survives, or when a mutated line is not found any more; with
+`places` only the latter is looked at, so that the list does not go stale.
 """
 import glob
 import os
@@ -152,7 +154,8 @@ def noticed(seeds):
 
 
 def main():
-    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    only_places = sys.argv[1:] == ["places"]
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 and not only_places else 1000
     os.makedirs(FOLDER, exist_ok=True)
     core = {}
     for file in CORE:
@@ -164,6 +167,8 @@ def main():
         if len(places) != 1:
             print(f"{name}: its text is in {len(places)} files")
             wrong += 1
+            continue
+        if only_places:
             continue
         build(places[0], core[places[0]].replace(text, replacement, 1))
         how = noticed(seeds)

@@ -72,7 +72,7 @@ struct sim_object {
 };
 
 struct sim_batch {
-    struct ledger_doubts told;
+    struct ledger_doubts reported;
     struct ledger_batch b;
     int64_t expires_ms; /* of its record; once open, not before it is done */
     struct ledger_id members[BATCH_OBJECTS];
@@ -376,7 +376,7 @@ static enum protocol_event_kind ledger_tell(const struct ledger_nonce *id)
     struct sim_batch *s = batch_find(id);
     if (s == NULL)
         return EVENT_FAILED;
-    ledger_batch_doubts(&s->b, &s->told);
+    ledger_batch_doubts(&s->b, &s->reported);
     return EVENT_OK;
 }
 
@@ -386,8 +386,8 @@ static enum protocol_event_kind ledger_done(const struct ledger_nonce *id)
     struct ledger_doubts doubts;
     if (s == NULL || s->b.state == BATCH_ABORTED)
         return EVENT_CONFLICT;
-    if (ledger_batch_doubts(&s->b, &doubts) && memcmp(&doubts, &s->told, sizeof doubts) != 0)
-        fail("a batch is done, and its doubts are not told");
+    if (ledger_batch_doubts(&s->b, &doubts) && memcmp(&doubts, &s->reported, sizeof doubts) != 0)
+        fail("a batch is done, and its doubts are not reported");
     if (s->b.state != BATCH_DONE)
         s->expires_ms = expiry();
     s->b.state = BATCH_DONE;

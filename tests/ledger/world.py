@@ -217,7 +217,7 @@ class World:
                   "\n" + self.log[-4000:])
 
     def recover(self, **env):
-        """Start it again and again until nothing comes back and the sums are right."""
+        """Start it again and again until nothing is returned and the sums are right."""
         expected = self.expected()
         for _ in range(ROUNDS):
             _, done = self.run(**env)

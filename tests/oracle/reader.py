@@ -89,7 +89,7 @@ class ObjectFailed(Exception):
 
 
 def object_content(data, max_bytes):
-    """The inflated content of an object, told by its first bytes."""
+    """The inflated content of an object, known by its first bytes."""
     if data[:2] != b"\x1f\x8b":
         if len(data) > max_bytes:
             raise ObjectFailed("larger than MAX_OBJECT_BYTES")

@@ -93,13 +93,13 @@ def test_a_send_that_fails_stops_before_the_state():
 
 def test_usage():
     with Cloud() as cloud:
-        for words, told in ((["s3://Bad_Bucket"], "Bad_Bucket"), ([], "s3://"),
+        for words, named in ((["s3://Bad_Bucket"], "Bad_Bucket"), ([], "s3://"),
                             (["/tmp"], "/tmp"), (["s3://b-c", "--per-message", "0"], '"0"'),
                             (["s3://b-c", "--since", "soon"], "soon"),
                             (["s3://b-c", "--queue", "nowhere"], "nowhere")):
             run = cloud.run("enqueue", *words)
             equal(run.returncode, 2, words)
-            check(told in run.stderr, told, run.stderr)
+            check(named in run.stderr, named, run.stderr)
         run = cloud.run("enqueue", "s3://no-such-bucket")
         equal(run.returncode, 1, run.stderr)
         check("no-such-bucket" in run.stderr or "NoSuchBucket" in run.stderr

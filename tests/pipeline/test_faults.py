@@ -32,7 +32,7 @@ def in_doubt(log):
 
 
 class Function:
-    """A function process that is invoked again with what came back, as SQS would."""
+    """A function process that is invoked again with the messages it returned, as SQS would."""
 
     def __init__(self, cloud, **env):
         self.runtime = RuntimeApi().start()
@@ -46,7 +46,7 @@ class Function:
             left = [left[int(name[1:])] for name in failures(self.runtime.results[-1])]
             if not left:
                 return
-        raise Failed("messages still come back: %d" % len(left))
+        raise Failed("messages are still returned: %d" % len(left))
 
     def stop(self):
         self.process.stop(seconds=15)
@@ -76,8 +76,8 @@ def one_cell(match, fault, count):
             check(unknown > 0 and doubted >= 1 and got["Invocations"] ==
                   wanted["Invocations"] * applied, "doubled:", got, wanted, doubted, log[-1500:])
         if doubted:
-            told = [d for ns, m, d, _, p in cloud.cloudwatch.data() if m == "InDoubtPublishes"]
-            equal(len(told), 1, "InDoubtPublishes is published afterwards")
+            reported = [d for ns, m, d, _, p in cloud.cloudwatch.data() if m == "InDoubtPublishes"]
+            equal(len(reported), 1, "InDoubtPublishes is published afterwards")
         return doubted
 
 
@@ -137,7 +137,7 @@ def test_one_bad_datum_never_loses_the_others():
             function.stop()
             if count == 1:
                 equal(cloud.sums(), cloud.expected())
-        # Refused for good: all of it comes back, none is lost from the queue.
+        # Refused for good: all of it is returned, none is lost from the queue.
         cloud.cloudwatch.control({"reset": True, "faults": [{"kind": "refuse", "count": 10000}]})
         runtime, log = cloud.invoke(sqs_payload(bodies))
         equal(failures(runtime.results[0]), ["m0", "m1", "m2"])

@@ -1,4 +1,4 @@
-"""ALLOW_INFERENCE_REGIONS: what ran elsewhere is a metric, in the same requests as its sums."""
+"""ALLOW_INFERENCE_REGIONS: what ran in other Regions is a metric, in the same requests as its sums."""
 import collections
 import os
 import tempfile
@@ -24,7 +24,7 @@ def records(first, n):
     return out
 
 
-def elsewhere(all_records, allowed):
+def disallowed(all_records, allowed):
     out = collections.Counter()
     for r in all_records:
         region = r.get("inferenceRegion")
@@ -48,7 +48,7 @@ def test_worker_publishes_what_ran_elsewhere():
             cloud.send(cloud.put("o%d" % i, records(10 * i, 10)))
         run = cloud.run("worker", "--once", "--allow-inference-regions", "us-east-1, us-east-2")
         equal(run.returncode, 0, run.stderr)
-        wanted = elsewhere(cloud.records, ("us-east-1",))
+        wanted = disallowed(cloud.records, ("us-east-1",))
         equal(guard_sums(cloud), wanted)
         check(wanted["DisallowedRegionInvocations"] > 0)
         lines = log_lines(run.stderr, "ran in Regions that are not allowed")
@@ -77,7 +77,7 @@ def test_with_a_ledger_it_counts_once():
                 cloud.send(key)
         run = cloud.run("worker", "--once", ALLOW_INFERENCE_REGIONS="us-east-1", LEDGER=path)
         equal(run.returncode, 0, run.stderr)
-        wanted = elsewhere(cloud.records, ("us-east-1",))
+        wanted = disallowed(cloud.records, ("us-east-1",))
         equal(guard_sums(cloud), wanted)
         lines = log_lines(run.stderr, "ran in Regions that are not allowed")
         equal(sum(int(line["tokens"]) for line in lines), wanted["DisallowedRegionTokenCount"])
@@ -91,7 +91,7 @@ def test_the_worker_shows_it():
         try:
             cloud.send(cloud.put("o", records(0, 9)))
             check(wait_until(lambda: queue(cloud).get("deleted") == 1))
-            wanted = elsewhere(cloud.records, ("us-east-1",))
+            wanted = disallowed(cloud.records, ("us-east-1",))
             labels = '{queue="bedrock-logs",region="us-east-1"}'
             line = "bedrock_metrics_disallowed_region_tokens_total%s %d\n" % (
                 labels, wanted["DisallowedRegionTokenCount"])

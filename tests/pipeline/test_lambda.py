@@ -40,7 +40,7 @@ def test_every_outcome_of_a_message():
                   s3_event(good, name="ObjectRemoved:Delete"),      # done, nothing to do
                   s3_event("AWSLogs/123456789012/BedrockModelInvocationLogs/us-east-1/2026/11/01/"
                            "10/data/x_input.json.gz"),              # skipped by rule
-                  s3_event(beside, corrupt)]                        # one bad object: all come back
+                  s3_event(beside, corrupt)]                        # one bad object: all return
         runtime, log = cloud.invoke(sqs_payload(bodies))
         equal(failures(runtime.results[0]), ["m1", "m3", "m4", "m8"])
         equal(cloud.sums(), cloud.expected())
@@ -87,7 +87,7 @@ def test_deadline_gives_messages_back():
 
 def test_init_error():
     with Cloud() as cloud:
-        for name, value, told in (("METRIC_DIMENSIONS", "ModelIdd", "ModelIdd"),
+        for name, value, named in (("METRIC_DIMENSIONS", "ModelIdd", "ModelIdd"),
                                   ("METRIC_RESOLUTION", "7", '"7"'),
                                   ("METRICS", "Tokens", "Tokens"),
                                   ("CLOUDWATCH_NAMESPACE", "AWS/Bedrock", "AWS/Bedrock"),
@@ -104,7 +104,7 @@ def test_init_error():
             equal(run.returncode, 2, name)
             check(runtime.init_error is not None, name, run.stderr)
             text = json.loads(runtime.init_error["body"])["errorMessage"]
-            check(told in text, name, text)
+            check(named in text, name, text)
 
 
 def test_json_logs():

@@ -40,11 +40,11 @@ def test_a_role_for_a_bucket():
             equal(sum(e["service"] == "sts" for e in cloud.proxy.log), int(role_reads))
             check("role-secret" not in run.stderr and SECRET not in run.stderr)
     with Cloud() as cloud:
-        for value, told in (("arn:aws:iam::1:user/x", "user/x"), ("B_=%s" % ROLE, "B_"),
+        for value, named in (("arn:aws:iam::1:user/x", "user/x"), ("B_=%s" % ROLE, "B_"),
                             ("%s,%s" % (ROLE, ROLE), "two roles")):
             run = cloud.run("worker", "--once", ROLE_ARN=value)
             equal(run.returncode, 2, run.stderr)
-            check(told in run.stderr, run.stderr)
+            check(named in run.stderr, run.stderr)
 
 
 def test_application_profiles_are_resolved():

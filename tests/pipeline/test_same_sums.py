@@ -54,7 +54,7 @@ def test_aggregate_worker_and_lambda_agree():
         check(len(wanted[sets[1]]) > 20, "a poor corpus")
         for s in sets:
             equal(reported(cloud, "s3://" + BUCKET, s), wanted[s], "aggregate s3://")
-        # Damaged objects come back for ever: what counts is what is published.
+        # Damaged objects are retried for ever: what counts is what is published.
         for key in keys:
             cloud.send(key)
         run = cloud.run("worker", "--once", **env)

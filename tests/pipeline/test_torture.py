@@ -36,7 +36,7 @@ def one(library, n, folder):
         if answered and result["kind"] == "response":
             left = [bodies[int(name[1:])] for name in failures(result)]
         else:
-            left = bodies  # an error, or no answer: all of them come back
+            left = bodies  # an error, or no answer: all of them are returned
         if left:
             clean = Function(cloud)
             try:

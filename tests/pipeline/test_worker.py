@@ -175,7 +175,7 @@ def test_listen():
 
 def test_wrong_configuration():
     with Cloud() as cloud:
-        for name, value, told in (("SQS_QUEUE_URL", None, "SQS_QUEUE_URL"),
+        for name, value, named in (("SQS_QUEUE_URL", None, "SQS_QUEUE_URL"),
                                   ("SQS_QUEUE_URL", "ftp://x/1/q", "ftp://x/1/q"),
                                   ("S3_BUCKET_NAME", None, "S3_BUCKET_NAME"),
                                   ("BATCH_SIZE", "0", '"0"'),
@@ -185,14 +185,14 @@ def test_wrong_configuration():
                                   ("LOG_LEVEL", "LOUD", "LOUD")):
             run = cloud.run("worker", "--once", **{name: value})
             equal(run.returncode, 2, name)
-            check(told in run.stderr, name, run.stderr)
+            check(named in run.stderr, name, run.stderr)
         equal(cloud.proxy.log, [], "something was sent")
 
 
 def test_denied_in_turn():
     """Each IAM action denied: a clear error that names it, and nothing lost or doubled."""
     with Cloud(visibility=300) as cloud:
-        for rule, told, exit_status in (
+        for rule, named, exit_status in (
                 ({"target": "ReceiveMessage"}, "ReceiveMessage", 1),
                 ({"target": "GetQueueAttributes"}, "GetQueueAttributes", 0),
                 ({"method": "GET", "path": "AWSLogs"}, "GetObject", 1),
@@ -204,11 +204,11 @@ def test_denied_in_turn():
             cloud.send(cloud.put("o", [numbered(1)]))
             cloud.proxy.rules = [dict(rule, fault="denied", count=-1)]
             run = cloud.run("worker", "--once")
-            equal(run.returncode, exit_status, told + "\n" + run.stderr)
-            check(told in run.stderr and "AccessDenied" in run.stderr, told, run.stderr)
-            published = told in ("GetQueueAttributes", "DeleteMessageBatch")
-            equal(cloud.sums(), cloud.expected() if published else {}, told)
-            equal(queue(cloud).get("deleted", 0), 1 if told == "GetQueueAttributes" else 0, told)
+            equal(run.returncode, exit_status, named + "\n" + run.stderr)
+            check(named in run.stderr and "AccessDenied" in run.stderr, named, run.stderr)
+            published = named in ("GetQueueAttributes", "DeleteMessageBatch")
+            equal(cloud.sums(), cloud.expected() if published else {}, named)
+            equal(queue(cloud).get("deleted", 0), 1 if named == "GetQueueAttributes" else 0, named)
 
 
 def test_env_file_and_flags():

@@ -64,13 +64,13 @@ def snapshot(path):
     chunks = base.execute('SELECT hour, cells FROM chunk WHERE id<=?', (last,)).fetchall()
     behind = base.execute('SELECT count(*) FROM chunk WHERE id>?', (last,)).fetchone()[0]
     rollups = base.execute('SELECT level, bucket, cells FROM rollup').fetchall()
-    told = base.execute('SELECT state, objects, found, counted, bytes_read, first_time, last_time '
+    kept = base.execute('SELECT state, objects, found, counted, bytes_read, first_time, last_time '
                         'FROM tally WHERE objects<>0 ORDER BY state, reason').fetchall()
     true = base.execute("SELECT state, count(*), sum(found), sum(counted), sum(bytes_read), "
                         "min(first_time), max(last_time), CASE state WHEN 2 THEN reason ELSE '' END "
                         "AS why FROM object GROUP BY state, why ORDER BY state, why").fetchall()
     base.close()
-    assert told == [row[:7] for row in true], (told, true)
+    assert kept == [row[:7] for row in true], (kept, true)
     return series, chunks, behind, rollups, last
 
 

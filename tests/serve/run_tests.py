@@ -253,11 +253,11 @@ class Tests:
             server.wait_for(lambda u: u['totals']['InputTokenCount'] == 1121, 'a folder moved in')
             write_whole(os.path.join(logs, 'moved/in/z.json.gz'), gz(record(n=10000)))
             server.wait_for(lambda u: u['totals']['InputTokenCount'] == 11121, 'a file in it')
-            elsewhere = self.path('elsewhere.json')
-            with open(elsewhere, 'w', encoding='utf-8') as file:
+            outside = self.path('outside.json')
+            with open(outside, 'w', encoding='utf-8') as file:
                 file.write(record(n=100000))
-            os.symlink(elsewhere, os.path.join(logs, 'link.json'))
-            os.link(elsewhere, os.path.join(logs, 'hard.json'))
+            os.symlink(outside, os.path.join(logs, 'link.json'))
+            os.link(outside, os.path.join(logs, 'hard.json'))
             server.wait_for(lambda u: u['totals']['InputTokenCount'] == 111121, 'a hard link')
             time.sleep(0.5)
             assert server.usage()['totals']['InputTokenCount'] == 111121, 'a link was followed'
@@ -311,7 +311,7 @@ class Tests:
             assert server.usage()['objects']['failed'] == 1
             with open(bad, 'wb') as file:
                 file.write(whole)
-            server.wait_for(lambda u: u['objects']['counted'] == 2, 'the mended file')
+            server.wait_for(lambda u: u['objects']['counted'] == 2, 'the fixed file')
             assert server.usage()['objects']['failed'] == 0
             with open(good, 'a', encoding='utf-8') as file:
                 file.write(record(n=1))

@@ -83,7 +83,7 @@ static void add_session(struct record_maker *m, struct buf *b, const struct call
     struct rng r;
     uint32_t which = rng_below(m->rng, 24);
 
-    /* A task keeps its session name: few names come back often. */
+    /* A task keeps its session name: few names recur often. */
     rng_seed(&r, ((uint64_t)c->app_place << 8) | which);
     if (!strcmp(kind, "mail")) {
         buf_str(b, people[which % 6]);

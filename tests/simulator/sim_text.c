@@ -3,7 +3,7 @@
  *
  * Words are drawn from a vocabulary of a few thousand (common English words, the rest made from
  * syllables) with frequencies after Zipf, and mostly from a short list of words that follow
- * the last one, so that phrases come back as they do in real text.  The stock is several megabytes:
+ * the last one, so that phrases recur as they do in real text.  The stock is several megabytes:
  * slices from random places hardly ever meet again within the 32 KiB window of deflate.
  * Everything is stored as it stands inside a JSON string: quotes, backslashes and line feeds
  * escaped, some letters as \uXXXX, some as UTF-8.
@@ -222,7 +222,7 @@ static const char *const lines[] = {
     "    @ = @.@(@)  # @ @ @ @ @\\n",
 };
 
-/* Names come back: a program uses few of them, and another few in the next file. */
+/* Names recur: a program uses few of them, and another few in the next file. */
 static void name_add(struct buf *b, struct rng *r, uint32_t names[NAMES])
 {
     uint32_t *slot = &names[rng_below(r, NAMES)];

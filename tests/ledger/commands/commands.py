@@ -250,8 +250,8 @@ def test_policies_deviate_by_what_they_say():
                 time.sleep(1)
             delivery = {"resend": "at-least-once", "drop": "at-most-once"}[policy]
             check("delivery=" + delivery in run.stderr, run.stderr)
-            told = w.do(0, "ledger", "resolve", "--output", "json")
-            what = told["resent" if policy == "resend" else "dropped"]
+            done = w.do(0, "ledger", "resolve", "--output", "json")
+            what = done["resent" if policy == "resend" else "dropped"]
             equal(what, {"requests": 1, "tokens": w.expected()["TotalTokenCount"]}, policy)
             equal(w.exact().get("TotalTokenCount", 0),
                   w.expected()["TotalTokenCount"] * (1 + sign), policy + " " + fault)

@@ -11,7 +11,7 @@ from world import World
 OWN = ("InDoubt", "Duplicates", "Sweep", "Objects", "Records", "Oldest")
 
 
-def told(w):
+def reported(w):
     """{metric or metric/value: sum} of the program's own metrics."""
     out = collections.Counter()
     for namespace, metric, dimensions, _, points in w.cloudwatch.data():
@@ -30,7 +30,7 @@ def until_done(w, *words, rounds=8, **env):
     return run
 
 
-def test_resolved_doubts_are_told_once():
+def test_resolved_doubts_are_reported_once():
     for fault, name in (("lost", "InDoubtResolvedApplied"),
                         ("not_applied", "InDoubtResolvedAbsent")):
         with World(visibility=1) as w:
@@ -39,10 +39,10 @@ def test_resolved_doubts_are_told_once():
             w.do(1, "worker", "--once")
             time.sleep(2.1)
             until_done(w, "ledger", "resolve")
-            equal(told(w), {name: 1}, fault)
+            equal(reported(w), {name: 1}, fault)
             w.do(0, "ledger", "resolve")
-            w.do(0, "worker", "--once")  # its messages come back
-            equal({k: v for k, v in told(w).items() if k.startswith("InDoubt")}, {name: 1}, fault)
+            w.do(0, "worker", "--once")  # its messages are retried
+            equal({k: v for k, v in reported(w).items() if k.startswith("InDoubt")}, {name: 1}, fault)
             equal(w.exact(), w.expected())
             w.do(0, "ledger", "verify", "--until", "0m")
 
@@ -54,10 +54,10 @@ def test_policies_tell_what_may_be_wrong():
             w.cloudwatch.control({"faults": [{"kind": fault, "op": "PutMetricData"}]})
             until_done(w, "worker", "--once", LEDGER_POLICY=policy)
             name = {"resend": "InDoubtResent", "drop": "InDoubtDropped"}[policy]
-            equal(told(w), {name: 1, name + "Tokens": w.expected()["TotalTokenCount"]}, policy)
+            equal(reported(w), {name: 1, name + "Tokens": w.expected()["TotalTokenCount"]}, policy)
             shown = w.exact().get("TotalTokenCount", 0)
             off = shown - w.expected()["TotalTokenCount"]
-            equal(abs(off), told(w)[name + "Tokens"], "the deviation is what is told")
+            equal(abs(off), reported(w)[name + "Tokens"], "the deviation is what is reported")
 
 
 def test_open_batches_are_told_while_they_are_open():
@@ -74,11 +74,11 @@ def test_open_batches_are_told_while_they_are_open():
         check(series["OldestOpenBatchAge"] >= 1, series)
 
 
-def test_duplicates_sweeps_and_rejected_records_are_told():
+def test_duplicates_sweeps_and_rejected_records_are_reported():
     with World(visibility=1) as w:
         keys = w.put_some(2)
         w.do(0, "worker", "--once")
-        equal(told(w), {})
+        equal(reported(w), {})
         text = log_object([numbered(1)]) + log_object([{"schemaType": "X"}, numbered(2, region="")])
         w.put("mixed", [numbered(1)], content=text)
         found = w.put("found", [numbered(5)])
@@ -86,18 +86,18 @@ def test_duplicates_sweeps_and_rejected_records_are_told():
         w.do(0, "ledger", "sweep", "--grace", "0m")
         want = {"SweepRecovered": 2, "RecordsRejected/not_invocation_log": 1,
                 "RecordsRejected/invalid": 1}
-        equal(told(w), want)
+        equal(reported(w), want)
         # Duplicates travel with what is counted next: here in one run with it.
         w.send(w.put("next", [numbered(6)]))
         w.send(found)
         w.do(0, "worker", "--once", BATCH_SIZE=10)
         want["DuplicatesSuppressed"] = 3
-        equal(told(w), want)
-        # Nothing but rejected records: told as well.
+        equal(reported(w), want)
+        # Nothing but rejected records: reported as well.
         w.send(w.put("bad", [], content=b"{}\n{}\n", count=False))
         w.do(0, "worker", "--once")
         want["RecordsRejected/not_invocation_log"] = 3
-        equal(told(w), want)
+        equal(reported(w), want)
         equal(w.exact(), w.expected())
         w.do(0, "ledger", "verify", "--until", "0m")
 
@@ -114,16 +114,16 @@ def test_objects_that_changed_are_named_and_not_counted_again():
         log = w.do(0, "worker", "--once")
         check("object changed after it was counted, not counted again object=" + first in log, log)
         check(second not in log, log)
-        equal(told(w)["ObjectsChanged"], 1)
+        equal(reported(w)["ObjectsChanged"], 1)
         # The sweep meets it again, names it, and does not count it a second time.
         for words in (("--dry-run",), ()):
             swept = w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json", *words)
             equal((swept["changed"], swept["missing"], swept["done"]), (1, 0, 2))
-        equal(told(w)["ObjectsChanged"], 1)
+        equal(reported(w)["ObjectsChanged"], 1)
         # Another content is another change.
         w.put("o1", [], content=log_object([numbered(78)]), count=False)
         equal(w.do(0, "ledger", "sweep", "--grace", "0m", "--output", "json")["changed"], 2)
-        equal(told(w)["ObjectsChanged"], 2)
+        equal(reported(w)["ObjectsChanged"], 2)
         equal(w.exact(), w.expected())
         # Replicas have ETags of their own: not compared.
         env = {"LEDGER_IDENTITY": "path", "LEDGER": w.folder + "/other"}

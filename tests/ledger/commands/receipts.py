@@ -116,9 +116,9 @@ def test_receipt_names_what_was_rejected():
         w.send(w.put("again", [], content=text, count=False))
         log = w.do(0, "worker", "--once")
         for line in ("round", "worker ended"):
-            told = [one for one in log.splitlines() if "  %s " % line in one]
+            named = [one for one in log.splitlines() if "  %s " % line in one]
             check(any("malformed=1 not_invocation_log=1 invalid=1 out_of_range=0" in one
-                      for one in told), line, log)
+                      for one in named), line, log)
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
         late = receipt(w, 0, "aggregate", "s3://" + BUCKET, "--dry-run", "--since", since,
                        LEDGER=None)

@@ -4,7 +4,7 @@
 The calls of an undisturbed run to DynamoDB are counted first.  Then, at each n, the n-th call is
 applied and its answer lost, or never applied, or applied only later, or throttled, or answered with
 500 (applied or not); or all calls from the n-th on are, for a while; or it happens to the n-th call
-while a request in doubt is resolved.  The program is started anew until nothing comes back, and
+while a request in doubt is resolved.  The program is started anew until nothing is returned, and
 the sums in CloudWatch must be those of tests/oracle/reader.py.  Without --all every n of the
 worker with the answer lost, and a sample of the others.  The last line is "N passed, N failed".
 """
@@ -94,7 +94,7 @@ def outage():
 
 def cases(everything):
     out = Cases()
-    out.add("dynamodb away: messages come back less and less often", outage)
+    out.add("dynamodb away: messages are retried less and less often", outage)
     for mode in ("dynamodb", "lambda"):
         for resolving in (False, True):
             calls = calls_of_a_run(mode, resolving)

@@ -4,7 +4,7 @@
 The calls of an undisturbed run that have an effect outside of the process are counted first
 (shim.c: open, write, pwrite, fsync, ftruncate, unlink, rename, send, connect).  Then the program is
 killed before the n-th and, where a call can be done by half, in it; or twice, the second time while
-it recovers.  It is started anew until nothing comes back, and the sums in CloudWatch must be those
+it recovers.  It is started anew until nothing is returned, and the sums in CloudWatch must be those
 of tests/oracle/reader.py.  Without --all some n of each way to run; with it every n, and --seeds
 double kills.  The last line is "N passed, N failed".
 """

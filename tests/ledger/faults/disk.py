@@ -90,7 +90,7 @@ def power(mode, calls, seed, at=None):
 
 
 def control(at):
-    """A disk that forgets what it was told to sync: the count must be seen to be wrong."""
+    """A disk that forgets what it was asked to sync: the count must be seen to be wrong."""
     with World("sqlite") as world:
         check(lose_power(world, at, "kill", random.Random(0), lying=True), "not killed")
         check(world.sums(), "nothing was sent yet")

@@ -3,7 +3,7 @@
 
 Each case has a cloud of its own (tests/fake_aws: S3 and SQS, a strict CloudWatch, for the fleet a
 DynamoDB by moto): objects are put and announced, partly twice; the program is killed at a point or
-a moment, or an answer of CloudWatch is lost; then it is started anew until nothing comes back.
+a moment, or an answer of CloudWatch is lost; then it is started anew until nothing is returned.
 The sums in CloudWatch must be those of tests/oracle/reader.py, to the token: none lost, none
 doubled.  Without --all a sample that takes less than two minutes; --real-fence waits out the 20
 minutes that the others shorten.  The last line is "N passed, N failed".
@@ -46,7 +46,7 @@ def in_recovery(mode, point, applied):
         killed, _ = world.run(BEDROCK_METRICS_KILL_POINT=point)
         check(killed, "the program did not come to", point, world.log[-1500:])
         world.finish()
-        if "tell" in point:  # whoever told it, it is told once
+        if "tell" in point:  # whoever reported it, it is reported once
             name = "InDoubtResolved" + ("Applied" if applied else "Absent")
             equal(world.cloud.sums(()).get(name), 1, name)
 
@@ -82,7 +82,7 @@ NOT_APPLIED = {"kind": "not_applied", "op": "PutMetricData"}
 
 
 def waits(mode):
-    """In doubt: its messages come back when that can be settled, not again and again before."""
+    """In doubt: its messages are retried when that can be settled, not again and again before."""
     with World(mode) as world:
         world.settings["BEDROCK_METRICS_TEST_FENCE_MS"] = 15000
         killed, _ = world.run(BEDROCK_METRICS_KILL_POINT="before-send:1")
