@@ -8,6 +8,7 @@
 #define BASE_MHD_LIBRARY_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 
@@ -27,5 +28,14 @@ extern struct mhd_library mhd;
 
 /* Load it, once for the process, from one thread.  ST_MISSING: it is not installed. */
 NODISCARD enum status mhd_library_load(struct error *err);
+
+/*
+ * First in a handler of requests, which is called several times for each: false until the whole
+ * request is there.  An answer before that would cut off a body; what is sent in one is dropped.
+ */
+bool mhd_request_is_whole(size_t *upload_size, void **request);
+
+/* A logger for start_daemon: the library's own lines are about single clients, and bypass our log. */
+void mhd_ignore_message(void *context, const char *format, va_list values);
 
 #endif

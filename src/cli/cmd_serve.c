@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
@@ -16,7 +17,6 @@
 #include "serve/http_server.h"
 #include "serve/ingest.h"
 #include "serve/watch.h"
-#include "store/state_path.h"
 
 enum { MAX_KEYS = 8, KEYS_CEILING = 8192 };
 
@@ -124,8 +124,11 @@ static void *watch_main(void *context)
 
 static enum status open_store(struct options *o, struct error *err)
 {
-    enum status st = o->store != NULL ? state_path_copy(o->store, &o->store_path)
-                                      : state_path_of_folder(o->real_folder, &o->store_path, err);
+    enum status st = ST_OK;
+    if (o->store == NULL)
+        st = state_path_of_folder(o->real_folder, &o->store_path, err);
+    else if ((o->store_path = strdup(o->store)) == NULL)
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     if (st == ST_OK)
         st = usage_open(o->store_path, STORE_WRITE, buf_view(&o->keys), &o->usage, err);
     if (st == ST_OK)
@@ -278,9 +281,11 @@ static enum status open_serve(struct invocation *in, struct error *err)
     struct options *o = in->options;
     struct stat info;
     o->folder = in->words[0];
-    enum status st = http_server_check_listen(o->listen != NULL ? o->listen : default_listen, err);
-    if (st == ST_OK)
-        st = resolve_keys(o, err);
+    struct error detail = {0};
+    enum status st = listen_check(o->listen != NULL ? o->listen : default_listen, &detail);
+    if (st != ST_OK)
+        return error_set(err, st, detail.code, "--listen %s", detail.text);
+    st = resolve_keys(o, err);
     if (st == ST_OK)
         st = counting_resolve(&o->counting, &o->counted, err);
     if (st != ST_OK)

@@ -7,15 +7,11 @@
  */
 #include "serve/http_server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/json_out.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/mhd_library.h"
 #include "serve/http_guard.h"
@@ -26,14 +22,13 @@ enum {
     CONNECTIONS_FOR_ONE = 64,
     IDLE_SECONDS = 30,
     REQUEST_BYTES = 32 * 1024,
-    BACKLOG = 64,
 };
 
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
     struct MHD_Response *page; /* "/" never changes */
-    char address[HTTP_ADDRESS_BYTES];
+    struct listener listener;
 };
 
 /* ---- answers ---- */
@@ -83,15 +78,14 @@ static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned cod
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *text,
                                  const char *allow)
 {
-    char *copy = strdup(text);
-    if (copy == NULL)
-        return MHD_NO;
+    union {
+        const char *given;
+        void *wanted; /* the library only reads it */
+    } body = {text};
     struct MHD_Response *response =
-        mhd.create_response_from_buffer(strlen(copy), copy, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(copy);
+        mhd.create_response_from_buffer(strlen(text), body.wanted, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
         return MHD_NO;
-    }
     add_headers(response, "text/plain; charset=utf-8");
     if (allow != NULL)
         (void)mhd.add_response_header(response, "Allow", allow);
@@ -280,19 +274,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   const char *path, const char *method, const char *version,
                                   const char *upload, size_t *upload_length, void **request)
 {
-    static int begun;
     struct http_server *s = context;
     (void)version;
     (void)upload;
-    if (*request == NULL) {
-        /* The first call has the headers only; an answer now would cut off a body. */
-        *request = &begun;
+    if (!mhd_request_is_whole(upload_length, request))
         return MHD_YES;
-    }
-    if (*upload_length > 0) {
-        *upload_length = 0;
-        return MHD_YES;
-    }
     const char *host = header(connection, "Host");
     if (!http_guard_host(host, s->options.allowed_host) ||
         !http_guard_origin(header(connection, "Origin"), host))
@@ -313,96 +299,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                      NULL);
 }
 
-/* ---- listening ---- */
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static enum status parse_listen(const char *text, union address *out, socklen_t *length,
-                                struct error *err)
-{
-    struct view v = view_of(text);
-    size_t colon = view_rfind(v, VIEW_LIT(":"));
-    uint64_t port;
-    char name[INET6_ADDRSTRLEN] = "";
-    memset(out, 0, sizeof(*out));
-    if (colon != SIZE_MAX && view_parse_u64(view_skip(v, colon + 1), 65535, &port) == ST_OK) {
-        struct view host = view_first(v, colon);
-        bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-        if (is_v6)
-            host = view_first(view_skip(host, 1), host.len - 2);
-        if (view_eq(host, VIEW_LIT("localhost")))
-            host = VIEW_LIT("127.0.0.1");
-        if (host.len < sizeof(name) && host.len > 0)
-            memcpy(name, host.ptr, host.len);
-        if (is_v6 && inet_pton(AF_INET6, name, &out->v6.sin6_addr) == 1) {
-            out->v6.sin6_family = AF_INET6;
-            out->v6.sin6_port = htons((uint16_t)port);
-            *length = sizeof(out->v6);
-            return ST_OK;
-        }
-        if (!is_v6 && inet_pton(AF_INET, name, &out->v4.sin_addr) == 1) {
-            out->v4.sin_family = AF_INET;
-            out->v4.sin_port = htons((uint16_t)port);
-            *length = sizeof(out->v4);
-            return ST_OK;
-        }
-    }
-    return error_set(err, ST_USAGE, E_U219,
-                     "--listen \"%.80s\" is no ADDRESS:PORT such as 127.0.0.1:8377", text);
-}
-
-enum status http_server_check_listen(const char *listen, struct error *err)
-{
-    union address address;
-    socklen_t length;
-    return parse_listen(listen, &address, &length, err);
-}
-
-static enum status open_socket(const char *text, int *fd, char name[HTTP_ADDRESS_BYTES],
-                               struct error *err)
-{
-    union address address;
-    socklen_t length;
-    char host[INET6_ADDRSTRLEN];
-    int on = 1;
-    enum status st = parse_listen(text, &address, &length, err);
-    if (st != ST_OK)
-        return st;
-    *fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (*fd < 0)
-        return error_set(err, ST_IO, code_of_errno(errno, E_U219), "%s: %s", text,
-                         strerrordesc_np(errno));
-    (void)setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(*fd, &address.any, length) != 0 || listen(*fd, BACKLOG) != 0 ||
-        getsockname(*fd, &address.any, &length) != 0) {
-        int code = errno;
-        close(*fd);
-        *fd = -1;
-        return error_set(err, ST_IO, code_of_errno(code, E_U219), "%s: %s", text,
-                         strerrordesc_np(code));
-    }
-    if (address.any.sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host));
-        (void)snprintf(name, HTTP_ADDRESS_BYTES, "[%s]:%u", host, ntohs(address.v6.sin6_port));
-    } else {
-        (void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
-        (void)snprintf(name, HTTP_ADDRESS_BYTES, "%s:%u", host, ntohs(address.v4.sin_port));
-    }
-    return ST_OK;
-}
-
-/* MHD's own lines would bypass our log; what is worth knowing we say ourselves. */
-static void ignore_line(void *context, const char *format, va_list values)
-{
-    (void)context;
-    (void)format;
-    (void)values;
-}
-
 static struct MHD_Response *make_page_response(void)
 {
     struct view page = page_builtin_text();
@@ -420,22 +316,22 @@ static struct MHD_Response *make_page_response(void)
 enum status http_server_start(const struct http_server_options *options, struct http_server **out,
                               struct error *err)
 {
-    int fd = -1;
     struct http_server *s = calloc(1, sizeof(*s));
     *out = NULL;
     if (s == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->options = *options;
+    s->listener.fd = -1;
     enum status st = mhd_library_load(err);
     if (st == ST_OK)
-        st = open_socket(options->listen, &fd, s->address, err);
+        st = listen_open(options->listen, &s->listener, err);
     if (st == ST_OK) {
         s->page = make_page_response();
         s->daemon = mhd.start_daemon(
             MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, s,
-            MHD_OPTION_EXTERNAL_LOGGER, ignore_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-            MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
-            (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+            MHD_OPTION_EXTERNAL_LOGGER, mhd_ignore_message, NULL, MHD_OPTION_LISTEN_SOCKET,
+            s->listener.fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
             (unsigned)CONNECTIONS_FOR_ONE, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_STRICT_FOR_CLIENT,
             1, MHD_OPTION_END);
@@ -443,8 +339,8 @@ enum status http_server_start(const struct http_server_options *options, struct 
             st = error_set(err, ST_IO, E_S120, "the web server cannot be started");
     }
     if (st != ST_OK) {
-        if (s->daemon == NULL && fd >= 0)
-            close(fd);
+        if (s->daemon == NULL && s->listener.fd >= 0)
+            close(s->listener.fd);
         http_server_stop(s);
         return st;
     }
@@ -454,7 +350,7 @@ enum status http_server_start(const struct http_server_options *options, struct 
 
 const char *http_server_address(const struct http_server *server)
 {
-    return server->address;
+    return server->listener.name;
 }
 
 void http_server_stop(struct http_server *s)

@@ -13,14 +13,9 @@ struct http_server;
 
 struct http_server_options {
     struct answers *answers;
-    const char *listen;       /* ADDRESS:PORT, [ADDRESS]:PORT; port 0 is any free one */
+    const char *listen;       /* as listen_open */
     const char *allowed_host; /* a name it may be asked by; NULL: none */
 };
-
-enum { HTTP_ADDRESS_BYTES = 80 };
-
-/* The address without looking up names; ST_USAGE quotes it. */
-NODISCARD enum status http_server_check_listen(const char *listen, struct error *err);
 
 /* ST_USAGE: no such address.  ST_IO: it cannot be had, *err says why. */
 NODISCARD enum status http_server_start(const struct http_server_options *options,

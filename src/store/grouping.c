@@ -2,7 +2,7 @@
  * grouping.c: answers a question over millions of stored cells by small numbers only: a series has a
  * group, a group and a bucket have a cell.  Texts are met again at the end, once for each cell.
  */
-#include "store/grouping.h"
+#include "store/gather.h"
 
 #include <stdlib.h>
 

@@ -2,13 +2,11 @@
  * state_path.c: the place of a store by the XDG Base Directory Specification.  The name has a hash
  * of the folder's path, so that two folders of the same name have a store each.
  */
-#include "store/state_path.h"
+#include "store/usage.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#include "base/buf.h"
 
 enum { PATH_CEILING = 64 * 1024, NAME_BYTES = 32 };
 
@@ -87,10 +85,4 @@ enum status state_path_of_folder(const char *real_folder, char **out, struct err
     }
     *out = path.ptr;
     return ST_OK;
-}
-
-enum status state_path_copy(const char *path, char **out)
-{
-    *out = strdup(path);
-    return *out == NULL ? ST_NO_MEMORY : ST_OK;
 }

@@ -13,6 +13,14 @@
 struct usage;
 
 /*
+ * Where the store of a folder is kept unless another place is given (state_path.c):
+ * $XDG_STATE_HOME/bedrock-metrics/NAME-HASH.sqlite (~/.local/state without it) for the folder's
+ * real path.  The folders above it are made, private.  *out is the caller's.  ST_USAGE: there is no
+ * home folder.
+ */
+NODISCARD enum status state_path_of_folder(const char *real_folder, char **out, struct error *err);
+
+/*
  * Open the store at `path`; statuses as store_open.  A store that is written belongs to this
  * process as long as it is open: ST_CONFLICT when another one has it.  One that is read is seen as
  * it was when it was opened.
