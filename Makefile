@@ -102,7 +102,7 @@ $(SIM): $(SIM_OBJECTS)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $(SIM_OBJECTS) -lz -lm -lpthread
 
-LEDGER_CONTRACT := $(BUILD)/tests/ledger/ledger_contract.o
+LEDGER_CONTRACT := $(BUILD)/tests/ledger/ledger_contract.o $(BUILD)/tests/ledger/ledger_memory.o
 $(BUILD)/tests/unit/test_ledger_%: $(BUILD)/tests/unit/test_ledger_%.o $(LEDGER_CONTRACT) $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka -lpthread -lm

@@ -2,8 +2,8 @@
  * ledger.h: which object was counted, by which batch, how far its requests got.
  *
  * One table of functions, one file per kind: ledger_sqlite*.c (worker and command line on one
- * host), ledger_memory.c (tests), ledger_dynamodb*.c (Lambda and fleets).  The order in which they
- * are used is protocol_core.h; ledger_drive.h joins the two.  What a ledger must hold:
+ * host), ledger_dynamodb*.c (Lambda and fleets), tests/ledger/ledger_memory.c.  The order in which
+ * they are used is protocol_core.h; ledger_drive.h joins the two.  What a ledger must hold:
  *
  *   - claim, abort, prepare, journal are atomic, conditional, and durable before they answer ST_OK;
  *   - prepare and abort of one batch name: the first wins for ever;
@@ -273,9 +273,6 @@ static inline void ledger_close(struct ledger *l)
         l->ops->close(l);
 }
 
-/* A new ledger in memory; NULL when memory is short. */
-struct ledger *ledger_memory_new(void);
-
 struct ledger_sqlite_options {
     const char *path;
     bool read_only;  /* for looking while a worker has it: every writing call is ST_DENIED */
@@ -288,7 +285,7 @@ struct ledger_sqlite_options {
  * process ST_CONFLICT, one that is no ledger of this version or damaged ST_BAD_ITEM, all with a
  * sentence in *err.  After a failed read, write or sync of the disk (also: disk full) the ledger
  * closes its file and answers ST_IO from then on: what a failed sync left behind is unknown, only
- * opening again tells.
+ * opening it again shows.
  */
 NODISCARD enum status ledger_sqlite_open(const struct ledger_sqlite_options *options,
                                          struct ledger **out, struct error *err);

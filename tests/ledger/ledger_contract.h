@@ -1,4 +1,4 @@
-/* ledger_contract.h: what ledger.h promises, checked against any kind of ledger. */
+/* ledger_contract.h: what ledger.h promises, checked against any kind of ledger, and one in memory. */
 #ifndef TESTS_LEDGER_CONTRACT_H
 #define TESTS_LEDGER_CONTRACT_H
 
@@ -10,6 +10,9 @@
  * skip markers.
  */
 void ledger_contract_check(struct ledger *l, bool repeats);
+
+/* A new ledger in memory; NULL when memory is short. */
+struct ledger *ledger_memory_new(void);
 
 /* Helpers for other tests: names made of a number. */
 struct ledger_id contract_id(unsigned n);

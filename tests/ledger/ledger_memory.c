@@ -1,5 +1,8 @@
-/* A ledger that is gone with the process, for tests.  Searches its lists from end to end. */
-#include "ledger/ledger.h"
+/*
+ * ledger_memory.c: a ledger that is gone with the process: the model that the real ones are held
+ * against, and what tests of its callers use.  Searches its lists from end to end.
+ */
+#include "ledger_contract.h"
 
 #include <pthread.h>
 #include <stdlib.h>
