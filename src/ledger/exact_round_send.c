@@ -205,7 +205,7 @@ struct ledger_host exact_round_host(struct exact_round *c)
                                 .wait_ms = host_wait_ms,
                                 .stop = host_stop,
                                 .read = exact_round_host_read,
-                                .tell = exact_round_host_report,
+                                .report = exact_round_host_report,
                                 .sign = host_sign,
                                 .send = host_send,
                                 .release = host_release,

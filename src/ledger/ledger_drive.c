@@ -1,3 +1,9 @@
+/*
+ * ledger_drive.c: carries out the effects of the protocol core, one by one, until its run ends.
+ *
+ * The only place where the protocol meets I/O.  It decides nothing: an effect becomes one call of
+ * the ledger or the host, its answer becomes one event.
+ */
 #include "ledger/ledger_drive.h"
 
 #include <stdlib.h>
@@ -27,9 +33,9 @@ struct ledger_driver {
     bool have_payload, own_data;
     struct ledger_nonce open[OPEN_LIST_MAX];
     struct ledger_recovered recovered;
-    struct ledger_driver *teller;       /* another one, for what is told on the way */
-    const struct ledger_doubts *doubts; /* this is a teller, and these are to be told */
-    struct protocol_run told;
+    struct ledger_driver *reporter;     /* another one, that reports doubts on the way */
+    const struct ledger_doubts *doubts; /* this is a reporter, and reports these */
+    struct protocol_run report_run;
 };
 
 static const char *const EFFECT_NAMES[] = {
@@ -44,7 +50,7 @@ static const char *const EFFECT_NAMES[] = {
     [EFFECT_SEND] = "send",
     [EFFECT_READ_MARKERS] = "read-markers",
     [EFFECT_SEND_CONTROL] = "send-control",
-    [EFFECT_TELL] = "tell",
+    [EFFECT_REPORT] = "report",
     [EFFECT_DONE] = "done",
     [EFFECT_END] = "end",
 };
@@ -66,13 +72,13 @@ void ledger_driver_free(struct ledger_driver *d)
 {
     if (d == NULL)
         return;
-    ledger_driver_free(d->teller);
+    ledger_driver_free(d->reporter);
     buf_clear(&d->payload);
     free(d);
 }
 
-/* A ledger's answer as an event.  What repeating does not mend winds the run up: every later call
- * is answered with "failed", on which the core sends nothing and soon ends. */
+/* A ledger's answer as an event.  A failure that a retry cannot fix winds the run up: every later
+ * call is answered with "failed", on which the core sends nothing and soon ends. */
 static enum protocol_event_kind event_of(struct ledger_driver *d, enum status st,
                                          enum protocol_event_kind when_ok)
 {
@@ -94,7 +100,7 @@ static void wait_for(struct ledger_driver *d, int64_t delay_ms, const struct led
         return;
     uint32_t bits;
     memcpy(&bits, fresh->bytes, sizeof bits);
-    /* Half fixed, half chance, so that workers throttled together do not come back together. */
+    /* Half fixed, half chance, so that workers throttled together do not retry together. */
     d->host.wait_ms(d->host.ctx, delay_ms / 2 + (int64_t)(bits % (uint64_t)(delay_ms / 2 + 1)));
 }
 
@@ -135,7 +141,7 @@ static void do_read(struct ledger_driver *d, const struct protocol_run *run,
     enum status st = ST_OK;
     if (d->doubts == NULL)
         st = d->host.read(d->host.ctx, run, &d->data);
-    else if ((st = d->host.tell(d->host.ctx, d->doubts, &d->data)) == ST_OK)
+    else if ((st = d->host.report(d->host.ctx, d->doubts, &d->data)) == ST_OK)
         d->kept[0] = true;
     if (st != ST_OK)
         memset(d->kept, 0, sizeof d->kept);
@@ -240,30 +246,30 @@ static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t
 
 /*
  * Count what became of the batch's requests in doubt as if it were an object of its own.  It is
- * enough that this is prepared: then it is in the ledger, and will be sent.  A teller does not tell
- * in its turn: its batch stays open, and whoever recovers it does.
+ * enough that this is prepared: then it is in the ledger, and will be sent.  A reporter does not
+ * report in its turn: if its own batch has doubts, it stays open, and whoever recovers it reports.
  */
-static void do_tell(struct ledger_driver *d, struct protocol_run *run, struct protocol_event *ev)
+static void do_report(struct ledger_driver *d, struct protocol_run *run, struct protocol_event *ev)
 {
     struct ledger_doubts doubts;
     struct ledger_id id;
     ev->kind = EVENT_FAILED;
-    if (d->host.tell == NULL)
+    if (d->host.report == NULL)
         ev->kind = EVENT_OK;
-    if (d->host.tell == NULL || d->doubts != NULL)
+    if (d->host.report == NULL || d->doubts != NULL)
         return;
-    if (d->teller == NULL)
-        d->teller = ledger_driver_new(d->ledger, &d->config, &d->host);
-    if (d->teller == NULL)
+    if (d->reporter == NULL)
+        d->reporter = ledger_driver_new(d->ledger, &d->config, &d->host);
+    if (d->reporter == NULL)
         return;
     (void)ledger_batch_doubts(&run->batch, &doubts);
     ledger_id_of_doubts(&run->batch.id, &id);
-    d->teller->doubts = &doubts;
-    d->teller->clock_error_ms = run->clock_error_ms;
-    enum status st = ledger_drive_count(d->teller, &id, 1, &d->told);
-    d->teller->doubts = NULL;
-    tally_add(&run->tally, &d->told.tally);
-    enum protocol_object_state state = (enum protocol_object_state)d->told.objects[0].state;
+    d->reporter->doubts = &doubts;
+    d->reporter->clock_error_ms = run->clock_error_ms;
+    enum status st = ledger_drive_count(d->reporter, &id, 1, &d->report_run);
+    d->reporter->doubts = NULL;
+    tally_add(&run->tally, &d->report_run.tally);
+    enum protocol_object_state state = (enum protocol_object_state)d->report_run.objects[0].state;
     bool durable = state == OBJECT_COUNTED || state == OBJECT_COUNTED_BEFORE ||
                    state == OBJECT_PENDING || state == OBJECT_HELD;
     ev->kind = event_of(d, st, durable ? EVENT_OK : EVENT_FAILED);
@@ -296,7 +302,7 @@ static void carry_out(struct ledger_driver *d, struct protocol_run *run,
         d->host.send_control(d->host.ctx, &fx->control, &answer);
         take_answer(&answer, ev);
         break;
-    case EFFECT_TELL: do_tell(d, run, ev); break;
+    case EFFECT_REPORT: do_report(d, run, ev); break;
     case EFFECT_DONE:
         ev->kind = event_of(d, ledger_done(d->ledger, &fx->batch_id, fx->time_ms), EVENT_OK);
         break;
@@ -366,8 +372,8 @@ struct ledger_recovered ledger_driver_take_recovered(struct ledger_driver *d)
 }
 
 /* When others' batches can be finished, as recovering them said.  The run itself only saw that
- * their lease has lapsed and says "soon": in doubt, their messages would come back every second,
- * and be dead letters before the fence is past. */
+ * their lease has lapsed and says "soon": in doubt, their messages would be received every second,
+ * and be in the dead-letter queue before the fence is past. */
 static void wait_for_others(struct protocol_run *run, int64_t after_ms)
 {
     for (uint16_t i = 0; i < run->n_objects; i++) {

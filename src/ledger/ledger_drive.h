@@ -46,9 +46,9 @@ struct ledger_host {
     enum status (*read)(void *ctx, const struct protocol_run *run, struct ledger_batch_data *out);
 
     /* Data that say what became of a batch's requests in doubt, as if it were the one object of a
-     * run.  NULL: it is not told. */
-    enum status (*tell)(void *ctx, const struct ledger_doubts *doubts,
-                        struct ledger_batch_data *out);
+     * run.  NULL: it is not reported. */
+    enum status (*report)(void *ctx, const struct ledger_doubts *doubts,
+                          struct ledger_batch_data *out);
 
     /* Build one request of data [part->first, + part->count) of the payload and the datum of
      * part->marker, and sign it; *date_ms is its X-Amz-Date.  The host keeps it, one at a time,
@@ -79,11 +79,11 @@ void ledger_driver_free(struct ledger_driver *d); /* NULL does nothing */
 /*
  * Count n objects (distinct, at most PROTOCOL_OBJECTS_MAX); batches of other workers met on the way
  * whose lease has lapsed are finished too.  Afterwards run->objects[i].state says what became of
- * each (objects keep their places), run->tally what happened, run->retry_after_ms when to come back
- * for those that are not final.
+ * each (objects keep their places), run->tally what happened, run->retry_after_ms when to retry
+ * those that are not final.
  *
  * ST_OK: the run ended as the protocol wants it, whatever became of the objects.  Otherwise the
- * ledger or the host failed in a way that repeating does not mend; every object that is not final
+ * ledger or the host failed in a way that a retry cannot fix; every object that is not final
  * is to be given back, and what was prepared is finished by whoever opens the ledger next.
  */
 NODISCARD enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids,

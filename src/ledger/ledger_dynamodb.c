@@ -1,4 +1,6 @@
 /*
+ * ledger_dynamodb.c: what counting needs of the table: objects, batches, parts, markers.
+ *
  * Items of the table (all with `pk`; `expires` where they may go some day):
  *
  *   o#<object>      b: owning batch, t: claim time; z, zb, zk, zr: quarantine time, names, reason
@@ -17,8 +19,6 @@
  *
  * A batch is put on the list before it is prepared and taken off after it is done; a crash in
  * between leaves an entry too many, which list_open removes.
- *
- * Here is what counting needs: objects, batches, parts, markers.
  */
 #include "ledger/ledger_dynamodb_private.h"
 
@@ -33,6 +33,17 @@ enum {
 
 /* ---- objects ---- */
 
+/*
+ * One conditional UpdateItem, of an object nobody owned:
+ *
+ *   {"TableName": "ledger", "Key": {"pk": {"S": "o#9f86d081..."}},
+ *    "UpdateExpression": "SET b = :b, t = :t, expires = :x",
+ *    "ConditionExpression": "attribute_not_exists(b)",
+ *    "ReturnValuesOnConditionCheckFailure": "ALL_OLD", ...}
+ *
+ * The item that made the condition fail comes with the error, so that losing a claim costs no
+ * further read.  It is also how our own write is recognised when only its answer was lost.
+ */
 static enum status claim_one(struct ledger_dynamodb *l, const struct ledger_nonce *batch,
                              int64_t time_ms, const struct protocol_object *o,
                              struct protocol_claim *c)
@@ -91,6 +102,10 @@ static enum status dynamodb_claim(struct ledger *ledger, const struct ledger_non
 
 /* ---- batches ---- */
 
+/*
+ * Members are 32 bytes each, tags 8 bytes each, big-endian.  Batches written before there were
+ * tags have no `e`: all their tags are 0, unknown.
+ */
 enum status dynamodb_read_members(const json_t *item, struct ledger_record *out)
 {
     const char *text = item_text_b(item, "d");
@@ -134,6 +149,10 @@ enum status dynamodb_read_batch(const json_t *item, const struct ledger_nonce *i
     return ST_OK;
 }
 
+/*
+ * Two consistent reads.  They need no transaction: the batch item is written after its members,
+ * and members never change.
+ */
 enum status dynamodb_load(struct ledger *ledger, const struct ledger_nonce *batch,
                           struct ledger_record *out)
 {
@@ -168,6 +187,10 @@ static enum status put_item(struct ledger_dynamodb *l, json_t *item, bool once, 
     return table_call(l, "PutItem", in, out);
 }
 
+/*
+ * The tombstone is kept a week longer than the claims that name it, so that an old claim never
+ * meets "absent" where it once met ABORTED.
+ */
 static enum status dynamodb_abort(struct ledger *ledger, const struct ledger_nonce *batch,
                                   int64_t time_ms)
 {
@@ -214,6 +237,11 @@ static enum status put_bytes(struct ledger_dynamodb *l, const char *pk, const vo
                     false, NULL);
 }
 
+/*
+ * In this order: payloads, members, the entry on the list of open batches, and last the batch
+ * item, which is the commit.  A crash before that leaves items that nothing refers to and that
+ * expire.
+ */
 static enum status dynamodb_prepare(struct ledger *ledger, const struct ledger_record *record,
                                     const struct view *payloads, uint16_t n_payloads)
 {
@@ -251,6 +279,7 @@ static enum status dynamodb_prepare(struct ledger *ledger, const struct ledger_r
                     true, NULL);
 }
 
+/* A payload was written whole, before the batch that refers to it. */
 static enum status dynamodb_payload(struct ledger *ledger, const struct ledger_nonce *batch,
                                     uint16_t index, struct buf *out)
 {
@@ -286,6 +315,18 @@ static bool journaled_before(const json_t *out, const struct protocol_effect *j)
            ledger_nonce_eq(&nonce, &j->part.nonce);
 }
 
+/*
+ * One conditional UpdateItem of the batch item.  For part 3, when there are 5 and it is not split:
+ *
+ *   "UpdateExpression": "SET p[3] = :v", "ConditionExpression": "p[3].n = :e"
+ *
+ * and when it is split, with the second half as p[5]:
+ *
+ *   "SET p[3] = :v, p[5] = :x"           "p[3].n = :e AND size(p) = :n"
+ *
+ * The nonce in the condition makes a late or repeated write do nothing, and makes of two workers
+ * that journal the same part exactly one succeed.
+ */
 static enum status dynamodb_journal(struct ledger *ledger, const struct protocol_effect *j)
 {
     struct ledger_dynamodb *l = table_of(ledger);
@@ -359,6 +400,10 @@ static enum status dynamodb_done(struct ledger *ledger, const struct ledger_nonc
 
 /* ---- markers ---- */
 
+/*
+ * ADD is atomic, so no two requests get the same number of a minute.  A call whose answer is lost
+ * uses a number up and nobody has it, which costs nothing: there are 65,536 slots of 26 digits.
+ */
 static enum status dynamodb_marker(struct ledger *ledger, int64_t minute, struct ledger_marker *out)
 {
     struct ledger_dynamodb *l = table_of(ledger);

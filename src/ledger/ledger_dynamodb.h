@@ -15,8 +15,8 @@
  * Make one call: "GetItem", "BatchGetItem", "PutItem", "UpdateItem", or for list_batches "Scan".
  * `in` is borrowed, *out becomes the caller's (NULL: none).  ST_OK: the answer's document.
  * ST_CONFLICT: the condition failed; *out is {"Item": the item found} or {}.  Everything else as in
- * ledger.h.  The callee may repeat a call whose answer it missed: all of them tell their own
- * earlier write from another's.
+ * ledger.h.  The callee may repeat a call whose answer it missed: each of them can
+ * distinguish its own earlier write from another worker's.
  */
 typedef enum status ledger_dynamodb_call(void *ctx, const char *operation, const json_t *in,
                                          json_t **out);

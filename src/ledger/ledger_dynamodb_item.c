@@ -1,4 +1,10 @@
-/* The service's documents: keys, attribute values, calls, and parts as bytes. */
+/*
+ * ledger_dynamodb_item.c: the service's documents: keys, attribute values, calls, and parts as
+ * bytes.
+ *
+ * DynamoDB wraps each value in an object that names its type: {"S": "text"}, {"N": "12"} (a number
+ * as text), {"B": "aGVsbG8="} (base64), {"M": {...}}, {"L": [...]}.
+ */
 #include "ledger/ledger_dynamodb_private.h"
 
 #include <inttypes.h>
@@ -66,6 +72,7 @@ json_t *item_value_n(int64_t number)
     return json_pack("{s:s}", "N", text);
 }
 
+/* EVP_EncodeBlock() wants a pointer also for no bytes. */
 json_t *item_value_b(const void *bytes, size_t n)
 {
     if (n > LEDGER_PAYLOAD_BYTES_MAX)
@@ -91,6 +98,10 @@ bool item_get_n(const json_t *item, const char *name, int64_t *out)
     return *end == '\0';
 }
 
+/*
+ * EVP_DecodeBlock() counts padding as bytes, so the length is found from the text: "aGVsbG8=" is 8
+ * characters, 6 bytes less one for the '=', 5.  It also writes those bytes, hence the copy.
+ */
 bool item_decode(const char *text, void *out, size_t max, size_t *n)
 {
     size_t len = strlen(text);
@@ -191,6 +202,10 @@ enum status table_get(struct ledger_dynamodb *l, const char *pk, json_t **item)
     return st;
 }
 
+/*
+ * An answer may hold only some of the items (16 MB, or throttling), and names the others in
+ * UnprocessedKeys in the form of a request, which is then the next request.
+ */
 enum status table_get_many(struct ledger_dynamodb *l, json_t *keys, json_t **items)
 {
     *items = json_object();
@@ -226,7 +241,18 @@ int64_t table_expiry_s(struct ledger_dynamodb *l, int64_t extra_days)
     return l->now_ms(l->ctx) / 1000 + l->ttl_s + extra_days * DAY_S;
 }
 
-/* ---- parts as bytes: fixed width, big-endian; the first byte is the layout's version ---- */
+/*
+ * ---- parts as bytes: fixed width, big-endian; the first byte is the layout's version ----
+ *
+ *     0  1  version, 2          28 16  nonce                63 11  control
+ *     1  1  state               44 11  marker:              74  8  control_ms
+ *     2  2  payload                     8 minute            82  2  resolved_applied
+ *     4  4  first                       2 slot              84  2  resolved_absent
+ *     8  4  count                       1 digit
+ *    12  8  tokens              55  8  date_ms
+ *    20  4  attempt
+ *    24  4  resent              Version 1 ends at 82.
+ */
 
 static uint8_t *put(uint8_t *at, uint64_t v, size_t n)
 {
@@ -280,6 +306,7 @@ static void pack_part(const struct ledger_part *p, uint8_t out[PART_BYTES])
     put(at, p->resolved_absent, 2);
 }
 
+/* A part that an earlier version wrote knows nothing of resolved attempts: both counts are 0. */
 bool item_get_part(const json_t *m, struct ledger_part *p)
 {
     uint8_t bytes[PART_BYTES];

@@ -31,16 +31,27 @@ struct ledger_dynamodb {
 
 /* ---- ledger_dynamodb.c ---- */
 
+/* The member ids and tags of an item m#: out->batch.n_members of them, as b# said; ST_BAD_ITEM when
+ * it does not have just as many. */
 NODISCARD enum status dynamodb_read_members(const json_t *item, struct ledger_record *out);
+
+/* State, time and parts of an item b#; ST_BAD_ITEM when anything is missing or out of range. */
 NODISCARD enum status dynamodb_read_batch(const json_t *item, const struct ledger_nonce *id,
                                           struct ledger_batch *b);
+
+/* ledger_load() of this ledger. */
 NODISCARD enum status dynamodb_load(struct ledger *ledger, const struct ledger_nonce *batch,
                                     struct ledger_record *out);
 
 /* ---- ledger_dynamodb_item.c ---- */
 
+/* Lower-case hexadecimal digits, 2n and a NUL. */
 void item_hex(const uint8_t *bytes, size_t n, char *out);
+
+/* The reverse; false unless the text is exactly 2n lower-case digits. */
 bool item_unhex(const char *text, uint8_t *out, size_t n);
+
+/* Keys, see ledger_dynamodb.c: "o#9f86...", "b#...", "p#...#0", "q#a". */
 void item_pk(char kind, const uint8_t *bytes, size_t n, char out[PK_BYTES]);
 void item_pk_batch(char kind, const struct ledger_nonce *id, char out[PK_BYTES]);
 void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_BYTES]);
@@ -59,10 +70,13 @@ const char *item_text_b(const json_t *item, const char *name);
 bool item_get_b(const json_t *item, const char *name, void *out, size_t n);
 json_t *item_key(const char *pk);
 struct ledger_dynamodb *table_of(struct ledger *l);
+
+/* Make one call.  Takes `in` over (NULL: ST_NO_MEMORY); *out is the caller's, and may be asked not
+ * to be kept with a NULL.  A missing table is ST_DENIED: ST_MISSING is for items. */
 NODISCARD enum status table_call(struct ledger_dynamodb *l, const char *operation, json_t *in,
                                  json_t **out);
 
-/* With the item found where it does not hold. */
+/* Make the call conditional, and have the item found returned where the condition fails. */
 bool table_add_condition(json_t *in, const char *condition);
 
 /* {"TableName":..., "Key":..., "UpdateExpression":...}: `condition` and `names` may be NULL. */
@@ -74,6 +88,8 @@ NODISCARD enum status table_get(struct ledger_dynamodb *l, const char *pk, json_
 
 /* Items of up to GET_MAX keys, by their pk: *items is an object, the caller's.  Takes keys over. */
 NODISCARD enum status table_get_many(struct ledger_dynamodb *l, json_t *keys, json_t **items);
+
+/* Value of `expires`, in seconds since the epoch: the lifetime of records and so many days more. */
 int64_t table_expiry_s(struct ledger_dynamodb *l, int64_t extra_days);
 
 /* The part in an "M" of the list `p`; false when it is damaged. */
@@ -87,9 +103,13 @@ json_t *item_value_part(const struct ledger_part *p);
 /* Set or remove the entry of a batch or an object on its list. */
 NODISCARD enum status dynamodb_list_entry(struct ledger_dynamodb *l, char kind, const uint8_t *id,
                                           size_t n, bool on, int64_t time_ms);
+
+/* The same of the list of open batches. */
 NODISCARD enum status dynamodb_open_entry(struct ledger_dynamodb *l,
                                           const struct ledger_nonce *batch, bool on,
                                           int64_t time_ms);
+
+/* The functions of struct ledger_ops that are not in ledger_dynamodb.c; see ledger.h. */
 NODISCARD enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms,
                                          struct ledger_nonce *out, size_t max, size_t *n);
 NODISCARD enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms,

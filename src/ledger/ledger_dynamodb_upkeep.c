@@ -1,4 +1,10 @@
-/* What counting does without: lists, lookup, quarantine, statistics. */
+/*
+ * ledger_dynamodb_upkeep.c: what counting does without: lists, lookup, quarantine, statistics.
+ *
+ * DynamoDB offers no query without an index, so the two lists (open batches, quarantined objects)
+ * are items themselves, with one attribute for each entry.  Sixteen items share the writes: one
+ * item takes 1,000 writes a second (1 KB each), and is at most 400 KB.
+ */
 #include "ledger/ledger_dynamodb_private.h"
 
 #include <inttypes.h>
@@ -68,6 +74,11 @@ static enum status check_open(struct ledger_dynamodb *l, const struct ledger_non
     return st == ST_MISSING ? ST_OK : st;
 }
 
+/*
+ * Each entry is checked against its batch, because the list may be ahead (listed, not yet
+ * prepared) or behind (done, not yet taken off).  An entry without a batch is removed only after
+ * two days: before that its worker may still prepare it.
+ */
 enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms, struct ledger_nonce *out,
                                size_t max, size_t *n)
 {
@@ -118,6 +129,10 @@ static enum status scan_page(const json_t *page, int64_t from_ms, int64_t until_
     return ST_OK;
 }
 
+/*
+ * A scan reads and pays for the whole table, which is why only `ledger verify` does it and workers
+ * have no permission for it.  A page without matches still has a LastEvaluatedKey.
+ */
 enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,
                                   ledger_batch_fn *fn, void *ctx)
 {
@@ -254,6 +269,10 @@ enum status dynamodb_markers_used(struct ledger *ledger, int64_t minute, uint32_
 
 /* ---- quarantine ---- */
 
+/*
+ * First on the list, then in the object's record: a crash in between leaves an entry that the
+ * listing skips, never a quarantined object that the listing does not show.
+ */
 enum status dynamodb_quarantine_add(struct ledger *ledger, const struct ledger_quarantined *e)
 {
     struct ledger_dynamodb *l = table_of(ledger);
@@ -325,6 +344,7 @@ enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn
     return st;
 }
 
+/* The reverse order, for the same reason. */
 enum status dynamodb_quarantine_release(struct ledger *ledger, const struct ledger_id *id)
 {
     struct ledger_dynamodb *l = table_of(ledger);
@@ -341,6 +361,9 @@ enum status dynamodb_quarantine_release(struct ledger *ledger, const struct ledg
 
 /* ---- statistics ---- */
 
+/*
+ * Of open batches and the quarantine only (`open_only`): counting what is done would need a scan.
+ */
 enum status dynamodb_statistics(struct ledger *ledger, struct ledger_statistics *out)
 {
     struct ledger_dynamodb *l = table_of(ledger);

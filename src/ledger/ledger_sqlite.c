@@ -1,14 +1,20 @@
 /*
- * The ledger of one host: a SQLite file in WAL mode with synchronous=FULL, so that what a call
- * answered ST_OK survives a loss of power.
+ * ledger_sqlite.c: what counting needs of the file: objects, batches, parts, markers.
  *
- * Here is what counting needs: objects, batches, parts, markers.
+ * The ledger of one host is a SQLite file in WAL mode with synchronous=FULL: what a call answered
+ * ST_OK survives a loss of power.  Each call is one transaction, so that what DynamoDB needs an
+ * order of writes for is simply atomic here.
  */
 #include "ledger/ledger_sqlite_private.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * INSERT or UPDATE with the expected owner in the statement: whether a row changed says who won.
+ * If none did, the row says who owns the object, and an owner that is our own batch is our own
+ * earlier claim.
+ */
 static enum status claim_one(struct ledger_sqlite *l, const struct ledger_nonce *batch,
                              int64_t time_ms, const struct protocol_object *o,
                              struct protocol_claim *c)
@@ -125,6 +131,7 @@ static enum status batch_insert(struct ledger_sqlite *l, const struct ledger_non
     return st;
 }
 
+/* A tombstone that is there already is as good as ours. */
 static enum status sqlite_abort(struct ledger *ledger, const struct ledger_nonce *batch,
                                 int64_t time_ms)
 {
@@ -142,6 +149,11 @@ static enum status sqlite_abort(struct ledger *ledger, const struct ledger_nonce
     return file_finish(l, st);
 }
 
+/*
+ * The batch row is inserted first: if it is there already, nothing else is written.  Unlike
+ * DynamoDB there are no lost answers to tolerate: a commit returns only when it holds or has
+ * failed.
+ */
 static enum status sqlite_prepare(struct ledger *ledger, const struct ledger_record *record,
                                   const struct view *payloads, uint16_t n_payloads)
 {
@@ -205,6 +217,10 @@ static enum status count_parts(struct ledger_sqlite *l, const struct ledger_nonc
     return st;
 }
 
+/*
+ * The nonce in the WHERE clause is the condition.  SQL_PART_UPDATE takes it as ?21, after the
+ * columns of the part.
+ */
 static enum status sqlite_journal(struct ledger *ledger, const struct protocol_effect *j)
 {
     struct ledger_sqlite *l = file_of(ledger);
@@ -231,6 +247,7 @@ static enum status sqlite_journal(struct ledger *ledger, const struct protocol_e
     return file_finish(l, st);
 }
 
+/* The statement itself checks that every part is final; DONE already is a success. */
 static enum status sqlite_done(struct ledger *ledger, const struct ledger_nonce *batch,
                                int64_t time_ms)
 {
@@ -252,6 +269,7 @@ static enum status sqlite_done(struct ledger *ledger, const struct ledger_nonce 
     return file_finish(l, st);
 }
 
+/* Numbers of a minute begin with 0: the row holds the last one handed out. */
 static enum status sqlite_marker(struct ledger *ledger, int64_t minute, struct ledger_marker *out)
 {
     struct ledger_sqlite *l = file_of(ledger);
@@ -311,6 +329,10 @@ static const struct ledger_ops SQLITE_OPS = {
     .close = sqlite_close,
 };
 
+/*
+ * The lock comes before the file is made or opened, so that of two workers that start at the same
+ * time the second touches nothing.
+ */
 enum status ledger_sqlite_open(const struct ledger_sqlite_options *options, struct ledger **out,
                                struct error *err)
 {

@@ -1,4 +1,10 @@
-/* Statements, transactions, rows. */
+/*
+ * ledger_sqlite_file.c: statements, transactions and rows, for all that read and write the file.
+ *
+ * Every statement is prepared once, when the file is opened, which also proves that its tables are
+ * the expected ones.  Numbers in the texts: batch states 1 ABORTED, 2 PREPARED, 3 DONE; part
+ * states under 2 are not final (protocol_core.h).
+ */
 #include "ledger/ledger_sqlite_private.h"
 
 #include "base/log.h"
@@ -80,6 +86,11 @@ void file_close(struct ledger_sqlite *l)
     l->locked.db = NULL;
 }
 
+/*
+ * SQLITE_BUSY means that a reader holds up a checkpoint; it passes.  Anything else (a full disk, a
+ * bad page) closes the file at once: a ledger that may have lost a write must not be written any
+ * more, and every later call says ST_IO.
+ */
 enum status file_status_of(struct ledger_sqlite *l, int rc)
 {
     switch (rc & 0xff) {
@@ -166,6 +177,10 @@ enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n)
     return ST_OK;
 }
 
+/*
+ * IMMEDIATE takes the write lock at the start.  A transaction that begins by reading and is
+ * upgraded later can fail with SQLITE_BUSY in its middle, whatever the busy timeout is.
+ */
 enum status file_begin(struct ledger_sqlite *l, bool write)
 {
     pthread_mutex_lock(&l->mutex);
@@ -176,6 +191,10 @@ enum status file_begin(struct ledger_sqlite *l, bool write)
     return file_step_done(l, file_statement(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ));
 }
 
+/*
+ * A commit that fails may leave the transaction open (SQLITE_BUSY does); it is rolled back, so
+ * that the next call begins with a clean connection.
+ */
 enum status file_finish(struct ledger_sqlite *l, enum status st)
 {
     if (l->locked.db != NULL) {

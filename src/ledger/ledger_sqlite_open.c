@@ -1,5 +1,7 @@
 /*
- * Opening.  The file is treated as hostile until it is known to be ours: permissions first, then no
+ * ledger_sqlite_open.c: opens and creates the file, and brings older ones up to date.
+ *
+ * The file is treated as hostile until it is known to be ours: permissions first, then no
  * code in the schema (trusted_schema off, defensive), application id, version, quick_check.
  *
  * One writing process: an flock on PATH-lock, taken before the file is touched.  Not on the file
@@ -94,6 +96,10 @@ static enum status check_folder(const char *path, bool create, struct error *err
     return ST_OK;
 }
 
+/*
+ * The side files too: SQLite would replay a write-ahead log or a rollback journal that somebody
+ * else put next to the file.
+ */
 enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct error *err)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-lock"};

@@ -64,11 +64,14 @@ struct ledger_sqlite {
 
 /* ---- ledger_sqlite.c ---- */
 
+/* Also of a ledger that ledger_sqlite_open() could not open to the end. */
 void sqlite_close(struct ledger *ledger);
 
 /* ---- ledger_sqlite_file.c ---- */
 
 struct ledger_sqlite *file_of(struct ledger *l);
+
+/* Finalize the statements and close the file; harmless when it is closed. */
 void file_close(struct ledger_sqlite *l);
 
 /* What a result code means for the caller; closes the file when it can no longer be trusted. */
@@ -79,6 +82,8 @@ NODISCARD enum status file_prepare(struct ledger_sqlite *l, struct error *err);
 
 /* A prepared statement, reset. */
 sqlite3_stmt *file_statement(struct ledger_sqlite *l, enum sql which);
+
+/* The bytes are not copied: they must last until the statement has been stepped. */
 void file_bind_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t n);
 void file_bind_nonce(sqlite3_stmt *s, int at, const struct ledger_nonce *n);
 void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id);
@@ -86,31 +91,44 @@ void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id);
 /* ST_OK: there is a row (or, for a writing statement, it is done); ST_MISSING: there is none. */
 NODISCARD enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s);
 NODISCARD enum status file_step_done(struct ledger_sqlite *l, sqlite3_stmt *s);
+
+/* Whether the last statement changed a row: for the conditions in WHERE and ON CONFLICT. */
 bool file_changed(struct ledger_sqlite *l);
 
 /* A blob of exactly n bytes; anything else is a damaged record. */
 NODISCARD enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n);
+
+/* Take the mutex and begin a transaction.  ST_IO when the file was closed after a fault, ST_DENIED
+ * for writing to one that was opened for reading. */
 NODISCARD enum status file_begin(struct ledger_sqlite *l, bool write);
 
 /* End what begin() began: keep it if st is ST_OK.  Returns st, or what the commit came to. */
 NODISCARD enum status file_finish(struct ledger_sqlite *l, enum status st);
+
+/* All columns of a part, as parameters 1 to 20, or from a row of SQL_PART_LIST. */
 void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t i,
                     const struct ledger_part *p);
 NODISCARD enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p);
 
 /* ---- ledger_sqlite_open.c ---- */
 
+/* Owner and mode of the folder, the file and its side files; makes the folder if writing. */
 NODISCARD enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct error *err);
 
 /* Make the file with its mode; SQLite gives its side files the same. */
 NODISCARD enum status sqlite_create_private(const char *path, struct error *err);
+
+/* Become the one process that writes.  ST_CONFLICT: another one is. */
 NODISCARD enum status sqlite_take_lock(struct ledger_sqlite *l, const char *path,
                                        struct error *err);
+
+/* Open, check, create the tables or upgrade them, prepare the statements. */
 NODISCARD enum status sqlite_open_file(struct ledger_sqlite *l,
                                        const struct ledger_sqlite_options *o, struct error *err);
 
 /* ---- ledger_sqlite_upkeep.c ---- */
 
+/* The functions of struct ledger_ops that are not in ledger_sqlite.c; see ledger.h. */
 NODISCARD enum status sqlite_list_open(struct ledger *ledger, int64_t before_ms,
                                        struct ledger_nonce *out, size_t max, size_t *n);
 NODISCARD enum status sqlite_list_batches(struct ledger *ledger, int64_t from_ms, int64_t until_ms,

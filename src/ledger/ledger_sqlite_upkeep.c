@@ -1,4 +1,7 @@
-/* What counting does without: lists, lookup, quarantine, statistics, pruning. */
+/*
+ * ledger_sqlite_upkeep.c: what counting does without: lists, lookup, quarantine, statistics,
+ * pruning.
+ */
 #include "ledger/ledger_sqlite_private.h"
 
 enum status sqlite_list_open(struct ledger *ledger, int64_t before_ms, struct ledger_nonce *out,
@@ -71,6 +74,10 @@ static enum status find_member(struct ledger_sqlite *l, const struct ledger_nonc
     return st == ST_MISSING ? ST_OK : st;
 }
 
+/*
+ * How far an object got: its owner, whether that batch has it as a member, and the state of the
+ * batch.  A quarantined object that was counted all the same is shown as counted.
+ */
 static enum status lookup_one(struct ledger_sqlite *l, const struct ledger_id *id,
                               enum ledger_progress *out, uint64_t *tag)
 {
@@ -231,6 +238,10 @@ enum status sqlite_statistics(struct ledger *ledger, struct ledger_statistics *o
     return file_finish(l, st);
 }
 
+/*
+ * The six statements in their order: objects first, because a batch may go only when no object
+ * names it; then what belongs to batches that are gone.
+ */
 enum status sqlite_prune(struct ledger *ledger, int64_t before_ms, uint64_t *removed)
 {
     struct ledger_sqlite *l = file_of(ledger);

@@ -1,8 +1,17 @@
-/* From objects to a prepared batch. */
+/*
+ * protocol_claim.c: from objects to a prepared batch: claim, look at other owners, read, prepare.
+ *
+ * Nothing in here is sent.  Until the batch record is written, a claim is only a hint that
+ * somebody is at work on an object, and any worker may take it over after its lease.
+ */
 #include "ledger/protocol_private.h"
 
 static const struct ledger_nonce NONCE_NONE;
 
+/*
+ * Claims come first, then the owners found on the way, one batch at a time, because what is read
+ * of one owner usually decides several objects.  An object that becomes free is claimed again.
+ */
 void core_next_claim(struct protocol_run *run, struct protocol_effect *fx)
 {
     if (!run->stop && core_count_objects(run, OBJECT_CLAIM) > 0) {
@@ -69,6 +78,19 @@ static bool is_member(const struct protocol_event *ev, const struct ledger_id *i
     return false;
 }
 
+/*
+ * The rules for an object that another batch owns:
+ *
+ *   owner's batch     object in it?   what follows
+ *   absent            -               lease running: BUSY; lapsed: write a tombstone, then claim
+ *   ABORTED           -               claim it from that owner
+ *   PREPARED, DONE    no              claim it: its owner could not read it
+ *   PREPARED          yes             PENDING: it will be counted by whoever finishes that batch
+ *   DONE              yes             COUNTED_BEFORE: a duplicate delivery, or a changed object
+ *
+ * The tombstone comes before the claim, because the owner may be alive and slow: with the
+ * tombstone in place its prepare fails, and without it both batches could hold the object.
+ */
 bool core_on_look(struct protocol_run *run, const struct protocol_event *ev)
 {
     bool abort_it = false;
@@ -116,6 +138,10 @@ void core_on_abort(struct protocol_run *run, const struct protocol_event *ev)
 
 /* ---- read and prepare ---- */
 
+/*
+ * The batch takes only what was read whole; objects that were not are handed back as UNREAD.
+ * Parts are counted out here and never change their data later: a retry sends the same bytes.
+ */
 void core_on_read(struct protocol_run *run, const struct protocol_event *ev,
                   struct protocol_effect *fx)
 {
@@ -139,6 +165,11 @@ void core_on_read(struct protocol_run *run, const struct protocol_event *ev,
     core_effect(run, fx, PHASE_PREPARE, EFFECT_PREPARE);
 }
 
+/*
+ * The write that makes the promise: from here on the batch will be sent, by this worker or by any
+ * other one.  A missing answer is repeated, because the record is write-once and ours has our id;
+ * a conflict is either our own write whose answer was lost or somebody's tombstone.
+ */
 void core_on_prepare(struct protocol_run *run, const struct protocol_event *ev,
                      struct protocol_effect *fx)
 {
@@ -147,8 +178,7 @@ void core_on_prepare(struct protocol_run *run, const struct protocol_event *ev,
         run->tries = 0;
         core_next_part(run, fx);
     } else if (ev->kind == EVENT_CONFLICT) {
-        core_reload(run, AFTER_PREPARE,
-                    fx); /* a tombstone, or our own write whose answer was lost */
+        core_reload(run, AFTER_PREPARE, fx);
     } else if (core_try_again(run)) {
         core_effect(run, fx, PHASE_PREPARE, EFFECT_PREPARE);
     } else {

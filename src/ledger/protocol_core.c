@@ -1,4 +1,6 @@
 /*
+ * protocol_core.c: the state machine of a run, and what begins and ends it.
+ *
  * Every handler ends by writing one effect; `core_next_claim` and `core_next_part` are the two
  * places that decide what comes next.  Whatever a ledger call answered that is not a plain "it
  * holds", the record is read again and decides: nothing is concluded from a missing answer.
@@ -75,6 +77,11 @@ void core_effect(struct protocol_run *run, struct protocol_effect *fx, enum phas
     fx->time_ms = core_server_now(run);
 }
 
+/*
+ * What the run's objects are when it ends.  Members of a prepared batch stay PENDING, so that
+ * their messages are kept until somebody finishes the batch; if all that is left is held for a
+ * person, the messages may be deleted, because nothing a worker can do would finish it.
+ */
 void core_end_run(struct protocol_run *run, struct protocol_effect *fx)
 {
     enum protocol_object_state mine = OBJECT_RETRY;
@@ -110,6 +117,10 @@ void core_give_up(struct protocol_run *run, struct protocol_effect *fx)
     core_end_run(run, fx);
 }
 
+/*
+ * The journal of the parts is the only source: a run that takes over a batch reports the same
+ * amounts as the run that met the doubt.
+ */
 bool ledger_batch_doubts(const struct ledger_batch *b, struct ledger_doubts *out)
 {
     *out = (struct ledger_doubts){0};
@@ -130,17 +141,18 @@ bool ledger_batch_doubts(const struct ledger_batch *b, struct ledger_doubts *out
 void core_all_final(struct protocol_run *run, struct protocol_effect *fx)
 {
     struct ledger_doubts doubts;
-    if (!run->told && ledger_batch_doubts(&run->batch, &doubts))
-        core_effect(run, fx, PHASE_TELL, EFFECT_TELL);
+    if (!run->reported && ledger_batch_doubts(&run->batch, &doubts))
+        core_effect(run, fx, PHASE_REPORT, EFFECT_REPORT);
     else
         core_effect(run, fx, PHASE_DONE, EFFECT_DONE);
 }
 
-static void on_tell(struct protocol_run *run, const struct protocol_event *ev,
-                    struct protocol_effect *fx)
+/* Whether the report is sent is another run's business; here it only has to be durable. */
+static void on_report(struct protocol_run *run, const struct protocol_event *ev,
+                      struct protocol_effect *fx)
 {
     if (ev->kind == EVENT_OK) {
-        run->told = true;
+        run->reported = true;
         run->tries = 0;
         core_all_final(run, fx);
     } else {
@@ -175,6 +187,10 @@ static void on_begin(struct protocol_run *run, const struct protocol_event *ev,
     }
 }
 
+/*
+ * The clock error is learned from every answer with a Date, so that a worker with a wrong clock is
+ * right after its first answer.  `stop` is sticky: once set, nothing new begins in this run.
+ */
 void protocol_step(struct protocol_run *run, const struct protocol_event *ev,
                    struct protocol_effect *fx)
 {
@@ -224,7 +240,7 @@ void protocol_step(struct protocol_run *run, const struct protocol_event *ev,
         core_skip_part(run, RETRY_READ_MS);
         core_next_part(run, fx);
         return;
-    case PHASE_TELL: on_tell(run, ev, fx); return;
+    case PHASE_REPORT: on_report(run, ev, fx); return;
     case PHASE_DONE: on_done(run, ev, fx); return;
     case PHASE_RELEASE:
     case PHASE_END: core_end_run(run, fx); return;

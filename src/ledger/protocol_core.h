@@ -5,7 +5,7 @@
  * No I/O, clock, allocation or randomness in here: time and random bytes come in with each event,
  * the caller owns the fixed-size state and carries out one effect at a time, and answers it with
  * the next event.  So the same object code runs in the Lambda loop, the worker, the command line
- * and the simulator (tests/ledger/simulator.c), which is what is known about its correctness.
+ * and the simulator (tests/ledger/simulator.c), which checks the invariants below.
  *
  * One object is one identity (ledger_id.h), one batch is a write-once record of the ledger:
  *
@@ -21,19 +21,19 @@
  *                  +--definite refusal---+ +--refused for its data, more: split in two PLANNED
  *                  +--resolved absent, or policy resend in doubt: PLANNED(a+1)
  *
- *     run      CLAIM -> READ -> PREPARE -> SEND -> (TELL) -> DONE -> END
+ *     run      CLAIM -> READ -> PREPARE -> SEND -> (REPORT) -> DONE -> END
  *              RECOVER ---------------------^
  *
- * A batch some request of which was in doubt is not DONE before that is told: before another batch
- * that holds the amounts as data is prepared (EFFECT_TELL), once for ever, because it is claimed
- * like an object.
+ * A batch with a request that was in doubt is DONE only after the doubt is reported: another batch
+ * that holds the amounts as data is prepared first (EFFECT_REPORT).  It is reported exactly once,
+ * because the report is claimed under an identity of its own, like an object.
  *
  * Invariants (each is checked by the simulator):
  * I1 a batch record goes from absent to PREPARED or ABORTED once; members and data never change.
  * I2 an object is a member of at most one PREPARED or DONE batch, as long as its records live.
  * I3 attempt a+1 of a part exists only after attempt a was definitely refused, or is past its fence
  *    and its marker is proven absent; so at most one attempt of a part is ever applied.
- * I4 a batch with a request that was in doubt is DONE only after it was told.
+ * I4 a batch with a request that was in doubt is DONE only after that was reported.
  * L1 every state that is not final has a step that any live worker can take.
  *
  * They rest on: single conditional writes are atomic; CloudWatch refuses a request more than 15
@@ -65,8 +65,9 @@ struct ledger_nonce {
 
 /*
  * Place of one datum of the marker metric: at `minute` (since the epoch), in series `slot`, worth
- * 4^digit.  Handed out once (ledger.h), so the base 4 digits of the slot's sum in that minute tell
- * for each request how often it was applied.
+ * 4^digit.  Handed out once (ledger.h), so the base 4 digits of the slot's sum in that minute
+ * show for each request how often it was applied: with data worth 4^0 and 4^2, a sum of 17 says
+ * that both were applied once, a sum of 33 that the second was applied twice.
  */
 struct ledger_marker {
     int64_t minute; /* 0: none */
@@ -136,9 +137,9 @@ enum protocol_object_state {
     OBJECT_MINE,           /* claimed for this run's batch */
     OBJECT_COUNTED,        /* final: counted by this run */
     OBJECT_COUNTED_BEFORE, /* final: was counted before */
-    OBJECT_PENDING,        /* member of batch `owner`, which is prepared but not done: come back */
-    OBJECT_BUSY,           /* another worker holds a running lease: come back */
-    OBJECT_RETRY,          /* ledger not reached, or overtaken: come back */
+    OBJECT_PENDING,        /* member of batch `owner`, which is prepared but not done: retry */
+    OBJECT_BUSY,           /* another worker holds a running lease: retry */
+    OBJECT_RETRY,          /* ledger not reached, or overtaken: retry */
     OBJECT_UNREAD,         /* the caller could not read it: the caller knows what to do */
     OBJECT_HELD,           /* in a batch that policy hold keeps open: the message may go */
 };
@@ -162,7 +163,7 @@ struct ledger_doubts {
 enum protocol_event_kind {
     EVENT_START,    /* begin with the objects of protocol_run_init; `fresh` names the batch */
     EVENT_RECOVER,  /* finish batch `batch_id` if its lease has lapsed */
-    EVENT_OK,       /* abort, prepare, journal, tell, done: it holds */
+    EVENT_OK,       /* abort, prepare, journal, report, done: it holds */
     EVENT_CONFLICT, /* ... its condition did not hold */
     EVENT_FAILED,   /* ... or claim, load, marker: no answer; applied or not, now or later */
     EVENT_CLAIMS,   /* claim: `claims`, one for each object of the run, see there */
@@ -214,7 +215,7 @@ struct protocol_event {
 
 enum protocol_effect_kind {
     EFFECT_CLAIM,   /* for every object of state OBJECT_CLAIM: owner := batch_id if it is `owner`
-                       (none: if absent).  Writes time_ms beside it.  -> CLAIMS */
+                       (none: if absent).  Writes time_ms with it.  -> CLAIMS */
     EFFECT_LOAD,    /* read batch_id consistently -> BATCH, FAILED */
     EFFECT_ABORT,   /* put batch_id as ABORTED if absent -> OK, CONFLICT, FAILED */
     EFFECT_READ,    /* read and aggregate all objects of state OBJECT_MINE, all or nothing for each;
@@ -232,8 +233,8 @@ enum protocol_effect_kind {
                        -> ACCEPTED, REFUSED, INVALID, NO_ANSWER */
     EFFECT_READ_MARKERS, /* how often `marker` and `control` were applied -> MARKERS, FAILED */
     EFFECT_SEND_CONTROL, /* a request of nothing but marker `control` -> any answer to SEND */
-    EFFECT_TELL,         /* make it last elsewhere what became of this batch's requests in doubt,
-                            ledger_batch_doubts(), once for ever -> OK, FAILED */
+    EFFECT_REPORT,       /* make durable, outside this batch and once for ever, what became of its
+                            requests in doubt: ledger_batch_doubts() -> OK, FAILED */
     EFFECT_DONE,         /* batch_id PREPARED -> DONE (or is) -> OK, FAILED */
     EFFECT_END,          /* nothing more; outcomes are in the run */
 };
@@ -267,17 +268,17 @@ struct protocol_run {
     struct protocol_object objects[PROTOCOL_OBJECTS_MAX];
     struct ledger_batch batch; /* own, or the one being recovered */
     struct protocol_tally tally;
-    int64_t retry_after_ms; /* at the end: when it makes sense to come back; 0: nothing to do */
+    int64_t retry_after_ms; /* at the end: when a retry makes sense; 0: nothing to do */
     bool finished;          /* at the end: it was this run that brought the batch to BATCH_DONE */
 
     /* Below: of the core only. */
     uint8_t phase;
     uint8_t after_load;
-    bool stop, recovering, confirming, told;
+    bool stop, recovering, confirming, reported;
     uint16_t part; /* being worked on */
     unsigned tries, refused_in_row;
     int64_t now_ms;         /* of the last event */
-    int64_t clock_error_ms; /* server time minus ours, from the last answer that told */
+    int64_t clock_error_ms; /* server time minus ours, from the last answer with a Date */
     struct ledger_nonce looked_at;
     struct ledger_part next, next_extra; /* being journaled */
     bool next_split;
@@ -285,7 +286,7 @@ struct protocol_run {
     struct ledger_marker sent;
     uint64_t head_tokens;
     uint64_t skipped; /* parts found undecidable for now, as bits */
-    bool waiting;     /* one of them becomes decidable by coming back */
+    bool waiting;     /* one of them can be decided in a later run */
 };
 
 /*

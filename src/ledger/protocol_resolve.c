@@ -1,4 +1,11 @@
-/* What is not known: requests in doubt, and ledger writes whose answer is missing. */
+/*
+ * protocol_resolve.c: what is not known: requests in doubt, and ledger writes whose answer is
+ * missing.
+ *
+ * A request in doubt carried a marker datum.  The sum of the marker metric in that minute says
+ * whether it was applied.  Metrics are readable with a delay, so "not there" proves nothing by
+ * itself: a control marker, sent past the fence, must be readable first.
+ */
 #include "ledger/protocol_private.h"
 
 static void emit_read_markers(struct protocol_run *run, struct protocol_effect *fx)
@@ -9,6 +16,10 @@ static void emit_read_markers(struct protocol_run *run, struct protocol_effect *
     fx->control = core_current(run)->control;
 }
 
+/*
+ * Under policy resolve the marker is read.  The other policies wait for the fence, so that the
+ * worker that sent the request can still journal its answer, and then hold, resend or drop.
+ */
 bool core_in_doubt(struct protocol_run *run, struct protocol_effect *fx)
 {
     struct ledger_part *p = core_current(run);
@@ -34,6 +45,17 @@ bool core_in_doubt(struct protocol_run *run, struct protocol_effect *fx)
     return true;
 }
 
+/*
+ * What the sums say, in this order:
+ *
+ *  1. The marker was applied: the part is ACKED.  (Twice: one of our assumptions failed.)
+ *  2. The fence is not past by the server's clock: the request could still arrive.  Retry then.
+ *  3. The control is readable, and a read that began after that still has no marker: absent.
+ *  4. No control yet, or one that is not readable past its own fence: send one.
+ *  5. Otherwise the control is on its way: retry in a minute.
+ *
+ * The server's clock is taken from the answer that carried the sums, because our own may be wrong.
+ */
 void core_on_markers(struct protocol_run *run, const struct protocol_event *ev,
                      struct protocol_effect *fx)
 {
@@ -99,6 +121,10 @@ void core_reload(struct protocol_run *run, enum after_load after, struct protoco
     core_effect(run, fx, PHASE_RELOAD, EFFECT_LOAD);
 }
 
+/*
+ * Whether the write without an answer was applied: its nonce is in the record, or it is not.  Not
+ * ours means that another worker took the batch over; what it journaled holds.
+ */
 static void on_reload_part(struct protocol_run *run, const struct protocol_event *ev,
                            struct protocol_effect *fx)
 {
@@ -107,8 +133,7 @@ static void on_reload_part(struct protocol_run *run, const struct protocol_event
     switch ((enum after_load)run->after_load) {
     case AFTER_SENDING:
         if (ours)
-            core_emit_send(run,
-                           fx); /* journaled by the write whose answer was lost; not sent yet */
+            core_emit_send(run, fx); /* journaled by the write whose answer was lost; not sent */
         else
             core_next_part(run, fx);
         return;
@@ -135,6 +160,10 @@ static void on_reload_part(struct protocol_run *run, const struct protocol_event
     }
 }
 
+/*
+ * A batch that is absent or ABORTED was never prepared: its objects are claimed again by whoever
+ * retries them.  One that is being recovered is left alone while its worker's lease runs.
+ */
 void core_on_reload(struct protocol_run *run, const struct protocol_event *ev,
                     struct protocol_effect *fx)
 {

@@ -1,4 +1,11 @@
-/* The requests of a prepared batch: which is next, sending it, journaling what came of it. */
+/*
+ * protocol_send.c: the requests of a prepared batch: which is next, sending it, journaling its
+ * result.
+ *
+ * One attempt is five steps: get a marker, sign, journal SENDING with marker and date, send,
+ * journal the result.  A crash between any two leaves a record from which the next worker knows
+ * what may have been sent and until when it can still be applied.
+ */
 #include "ledger/protocol_private.h"
 
 static const struct ledger_marker MARKER_NONE;
@@ -23,6 +30,7 @@ void core_hold_part(struct protocol_run *run)
     run->tally.held_tokens += core_current(run)->tokens;
 }
 
+/* 200 ms after the first refusal in a row, doubled with each further one, 25.6 s at most. */
 static int64_t backoff_ms(const struct protocol_run *run)
 {
     unsigned n = run->refused_in_row;
@@ -42,6 +50,12 @@ void core_emit_journal(struct protocol_run *run, enum phase phase, struct protoc
     fx->n_parts = run->batch.n_parts;
 }
 
+/*
+ * The next state of the part.  A request refused for its data is split in two, the first half in
+ * its place and the second half as a new part, until the datum that CloudWatch does not accept is
+ * alone and becomes REJECTED: so one bad value costs itself and not the 999 around it.  A part
+ * that goes back to PLANNED loses its marker, because a marker belongs to one attempt.
+ */
 void core_journal_result(struct protocol_run *run, const struct protocol_event *ev,
                          struct protocol_effect *fx)
 {
@@ -102,6 +116,10 @@ void core_start_result(struct protocol_run *run, enum result result,
     core_journal_result(run, ev, fx);
 }
 
+/*
+ * Parts that cannot be decided in this run are skipped and the rest goes on.  In doubt comes
+ * before sending only by position: the order of the parts has no meaning to CloudWatch.
+ */
 void core_next_part(struct protocol_run *run, struct protocol_effect *fx)
 {
     bool all_final = true;
@@ -149,6 +167,10 @@ void core_on_marker(struct protocol_run *run, const struct protocol_event *ev,
     fx->part = run->next;
 }
 
+/*
+ * The signature is what the fence rests on: CloudWatch refuses a request more than 15 minutes past
+ * its X-Amz-Date, so after date + fence this request cannot be applied any more.
+ */
 void core_on_signed(struct protocol_run *run, const struct protocol_event *ev,
                     struct protocol_effect *fx)
 {
@@ -174,6 +196,10 @@ void core_emit_send(struct protocol_run *run, struct protocol_effect *fx)
     fx->part = *core_current(run);
 }
 
+/*
+ * SENDING must be durable before the first byte leaves.  Without an answer the record is read
+ * again: it may be ours (send), or another worker's.
+ */
 void core_on_sending(struct protocol_run *run, const struct protocol_event *ev,
                      struct protocol_effect *fx)
 {
@@ -185,6 +211,11 @@ void core_on_sending(struct protocol_run *run, const struct protocol_event *ev,
     }
 }
 
+/*
+ * The answer to the request.  Only one that rules out that the request was applied counts as
+ * refused; anything else, such as a timeout or a reset connection, is in doubt, and the policy
+ * decides what happens then.
+ */
 void core_on_send(struct protocol_run *run, const struct protocol_event *ev,
                   struct protocol_effect *fx)
 {
@@ -243,6 +274,7 @@ void core_tally_result(struct protocol_run *run, uint64_t tokens)
     }
 }
 
+/* Whoever else journaled this part meanwhile has decided; what we know is compared on reload. */
 void core_on_result(struct protocol_run *run, const struct protocol_event *ev,
                     struct protocol_effect *fx)
 {

@@ -370,8 +370,8 @@ static enum protocol_event_kind ledger_journal(const struct protocol_effect *fx)
     return EVENT_OK;
 }
 
-/* Telling counts an object of its own by the same protocol; here it is one write. */
-static enum protocol_event_kind ledger_tell(const struct ledger_nonce *id)
+/* Reporting counts an object of its own by the same protocol; here it is one write. */
+static enum protocol_event_kind ledger_report(const struct ledger_nonce *id)
 {
     struct sim_batch *s = batch_find(id);
     if (s == NULL)
@@ -806,13 +806,13 @@ static bool worker_apply(struct worker *w)
     case EFFECT_SEND: apply_send(w); break;
     case EFFECT_READ_MARKERS: apply_read_markers(w); break;
     case EFFECT_SEND_CONTROL: apply_send_control(w); break;
-    case EFFECT_TELL:
+    case EFFECT_REPORT:
         loss = ledger_loss();
         w->ev.kind = EVENT_FAILED;
         if (loss == LOSS_NONE)
-            w->ev.kind = ledger_tell(&w->fx.batch_id);
+            w->ev.kind = ledger_report(&w->fx.batch_id);
         else if (loss == LOSS_AFTER)
-            ledger_tell(&w->fx.batch_id);
+            ledger_report(&w->fx.batch_id);
         break;
     case EFFECT_DONE:
         loss = ledger_loss();

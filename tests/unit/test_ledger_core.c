@@ -312,7 +312,7 @@ static void test_send_answers(void **state)
     }
 }
 
-static void test_in_doubt_tells_when_to_come_back(void **state)
+static void test_in_doubt_says_when_to_retry(void **state)
 {
     (void)state;
     until_sending(1);
@@ -452,7 +452,7 @@ static void test_recover_by_part_state(void **state)
         {POLICY_RESOLVE, PART_PLANNED, EFFECT_MARKER},
         {POLICY_RESOLVE, PART_SENDING, EFFECT_READ_MARKERS},
         {POLICY_RESOLVE, PART_ACKED, EFFECT_DONE},
-        {POLICY_RESOLVE, PART_DROPPED, EFFECT_TELL},
+        {POLICY_RESOLVE, PART_DROPPED, EFFECT_REPORT},
         {POLICY_RESOLVE, PART_REJECTED, EFFECT_DONE},
         {POLICY_RESEND, PART_SENDING, EFFECT_LOAD},
         {POLICY_DROP, PART_SENDING, EFFECT_LOAD},
@@ -710,27 +710,27 @@ static void test_result_written_without_answer(void **state)
         answer(EVENT_FAILED);
         struct protocol_event ev = loaded(BATCH_PREPARED, PART_SENDING);
         record.batch.parts[0] = written;
-        assert_int_equal(step(ev), i == 0 ? EFFECT_MARKER : EFFECT_TELL);
+        assert_int_equal(step(ev), i == 0 ? EFFECT_MARKER : EFFECT_REPORT);
         assert_int_equal(run.tally.resent, i == 0);
         assert_int_equal(run.tally.dropped, i == 1);
         assert_int_equal(run.tally.resent_tokens + run.tally.dropped_tokens, 100);
     }
 }
 
-/* What was in doubt is told before the batch is done; without an answer it stays open. */
-static void test_doubts_are_told(void **state)
+/* What was in doubt is reported before the batch is done; without an answer it stays open. */
+static void test_doubts_are_reported(void **state)
 {
     (void)state;
     struct ledger_doubts doubts;
     config.policy = POLICY_DROP;
-    for (int told = 0; told < 2; told++) {
+    for (int reported = 0; reported < 2; reported++) {
         until_sending(1);
         assert_int_equal(answer(EVENT_NO_ANSWER), EFFECT_JOURNAL);
-        assert_int_equal(answer(EVENT_OK), EFFECT_TELL);
+        assert_int_equal(answer(EVENT_OK), EFFECT_REPORT);
         assert_true(ledger_batch_doubts(&run.batch, &doubts));
         assert_int_equal(doubts.dropped, 1);
         assert_int_equal(doubts.dropped_tokens, 100);
-        if (told) {
+        if (reported) {
             assert_int_equal(answer(EVENT_OK), EFFECT_DONE);
             assert_int_equal(answer(EVENT_FAILED), EFFECT_DONE);
             assert_int_equal(answer(EVENT_OK), EFFECT_END);
@@ -848,7 +848,7 @@ int main(void)
         cmocka_unit_test_setup(test_unreadable_object_releases_claims, setup),
         cmocka_unit_test_setup(test_prepare_conflict, setup),
         cmocka_unit_test_setup(test_send_answers, setup),
-        cmocka_unit_test_setup(test_in_doubt_tells_when_to_come_back, setup),
+        cmocka_unit_test_setup(test_in_doubt_says_when_to_retry, setup),
         cmocka_unit_test_setup(test_refused_backs_off_and_gives_up, setup),
         cmocka_unit_test_setup(test_invalid_is_split_down_to_the_datum, setup),
         cmocka_unit_test_setup(test_journal_without_answer, setup),
@@ -865,7 +865,7 @@ int main(void)
         cmocka_unit_test_setup(test_silence_from_any_step_on, setup),
         cmocka_unit_test_setup(test_single_answers_missing, setup),
         cmocka_unit_test_setup(test_result_written_without_answer, setup),
-        cmocka_unit_test_setup(test_doubts_are_told, setup),
+        cmocka_unit_test_setup(test_doubts_are_reported, setup),
         cmocka_unit_test_setup(test_doubts_add_up, setup),
         cmocka_unit_test_setup(test_changed_content, setup),
         cmocka_unit_test_setup(test_control_without_answer, setup),

@@ -22,7 +22,7 @@
 #define MINUTE INT64_C(60000)
 enum { OBJECTS = 6, APPLIED_MAX = 64 };
 
-/* A ledger that loses answers: the call is done or not, and the caller is told nothing. */
+/* A ledger that loses answers: the call is done or not, and the caller learns nothing. */
 struct flaky {
     struct ledger head;
     struct ledger_ops ops;
@@ -46,7 +46,7 @@ static struct {
     unsigned sends, reads;
     bool unreadable, stop;
     char payload[2][OBJECTS + 1];
-    char told[1]; /* the datum that tells of doubts is number 0 */
+    char report[1]; /* the datum that reports doubts is number 0 */
     struct ledger_part signed_part;
     char signed_payload[OBJECTS];
     size_t signed_n;
@@ -105,13 +105,13 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
     return ST_OK;
 }
 
-static enum status host_tell(void *ctx, const struct ledger_doubts *doubts,
+static enum status host_report(void *ctx, const struct ledger_doubts *doubts,
                              struct ledger_batch_data *out)
 {
     (void)ctx;
     assert_true(doubts->applied + doubts->absent + doubts->resent + doubts->dropped > 0);
-    world.told[0] = 0;
-    out->payloads[0] = view_make(world.told, 1);
+    world.report[0] = 0;
+    out->payloads[0] = view_make(world.report, 1);
     out->parts[0] = (struct ledger_part){.count = 1};
     out->n_parts = out->n_payloads = 1;
     return ST_OK;
@@ -202,7 +202,7 @@ static const struct ledger_host HOST = {
     .wait_ms = host_wait,
     .stop = host_stop,
     .read = host_read,
-    .tell = host_tell,
+    .report = host_report,
     .sign = host_sign,
     .send = host_send,
     .send_control = host_send_control,
@@ -383,8 +383,8 @@ static bool note_id(void *ctx, const struct ledger_nonce *id, enum ledger_batch_
     return true;
 }
 
-/* Finish all that is open; then of each batch with doubts it was told once. */
-static void assert_doubts_told(void)
+/* Finish all that is open; then of each batch with doubts there is one report. */
+static void assert_doubts_reported(void)
 {
     struct ledger_driver *d = driver(memory);
     struct ledger_recovery r;
@@ -403,11 +403,11 @@ static void assert_doubts_told(void)
     assert_int_equal(ledger_list_batches(memory, 0, INT64_MAX, note_id, &end), ST_OK);
     for (const struct ledger_nonce *id = found; id < end; id++) {
         struct ledger_doubts doubts;
-        struct ledger_id told;
+        struct ledger_id report;
         enum ledger_progress progress;
         assert_int_equal(ledger_load(memory, id, &record), ST_OK);
-        ledger_id_of_doubts(id, &told);
-        assert_int_equal(ledger_lookup(memory, &told, 1, &progress), ST_OK);
+        ledger_id_of_doubts(id, &report);
+        assert_int_equal(ledger_lookup(memory, &report, 1, &progress), ST_OK);
         bool has = ledger_batch_doubts(&record.batch, &doubts);
         assert_int_equal(progress, has ? LEDGER_DONE : LEDGER_ABSENT);
         doubted += has;
@@ -466,7 +466,7 @@ static void killed_everywhere(unsigned lose_answer_of, unsigned second_kill)
         world.kill_at = 0;
         bring_to_an_end(memory);
         assert_each_applied(2);
-        assert_doubts_told();
+        assert_doubts_reported();
         if (!killed)
             break;
     }
@@ -505,7 +505,7 @@ static void test_ledger_answers_lost_on_every_call(void **state)
             flaky.apply_lost = applied != 0;
             bring_to_an_end(&flaky.head);
             assert_each_applied(2);
-            assert_doubts_told();
+            assert_doubts_reported();
         }
 }
 

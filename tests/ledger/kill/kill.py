@@ -24,7 +24,7 @@ POINTS = ["claim:1", "read:1", "prepare:1", "marker:1", "sign:1", "journal:1", "
 LATER = ["marker:2", "sign:3", "journal:3", "send:2", "journal:4", "send:4"]
 REAL_FENCE_MINUTES = 30
 RESOLVE = ["read-markers:1", "marker:1", "journal:1", "send-control:1", "read-markers:2", "send:1",
-           "tell:1"]
+           "report:1"]
 
 
 # ---- cases ----
@@ -46,7 +46,7 @@ def in_recovery(mode, point, applied):
         killed, _ = world.run(BEDROCK_METRICS_KILL_POINT=point)
         check(killed, "the program did not come to", point, world.log[-1500:])
         world.finish()
-        if "tell" in point:  # whoever reported it, it is reported once
+        if "report" in point:  # whoever reported it, it is reported once
             name = "InDoubtResolved" + ("Applied" if applied else "Absent")
             equal(world.cloud.sums(()).get(name), 1, name)
 
@@ -152,7 +152,7 @@ def cases(everything):
         for point in [w + "-" + p for p in RESOLVE for w in ("before", "after")]:
             for applied in (True, False):
                 if applied and point.split("-", 1)[1] not in (
-                        "read-markers:1", "journal:1", "tell:1"):
+                        "read-markers:1", "journal:1", "report:1"):
                     continue  # it is found at once: nothing else is done
                 if everything or (mode == "sqlite" and not applied):
                     add("%s resolving %s %s" % (mode, "applied" if applied else "absent", point),
