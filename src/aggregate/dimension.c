@@ -1,22 +1,26 @@
+/* dimension.c: what the list says about each dimension, and sets of them as people write them. */
 #include "aggregate/dimension.h"
 
 #include "base/suggest.h"
 
-static const char *const names[] = {
-    [DIMENSION_PROFILE_TYPE] = "InferenceProfileType",
-    [DIMENSION_PROFILE] = "InferenceProfile",
-    [DIMENSION_MODEL_ID] = "ModelId",
-    [DIMENSION_SOURCE_REGION] = "SourceRegion",
-    [DIMENSION_INFERENCE_REGION] = "InferenceRegion",
-    [DIMENSION_ACCOUNT_ID] = "AccountId",
-    [DIMENSION_OPERATION] = "Operation",
-    [DIMENSION_PRINCIPAL] = "Principal",
-};
+#define DIMENSION_NAME(id, name, ...) name,
+#define DIMENSION_ROW(id, name, label, labels, address, page, size)                                \
+    {name, label, labels, address, page},
+#define DIMENSION_SIZE(id, name, label, labels, address, page, size) size,
 
-const char *dimension_all_names(void)
+static const char *const names[] = {DIMENSIONS(DIMENSION_NAME)};
+static const struct dimension_info rows[] = {DIMENSIONS(DIMENSION_ROW)};
+static const enum dimension_size sizes[] = {DIMENSIONS(DIMENSION_SIZE)};
+
+const struct dimension_info *dimension_info(enum dimension_kind kind)
 {
-    return "InferenceProfileType, InferenceProfile, ModelId, SourceRegion, InferenceRegion, "
-           "AccountId, Operation, Principal, Metadata:<key>, Tag:<key>";
+    return &rows[kind];
+}
+
+uint32_t dimension_kept(enum dimension_kind kind, const uint32_t keep[DIMENSION_SIZES])
+{
+    enum dimension_size size = kind < DIMENSION_FIXED_COUNT ? sizes[kind] : DIMENSION_MODELS;
+    return size == DIMENSION_FEW ? 0 : keep[size];
 }
 
 /* The index of a key, added if new; SIZE_MAX when there are too many. */
@@ -36,7 +40,7 @@ static enum status unknown(struct view name, struct error *err)
 {
     struct suggestion near = suggest_end(name, "", names, DIMENSION_FIXED_COUNT);
     return error_set(err, ST_USAGE, E_U201, "unknown dimension \"%.*s\"; known are %s%s",
-                     SHOW_MAX(name, 80), dimension_all_names(), near.text);
+                     SHOW_MAX(name, 80), DIMENSION_NAMES, near.text);
 }
 
 static enum status parse_one(struct view name, struct dimension_keys *keys, struct dimension *out,
@@ -66,6 +70,15 @@ static enum status parse_one(struct view name, struct dimension_keys *keys, stru
     return ST_OK;
 }
 
+size_t dimension_set_find(const struct dimension_set *set, struct view name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (view_eq(set->dimension[i].name, name))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
 enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
                                 struct dimension_set *set, struct error *err)
 {
@@ -77,18 +90,16 @@ enum status dimension_set_parse(struct view text, struct dimension_keys *keys,
         if (part.len == 0)
             return error_set(err, ST_USAGE, E_U201,
                              "an empty dimension name in \"%.*s\"; known are %s",
-                             SHOW_MAX(text, 80), dimension_all_names());
+                             SHOW_MAX(text, 80), DIMENSION_NAMES);
         if (set->count == DIMENSIONS_PER_SET)
             return error_set(err, ST_USAGE, E_U203, "more than %d dimensions in one set",
                              DIMENSIONS_PER_SET);
         enum status st = parse_one(part, keys, &set->dimension[set->count], err);
         if (st != ST_OK)
             return st;
-        for (size_t i = 0; i < set->count; i++) {
-            if (view_eq(set->dimension[i].name, part))
-                return error_set(err, ST_USAGE, E_U103, "dimension \"%.*s\" is named twice",
-                                 SHOW_MAX(part, 80));
-        }
+        if (dimension_set_find(set, part) != SIZE_MAX)
+            return error_set(err, ST_USAGE, E_U103, "dimension \"%.*s\" is named twice",
+                             SHOW_MAX(part, 80));
         set->count++;
     }
     return ST_OK;

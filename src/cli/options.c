@@ -3,7 +3,7 @@
 
 #include "base/suggest.h"
 
-enum { MAX_OPTIONS = 64, MAX_CHOICES = 8, HELP_COLUMN = 34 };
+enum { MAX_OPTIONS = 64, MAX_CHOICES = 8, HELP_COLUMN = 34, HELP_WIDTH = 60 };
 
 static const struct option *find(const struct option_table *tables, size_t table_count,
                                  struct view name, void **values, size_t *number)
@@ -134,6 +134,18 @@ enum status options_parse(const struct option_table *tables, size_t table_count,
     return ST_OK;
 }
 
+/* A line of a help text: up to its end, or to the last space that leaves it short enough. */
+static bool take_line(struct view *rest, struct view *line)
+{
+    size_t end = view_find_char(view_first(*rest, HELP_WIDTH + 1), '\n');
+    size_t space = view_rfind(view_first(*rest, HELP_WIDTH + 1), VIEW_LIT(" "));
+    if (rest->len <= HELP_WIDTH || end != SIZE_MAX || space == SIZE_MAX)
+        return view_split(rest, '\n', line);
+    *line = view_first(*rest, space);
+    *rest = view_skip(*rest, space + 1);
+    return true;
+}
+
 void options_help(const struct option *rows, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -141,7 +153,7 @@ void options_help(const struct option *rows, size_t count, FILE *out)
         int n = fprintf(out, "  --%s%s%s", o->name, o->value_name != NULL ? " " : "",
                         o->value_name != NULL ? o->value_name : "");
         struct view rest = view_of(o->help), line;
-        for (bool first = true; view_split(&rest, '\n', &line); first = false) {
+        for (bool first = true; take_line(&rest, &line); first = false) {
             if (first && n > HELP_COLUMN - 2) {
                 fputc('\n', out);
                 n = 0;

@@ -23,7 +23,7 @@ enum status result_resolve(struct result *r, enum result_form form, struct error
         return ST_OK;
     }
     if (r->by == NULL)
-        r->by = "InferenceProfileType,ModelId";
+        r->by = DIMENSIONS_BY_DEFAULT;
     if (r->interval == NULL)
         r->interval = "all";
     enum status st = dimension_set_parse(view_of(r->by), &r->keys, &r->sets[0], err);

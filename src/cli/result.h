@@ -27,11 +27,8 @@ struct result {
 #define BY_OPTION                                                                                  \
     {                                                                                              \
         "by", "DIMENSION,...",                                                                     \
-            "sum for each combination of these (default\n"                                         \
-            "InferenceProfileType,ModelId): InferenceProfileType,\n"                               \
-            "InferenceProfile, ModelId, SourceRegion,\n"                                           \
-            "InferenceRegion, AccountId, Operation, Principal,\n"                                  \
-            "Metadata:<key>, Tag:<key>",                                                           \
+            "sum for each combination of these (default " DIMENSIONS_BY_DEFAULT                    \
+            "): " DIMENSION_NAMES,                                                                 \
             OPT_TEXT(result.by)                                                                    \
     }
 #define INTERVAL_OPTION                                                                            \

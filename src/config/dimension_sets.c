@@ -6,21 +6,12 @@
 #include "base/suggest.h"
 #include "publish/datum.h"
 
-bool dimension_set_has(const struct dimension_set *set, struct view name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (view_eq(set->dimension[i].name, name))
-            return true;
-    }
-    return false;
-}
-
 /* The order of the names does not make another set: CloudWatch would add both into one series. */
 static bool is_same(const struct dimension_set *a, const struct dimension_set *b)
 {
     bool same = a->count == b->count;
     for (size_t i = 0; i < a->count && same; i++)
-        same = dimension_set_has(b, a->dimension[i].name);
+        same = dimension_set_find(b, a->dimension[i].name) != SIZE_MAX;
     return same;
 }
 

@@ -35,7 +35,4 @@ NODISCARD enum status dimension_sets_parse(struct view text, struct dimension_se
 NODISCARD enum status dimension_sets_parse_resolution(struct view text, uint64_t *out,
                                                       struct error *err);
 
-/* Whether the set has this dimension. */
-bool dimension_set_has(const struct dimension_set *set, struct view name);
-
 #endif

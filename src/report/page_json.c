@@ -18,16 +18,24 @@ static void add_count(struct json_out *j, u128 value)
     buf_add_cstr(j->out, quoted ? "\"" : "");
 }
 
+static void add_fixed(struct dimension_set *set, enum dimension_kind kind)
+{
+    set->dimension[set->count++] =
+        (struct dimension){.kind = kind, .name = view_of(dimension_info(kind)->name)};
+}
+
 void page_sets(struct dimension_set sets[PAGE_SETS])
 {
-    static const char cube[] =
-        "InferenceProfileType,ModelId,SourceRegion,InferenceRegion,AccountId";
-    static const char principals[] =
-        "Principal,InferenceProfileType,ModelId,SourceRegion,AccountId,Operation";
-    struct dimension_keys keys = {0};
-    if (dimension_set_parse(VIEW_LIT(cube), &keys, &sets[0], NULL) != ST_OK ||
-        dimension_set_parse(VIEW_LIT(principals), &keys, &sets[1], NULL) != ST_OK)
-        abort(); /* a name above is wrong */
+    sets[0].count = sets[1].count = 0;
+    add_fixed(&sets[1], DIMENSION_PRINCIPAL);
+    for (unsigned i = 0; i < DIMENSION_FIXED_COUNT; i++) {
+        enum dimension_kind kind = (enum dimension_kind)i;
+        if ((dimension_info(kind)->page & DIMENSION_ON_CUBE) != 0)
+            add_fixed(&sets[0], kind);
+        if ((dimension_info(kind)->page & DIMENSION_ON_PRINCIPALS) != 0 &&
+            kind != DIMENSION_PRINCIPAL)
+            add_fixed(&sets[1], kind);
+    }
 }
 
 size_t page_dimension(const struct dimension *dimension)
@@ -134,11 +142,13 @@ static bool is_zero(const struct page_table *t, enum metric metric)
 static void add_metrics(struct json_out *j, const struct page_table *t, bool has_prices,
                         u128 cost_unit)
 {
+    /* The total is worked out by the page. */
+    metric_set shown = METRIC_SET_BASE & ~METRIC_BIT(METRIC_TOTAL);
+    if (has_prices)
+        shown |= METRIC_SET_COST | METRIC_BIT(METRIC_APPROXIMATE);
     json_open_object(j, "metrics");
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        bool is_price = m == METRIC_COST || m == METRIC_UNPRICED || m == METRIC_APPROXIMATE;
-        if (m == METRIC_TOTAL || m == METRIC_LATENCY || (is_price && !has_prices) ||
-            (METRIC_SET_GUARD & METRIC_BIT(m)) != 0 ||
+        if ((shown & METRIC_BIT(m)) == 0 ||
             (m != METRIC_COST && m != METRIC_INVOCATIONS && is_zero(t, (enum metric)m)))
             continue;
         json_open_array(j, metric_name((enum metric)m));
@@ -270,6 +280,28 @@ static void add_notes(struct json_out *j, const struct page *page,
     buf_clear(&text);
 }
 
+/* What the page calls each metric, and each dimension: one, many, and in its address. */
+static void add_names(struct json_out *j)
+{
+    json_open_object(j, "names");
+    json_open_object(j, "metrics");
+    for (unsigned m = 0; m < METRIC_COUNT; m++)
+        json_add_cstr(j, metric_name((enum metric)m), metric_title((enum metric)m));
+    json_close(j);
+    json_open_object(j, "dimensions");
+    for (unsigned i = 0; i < DIMENSION_FIXED_COUNT; i++) {
+        const struct dimension_info *d = dimension_info((enum dimension_kind)i);
+        json_open_array(j, d->name);
+        json_add_cstr(j, NULL, d->label);
+        json_add_cstr(j, NULL, d->labels);
+        json_add_cstr(j, NULL, d->address);
+        json_close(j);
+    }
+    json_close(j);
+    json_close(j);
+    j->gap = "\n";
+}
+
 static void add_head(struct json_out *j, const struct page *page, int exponent)
 {
     json_add_cstr(j, "schema", "bedrock-metrics/page/1");
@@ -315,6 +347,7 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
             mark_used(&tables[t], values);
         json_open_object(&j, NULL);
         add_head(&j, page, exponent);
+        add_names(&j);
         add_folded(&j, page, tables, dimension_names(tables, names));
         add_notes(&j, page, tables, names);
         add_dictionary(&j, names, values);

@@ -183,44 +183,28 @@ static enum status sum_rows(const struct build *b, int64_t interval, struct page
     return ST_OK;
 }
 
-/* How many values stay; 0: all. */
+/* How many values stay by enum dimension_size: principals, accounts, models, operations, Regions. */
 struct attempt {
-    uint32_t principals, accounts, models, operations, regions;
+    uint32_t keep[DIMENSION_SIZES];
     bool days;
 };
 
 /* What to try, one after the other, until a table is small enough: hours are worth some accounts.
  */
 static const struct attempt cube_attempts[] = {
-    {0, 0, 0, 0, 0, false},   {0, 50, 60, 0, 0, false}, {0, 20, 40, 0, 0, false},
-    {0, 20, 25, 0, 0, false}, {0, 10, 20, 0, 0, false}, {0, 10, 12, 0, 0, false},
-    {0, 5, 12, 0, 0, false},  {0, 5, 8, 0, 16, false},  {0, 20, 60, 0, 0, true},
-    {0, 10, 30, 0, 0, true},  {0, 10, 20, 0, 0, true},  {0, 5, 12, 0, 16, true},
-    {0, 3, 8, 0, 8, true},    {0, 2, 5, 0, 4, true},
+    {{0, 0, 0, 0, 0}, false},   {{0, 50, 60, 0, 0}, false}, {{0, 20, 40, 0, 0}, false},
+    {{0, 20, 25, 0, 0}, false}, {{0, 10, 20, 0, 0}, false}, {{0, 10, 12, 0, 0}, false},
+    {{0, 5, 12, 0, 0}, false},  {{0, 5, 8, 0, 16}, false},  {{0, 20, 60, 0, 0}, true},
+    {{0, 10, 30, 0, 0}, true},  {{0, 10, 20, 0, 0}, true},  {{0, 5, 12, 0, 16}, true},
+    {{0, 3, 8, 0, 8}, true},    {{0, 2, 5, 0, 4}, true},
 };
 
 static const struct attempt principal_attempts[] = {
-    {0, 0, 0, 0, 0, true},     {1000, 0, 0, 0, 0, true},  {300, 50, 60, 0, 0, true},
-    {300, 20, 30, 0, 0, true}, {100, 10, 20, 5, 0, true}, {100, 5, 12, 3, 0, true},
-    {50, 5, 8, 2, 16, true},   {30, 3, 6, 2, 8, true},    {20, 2, 5, 1, 5, true},
-    {10, 1, 3, 1, 3, true},
+    {{0, 0, 0, 0, 0}, true},     {{1000, 0, 0, 0, 0}, true},  {{300, 50, 60, 0, 0}, true},
+    {{300, 20, 30, 0, 0}, true}, {{100, 10, 20, 5, 0}, true}, {{100, 5, 12, 3, 0}, true},
+    {{50, 5, 8, 2, 16}, true},   {{30, 3, 6, 2, 8}, true},    {{20, 2, 5, 1, 5}, true},
+    {{10, 1, 3, 1, 3}, true},
 };
-
-static uint32_t kept_of(const struct attempt *a, enum dimension_kind kind)
-{
-    switch (kind) {
-    case DIMENSION_PRINCIPAL: return a->principals;
-    case DIMENSION_ACCOUNT_ID: return a->accounts;
-    case DIMENSION_METADATA:
-    case DIMENSION_TAG:
-    case DIMENSION_MODEL_ID:
-    case DIMENSION_PROFILE: return a->models;
-    case DIMENSION_OPERATION: return a->operations;
-    case DIMENSION_SOURCE_REGION:
-    case DIMENSION_INFERENCE_REGION: return a->regions;
-    default: return 0;
-    }
-}
 
 static void forget_targets(struct build *b)
 {
@@ -237,7 +221,7 @@ static enum status try_out(struct build *b, const struct attempt *a, int64_t int
     for (size_t k = 0; k < b->set->count; k++) {
         size_t at = page_dimension(&b->set->dimension[k]);
         struct page_values *v = &b->values[at];
-        uint32_t keep = kept_of(a, b->set->dimension[k].kind), count = v->count;
+        uint32_t keep = dimension_kept(b->set->dimension[k].kind, a->keep), count = v->count;
         bool folds = keep != 0 && keep < count;
         b->target[k] = fold_values(v, folds ? keep : UINT32_MAX);
         if (b->target[k] == NULL)

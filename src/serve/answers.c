@@ -63,8 +63,8 @@ static enum status take_arguments(const struct usage_arguments *ask, struct dime
     struct dimension_keys keys = {0};
     struct error detail = {0};
     const char *interval = ask->interval != NULL ? ask->interval : "all";
-    enum status st = dimension_set_parse(
-        view_of(ask->by != NULL ? ask->by : "InferenceProfileType,ModelId"), &keys, set, &detail);
+    enum status st = dimension_set_parse(view_of(ask->by != NULL ? ask->by : DIMENSIONS_BY_DEFAULT),
+                                         &keys, set, &detail);
     if (st != ST_OK)
         return error_set(err, st, detail.code, "by: %s", detail.text);
     if (interval_parse(view_of(interval), &query->interval_seconds) != ST_OK)

@@ -10,9 +10,8 @@
  */
 enum { MAX_ROWS = 120000, STEPS = 11 };
 
-static const struct {
-    uint32_t principals, accounts, models, operations, regions;
-} steps[STEPS] = {
+/* By enum dimension_size: principals, accounts, models, operations, Regions; 0: all. */
+static const uint32_t steps[STEPS][DIMENSION_SIZES] = {
     {0, 0, 0, 0, 0},     {1000, 100, 100, 0, 0}, {300, 50, 60, 0, 0}, {300, 20, 40, 0, 0},
     {100, 20, 25, 5, 0}, {100, 10, 15, 5, 0},    {50, 10, 10, 5, 16}, {30, 5, 8, 3, 10},
     {20, 3, 6, 2, 8},    {15, 3, 5, 2, 6},       {10, 2, 4, 1, 4},
@@ -21,14 +20,24 @@ static const struct {
 /* Principals are shown by the day. */
 static const int64_t intervals[PAGE_SETS] = {PAGE_INTERVAL, 86400};
 
-/* The keys of the store, at the end of each set. */
-static void add_keys(const struct usage *usage, struct dimension_set sets[PAGE_SETS])
+/* The sets of a page as far as the store keeps them, with its keys at the end of each. */
+static void choose_sets(const struct usage *usage, struct dimension_set sets[PAGE_SETS])
 {
     const struct dimension_keys *keys;
     const struct dimension_set *all = usage_dimensions(usage, &keys);
-    for (size_t i = DIMENSION_FIXED_COUNT; i < all->count; i++) {
-        for (size_t s = 0; s < PAGE_SETS && i - DIMENSION_FIXED_COUNT < PAGE_KEYS; s++)
-            sets[s].dimension[sets[s].count++] = all->dimension[i];
+    page_sets(sets);
+    for (size_t s = 0; s < PAGE_SETS; s++) {
+        struct dimension_set *set = &sets[s];
+        size_t n = 0, extra = 0;
+        for (size_t i = 0; i < set->count; i++) {
+            if (dimension_set_find(all, set->dimension[i].name) != SIZE_MAX)
+                set->dimension[n++] = set->dimension[i];
+        }
+        for (size_t i = 0; i < all->count; i++) {
+            if (all->dimension[i].kind >= DIMENSION_FIXED_COUNT && extra++ < PAGE_KEYS)
+                set->dimension[n++] = all->dimension[i];
+        }
+        set->count = n;
     }
 }
 
@@ -36,8 +45,7 @@ static enum status ask_step(struct usage *usage, const struct page_query *query,
                             struct usage_answer *answer, struct error *err)
 {
     struct dimension_set sets[PAGE_SETS];
-    page_sets(sets);
-    add_keys(usage, sets);
+    choose_sets(usage, sets);
     struct usage_query q = {
         .sets = sets,
         .set_count = PAGE_SETS,
@@ -48,16 +56,7 @@ static enum status ask_step(struct usage *usage, const struct page_query *query,
         .since = query->since,
         .until = query->until,
         .max_rows = step + 1 < STEPS ? MAX_ROWS : 0,
-        .keep =
-            {
-                [DIMENSION_PRINCIPAL] = steps[step].principals,
-                [DIMENSION_ACCOUNT_ID] = steps[step].accounts,
-                [DIMENSION_MODEL_ID] = steps[step].models,
-                [DIMENSION_OPERATION] = steps[step].operations,
-                [DIMENSION_SOURCE_REGION] = steps[step].regions,
-                [DIMENSION_INFERENCE_REGION] = steps[step].regions,
-            },
-        .keep_keys = steps[step].models,
+        .keep = steps[step],
     };
     return usage_ask(usage, &q, answer, err);
 }

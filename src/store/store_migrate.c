@@ -2,6 +2,8 @@
  */
 #include "store/store_private.h"
 
+enum { OLD_WIDTH = 8 }; /* dimensions of version 1 */
+
 const char store_schema_2[] =
     "CREATE TABLE series(first INTEGER PRIMARY KEY, texts BLOB NOT NULL) STRICT;"
     "CREATE TABLE tally(state INTEGER NOT NULL, reason TEXT NOT NULL, objects INTEGER NOT NULL,"
@@ -23,7 +25,7 @@ static enum status read_old_series(struct store *store, struct dictionary *d, st
     while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         uint32_t text[DICTIONARY_MAX_WIDTH];
         bool fits = sqlite3_column_int64(s, 0) == next++;
-        for (int i = 0; i < DIMENSION_FIXED_COUNT; i++) {
+        for (int i = 0; i < OLD_WIDTH; i++) {
             int64_t id = sqlite3_column_int64(s, 1 + i);
             fits = fits && id >= 0 && id < UINT32_MAX;
             text[i] = (uint32_t)id;
@@ -38,7 +40,7 @@ static enum status read_old_series(struct store *store, struct dictionary *d, st
 
 static enum status move_series(struct store *store, struct error *err)
 {
-    struct dictionary *d = dictionary_new(DIMENSION_FIXED_COUNT);
+    struct dictionary *d = dictionary_new(OLD_WIDTH);
     uint32_t texts, series;
     if (d == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");

@@ -15,7 +15,7 @@
 #include "store/chunk.h"
 #include "store/usage_private.h"
 
-enum { LOCK_PATH_BYTES = 4096 + 8, NAMES_BYTES = 64 * 1024 };
+enum { LOCK_PATH_BYTES = 4096 + 8, NAMES_BYTES = 64 * 1024, FIRST_FIXED = 8 };
 
 /* ---- opening ---- */
 
@@ -43,15 +43,14 @@ static enum status load_text(struct store *store, const char *name, struct buf *
     return st == ST_MISSING ? ST_OK : st;
 }
 
-static const char fixed_names[] =
-    "InferenceProfileType,InferenceProfile,ModelId,SourceRegion,InferenceRegion,"
-    "AccountId,Operation,Principal";
-
-/* The dimensions of the store: the fixed ones, then those of its keys. */
-static enum status take_keys(struct usage *u, struct view keys, struct error *err)
+/* The dimensions of the store: the first `fixed` of the list, then those of its keys. */
+static enum status take_dimensions(struct usage *u, size_t fixed, struct view keys,
+                                   struct error *err)
 {
     buf_init(&u->dimension_names, NAMES_BYTES);
-    buf_add_cstr(&u->dimension_names, fixed_names);
+    for (unsigned i = 0; i < fixed; i++)
+        buf_printf(&u->dimension_names, "%s%s", i == 0 ? "" : ",",
+                   dimension_info((enum dimension_kind)i)->name);
     if (keys.len > 0)
         buf_add_char(&u->dimension_names, ',');
     buf_add_view(&u->dimension_names, keys);
@@ -60,35 +59,45 @@ static enum status take_keys(struct usage *u, struct view keys, struct error *er
     return dimension_set_parse(buf_view(&u->dimension_names), &u->keys, &u->dimensions, err);
 }
 
-struct view usage_keys(const struct usage *u)
+/*
+ * A store keeps the dimensions it was made with: those of the list, of which a later version has
+ * more at its end, and the keys that were wanted then.
+ */
+static enum status load_dimensions(struct usage *u, enum store_mode mode, struct view wanted,
+                                   struct error *err)
 {
-    struct view all = buf_view(&u->dimension_names);
-    return all.len <= sizeof(fixed_names) ? VIEW_EMPTY : view_skip(all, sizeof(fixed_names));
-}
-
-/* The keys the store was made with; those wanted, where nothing is in it yet. */
-static enum status settle_keys(struct usage *u, enum store_mode mode, struct view wanted,
-                               struct error *err)
-{
-    struct buf kept;
+    struct buf keys;
     bool is_empty = false;
-    enum status st = load_text(u->store, "keys", &kept, err);
+    int64_t fixed = 0;
+    enum status st = load_text(u->store, "keys", &keys, err);
+    if (st == ST_OK)
+        st = store_get_number(u->store, "fixed_dimensions", &fixed, err);
+    if (st == ST_MISSING) {
+        fixed = FIRST_FIXED;
+        st = ST_OK;
+    }
     if (st == ST_OK)
         st = store_is_empty(u->store, &is_empty, err);
     if (st == ST_OK && is_empty && mode == STORE_WRITE) {
-        buf_reset(&kept);
-        buf_add_view(&kept, wanted);
-        st = buf_status(&kept) == ST_OK ? store_set(u->store, "keys", wanted, err)
+        fixed = DIMENSION_FIXED_COUNT;
+        buf_reset(&keys);
+        buf_add_view(&keys, wanted);
+        st = buf_status(&keys) == ST_OK ? store_set(u->store, "keys", wanted, err)
                                         : error_set(err, ST_USAGE, E_U225, "the keys are too long");
+        if (st == ST_OK)
+            st = store_set_number(u->store, "fixed_dimensions", fixed, err);
     }
-    if (st == ST_OK && wanted.len > 0 && !view_eq(buf_view(&kept), wanted))
+    if (st == ST_OK && fixed > DIMENSION_FIXED_COUNT)
+        st = error_set(err, ST_CONFLICT, E_S112,
+                       "the store has dimensions that this program does not know");
+    if (st == ST_OK && wanted.len > 0 && !view_eq(buf_view(&keys), wanted))
         st =
             error_set(err, ST_CONFLICT, E_S118,
                       "the store keeps %.*s and not %.*s: leave the keys out or take another store",
-                      SHOW(kept.len > 0 ? buf_view(&kept) : VIEW_LIT("no keys")), SHOW(wanted));
+                      SHOW(keys.len > 0 ? buf_view(&keys) : VIEW_LIT("no keys")), SHOW(wanted));
     if (st == ST_OK)
-        st = take_keys(u, buf_view(&kept), err);
-    buf_clear(&kept);
+        st = take_dimensions(u, (size_t)fixed, buf_view(&keys), err);
+    buf_clear(&keys);
     return st;
 }
 
@@ -129,7 +138,7 @@ enum status usage_open(const char *path, enum store_mode mode, struct view keys,
     if (st == ST_OK)
         st = store_open(path, mode, &u->store, err);
     if (st == ST_OK)
-        st = settle_keys(u, mode, keys, err);
+        st = load_dimensions(u, mode, keys, err);
     if (st == ST_OK)
         st = load(u, err);
     if (st == ST_OK && mode == STORE_WRITE)

@@ -43,9 +43,6 @@ NODISCARD enum status usage_claim(struct usage *usage, struct view folder, struc
 const char *usage_folder(const struct usage *usage);
 const char *usage_prices(const struct usage *usage);
 
-/* The keys it keeps, as for usage_open; valid as long as it. */
-struct view usage_keys(const struct usage *usage);
-
 /* All its dimensions in their order, as objects are counted for it; valid as long as it. */
 const struct dimension_set *usage_dimensions(const struct usage *usage,
                                              const struct dimension_keys **keys);
@@ -88,10 +85,9 @@ struct usage_query {
     bool has_since, has_until; /* [since, until), whole minutes */
     int64_t since, until;
     uint32_t max_rows; /* for each set; 0: any number */
-    /* By dimension kind: the values to keep, those with most tokens; the others become "Other".
-     * 0: all. */
-    uint32_t keep[DIMENSION_FIXED_COUNT];
-    uint32_t keep_keys; /* the same for each of the store's keys */
+    /* By enum dimension_size: how many values to keep, those with most tokens; the others become
+     * "Other".  0, or NULL: all. */
+    const uint32_t *keep;
 };
 
 struct usage_fold {

@@ -81,7 +81,7 @@ struct folding {
 
 /* The texts of one column by size; those beyond the `keep` largest are replaced by "Other". */
 static enum status fold_values(const struct folding *what, size_t column, uint32_t keep,
-                               uint32_t **replace, struct usage_fold *told)
+                               uint32_t **replace, struct usage_fold *folded)
 {
     uint32_t texts = what->texts, count = 0;
     struct fold f = {
@@ -104,8 +104,8 @@ static enum status fold_values(const struct folding *what, size_t column, uint32
         qsort_r(f.order, count, sizeof(*f.order), by_size, f.size);
         for (uint32_t i = keep; i < count; i++)
             f.replace[f.order[i]] = what->other;
-        told->kept = count < keep ? count : keep;
-        told->folded = count < keep ? 0 : count - keep;
+        folded->kept = count < keep ? count : keep;
+        folded->folded = count < keep ? 0 : count - keep;
         *replace = f.replace;
         f.replace = NULL;
     }
@@ -115,13 +115,18 @@ static enum status fold_values(const struct folding *what, size_t column, uint32
     return st;
 }
 
-static uint32_t kept_of(const struct usage_query *q, size_t column)
+/* How many values of a column the question wants; 0: all, or it does not ask for the column. */
+static uint32_t kept_of(const struct usage *u, const struct usage_query *q, size_t column)
 {
-    return column < DIMENSION_FIXED_COUNT ? q->keep[column] : q->keep_keys;
+    const struct dimension *d = &u->dimensions.dimension[column];
+    bool asked = false;
+    for (size_t i = 0; i < q->set_count && !asked; i++)
+        asked = dimension_set_find(&q->sets[i], d->name) != SIZE_MAX;
+    return q->keep == NULL || !asked ? 0 : dimension_kept(d->kind, q->keep);
 }
 
 static enum status fold_all(struct usage *u, struct store *store, const struct usage_query *q,
-                            uint32_t *replace[DIMENSIONS_PER_SET], struct usage_fold *told,
+                            uint32_t *replace[DIMENSIONS_PER_SET], struct usage_fold *folded,
                             struct error *err)
 {
     struct folding what = {
@@ -138,8 +143,9 @@ static enum status fold_all(struct usage *u, struct store *store, const struct u
     if (st == ST_OK)
         st = gather_tokens(store, what.series, tokens, err);
     for (size_t column = 0; column < what.width && st == ST_OK; column++) {
-        if (kept_of(q, column) != 0)
-            st = fold_values(&what, column, kept_of(q, column), &replace[column], &told[column]);
+        uint32_t keep = kept_of(u, q, column);
+        if (keep != 0)
+            st = fold_values(&what, column, keep, &replace[column], &folded[column]);
     }
     free(values);
     free(tokens);
@@ -153,26 +159,14 @@ static enum status find_columns(const struct usage *u, const struct dimension_se
 {
     out->column_count = set->count;
     for (size_t i = 0; i < set->count; i++) {
-        size_t column = 0;
         struct view name = set->dimension[i].name;
-        while (column < u->dimensions.count && !view_eq(u->dimensions.dimension[column].name, name))
-            column++;
-        if (column == u->dimensions.count)
+        out->columns[i] = dimension_set_find(&u->dimensions, name);
+        if (out->columns[i] == SIZE_MAX)
             return error_set(err, ST_USAGE, E_U210,
                              "by: %.*s is not kept in the store, which keeps %.*s", SHOW(name),
                              SHOW(buf_view(&u->dimension_names)));
-        out->columns[i] = column;
     }
     return ST_OK;
-}
-
-static bool has_principal(const struct grouping_options *options)
-{
-    for (size_t i = 0; i < options->column_count; i++) {
-        if (options->columns[i] == DIMENSION_PRINCIPAL)
-            return true;
-    }
-    return false;
 }
 
 static enum status gather_set(struct usage *u, struct store *store, const struct usage_query *q,
@@ -198,7 +192,9 @@ static enum status gather_set(struct usage *u, struct store *store, const struct
         .since = q->has_since ? q->since : INT64_MIN,
         .until = q->has_until ? q->until : INT64_MAX,
         .interval = options.interval_seconds,
-        .has_principal = has_principal(&options),
+        .has_principal =
+            dimension_set_find(&q->sets[set], view_of(dimension_info(DIMENSION_PRINCIPAL)->name)) !=
+            SIZE_MAX,
         .series_count = series,
         .into = *grouping,
     };
@@ -207,15 +203,15 @@ static enum status gather_set(struct usage *u, struct store *store, const struct
 
 /* All sets, one after the other, so that only one's cells are held twice. */
 static enum status gather_all(struct usage *u, struct store *store, const struct usage_query *q,
-                              struct aggregate *aggregate, struct usage_fold *told,
+                              struct aggregate *aggregate, struct usage_fold *folded,
                               struct error *err)
 {
     uint32_t *replace[DIMENSIONS_PER_SET] = {NULL};
     const uint32_t *constant[DIMENSIONS_PER_SET];
     bool folds = false;
     for (size_t i = 0; i < u->dimensions.count; i++)
-        folds = folds || kept_of(q, i) != 0;
-    enum status st = folds ? fold_all(u, store, q, replace, told, err) : ST_OK;
+        folds = folds || kept_of(u, q, i) != 0;
+    enum status st = folds ? fold_all(u, store, q, replace, folded, err) : ST_OK;
     for (size_t i = 0; i < DIMENSIONS_PER_SET; i++)
         constant[i] = replace[i];
     for (size_t i = 0; i < q->set_count && st == ST_OK; i++) {

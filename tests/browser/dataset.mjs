@@ -59,6 +59,26 @@ const METRICS = [
 const CUBE = ['InferenceProfileType', 'ModelId', 'SourceRegion', 'InferenceRegion', 'AccountId'];
 const WHO = ['Principal', 'InferenceProfileType', 'ModelId', 'SourceRegion', 'AccountId', 'Operation'];
 
+export const NAMES = {
+  metrics: {
+    Invocations: 'Invocations', InputTokenCount: 'Input', OutputTokenCount: 'Output',
+    CacheReadInputTokenCount: 'Cache read', CacheWriteInputTokenCount: 'Cache write',
+    TotalTokenCount: 'Total tokens', InvocationClientErrors: 'Client err',
+    InvocationServerErrors: 'Server err', InvocationThrottles: 'Throttles',
+    EstimatedCost: 'Est. cost USD', UnpricedTokens: 'Unpriced', ApproximateTokens: 'Approximate',
+  },
+  dimensions: {
+    InferenceProfileType: ['Profile type', 'Profile types', 'type'],
+    InferenceProfile: ['Inference profile', 'Inference profiles', 'profile'],
+    ModelId: ['Model', 'Models', 'model'],
+    SourceRegion: ['Source Region', 'Source Regions', 'source'],
+    InferenceRegion: ['Inference Region', 'Inference Regions', 'inference'],
+    AccountId: ['Account', 'Accounts', 'account'],
+    Operation: ['Operation', 'Operations', 'operation'],
+    Principal: ['Principal', 'Principals', 'principal'],
+  },
+};
+
 /* Rows of { time, dimensions..., metrics... } into a table of the page data set. */
 function table(rows, dimensions, interval, start, dictionary) {
   const index = new Map(dimensions.map((d) => [d, new Map(dictionary[d].map((v, i) => [v, i]))]));
@@ -179,6 +199,7 @@ export function makeDataset({ days = 30, seed = 1, hostile = false, huge = false
     },
     folded: [],
     notes: [],
+    names: NAMES,
     dictionary,
     cube: table(rows, CUBE, 3600, start, dictionary),
     principals: table(rows, WHO, 86400, start, dictionary),

@@ -460,6 +460,22 @@ await test('approximate prices are marked', async (page) => {
   assert.match(await page.textContent('#card-cost'), /^≈\u00a0\$/);
 });
 
+await test('a metric and a dimension that the page has never heard of', async (page) => {
+  const json = structuredClone(small);
+  json.names = structuredClone(json.names);
+  json.names.metrics.ToolUses = 'Tool uses';
+  json.names.dimensions.Tier = ['Service tier', 'Service tiers', 'tier'];
+  json.dictionary.Tier = ['flex', 'standard'];
+  json.cube.dimensions = [...json.cube.dimensions, 'Tier'];
+  json.cube.series.push(json.cube.rows.map((_, s) => s % 2));
+  json.cube.metrics.ToolUses = json.cube.metrics.Invocations.map((n) => 3 * n);
+  await openReport(page, json, { hash: '#table=Tier&tier=flex' });
+  assert.match(await page.textContent('#chips, .chips'), /Service tier flex/);
+  const { head, body } = await readTable(page, 'breakdown');
+  assert.equal(head.at(-1), 'Tool uses');
+  assert.deepEqual(body.map((row) => row[0]), ['flex']);
+});
+
 await test('principals without time say that they cover everything', async (page) => {
   const json = structuredClone(small);
   json.principals.interval = 0;

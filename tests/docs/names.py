@@ -122,7 +122,8 @@ def check_metrics(results):
     results.same(
         [(code_text(row[0]), row[1].split()[0]) for row in rows], metrics, "models.md, metrics"
     )
-    dimensions = quoted("src/aggregate/dimension.c", r'\[DIMENSION_\w+\] = "(\w+)"')
+    dimensions = quoted("src/aggregate/dimension.h", r'X\(\w+, "(\w+)"')
+    results.check(len(dimensions) > 7, "the dimensions of src/aggregate/dimension.h are found")
     rows = table_behind(
         models,
         "Any of these can be chosen (`--by`), up to 30 at a time. A value is never empty.\n",

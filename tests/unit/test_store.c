@@ -393,7 +393,8 @@ static void test_folding_keeps_totals(void **state)
     for (int m = 0; m < MODELS; m++)
         wanted += plain_sum(f, m, -1, INT64_MIN, INT64_MAX);
     assert_int_equal(dimension_set_parse(VIEW_LIT("ModelId"), &keys, &set, &err), ST_OK);
-    struct usage_query query = {.sets = &set, .set_count = 1, .keep = {[DIMENSION_MODEL_ID] = 3}};
+    static const uint32_t keep[DIMENSION_SIZES] = {[DIMENSION_MODELS] = 3};
+    struct usage_query query = {.sets = &set, .set_count = 1, .keep = keep};
     assert_int_equal(usage_ask(f->usage, &query, &answer, &err), ST_OK);
     struct aggregate_rows *rows = aggregate_rows_new(answer.aggregate, 0);
     assert_int_equal(aggregate_rows_count(rows), 4);
@@ -403,9 +404,44 @@ static void test_folding_keeps_totals(void **state)
     assert_true(sum[METRIC_INPUT] == wanted);
     aggregate_rows_free(rows);
     aggregate_free(answer.aggregate);
-    query.keep[DIMENSION_MODEL_ID] = 0;
+    query.keep = NULL;
     query.max_rows = 3;
     assert_int_equal(usage_ask(f->usage, &query, &answer, &err), ST_TOO_BIG);
+}
+
+/* ---- dimensions that came later ---- */
+
+static void set_fixed(const struct fixture *f, int64_t count)
+{
+    struct store *store;
+    assert_int_equal(store_open(f->path, STORE_WRITE, &store, NULL), ST_OK);
+    assert_int_equal(store_set_number(store, "fixed_dimensions", count, NULL), ST_OK);
+    store_close(store);
+}
+
+/* A store made before the program knew its last dimension goes on without it. */
+static void test_dimensions_are_those_of_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct dimension_keys keys = {0};
+    const struct dimension_keys *kept;
+    struct dimension_set set;
+    struct usage_answer answer;
+    struct error err = {0};
+    assert_int_equal(usage_dimensions(f->usage, &kept)->count, DIMENSION_FIXED_COUNT);
+    usage_close(f->usage);
+    f->usage = NULL;
+    set_fixed(f, DIMENSION_FIXED_COUNT + 1);
+    assert_int_equal(usage_open(f->path, STORE_READ, VIEW_EMPTY, &f->usage, &err), ST_CONFLICT);
+    assert_int_equal(err.code, E_S112);
+    set_fixed(f, DIMENSION_FIXED_COUNT - 1);
+    assert_int_equal(usage_open(f->path, STORE_READ, VIEW_EMPTY, &f->usage, &err), ST_OK);
+    assert_int_equal(usage_dimensions(f->usage, &kept)->count, DIMENSION_FIXED_COUNT - 1);
+    const char *last = dimension_info(DIMENSION_FIXED_COUNT - 1)->name;
+    assert_int_equal(dimension_set_parse(view_of(last), &keys, &set, &err), ST_OK);
+    struct usage_query query = {.sets = &set, .set_count = 1};
+    assert_int_equal(usage_ask(f->usage, &query, &answer, &err), ST_USAGE);
+    assert_int_equal(err.code, E_U210);
 }
 
 /* ---- who may ask ---- */
@@ -460,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_renamed_file_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_store_has_one_writer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folding_keeps_totals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dimensions_are_those_of_the_store, setup, teardown),
         cmocka_unit_test(test_hosts_that_cannot_be_rebound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* The totals on top of the page.  Short figures here; the exact ones are in each title. */
 
 import { colorOf } from './chart.js';
+import { TOKEN_KINDS } from './dataset.js';
 import { h, setAttribute, setText } from './dom.js';
 import { ratio } from './exact.js';
 import { costText, costTitle } from './figures.js';
@@ -58,13 +59,6 @@ class Card {
   }
 }
 
-const KINDS = [
-  ['InputTokenCount', 'Input', 0],
-  ['OutputTokenCount', 'Output', 1],
-  ['CacheReadInputTokenCount', 'Cache read', 2],
-  ['CacheWriteInputTokenCount', 'Cache write', 3],
-];
-
 export class Cards {
   constructor() {
     this.tokens = new Card('tokens', 'Tokens', true);
@@ -83,9 +77,10 @@ export class Cards {
     const tokens = total.TotalTokenCount;
     this.tokens.set(format.countShort(tokens), `${format.count(tokens)} tokens`);
     this.tokens.setParts(
-      KINDS.map(([metric, name, slot]) => ({
-        name, slot, value: total[metric], text: format.countShort(total[metric]),
-        title: `${name}: ${format.count(total[metric])} tokens`,
+      TOKEN_KINDS.map((metric, slot) => ({
+        name: dataset.names.metrics.get(metric), slot, value: total[metric],
+        text: format.countShort(total[metric]),
+        title: `${dataset.names.metrics.get(metric)}: ${format.count(total[metric])} tokens`,
       })), tokens);
 
     const { EstimatedCost: cost, UnpricedTokens: unpriced, ApproximateTokens: near } = total;

@@ -17,15 +17,6 @@ export const ERROR_KINDS = [
   'InvocationServerErrors',
   'InvocationThrottles',
 ];
-const METRICS = [
-  'Invocations',
-  ...TOKEN_KINDS,
-  ...ERROR_KINDS,
-  'EstimatedCost',
-  'UnpricedTokens',
-  'ApproximateTokens',
-];
-
 export class DataError extends Error {}
 
 function fail(what) {
@@ -58,7 +49,22 @@ function decodeColumn(name, column, length) {
   return { values, big };
 }
 
-function decodeTable(name, table, dictionary) {
+const isText = (value) => typeof value === 'string';
+
+/* What to call metrics and dimensions: the program has the one list of them. */
+function decodeNames(names) {
+  const metrics = new Map(Object.entries(names?.metrics ?? {}));
+  const dimensions = new Map(Object.entries(names?.dimensions ?? {}));
+  if (metrics.size === 0 || ![...metrics.values()].every(isText)) {
+    fail('The names of the metrics are missing.');
+  }
+  if (![...dimensions.values()].every((d) => Array.isArray(d) && d.length === 3 && d.every(isText))) {
+    fail('The names of a dimension are not three texts.');
+  }
+  return { metrics, dimensions };
+}
+
+function decodeTable(name, table, dictionary, known) {
   if (table === null || typeof table !== 'object') fail(`The table "${name}" is missing.`);
   const { interval, start, dimensions, series, rows, time, metrics } = table;
   if (!isIndex(interval, 1e9)) fail(`${name}: the interval is not a number of seconds.`);
@@ -102,7 +108,7 @@ function decodeTable(name, table, dictionary) {
     }
   }
   const columns = new Map();
-  for (const metric of METRICS) {
+  for (const metric of known) {
     if (metrics?.[metric] !== undefined) {
       columns.set(metric, decodeColumn(`${name}.${metric}`, metrics[metric], length));
     }
@@ -136,9 +142,12 @@ export function decodeDataset(json) {
     }
     dictionary.set(dimension, values);
   }
-  const cube = decodeTable('cube', json.cube, dictionary);
+  const names = decodeNames(json.names);
+  const metrics = [...names.metrics.keys()];
+  const cube = decodeTable('cube', json.cube, dictionary, metrics);
   if (cube.interval === 0) fail('The cube has no time.');
-  const principals = json.principals ? decodeTable('principals', json.principals, dictionary) : null;
+  const principals = json.principals
+    ? decodeTable('principals', json.principals, dictionary, metrics) : null;
   const exponent = json.costExponent ?? -12;
   if (!Number.isInteger(exponent) || exponent > 0 || exponent < -30) {
     fail('costExponent is out of range.');
@@ -153,6 +162,8 @@ export function decodeDataset(json) {
     folded: Array.isArray(json.folded) ? json.folded : [],
     notes: Array.isArray(json.notes) ? json.notes.filter((n) => typeof n === 'string') : [],
     digits: -exponent,
+    names,
+    metrics,
     dictionary,
     cube,
     principals,

@@ -1,5 +1,6 @@
 /* The columns that breakdown tables share, and how money is worded. */
 
+import { ERROR_KINDS } from './dataset.js';
 import { ratio } from './exact.js';
 import * as format from './format.js';
 import { label } from './state.js';
@@ -76,16 +77,17 @@ export function breakdownColumns(dataset, dimension, total) {
     const priced = row.TotalTokenCount - row.UnpricedTokens;
     return priced > 0n ? (row.EstimatedCost * 1000000n + priced / 2n) / priced : null;
   };
+  const titled = (id) => plain(id, dataset.names.metrics.get(id));
   const columns = [
     { id: 'name', label: label(dimension), kind: 'name', get: (r) => r.name, text: (r) => r.name },
-    plain('TotalTokenCount', 'Total tokens'),
+    titled('TotalTokenCount'),
     share('share', 'Token share', (row) => ratio(row.TotalTokenCount, total.TotalTokenCount)),
-    plain('InputTokenCount', 'Input'),
-    plain('OutputTokenCount', 'Output'),
-    plain('CacheReadInputTokenCount', 'Cache read'),
-    plain('CacheWriteInputTokenCount', 'Cache write'),
+    titled('InputTokenCount'),
+    titled('OutputTokenCount'),
+    titled('CacheReadInputTokenCount'),
+    titled('CacheWriteInputTokenCount'),
     share('cache', 'Cache share', (row) => ratio(row.CacheReadInputTokenCount, row.PromptTokenCount)),
-    plain('Invocations', 'Invocations'),
+    titled('Invocations'),
     plain('Errors', 'Failed'),
     share('errors', 'Error rate', (row) => ratio(row.Errors, row.Records)),
   ];
@@ -107,6 +109,12 @@ export function breakdownColumns(dataset, dimension, total) {
     });
     columns.push(plain('UnpricedTokens', 'Unpriced tokens'));
     if (dataset.hasApproximate) columns.push(plain('ApproximateTokens', 'Approximately priced'));
+  }
+  /* A metric this page has no place for is a column of its own. */
+  const shown = new Set([...columns.map((column) => column.id), ...ERROR_KINDS, 'EstimatedCost',
+    'UnpricedTokens', 'ApproximateTokens']);
+  for (const id of dataset.cube.columns.keys()) {
+    if (!shown.has(id)) columns.push(titled(id));
   }
   return columns;
 }

@@ -9,9 +9,9 @@ import { breakdownColumns, costText, costTitle, rowOf } from './figures.js';
 import { Filter } from './filters.js';
 import * as format from './format.js';
 import { follow } from './live.js';
-import { EVERYTHING, byValueThenName, groupKeys, select, sum } from './query.js';
+import { byValueThenName, groupKeys, select, sum } from './query.js';
 import {
-  DIMENSIONS, PRESETS, emptyState, label, readHash, stepStart, stepsFor, timeRange,
+  PRESETS, emptyState, label, labels, readHash, stepStart, stepsFor, timeRange, useDimensions,
   writeHash,
 } from './state.js';
 import { DataTable } from './table.js';
@@ -27,14 +27,13 @@ const MATRIX_METRICS = [
   ['EstimatedCost', 'Estimated cost'],
   ['Invocations', 'Invocations'],
 ];
-const KIND_NAMES = ['Input', 'Output', 'Cache read', 'Cache write'];
 /* Half a landscape page of A4 or Letter, less borders and gaps: layout for print cannot be measured. */
 const PRINT_WIDTH = 440;
 
 const byId = (id) => document.getElementById(id);
 
 let dataset = null;
-let state = readHash(location.hash);
+let state = emptyState(); /* until the data say what the address may name */
 let offline = false;
 let updatedAt = null;
 let problem = null;
@@ -205,7 +204,7 @@ function buildFilters() {
 }
 
 function filterDimensions() {
-  const known = DIMENSIONS.map(([id]) => id).filter((id) => dataset.cube.keys.has(id));
+  const known = [...dataset.names.dimensions.keys()].filter((id) => dataset.cube.keys.has(id));
   const own = dataset.cube.dimensions.filter((id) => !known.includes(id));
   return [...known, ...own];
 }
@@ -401,7 +400,7 @@ function renderStacks(selection, time) {
   if (byKind) {
     TOKEN_KINDS.forEach((kind, slot) => {
       const read = (field, i) => (field === 'value' ? figures.value(kind, 0, i) : 0n);
-      series.tokens.push(makeSeries(KIND_NAMES[slot], slot, time, read));
+      series.tokens.push(makeSeries(dataset.names.metrics.get(kind), slot, time, read));
     });
     series.cost.push(makeSeries('Estimated cost', 0, time, reader('cost', [0])));
   } else {
@@ -452,7 +451,7 @@ function renderStacks(selection, time) {
 
 function renderLines(selection, time) {
   const { keys } = groupKeys(dataset, dataset.cube, []);
-  const figures = sum(selection, keys, 1, EVERYTHING, time);
+  const figures = sum(selection, keys, 1, dataset.metrics, time);
   const line = (name, slot, part, whole) => ({
     name, slot, part, whole,
     values: Array.from({ length: time.count }, (_, i) =>
@@ -503,9 +502,9 @@ function renderLines(selection, time) {
 
 function groupRows(selection, dimension) {
   const { groups, keys } = groupKeys(dataset, selection.table, [dimension]);
-  const figures = sum(selection, keys, groups.length, EVERYTHING);
+  const figures = sum(selection, keys, groups.length, dataset.metrics);
   return groups
-    .map(([name], g) => (figures.has(g) ? rowOf(figures, g, name, EVERYTHING) : null))
+    .map(([name], g) => (figures.has(g) ? rowOf(figures, g, name, dataset.metrics) : null))
     .filter(Boolean)
     .sort((a, b) => byValueThenName(
       { name: a.name, value: a.TotalTokenCount }, { name: b.name, value: b.TotalTokenCount }));
@@ -577,16 +576,9 @@ function renderMatrix(selection, total) {
     MATRIX_METRICS.filter(([id]) => id !== 'EstimatedCost' || dataset.hasCost), metric);
 }
 
-const PLURALS = {
-  ModelId: 'Models', InferenceProfileType: 'Profile types', SourceRegion: 'Source Regions',
-  InferenceRegion: 'Inference Regions', AccountId: 'Accounts', InferenceProfile: 'Inference profiles',
-  Operation: 'Operations',
-};
-
 function renderTables(selection, total, range) {
   const dimension = dataset.cube.keys.has(state.table) ? state.table : dataset.cube.dimensions[0];
-  const title = PLURALS[dimension] ?? dimension;
-  setText(breakdownTitle, title);
+  setText(breakdownTitle, labels(dimension));
   breakdown.setCaption(`Usage by ${label(dimension)}`);
   breakdown.update(breakdownColumns(dataset, dimension, total), groupRows(selection, dimension),
     { ...total, name: 'Total' });
@@ -597,7 +589,7 @@ function renderTables(selection, total, range) {
   if (principalsPanel.hidden) return;
   const own = select(dataset, table, state.filters, range.since, range.until);
   const { keys } = groupKeys(dataset, table, []);
-  const ownTotal = rowOf(sum(own, keys, 1, EVERYTHING), 0, 'Total', EVERYTHING);
+  const ownTotal = rowOf(sum(own, keys, 1, dataset.metrics), 0, 'Total', dataset.metrics);
   const remarks = [];
   if (own.since === -Infinity) remarks.push('This table covers the whole data set, not the chosen time.');
   else if (own.since < range.since || own.until > range.until) {
@@ -721,7 +713,7 @@ function render() {
   renderFilters(range.since < range.until ? range : timeRange(state, dataset.extent));
   const selection = select(dataset, dataset.cube, state.filters, range.since, range.until);
   const { keys } = groupKeys(dataset, dataset.cube, []);
-  const figures = sum(selection, keys, 1, EVERYTHING);
+  const figures = sum(selection, keys, 1, dataset.metrics);
   if (range.since >= range.until || !figures.has(0)) {
     message('Nothing matches these filters',
       'No invocation in the data has all of the chosen values in the chosen time.',
@@ -732,7 +724,7 @@ function render() {
   byId('message').dataset.signature = '';
   byId('panels').hidden = false;
 
-  const total = rowOf(figures, 0, 'Total', EVERYTHING);
+  const total = rowOf(figures, 0, 'Total', dataset.metrics);
   renderCards(selection, total, range);
 
   const length = selection.until - selection.since;
@@ -758,7 +750,7 @@ function renderCards(selection, total, range) {
   if (range.since - length >= dataset.extent.since) {
     const earlier = select(dataset, dataset.cube, state.filters, range.since - length, range.since);
     const { keys } = groupKeys(dataset, dataset.cube, []);
-    before = rowOf(sum(earlier, keys, 1, EVERYTHING), 0, 'before', EVERYTHING);
+    before = rowOf(sum(earlier, keys, 1, dataset.metrics), 0, 'before', dataset.metrics);
   }
   const { groups, keys } = groupKeys(dataset, dataset.cube, ['InferenceProfileType']);
   const byType = sum(selection, keys, groups.length, ['TotalTokenCount']);
@@ -780,6 +772,8 @@ function accept(json) {
       !next.cube.keys.has('InferenceRegion') || !next.cube.keys.has('ModelId')) {
     throw new Error('the data set lacks a dimension this page needs');
   }
+  useDimensions(next.names.dimensions);
+  if (!dataset) state = readHash(location.hash);
   dataset = next;
   ranks.clear();
   problem = null;

@@ -13,15 +13,6 @@ const DERIVED = {
   Records: ['Invocations', ...ERROR_KINDS],
 };
 
-export const EVERYTHING = [
-  'Invocations',
-  ...TOKEN_KINDS,
-  ...ERROR_KINDS,
-  'EstimatedCost',
-  'UnpricedTokens',
-  'ApproximateTokens',
-];
-
 /*
  * The part of `table` that passes `filters` (dimension -> set of values) between since and until.
  * The edges are widened to whole buckets of the table; `since`/`until` of the result say to what.

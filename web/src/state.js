@@ -2,22 +2,19 @@
 
 import { iso } from './format.js';
 
-export const DIMENSIONS = [
-  ['InferenceProfileType', 'Profile type', 'type'],
-  ['ModelId', 'Model', 'model'],
-  ['SourceRegion', 'Source Region', 'source'],
-  ['InferenceRegion', 'Inference Region', 'inference'],
-  ['AccountId', 'Account', 'account'],
-  ['InferenceProfile', 'Inference profile', 'profile'],
-  ['Operation', 'Operation', 'operation'],
-];
+/* dimension -> [label, the same for many, key in the address], from the data set */
+let dimensions = new Map();
 
-const LABELS = new Map(DIMENSIONS.map(([id, label]) => [id, label]));
-const KEYS = new Map(DIMENSIONS.map(([id, , key]) => [id, key]));
-const IDS = new Map(DIMENSIONS.map(([id, , key]) => [key, id]));
+export function useDimensions(names) {
+  dimensions = names;
+}
 
-export const label = (dimension) =>
-  dimension === 'Principal' ? 'Principal' : (LABELS.get(dimension) ?? dimension);
+export const label = (dimension) => dimensions.get(dimension)?.[0] ?? dimension;
+export const labels = (dimension) => dimensions.get(dimension)?.[1] ?? dimension;
+const address = (dimension) => dimensions.get(dimension)?.[2] ?? `dim.${dimension}`;
+const idOf = (key) =>
+  [...dimensions.keys()].find((id) => address(id) === key) ??
+  (key.startsWith('dim.') ? key.slice(4) : null);
 
 export const PRESETS = [
   ['all', 'All', 'Everything in the data'],
@@ -53,7 +50,7 @@ export function readHash(hash) {
     else if (key === 'to') state.until = parseTime(value);
     else if (key in DEFAULTS) state[key] = value;
     else {
-      const dimension = IDS.get(key) ?? (key.startsWith('dim.') ? key.slice(4) : null);
+      const dimension = idOf(key);
       if (!dimension) continue;
       if (!state.filters.has(dimension)) state.filters.set(dimension, new Set());
       state.filters.get(dimension).add(value);
@@ -76,7 +73,7 @@ export function writeHash(state) {
     params.set('range', state.range);
   }
   for (const [dimension, values] of state.filters) {
-    for (const value of values) params.append(KEYS.get(dimension) ?? `dim.${dimension}`, value);
+    for (const value of values) params.append(address(dimension), value);
   }
   for (const [key, value] of Object.entries(DEFAULTS)) {
     if (state[key] !== value) params.set(key, state[key]);
