@@ -87,8 +87,9 @@ def in_call(path, name, call, code):
 
 
 def in_switch(path, code):
-    """`case X: return E_...` of what the system, HTTP and libcurl have numbers for."""
-    for labels, its in re.findall(r"((?:case \w+:\s*)+)return E_([A-Z]\d{3});", code):
+    """`case X: return E_...`, or an error with it, of what the system, HTTP and libcurl have numbers for."""
+    found = r"((?:case \w+:\s*)+)return (?:error_set\(\w+, \w+, )?E_([A-Z]\d{3})\b"
+    for labels, its in re.findall(found, code):
         for label in re.findall(r"case (\w+):", labels):
             if hasattr(errno, label):
                 yield path, its, os.strerror(getattr(errno, label))
