@@ -107,7 +107,7 @@ static const char *const hostile_phrases[] = {
     "is not s3://bucket[/prefix]", "is no bucket name", "not a bucket name", "not a queue URL",
     "queue URL without a queue name", "queue URL is neither one of SQS nor on loopback",
     "is no name, URL or ARN of one", "is no account number", "is no ID of `quarantine list`",
-    "is no ADDRESS:PORT", "is not ADDRESS:PORT", "cannot listen on", "cannot serve on",
+    "is not ADDRESS:PORT", "cannot listen on", "cannot serve on",
     "Address already in use", "Cannot assign requested address", "cannot run here", "ROLE_ARN: ",
     "LEDGER_POLICY: ", "LEDGER_IDENTITY: ", "is not possible here", "is no table's name",
     "instances of a function cannot share", "LEDGER needs PUBLISHER=cloudwatch",
