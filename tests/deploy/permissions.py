@@ -15,7 +15,7 @@ import gzip
 import json
 import re
 import time
-import urlparse
+import urllib.parse
 
 from support.cloud import QUEUE, Cloud
 from support.process import ACCESS, SECRET
@@ -91,11 +91,11 @@ class Guard(FaultProxy):
             if request.path == "/listTagsForResource":
                 return [("bedrock:ListTagsForResource", request.json()["resourceARN"], {})]
             return [("bedrock:GetInferenceProfile",
-                     urlparse.unquote(request.path.split("/", 2)[2]), {})]
+                     urllib.parse.unquote(request.path.split("/", 2)[2]), {})]
         bucket, _, key = request.path[1:].partition("/")
         if not key:
             return [("s3:ListBucket", "arn:aws:s3:::" + bucket, {})]
-        wanted = [("s3:GetObject", "arn:aws:s3:::%s/%s" % (bucket, urlparse.unquote(key)), {})]
+        wanted = [("s3:GetObject", "arn:aws:s3:::%s/%s" % (bucket, urllib.parse.unquote(key)), {})]
         if self.encrypted:
             wanted.append(("kms:Decrypt", KEY_ARN,
                            {"kms:ViaService": "s3.%s.amazonaws.com" % REGION}))
