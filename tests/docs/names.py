@@ -177,6 +177,11 @@ def arguments(call):
     return parts + [call[start:].strip()]
 
 
+# What every JSON line has; a detail of the same name would hide it from readers of JSON.
+ALWAYS = {"timestamp", "level", "code", "message", "requestId"}
+REPEATED = []
+
+
 def log_lines_of_program():
     """(level, message) -> (keys, codes) over all places that write the same line."""
     found = {}
@@ -197,7 +202,11 @@ def log_lines_of_program():
                     lines = zip(levels * (len(messages) // len(levels)), messages)
                 else:
                     lines = [(level, message) for level in levels for message in messages]
+                names = re.findall(r'\blog_[a-z0-9]+\(\s*"(\w+)"', call)
+                repeated = [key for key in names if names.count(key) > 1 or key in ALWAYS]
                 for at, line in enumerate(lines):
+                    if repeated:
+                        REPEATED.append((path, line[1], repeated))
                     keys, its = found.setdefault(line, (set(), set()))
                     keys.update(re.findall(r'\blog_[a-z0-9]+\(\s*"(\w+)"', call))
                     if name != "LOG_EVENT":
@@ -207,6 +216,8 @@ def log_lines_of_program():
 
 def check_log_lines(results):
     there = log_lines_of_program()
+    for path, message, keys in REPEATED:
+        results.check(False, "%s: the log line %s has a key twice: %s" % (path, message, keys))
     written = {}
     for row in table_behind(read("docs/monitoring.md"), "<!-- log lines -->"):
         written[(row[0], row[2].strip("`").strip())] = set(re.findall(r"`(\w+)`", row[3]))
