@@ -57,11 +57,12 @@ void aggregate_rollback(struct aggregate *agg);
 NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggregate *from);
 
 /*
- * Keep the `limit` largest series of each set (a series is a combination of dimension values
- * without time) by TotalTokenCount, then Invocations, then bytewise; all dimensions of the others
- * become "Other".  *folded (may be NULL) counts the series folded.
+ * Keep the `limit` largest series of each of the first `sets` sets (0: of all) by TotalTokenCount,
+ * then Invocations, then bytewise; all dimensions of the others become "Other".  A series is a
+ * combination of dimension values without time.  *folded (may be NULL) counts the series folded.
  */
-NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t limit, uint64_t *folded);
+NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit,
+                                     uint64_t *folded);
 
 /*
  * Forget all sums, keep the memory for the next ones.  The texts are kept, too, while they are few:

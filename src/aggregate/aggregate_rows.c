@@ -254,13 +254,13 @@ static struct cells *fold_cells(const struct aggregate *agg, size_t set, struct 
     return folded;
 }
 
-enum status aggregate_fold(struct aggregate *agg, size_t limit, uint64_t *folded)
+enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit, uint64_t *folded)
 {
     uint32_t other = interner_id(agg->texts, VIEW_LIT("Other"));
     if (other == INTERNER_NONE)
         return ST_NO_MEMORY;
     enum status st = ST_OK;
-    for (size_t s = 0; s < agg->set_count && st == ST_OK; s++) {
+    for (size_t s = 0; s < (sets > 0 ? sets : agg->set_count) && st == ST_OK; s++) {
         struct cells *series = sum_series(agg, s);
         if (series == NULL)
             return ST_NO_MEMORY;

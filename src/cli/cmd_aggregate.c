@@ -14,9 +14,11 @@
 #include "config/config.h"
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
-#include "deliver/settings_publish.h"
+#include "deliver/publish_report.h"
 #include "ledger/ledger_source.h"
 #include "ledger/object_name.h"
+
+enum { RECOVER_MAX = 2048 };
 
 struct options {
     const char *since, *until, *allowed;
@@ -31,9 +33,11 @@ struct options {
     struct region_guard *guard; /* NULL: none */
     struct pipeline_options pipeline;
     struct sources sources;
-    struct publish_beside *beside; /* NULL: nothing is published, or by way of a ledger */
-    struct receipt named;          /* for the receipt: what the pipeline counted */
-    uint64_t unnamed;              /* likewise, but for standard input */
+    struct publish_report *publishing; /* NULL: nothing is published */
+    struct ledger_filter *filter;      /* NULL: no ledger */
+    struct exact_report report;        /* of what the ledger counted */
+    struct receipt named;              /* for the receipt: what the pipeline counted */
+    uint64_t unnamed;                  /* likewise, but for standard input */
 };
 
 static const struct option rows[] = {
@@ -80,6 +84,30 @@ static enum status choose_guard(struct options *o, struct error *err)
                                err);
 }
 
+/* The ledger, if there is one, and what is published: then the counter is that of both. */
+static enum status open_publishing(struct options *o, struct error *err)
+{
+    struct ledger_command *l = &o->ledger;
+    enum status st = ST_OK;
+    l->readers = o->counted.jobs;
+    l->counter = &o->pipeline.counter;
+    l->report = &o->report;
+    if (l->name != NULL)
+        st = ledger_command_open(l, o->publish ? LEDGER_COUNT : LEDGER_LOOK, err);
+    else
+        st = ledger_command_open(l, LEDGER_NONE, err);
+    if (st == ST_OK && o->publish)
+        st = publish_report_new(&o->publishing, &l->settings, &o->pipeline.counter, &o->result.keys,
+                                err);
+    o->report.add = publish_report_add;
+    o->report.context = o->publishing;
+    if (st == ST_OK && l->name != NULL &&
+        ledger_filter_new(&o->filter, o->sources.list, o->sources.count, l->session,
+                          o->publish && !o->dry_run ? round_exact(l->round) : NULL) != ST_OK)
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+    return st;
+}
+
 static enum status open_aggregate(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
@@ -106,15 +134,10 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
             error_set(err, ST_USAGE, E_U108,
                       "--since and --until do not go with --publish and a ledger: an object counts "
                       "as a whole");
-    if (st == ST_OK && o->publish && o->ledger.name == NULL)
-        st = publish_beside_new(&o->beside, counter, &o->result.keys, err);
     if (st == ST_OK)
         st = counting_open(counter, in->words, in->word_count, &o->sources, err);
-    if (st == ST_OK && o->ledger.name != NULL)
-        st = ledger_command_open(&o->ledger, o->publish ? LEDGER_COUNT : LEDGER_LOOK, err);
-    if (st == ST_OK && o->ledger.name != NULL)
-        st =
-            ledger_sources_filter(o->sources.list, o->sources.count, o->ledger.session, o->publish);
+    if (st == ST_OK && (o->publish || o->ledger.name != NULL))
+        st = open_publishing(o, err);
     stop_catch_signals(STOP_AT_ONCE);
     bool stdout_taken = !o->dry_run && out_file_is_stdout(o->result.out);
     if (st == ST_OK)
@@ -223,29 +246,18 @@ static enum status guard(const struct options *o, const struct aggregate *aggreg
     return ST_OK;
 }
 
-/* Send what was counted to CloudWatch; its report is already written. */
+/* Send what was counted to CloudWatch, or what is left of it to the ledger. */
 static bool publish(struct options *o, struct aggregate *counted)
 {
     struct round_summary summary;
     struct error err = {0};
-    if (publish_beside_send(o->beside, counted, &summary, &err) == ST_OK)
-        return true;
-    LOG_FAULT(LOG_ERROR, error_code(&err, E_P100), "publishing failed",
-              log_cstr("reason", err.text));
-    return false;
-}
-
-/* The same by way of the ledger: each object that the report is about, exactly once. */
-static bool publish_counted(struct options *o)
-{
-    struct round_summary summary;
-    struct error err = {0};
-    if (ledger_sources_count(o->sources.list, o->sources.count, o->ledger.round, &summary, &err) ==
-        ST_OK)
-        return true;
-    LOG_FAULT(LOG_ERROR, error_code(&err, E_P100), "publishing failed",
-              log_cstr("reason", err.text));
-    return false;
+    enum status st = o->filter != NULL ? ledger_filter_finish(o->filter, &err)
+                                       : publish_report_send(o->publishing, &o->ledger.aws, counted,
+                                                             &summary, &err);
+    if (st != ST_OK)
+        LOG_FAULT(LOG_ERROR, error_code(&err, E_P100), "publishing failed",
+                  log_cstr("reason", err.text));
+    return st == ST_OK;
 }
 
 /* ---- the receipt ---- */
@@ -262,29 +274,24 @@ static enum status note_counted_name(void *context, struct view key)
     return st == ST_MISSING ? ST_OK : st;
 }
 
-/* Of the report, which by way of a ledger is of what that had not counted. */
-static void note_report(struct run_receipt *r, const struct options *o,
-                        const struct aggregate *counted, const struct tally *tally)
+/* Of the report.  By way of a ledger it is of what that counted, which the pipeline did not see;
+ * `tally` is the pipeline's. */
+static void fill_receipt(struct run_receipt *r, const struct options *o,
+                         const struct aggregate *counted, const struct tally *tally)
 {
-    r->tally = *tally;
-    aggregate_totals(counted, r->sums);
-    r->digest = o->named;
-    r->unnamed = o->unnamed;
-}
-
-/* Of what the ledger counted of it: what the report met before, or left out, was not offered. */
-static void note_counted(struct run_receipt *r, struct options *o, const struct tally *report)
-{
-    *r = *exact_round_receipt(round_exact(o->ledger.round));
-    struct tally *t = &r->tally;
-    t->objects.found = report->objects.found - o->unnamed;
-    t->objects.duplicate += report->objects.duplicate;
-    for (size_t i = 0; i < OBJECT_SKIP_COUNT; i++) {
-        if (i != OBJECT_MISSING)
-            t->objects.skipped[i] += report->objects.skipped[i];
+    if (o->filter == NULL || !o->publish || o->dry_run) {
+        r->tally = *tally;
+        aggregate_totals(counted, r->sums);
+        r->digest = o->named;
+        r->unnamed = o->unnamed;
+        return;
     }
-    t->objects.failed = t->objects.found - t->objects.counted - t->objects.duplicate - r->held -
-                        tally_objects_skipped(t);
+    /* Standard input, which the ledger cannot know, is in the report only. */
+    *r = *exact_round_receipt(round_exact(o->ledger.round));
+    struct tally others = {.objects = tally->objects};
+    others.objects.found -= others.objects.counted;
+    others.objects.counted = 0;
+    tally_add(&r->tally, &others);
 }
 
 static void write_receipt(struct invocation *in, const struct run_receipt *receipt)
@@ -316,21 +323,33 @@ static enum status run(struct invocation *in, struct error *err)
     struct tally tally;
     struct measure measure = {.sources = &o->sources};
     struct run_receipt receipt = {0};
+    bool by_ledger = o->filter != NULL && o->publish && !o->dry_run;
+    bool published = true;
+    enum status st = ST_OK;
     if (o->receipt.path != NULL)
         o->pipeline.on_counted = note_counted_name;
     o->pipeline.context = o;
     /* To list through the ledger twice, only for a percentage, is too much. */
-    if (o->ledger.name == NULL)
+    if (o->filter == NULL)
         begin_progress(in, &measure);
     o->pipeline.progress = measure.progress;
-    enum status st =
-        pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &aggregate, &tally, err);
-    end_progress(&measure);
+    if (by_ledger) {
+        struct ledger_recovery recovery;
+        st = exact_round_recover(round_exact(o->ledger.round), true, RECOVER_MAX, &recovery, err);
+    }
     if (st == ST_OK)
-        note_report(&receipt, o, aggregate, &tally);
-    if (st == ST_OK && o->beside != NULL) {
+        st = pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &aggregate, &tally, err);
+    end_progress(&measure);
+    if (st == ST_OK && by_ledger)
+        published = publish(o, NULL);
+    if (st == ST_OK)
+        fill_receipt(&receipt, o, aggregate, &tally);
+    if (st == ST_OK && o->publishing != NULL) {
         counted = aggregate;
-        st = publish_beside_report(o->beside, counted, &aggregate, err);
+        tally_add(&tally, &o->report.tally);
+        if (o->report.fault != ST_OK || publish_report_add(o->publishing, counted) != ST_OK)
+            st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+        aggregate = publish_report_take(o->publishing);
     }
     bool disallowed = false;
     if (st == ST_OK && o->guard != NULL)
@@ -340,13 +359,8 @@ static enum status run(struct invocation *in, struct error *err)
     if (st == ST_OK && !o->dry_run)
         st = write_result(in, aggregate, &tally, err);
     aggregate_free(aggregate);
-    bool published = true;
-    if (st == ST_OK && counted != NULL && !o->dry_run)
+    if (st == ST_OK && counted != NULL && !by_ledger && !o->dry_run)
         published = publish(o, counted);
-    if (st == ST_OK && o->ledger.name != NULL && o->publish && !o->dry_run) {
-        published = publish_counted(o);
-        note_counted(&receipt, o, &tally);
-    }
     aggregate_free(counted);
     if (st != ST_OK)
         return st;
@@ -363,8 +377,9 @@ static void close_aggregate(void *options)
     result_close(&o->result);
     receipt_file_abandon(&o->receipt);
     sources_close(&o->sources);
+    ledger_filter_free(o->filter);
     ledger_command_close(&o->ledger);
-    publish_beside_free(o->beside);
+    publish_report_free(o->publishing);
     region_guard_free(o->guard);
     counting_clear(&o->counted);
 }

@@ -46,16 +46,16 @@ static void name_object(void *ctx, const struct round_object *object)
     struct options *o = ctx;
     if (o->output == AS_JSON) {
         json_open_object(&o->j, NULL);
-        json_add_string(&o->j, "bucket", object->bucket);
-        json_add_string(&o->j, "key", object->key);
+        json_add_string(&o->j, "bucket", object->read.bucket);
+        json_add_string(&o->j, "key", object->read.key);
         if (!o->dry_run)
-            json_add_cstr(&o->j, "reason", object->err.text);
+            json_add_cstr(&o->j, "reason", object->read.err.text);
         json_close(&o->j);
     } else {
         buf_add_cstr(&o->missing, "missing  ");
-        json_quote(&o->missing, object->key);
+        json_quote(&o->missing, object->read.key);
         if (!o->dry_run)
-            buf_printf(&o->missing, "  %s", object->err.text);
+            buf_printf(&o->missing, "  %s", object->read.err.text);
         buf_add_char(&o->missing, '\n');
     }
 }
@@ -170,7 +170,7 @@ static enum status send_objects(void *ctx, const struct round_object *objects, s
     struct options *o = ctx;
     enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        struct event_object object = {.bucket = objects[i].bucket, .key = objects[i].key};
+        struct event_object object = {.bucket = objects[i].read.bucket, .key = objects[i].read.key};
         st = event_sender_add(o->sender, &object, err);
     }
     return st == ST_OK ? event_sender_flush(o->sender, err) : st;
@@ -214,7 +214,7 @@ static enum status run(struct invocation *in, struct error *err)
     if (st != ST_OK)
         return st;
     stop_catch_signals(STOP_IN_ORDER);
-    s->round = o->ledger.round;
+    s->round = o->ledger.round == NULL ? NULL : round_exact(o->ledger.round);
     s->session = o->ledger.session;
     s->pool = choose_pool;
     s->send = send_objects;

@@ -76,7 +76,7 @@ static void log_totals(const struct worker_totals *t)
         receipt_format(&t->receipt.digest, receipt);
     LOG_EVENT(
         LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
-        log_u64("messages", r->messages), log_u64("deleted", t->deleted), log_u64("back", r->back),
+        log_u64("messages", r->messages), log_u64("deleted", t->deleted), log_u64("returned", r->returned),
         log_u64("objects", r->tally.objects.counted),
         log_u64("duplicates", r->tally.objects.duplicate), log_u64("records", records->counted),
         log_u64("malformed", records->skipped[RECORD_MALFORMED]),
@@ -131,7 +131,7 @@ static enum status run(struct invocation *in, struct error *err)
         in->exit = EXIT_FOUND_FAULTS;
     else if (totals.signal != 0)
         in->exit = 128 + totals.signal;
-    else if (o->once && (totals.rounds.back > 0 || totals.delete_failures > 0))
+    else if (o->once && (totals.rounds.returned > 0 || totals.delete_failures > 0))
         in->exit = EXIT_FOUND_FAULTS;
     struct run_receipt_about about = {
         .command = "worker", .delivery = totals.delivery, .metrics = o->settings.metrics};

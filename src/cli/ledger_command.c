@@ -9,24 +9,27 @@ enum { READERS = 4 };
 enum status ledger_command_open(struct ledger_command *l, enum ledger_need need, struct error *err)
 {
     enum status st = ST_OK;
-    if (need == LEDGER_COUNT)
+    if (need == LEDGER_COUNT || need == LEDGER_NONE)
         st = settings_load_publishing(&l->settings, err);
     if (st == ST_OK)
         st = settings_aws_open(&l->aws, err);
+    if (st != ST_OK || need == LEDGER_NONE)
+        return st;
     struct ledger_session_options ledger = {.name = l->name,
                                             .aws = &l->aws,
                                             .stop = {stop_asked, NULL},
                                             .read_only = need == LEDGER_LOOK};
-    if (st == ST_OK)
-        st = ledger_session_open(&l->session, &ledger, err);
+    st = ledger_session_open(&l->session, &ledger, err);
     if (st == ST_OK && l->session == NULL)
         st = error_set(err, ST_USAGE, E_U305, "neither LEDGER nor --ledger says which ledger");
     struct round_options round = {.settings = &l->settings,
                                   .aws = &l->aws,
-                                  .readers = READERS,
+                                  .readers = l->readers > 0 ? l->readers : READERS,
                                   .stop = {stop_asked, NULL},
                                   .ledger = l->session,
-                                  .open = ledger_source_open};
+                                  .open = ledger_source_open,
+                                  .counter = l->counter,
+                                  .report = l->report};
     if (st == ST_OK && need == LEDGER_COUNT)
         st = round_new(&l->round, &round, err);
     return st;
@@ -43,11 +46,8 @@ void ledger_command_close(struct ledger_command *l)
 enum status ledger_command_client(const struct ledger_command *l, struct aws_client **client,
                                   struct error *err)
 {
-    struct aws_client_options options = {.config = l->aws.config,
-                                         .creds = l->aws.creds,
-                                         .budget = l->aws.budget,
-                                         .clock = aws_clock_system(),
-                                         .stop = {stop_asked, NULL}};
+    struct aws_client_options options = settings_aws_client(&l->aws);
+    options.stop = (struct aws_stop){stop_asked, NULL};
     return aws_client_new(client, &options, err);
 }
 

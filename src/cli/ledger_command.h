@@ -4,10 +4,14 @@
 
 #include "cli/command.h"
 #include "cli/receipt_file.h"
-#include "ledger/exact_round.h"
+#include "deliver/round.h"
 
 struct ledger_command {
     const char *name; /* as given; NULL: LEDGER */
+    /* With LEDGER_COUNT, as in exact_round_options. */
+    unsigned readers; /* 0: some */
+    const struct counter_options *counter;
+    struct exact_report *report;
     /* opened */
     struct run_settings settings;
     struct settings_aws aws;
@@ -25,6 +29,7 @@ enum ledger_need {
     LEDGER_LOOK,  /* the ledger, for reading: also while a worker runs */
     LEDGER_WRITE, /* the ledger */
     LEDGER_COUNT, /* ... and what publishing needs */
+    LEDGER_NONE,  /* only what publishing needs */
 };
 
 /* Open them.  ST_USAGE also when there is no ledger.  Close in every case. */

@@ -82,7 +82,7 @@ enum status result_write(struct result *r, const struct page *page, metric_set m
 enum status result_fold(const struct result *r, struct aggregate *aggregate)
 {
     uint64_t folded = 0;
-    enum status st = r->top == 0 ? ST_OK : aggregate_fold(aggregate, (size_t)r->top, &folded);
+    enum status st = r->top == 0 ? ST_OK : aggregate_fold(aggregate, 0, (size_t)r->top, &folded);
     if (st == ST_OK && folded > 0)
         LOG_EVENT(LOG_INFO, "series folded into Other", log_u64("series", folded));
     return st;

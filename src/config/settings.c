@@ -286,6 +286,15 @@ struct counter_options settings_counter(const struct run_settings *s)
     };
 }
 
+struct batch_options settings_batch(const struct run_settings *s, int64_t now_s)
+{
+    return (struct batch_options){.name_space = s->name_space,
+                                  .metrics = s->metrics,
+                                  .storage_resolution = s->resolution_s < 60 ? 1 : 60,
+                                  .now_s = now_s,
+                                  .set_count = s->set_count};
+}
+
 /*
  * BUCKET=arn:aws:iam::123456789012:role/reader
  * ^^^^^^ ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ or without the bucket
@@ -327,6 +336,14 @@ static enum status load_roles(struct settings_aws *aws, struct error *err)
     while (st == ST_OK && view_split(&rest, ',', &part))
         st = add_role(aws, view_trim(part), err);
     return st;
+}
+
+struct aws_client_options settings_aws_client(const struct settings_aws *aws)
+{
+    return (struct aws_client_options){.config = aws->config,
+                                       .creds = aws->creds,
+                                       .budget = aws->budget,
+                                       .clock = aws_clock_system()};
 }
 
 size_t settings_aws_role(const struct settings_aws *aws, struct view bucket)

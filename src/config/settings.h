@@ -87,6 +87,9 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
 /* For object_counter_new; the views live as long as *s. */
 struct counter_options settings_counter(const struct run_settings *s);
 
+/* What is published of such a counter's sums, and how; the views live as long as *s. */
+struct batch_options settings_batch(const struct run_settings *s, int64_t now_s);
+
 /*
  * Our side of AWS: made once a process.  ROLE_ARN names roles to be taken for reading buckets of
  * other accounts: "ARN" for every bucket, or "BUCKET=ARN,...".
@@ -103,6 +106,9 @@ struct settings_aws {
 };
 NODISCARD enum status settings_aws_open(struct settings_aws *aws, struct error *err);
 void settings_aws_close(struct settings_aws *aws);
+
+/* A client with our own credentials, the system's clock, and nothing that stops it. */
+struct aws_client_options settings_aws_client(const struct settings_aws *aws);
 
 /* The role that reads this bucket: an index, or aws->role_count for our own credentials. */
 size_t settings_aws_role(const struct settings_aws *aws, struct view bucket);

@@ -117,8 +117,13 @@ enum status pipeline_run(struct source *const *sources, size_t source_count,
     for (size_t i = 0; i < source_count && st == ST_OK; i++)
         st = source_list(sources[i], on_found, &p);
     if (st != ST_OK)
-        end_early(&p, st, st == ST_CANCELLED ? E_A306 : E_R113,
-                  st == ST_CANCELLED ? "interrupted" : "out of memory");
+        end_early(&p, st,
+                  st == ST_CANCELLED   ? E_A306
+                  : st == ST_NO_MEMORY ? E_R113
+                                       : E_NONE,
+                  st == ST_CANCELLED   ? "interrupted"
+                  : st == ST_NO_MEMORY ? "out of memory"
+                                       : status_name(st));
     reader_pool_finish(p.pool);
     *tally = p.locked.tally;
     st = p.locked.fault;

@@ -9,7 +9,7 @@
 #include "base/stop.h"
 #include "config/config.h"
 #include "config/interval.h"
-#include "ledger/exact_round.h"
+#include "deliver/round.h"
 #include "ledger/sweep.h"
 
 enum {
@@ -175,7 +175,7 @@ static enum status answer_sweep(struct loop *l, const struct event_direct *event
     struct view grace = event_direct_option(event, "grace");
     struct instant at;
     struct sweep_result result;
-    struct sweep_options o = {.round = l->round,
+    struct sweep_options o = {.round = round_exact(l->round),
                               .session = l->ledger,
                               .buckets = l->settings.buckets,
                               .prefix = event_direct_option(event, "prefix"),

@@ -382,7 +382,7 @@ static void sweep(struct worker *w)
     struct aws_clock clock = aws_clock_system();
     struct sweep_result result;
     struct error err = {0};
-    struct sweep_options o = {.round = w->lanes[0].round,
+    struct sweep_options o = {.round = round_exact(w->lanes[0].round),
                               .session = w->ledger,
                               .buckets = w->options->settings->buckets,
                               .has_since = true,
@@ -575,7 +575,7 @@ static uint64_t value_of(const struct counters *c, size_t column)
     switch (column) {
     case 0: return r->messages;
     case 1: return c->t.deleted;
-    case 2: return r->back;
+    case 2: return r->returned;
     case 3: return c->t.round_count;
     case 4: return r->tally.objects.counted;
     case 5: return tally_objects_skipped(&r->tally);
@@ -595,8 +595,8 @@ static uint64_t value_of(const struct counters *c, size_t column)
     case 19: return c->t.receive_failures;
     case 20: return c->t.delete_failures;
     case 21: return r->partial;
-    case 22: return (uint64_t)r->elsewhere_tokens;
-    default: return (uint64_t)r->elsewhere_invocations;
+    case 22: return (uint64_t)r->disallowed_tokens;
+    default: return (uint64_t)r->disallowed_invocations;
     }
 }
 

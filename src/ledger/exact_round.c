@@ -1,4 +1,7 @@
-/* Objects through the ledger, many runs of the protocol after another. */
+/*
+ * Objects through the ledger, one run of the protocol after another, until all are decided or time
+ * is up; then recovery, which is the same for batches of others.
+ */
 #include "ledger/exact_round_private.h"
 
 #include <stdlib.h>
@@ -11,20 +14,20 @@ enum {
     NOTES_MAX = 64,
 };
 
-int64_t exact_round_now_ms(const struct exact_round *c)
+int64_t exact_round_now_ms(const struct exact_round *x)
 {
-    return c->clock.steady_ms(c->clock.ctx);
+    return x->clock.steady_ms(x->clock.ctx);
 }
 
-bool exact_round_is_late(const struct exact_round *c)
+bool exact_round_is_late(const struct exact_round *x)
 {
-    return aws_stop_asked(&c->options.stop) || exact_round_now_ms(c) >= c->read_deadline_ms;
+    return aws_stop_asked(&x->options.stop) || exact_round_now_ms(x) >= x->read_deadline_ms;
 }
 
-bool exact_round_is_over(const struct exact_round *c)
+bool exact_round_is_over(const struct exact_round *x)
 {
-    return aws_stop_asked(&c->options.stop_publish) ||
-           exact_round_now_ms(c) >= c->publish_deadline_ms;
+    return aws_stop_asked(&x->options.stop_publish) ||
+           exact_round_now_ms(x) >= x->publish_deadline_ms;
 }
 
 /* ---- life ---- */
@@ -33,57 +36,59 @@ enum status exact_round_new(struct exact_round **out, const struct exact_round_o
                             struct error *err)
 {
     *out = NULL;
-    struct exact_round *c = calloc(1, sizeof(*c));
-    if (c == NULL)
+    struct exact_round *x = calloc(1, sizeof(*x));
+    if (x == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    c->options = *options;
-    c->clock = aws_clock_system();
-    c->read_deadline_ms = c->publish_deadline_ms = INT64_MAX;
-    c->data_limit = DATA_LIMIT;
-    pthread_mutex_init(&c->locked.mutex, NULL);
+    x->options = *options;
+    x->clock = aws_clock_system();
+    x->read_deadline_ms = x->publish_deadline_ms = INT64_MAX;
+    x->data_limit = DATA_LIMIT;
+    x->batch = settings_batch(options->settings, 0);
+    pthread_mutex_init(&x->locked.mutex, NULL);
     for (size_t i = 0; i < LEDGER_PAYLOADS_MAX; i++)
-        buf_init(&c->payloads[i], LEDGER_PAYLOAD_BYTES_MAX);
-    struct ledger_host host = exact_round_host(c);
-    c->driver = ledger_driver_new(options->session->ledger, &options->session->config, &host);
-    if (c->driver == NULL) {
-        exact_round_free(c);
+        buf_init(&x->payloads[i], LEDGER_PAYLOAD_BYTES_MAX);
+    struct ledger_host host = exact_round_host(x);
+    x->driver = ledger_driver_new(options->session->ledger, &options->session->config, &host);
+    if (x->driver == NULL) {
+        exact_round_free(x);
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
-    *out = c;
+    *out = x;
     return ST_OK;
 }
 
-void exact_round_free(struct exact_round *c)
+void exact_round_free(struct exact_round *x)
 {
-    if (c == NULL)
+    if (x == NULL)
         return;
-    ledger_driver_free(c->driver);
-    exact_round_forget_put(c);
+    ledger_driver_free(x->driver);
+    exact_round_forget_put(x);
+    aggregate_free(x->sums);
     for (size_t i = 0; i < LEDGER_PAYLOADS_MAX; i++)
-        buf_clear(&c->payloads[i]);
-    pthread_mutex_destroy(&c->locked.mutex);
-    free(c);
+        buf_clear(&x->payloads[i]);
+    pthread_mutex_destroy(&x->locked.mutex);
+    free(x);
 }
 
-void exact_round_set_deadlines(struct exact_round *c, int64_t read_ms, int64_t publish_ms)
+void exact_round_set_deadlines(struct exact_round *x, int64_t read_ms, int64_t publish_ms)
 {
-    c->read_deadline_ms = read_ms;
-    c->publish_deadline_ms = publish_ms;
+    x->read_deadline_ms = read_ms;
+    x->publish_deadline_ms = publish_ms;
 }
 
-enum status exact_round_id(const struct exact_round *c, struct round_object *o)
+struct aws_pool *exact_round_pool(const struct exact_round *x, struct view bucket)
 {
-    return ledger_id_of(c->options.session->identity, o->bucket, o->key, &o->id);
+    return x->options.pools[settings_aws_role(x->options.aws, bucket)];
 }
 
-struct view exact_round_buckets(const struct exact_round *c)
+struct counter_options exact_round_counter(const struct exact_round *x)
 {
-    return c->options.settings->buckets;
+    return x->options.counter != NULL ? *x->options.counter : settings_counter(x->options.settings);
 }
 
-const struct run_receipt *exact_round_receipt(const struct exact_round *c)
+const struct run_receipt *exact_round_receipt(const struct exact_round *x)
 {
-    return &c->receipt;
+    return &x->receipt;
 }
 
 /* ---- counting ---- */
@@ -94,163 +99,165 @@ static int by_id(const void *a, const void *b)
     return memcmp((*l)->id.bytes, (*r)->id.bytes, sizeof((*l)->id.bytes));
 }
 
-static uint16_t choose(struct exact_round *c, struct round_object **sorted, size_t n)
+static uint16_t choose(struct exact_round *x, struct round_object **sorted, size_t n)
 {
     uint16_t chosen = 0;
     for (size_t i = 0; i < n && chosen < PROTOCOL_OBJECTS_MAX; i++) {
-        if (sorted[i]->settled || (i > 0 && ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id)))
+        if (sorted[i]->final || (i > 0 && ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id)))
             continue;
-        c->ids[chosen] = sorted[i]->id;
-        c->tags[chosen] = sorted[i]->tag;
-        c->chosen[chosen++] = sorted[i];
+        x->ids[chosen] = sorted[i]->id;
+        x->tags[chosen] = sorted[i]->tag;
+        x->chosen[chosen++] = sorted[i];
     }
     return chosen;
 }
 
 /* Objects named again have the outcome of the first. */
-static void settle_repeated(struct round_object **sorted, size_t n)
+static void decide_repeated(struct round_object **sorted, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         if (!ledger_id_eq(&sorted[i]->id, &sorted[i - 1]->id))
             continue;
-        sorted[i]->status = sorted[i - 1]->status;
+        sorted[i]->read.status = sorted[i - 1]->read.status;
+        sorted[i]->read.err = sorted[i - 1]->read.err;
         sorted[i]->retry_after_ms = sorted[i - 1]->retry_after_ms;
-        sorted[i]->err = sorted[i - 1]->err;
         sorted[i]->outcome = OBJECT_COUNTED_BEFORE;
-        sorted[i]->settled = true;
     }
 }
 
-static void note_recovered(struct exact_round *c, struct ledger_driver *driver)
+static void note_recovered(struct exact_round *x, struct ledger_driver *driver)
 {
     struct ledger_recovered r = ledger_driver_take_recovered(driver);
-    receipt_merge(&c->receipt.digest, &r.objects);
-    c->receipt.recovered_batches += r.batches;
-    c->receipt.recovered_objects += r.objects.objects;
+    receipt_merge(&x->receipt.digest, &r.objects);
+    x->receipt.recovered_batches += r.batches;
+    x->receipt.recovered_objects += r.objects.objects;
 }
 
-void exact_round_count(struct exact_round *c, struct round_object *objects, size_t n,
+/* One run, of the first `chosen` of x->chosen. */
+static enum status run_chosen(struct exact_round *x, uint16_t chosen, const uint64_t *tags,
+                              struct round_summary *summary)
+{
+    for (uint16_t i = 0; i < chosen; i++)
+        x->chosen[i]->was_read = x->chosen[i]->deferred = false;
+    enum status st = ledger_drive_count(x->driver, x->ids, tags, chosen, &x->run);
+    if (st != ST_OK)
+        LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
+                  log_cstr("status", status_name(st)));
+    exact_round_add_run(x, summary);
+    return st;
+}
+
+void exact_round_count(struct exact_round *x, struct round_object **objects, size_t n,
                        struct round_summary *summary)
 {
-    struct round_object **sorted = calloc(n + 1, sizeof(struct round_object *));
+    bool has_tags = x->options.session->identity == IDENTITY_KEY;
     uint16_t chosen = 0;
-    summary->tally.objects.found += n;
-    c->receipt.tally.objects.found += n;
-    c->ms_read = 0;
-    c->data_limit = DATA_LIMIT;
+    enum status st;
+    x->ms_read = 0;
+    x->data_limit = DATA_LIMIT;
     for (size_t i = 0; i < n; i++) {
-        objects[i].settled = objects[i].read = objects[i].changed = objects[i].note = false;
-        objects[i].outcome = OBJECT_RETRY;
-        exact_round_return(&objects[i], sorted == NULL ? ST_NO_MEMORY : ST_CANCELLED,
-                           sorted == NULL ? E_R113 : E_Q101, 0,
-                           sorted == NULL ? "out of memory" : "no time left");
-        if (sorted != NULL)
-            sorted[i] = &objects[i];
+        struct round_object *o = objects[i];
+        o->final = o->was_read = o->changed = o->prepared = o->note = false;
+        o->outcome = OBJECT_RETRY;
+        /* Replicas may have another ETag each. */
+        o->tag = has_tags ? o->tag : 0;
+        exact_round_return(o, ST_CANCELLED, E_Q101, 0, "no time left");
+        st = ledger_id_of(x->options.session->identity, o->read.bucket, o->read.key, &o->id);
+        o->final = st != ST_OK;
+        if (o->final)
+            exact_round_return(o, st, E_R113, 0, "out of memory");
     }
-    if (sorted == NULL) {
-        summary->tally.objects.failed += n;
-        c->receipt.tally.objects.failed += n;
-        return;
+    qsort(objects, n, sizeof(struct round_object *), by_id);
+    while (!exact_round_is_late(x) && (chosen = choose(x, objects, n)) > 0) {
+        st = run_chosen(x, chosen, x->tags, summary);
+        for (uint16_t i = 0; i < chosen; i++) {
+            struct round_object *o = x->chosen[i];
+            o->changed = x->run.objects[i].changed;
+            o->final =
+                exact_round_decide(x, o, (enum protocol_object_state)x->run.objects[i].state, st);
+        }
     }
-    qsort(sorted, n, sizeof(struct round_object *), by_id);
-    while (!exact_round_is_late(c) && (chosen = choose(c, sorted, n)) > 0) {
-        for (uint16_t i = 0; i < chosen; i++)
-            c->chosen[i]->read = c->chosen[i]->deferred = false;
-        enum status st = ledger_drive_count_tagged(c->driver, c->ids, c->tags, chosen, &c->run);
-        if (st != ST_OK)
-            LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
-                      log_cstr("status", status_name(st)));
-        for (uint16_t i = 0; i < chosen; i++)
-            c->chosen[i]->changed = c->run.objects[i].changed;
-        for (uint16_t i = 0; i < chosen; i++)
-            c->chosen[i]->settled = exact_round_decide(
-                c, c->chosen[i], (enum protocol_object_state)c->run.objects[i].state, st);
-        exact_round_add_run(c, summary);
-    }
-    settle_repeated(sorted, n);
+    decide_repeated(objects, n);
     for (size_t i = 0; i < n; i++)
-        exact_round_note(c, sorted[i], summary);
-    size_t changed = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (sorted[i]->changed)
-            sorted[changed++] = sorted[i];
-    }
-    exact_round_check_changed(c, sorted, changed, summary);
-    note_recovered(c, c->driver);
-    summary->ms_read += c->ms_read;
-    free(sorted);
+        exact_round_note(x, objects[i], summary);
+    exact_round_check_changed(x, objects, n, summary);
+    note_recovered(x, x->driver);
+    summary->ms_read += x->ms_read;
 }
 
 /* ---- objects that changed ---- */
 
-static void count_notes(struct exact_round *c, struct round_object *notes, uint16_t n,
+/* One that could not be counted now is met again with the next event or sweep. */
+static void count_notes(struct exact_round *x, struct round_object *notes, uint16_t n,
                         struct round_summary *summary)
 {
     for (uint16_t i = 0; i < n; i++) {
-        c->ids[i] = notes[i].id;
-        c->chosen[i] = &notes[i];
+        x->ids[i] = notes[i].id;
+        x->chosen[i] = &notes[i];
     }
-    /* One that could not be counted now is met again with the next event or sweep. */
-    enum status st = ledger_drive_count(c->driver, c->ids, n, &c->run);
-    if (st != ST_OK)
-        LOG_FAULT(LOG_ERROR, E_L101, "the ledger cannot be worked with, nothing is published",
-                  log_cstr("status", status_name(st)));
-    exact_round_add_run(c, summary);
+    (void)run_chosen(x, n, NULL, summary);
 }
 
-void exact_round_check_changed(struct exact_round *c, struct round_object **objects, size_t n,
+/* An event may be older than what was counted; only what is there now tells.  The id of the change
+ * goes to *note. */
+static bool has_changed(struct exact_round *x, struct round_object *o, struct round_object *note)
+{
+    uint64_t counted_tag = 0, tag = exact_round_look(x, o);
+    enum ledger_progress progress;
+    enum status st =
+        ledger_lookup_tags(x->options.session->ledger, &o->id, 1, &progress, &counted_tag);
+    if (st != ST_OK || tag == 0 || counted_tag == 0 || tag == counted_tag)
+        return false;
+    LOG_FAULT(LOG_WARN, E_O131, "object changed after it was counted, not counted again",
+              log_view("object", o->read.key));
+    x->receipt.changed++;
+    *note =
+        (struct round_object){.read = {.bucket = o->read.bucket, .key = o->read.key}, .note = true};
+    note->final = ledger_id_of_change(&o->id, tag, &note->id) != ST_OK;
+    return true;
+}
+
+void exact_round_check_changed(struct exact_round *x, struct round_object **objects, size_t n,
                                struct round_summary *summary)
 {
-    struct round_object *notes = n == 0 ? NULL : calloc(NOTES_MAX, sizeof(*notes));
+    struct round_object *notes = NULL;
     uint16_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        objects[i]->changed = false; /* until it is looked at */
-    for (size_t i = 0; i < n && notes != NULL && !exact_round_is_late(c); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct round_object *o = objects[i];
-        uint64_t counted_tag = 0, tag = exact_round_look(c, o);
-        enum ledger_progress progress;
-        /* An event may be older than what was counted; only what is there now tells. */
-        enum status st =
-            ledger_lookup_tags(c->options.session->ledger, &o->id, 1, &progress, &counted_tag);
-        o->changed = st == ST_OK && tag != 0 && counted_tag != 0 && tag != counted_tag;
         if (!o->changed)
             continue;
-        LOG_FAULT(LOG_WARN, E_O131, "object changed after it was counted, not counted again",
-                  log_view("object", o->key));
-        c->receipt.changed++;
-        notes[count] = (struct round_object){.bucket = o->bucket, .key = o->key, .note = true};
-        st = ledger_id_of_change(&o->id, tag, &notes[count].id);
-        bool again = st != ST_OK;
+        o->changed = false; /* until it is looked at */
+        if (notes == NULL)
+            notes = calloc(NOTES_MAX, sizeof(*notes));
+        if (notes == NULL || exact_round_is_late(x) || !has_changed(x, o, &notes[count]))
+            continue;
+        o->changed = true;
+        bool again = notes[count].final;
         for (uint16_t j = 0; j < count; j++)
             again = again || ledger_id_eq(&notes[j].id, &notes[count].id);
         count = (uint16_t)(count + !again);
         if (count == NOTES_MAX) {
-            count_notes(c, notes, count, summary);
+            count_notes(x, notes, count, summary);
             count = 0;
         }
     }
     if (count > 0)
-        count_notes(c, notes, count, summary);
+        count_notes(x, notes, count, summary);
     free(notes);
 }
 
-void exact_round_set_sweeping(struct exact_round *c, bool sweeping)
+void exact_round_set_sweeping(struct exact_round *x, bool sweeping)
 {
-    c->sweeping = sweeping;
-}
-
-bool exact_round_has_tags(const struct exact_round *c)
-{
-    return c->options.session->identity == IDENTITY_KEY;
+    x->sweeping = sweeping;
 }
 
 /* ---- recovery ---- */
 
 /* What is unfinished must be for our sink: in another, its markers would seem absent. */
-static enum status check_sink(struct exact_round *c, struct error *err)
+static enum status check_sink(struct exact_round *x, struct error *err)
 {
-    struct ledger *l = c->options.session->ledger;
-    const struct run_settings *s = c->options.settings;
+    struct ledger *l = x->options.session->ledger;
+    const struct run_settings *s = x->options.settings;
     struct ledger_nonce open[RECOVER_LIST];
     struct buf bytes;
     size_t n = 0;
@@ -278,32 +285,32 @@ static enum status check_sink(struct exact_round *c, struct error *err)
     return st;
 }
 
-enum status exact_round_recover(struct exact_round *c, bool first, size_t max,
+enum status exact_round_recover(struct exact_round *x, bool first, size_t max,
                                 struct ledger_recovery *out, struct error *err)
 {
-    struct ledger_session *s = c->options.session;
+    struct ledger_session *s = x->options.session;
     *out = (struct ledger_recovery){0};
     if (first) {
-        enum status st = check_sink(c, err);
+        enum status st = check_sink(x, err);
         if (st != ST_OK)
             return err->text[0] != '\0' ? st
                                         : error_set(err, st, E_L209, "the ledger cannot be read");
     }
-    struct ledger_driver *driver = c->driver;
+    struct ledger_driver *driver = x->driver;
     if (first && s->sole) {
         /* Whoever held these leases had this file open, and does not any more. */
         struct protocol_config config = s->config;
-        struct ledger_host host = exact_round_host(c);
+        struct ledger_host host = exact_round_host(x);
         config.lease_ms = 0;
         driver = ledger_driver_new(s->ledger, &config, &host);
         if (driver == NULL)
             return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
     enum status st = ledger_drive_recover(driver, max, out);
-    note_recovered(c, driver);
+    note_recovered(x, driver);
     if (st == ST_OK)
-        exact_round_report_open(c, out);
-    if (driver != c->driver)
+        exact_round_report_open(x, out);
+    if (driver != x->driver)
         ledger_driver_free(driver);
     const struct protocol_tally *t = &out->tally;
     if (out->found > 0)

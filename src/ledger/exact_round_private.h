@@ -1,10 +1,9 @@
-/* counted_private.h: what the files counted*.c share.  Of them only. */
-#ifndef LEDGER_COUNTED_PRIVATE_H
-#define LEDGER_COUNTED_PRIVATE_H
+/* exact_round_private.h: what the files exact_round*.c share.  Of them only. */
+#ifndef LEDGER_EXACT_ROUND_PRIVATE_H
+#define LEDGER_EXACT_ROUND_PRIVATE_H
 
 #include <pthread.h>
 
-#include "count/reader_pool.h"
 #include "ledger/exact_round.h"
 #include "publish/payload.h"
 
@@ -21,8 +20,8 @@ struct exact_round {
     struct protocol_run run;
     struct run_receipt receipt;
     int64_t read_deadline_ms, publish_deadline_ms;
-    int64_t duplicates_pending,
-        duplicates_reported; /* DuplicatesSuppressed: to be told; in the batch */
+    /* DuplicatesSuppressed: not yet published; in the batch under way. */
+    int64_t duplicates_pending, duplicates_reported;
     bool sweeping, open_reported;
     uint64_t data_limit;
     struct cloudwatch_put *put; /* signed, not sent */
@@ -31,64 +30,74 @@ struct exact_round {
     uint64_t tags[PROTOCOL_OBJECTS_MAX];
     struct round_object *chosen[PROTOCOL_OBJECTS_MAX];
     struct buf payloads[LEDGER_PAYLOADS_MAX];
+    struct batch_options batch; /* how the sums become data */
     struct batch_dropped dropped;
     uint64_t series_folded;
-    u128 sums[METRIC_COUNT];
-    struct round_summary elsewhere; /* only that part */
     int64_t ms_read;
+    struct aggregate *sums; /* of the objects that were read; until the run is over */
     struct {
-        pthread_mutex_t mutex;
-        struct aggregate *sums;
+        pthread_mutex_t mutex; /* `sums` too, while they are read */
         uint64_t data_bound;
         size_t count; /* objects in the sums */
         bool full, broken;
     } locked;
 };
 
-/* ---- counted.c ---- */
+/* ---- exact_round.c ---- */
 
-int64_t exact_round_now_ms(const struct exact_round *c);
-bool exact_round_is_late(const struct exact_round *c);
-bool exact_round_is_over(const struct exact_round *c);
+int64_t exact_round_now_ms(const struct exact_round *x);
+bool exact_round_is_late(const struct exact_round *x); /* too late to read */
+bool exact_round_is_over(const struct exact_round *x); /* too late to publish */
+struct counter_options exact_round_counter(const struct exact_round *x);
 
-/* ---- counted_read.c ---- */
+/* ---- exact_round_read.c ---- */
 
 NODISCARD enum status exact_round_host_read(void *ctx, const struct protocol_run *run,
                                             struct ledger_batch_data *out);
 
 /* Payloads of sums and counters. */
-NODISCARD enum status exact_round_encode(struct exact_round *c, struct aggregate *sums,
+NODISCARD enum status exact_round_encode(struct exact_round *x, struct aggregate *sums,
                                          const struct batch_counter *counters, size_t counter_count,
                                          struct ledger_batch_data *out);
 
-/* The tag of the content that is there now; 0: it cannot be told. */
-uint64_t exact_round_look(struct exact_round *c, const struct round_object *o);
+/* The tag of the content that is there now; 0: it is not known. */
+uint64_t exact_round_look(struct exact_round *x, const struct round_object *o);
 
-/* ---- counted_tell.c ---- */
+/* ---- exact_round_report.c ---- */
 
-/* The sums of the run that was read, with what else there is to tell. */
-NODISCARD enum status exact_round_encode_run(struct exact_round *c, struct ledger_batch_data *out);
+/* The sums of the run that was read, with what else there is to report. */
+NODISCARD enum status exact_round_encode_run(struct exact_round *x, struct ledger_batch_data *out);
 NODISCARD enum status exact_round_host_report(void *ctx, const struct ledger_doubts *doubts,
                                               struct ledger_batch_data *out);
 
 /* Publish InDoubtOpen and OldestOpenBatchAge, where there is something to say. */
-void exact_round_report_open(struct exact_round *c, const struct ledger_recovery *r);
+void exact_round_report_open(struct exact_round *x, const struct ledger_recovery *r);
 
-/* ---- counted_send.c ---- */
+/* ---- exact_round_send.c ---- */
 
-void exact_round_forget_put(struct exact_round *c);
+/* Make and sign the request x->put: data [first, + count) of the payload, and one more, `extra`. */
+NODISCARD enum status exact_round_sign(struct exact_round *x, const struct payload *payload,
+                                       size_t first, size_t count, struct view extra,
+                                       struct error *err);
+void exact_round_forget_put(struct exact_round *x);
 int64_t exact_round_wall_ms(void *ctx);
-struct ledger_host exact_round_host(struct exact_round *c);
+struct ledger_host exact_round_host(struct exact_round *x);
 
-/* ---- counted_outcome.c ---- */
+/* ---- exact_round_outcome.c ---- */
 
+/* The object is not counted now; after so long another attempt makes sense. */
 void exact_round_return(struct round_object *o, enum status st, enum code code, int64_t after_ms,
                         const char *why);
-bool exact_round_decide(struct exact_round *c, struct round_object *o,
+
+/* What the run, which ended with `st`, means for the object.  false: it is for a later run of this
+ * round. */
+bool exact_round_decide(struct exact_round *x, struct round_object *o,
                         enum protocol_object_state state, enum status st);
 
-/* Add a settled object to the sums of the round and to the receipt. */
-void exact_round_note(struct exact_round *c, struct round_object *o, struct round_summary *summary);
-void exact_round_add_run(struct exact_round *c, struct round_summary *s);
+/* Add a decided object to the receipt, to the digest of the round and to the report. */
+void exact_round_note(struct exact_round *x, struct round_object *o, struct round_summary *summary);
+
+/* Add what the run published. */
+void exact_round_add_run(struct exact_round *x, struct round_summary *s);
 
 #endif

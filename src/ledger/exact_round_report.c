@@ -18,26 +18,26 @@ static void add(struct batch_counter *list, size_t *n, const char *metric, uint6
 }
 
 /* Of the run whose objects have just been read. */
-static size_t run_counters(struct exact_round *c, struct batch_counter list[COUNTERS_MAX])
+static size_t run_counters(struct exact_round *x, struct batch_counter list[COUNTERS_MAX])
 {
     struct record_tally records = {0};
     uint64_t kept = 0, changes = 0, duplicates = 0;
     size_t n = 0;
-    for (uint16_t i = 0; i < c->run.n_objects; i++) {
-        const struct round_object *o = c->chosen[i];
-        duplicates += c->run.objects[i].state == OBJECT_COUNTED_BEFORE && !o->note;
-        if (c->run.objects[i].state != OBJECT_MINE || !o->read)
+    for (uint16_t i = 0; i < x->run.n_objects; i++) {
+        const struct round_object *o = x->chosen[i];
+        duplicates += x->run.objects[i].state == OBJECT_COUNTED_BEFORE && !o->note;
+        if (x->run.objects[i].state != OBJECT_MINE || !o->was_read)
             continue;
         changes += o->note;
         kept += !o->note;
         if (!o->note)
-            record_tally_add(&records, &o->tally.records);
+            record_tally_add(&records, &o->read.tally.records);
     }
-    c->duplicates_reported = c->duplicates_pending + (int64_t)duplicates;
-    if (c->duplicates_reported > 0)
-        add(list, &n, "DuplicatesSuppressed", (uint64_t)c->duplicates_reported);
+    x->duplicates_reported = x->duplicates_pending + (int64_t)duplicates;
+    if (x->duplicates_reported > 0)
+        add(list, &n, "DuplicatesSuppressed", (uint64_t)x->duplicates_reported);
     add(list, &n, "ObjectsChanged", changes);
-    add(list, &n, "SweepRecovered", c->sweeping ? kept : 0);
+    add(list, &n, "SweepRecovered", x->sweeping ? kept : 0);
     for (unsigned i = 0; i < RECORD_SKIP_COUNT; i++) {
         size_t at = n;
         add(list, &n, "RecordsRejected", records.skipped[i]);
@@ -61,24 +61,24 @@ static size_t doubt_counters(const struct ledger_doubts *d, struct batch_counter
     return n;
 }
 
-enum status exact_round_encode_run(struct exact_round *c, struct ledger_batch_data *out)
+enum status exact_round_encode_run(struct exact_round *x, struct ledger_batch_data *out)
 {
     struct batch_counter list[COUNTERS_MAX];
-    size_t n = run_counters(c, list);
-    return exact_round_encode(c, c->locked.sums, list, n, out);
+    size_t n = run_counters(x, list);
+    return exact_round_encode(x, x->sums, list, n, out);
 }
 
 enum status exact_round_host_report(void *ctx, const struct ledger_doubts *doubts,
                                     struct ledger_batch_data *out)
 {
-    struct exact_round *c = ctx;
+    struct exact_round *x = ctx;
     struct batch_counter list[COUNTERS_MAX];
-    struct counter_options options = settings_counter(c->options.settings);
+    struct counter_options options = exact_round_counter(x);
     size_t n = doubt_counters(doubts, list);
     struct aggregate *nothing = aggregate_new(&options.aggregate);
-    uint64_t folded = c->series_folded; /* is of the batch that this is about */
-    enum status st = nothing == NULL ? ST_NO_MEMORY : exact_round_encode(c, nothing, list, n, out);
-    c->series_folded = folded;
+    uint64_t folded = x->series_folded; /* is of the batch that this is about */
+    enum status st = nothing == NULL ? ST_NO_MEMORY : exact_round_encode(x, nothing, list, n, out);
+    x->series_folded = folded;
     aggregate_free(nothing);
     return st;
 }
@@ -96,39 +96,30 @@ static void add_gauge(struct json_out *j, const char *metric, const char *unit, 
     json_close(j);
 }
 
-void exact_round_report_open(struct exact_round *c, const struct ledger_recovery *r)
+void exact_round_report_open(struct exact_round *x, const struct ledger_recovery *r)
 {
-    const struct run_settings *s = c->options.settings;
-    struct payload nothing = {.name_space = s->name_space};
-    struct buf data, body;
+    struct payload nothing = {.name_space = x->options.settings->name_space};
+    struct buf data;
     struct aws_answer answer;
     struct error err = {0};
-    if ((r->open == 0 && !c->open_reported) || exact_round_is_over(c))
+    if ((r->open == 0 && !x->open_reported) || exact_round_is_over(x))
         return;
-    int64_t now_ms = exact_round_wall_ms(c);
+    int64_t now_ms = exact_round_wall_ms(x);
     int64_t age_ms = r->open > 0 && now_ms > r->oldest_ms ? now_ms - r->oldest_ms : 0;
     buf_init(&data, GAUGES_BYTES);
-    buf_init(&body, 2 * GAUGES_BYTES);
-    exact_round_forget_put(c);
     struct json_out j = {.out = &data};
     add_gauge(&j, "InDoubtOpen", "Count", now_ms / 60000 * 60, r->in_doubt);
     add_gauge(&j, "OldestOpenBatchAge", "Seconds", now_ms / 60000 * 60, (uint64_t)age_ms / 1000);
-    enum status st = payload_write(&nothing, 0, 0, buf_view(&data), &body);
-    if (st == ST_OK)
-        st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,
-                                buf_view(&body), &err);
-    if (st == ST_OK)
-        st = cloudwatch_put_sign(c->put, &err);
+    enum status st = exact_round_sign(x, &nothing, 0, 0, buf_view(&data), &err);
     aws_answer_init(&answer);
     if (st == ST_OK)
-        st = cloudwatch_put_send(c->put, &answer, &err);
+        st = cloudwatch_put_send(x->put, &answer, &err);
     aws_answer_clear(&answer);
     if (st == ST_OK)
-        c->open_reported = r->open > 0;
+        x->open_reported = r->open > 0;
     else
         LOG_FAULT(LOG_WARN, error_code(&err, E_P107), "gauges not published",
                   log_cstr("reason", err.text), log_cstr("status", status_name(st)));
-    exact_round_forget_put(c);
+    exact_round_forget_put(x);
     buf_clear(&data);
-    buf_clear(&body);
 }

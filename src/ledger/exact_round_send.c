@@ -12,47 +12,58 @@
 
 enum { MAX_BODY = 2 * BATCH_MAX_BYTES };
 
-void exact_round_forget_put(struct exact_round *c)
+void exact_round_forget_put(struct exact_round *x)
 {
-    cloudwatch_put_free(c->put);
-    c->put = NULL;
+    cloudwatch_put_free(x->put);
+    x->put = NULL;
 }
 
-static struct marker_place marker_place_of(const struct exact_round *c)
+static struct marker_place marker_place_of(const struct exact_round *x)
 {
-    return (struct marker_place){.region = c->options.settings->cloudwatch_region,
-                                 .name_space = c->options.settings->name_space,
-                                 .scope = view_of(c->options.session->marker_scope)};
+    return (struct marker_place){.region = x->options.settings->cloudwatch_region,
+                                 .name_space = x->options.settings->name_space,
+                                 .scope = view_of(x->options.session->marker_scope)};
+}
+
+enum status exact_round_sign(struct exact_round *x, const struct payload *payload, size_t first,
+                             size_t count, struct view extra, struct error *err)
+{
+    struct buf body;
+    buf_init(&body, MAX_BODY);
+    exact_round_forget_put(x);
+    enum status st = payload_write(payload, first, count, extra, &body);
+    if (st == ST_OK)
+        st = cloudwatch_put_new(&x->put, x->options.publisher,
+                                x->options.settings->cloudwatch_region, buf_view(&body), err);
+    if (st == ST_OK)
+        st = cloudwatch_put_sign(x->put, err);
+    if (st != ST_OK)
+        exact_round_forget_put(x);
+    buf_clear(&body);
+    return st;
 }
 
 static void host_sign(void *ctx, const struct ledger_part *part, struct view bytes,
                       int64_t *date_ms, struct ledger_answer *answer)
 {
-    struct exact_round *c = ctx;
-    const struct run_settings *s = c->options.settings;
+    struct exact_round *x = ctx;
+    const struct run_settings *s = x->options.settings;
+    struct marker_place place = marker_place_of(x);
     struct payload payload;
-    struct buf marker, body;
+    struct buf marker;
     struct error err = {0};
     buf_init(&marker, MARKER_BYTES);
-    buf_init(&body, MAX_BODY);
-    exact_round_forget_put(c);
+    marker_add_datum(&marker, &place, &part->marker);
     answer->kind = EVENT_REFUSED;
     enum status st = payload_decode(bytes, &payload);
     if (st == ST_OK && (!view_eq(payload.name_space, s->name_space) ||
                         !view_eq(payload.region, s->cloudwatch_region)))
         st = error_set(&err, ST_DENIED, E_L207, "the batch is for namespace %.*s",
                        SHOW(payload.name_space));
-    struct marker_place place = marker_place_of(c);
-    marker_add_datum(&marker, &place, &part->marker);
     if (st == ST_OK)
-        st = payload_write(&payload, part->first, part->count, buf_view(&marker), &body);
-    if (st == ST_OK)
-        st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,
-                                buf_view(&body), &err);
-    if (st == ST_OK)
-        st = cloudwatch_put_sign(c->put, &err);
+        st = exact_round_sign(x, &payload, part->first, part->count, buf_view(&marker), &err);
     if (st == ST_OK) {
-        *date_ms = cloudwatch_put_date_s(c->put) * 1000;
+        *date_ms = cloudwatch_put_date_s(x->put) * 1000;
         answer->kind = EVENT_SIGNED;
     } else {
         LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "request cannot be signed",
@@ -60,22 +71,20 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
         if (st == ST_TOO_BIG)
             answer->kind = EVENT_INVALID;
         answer->head_tokens = payload_tokens(&payload, part->first, part->count / 2);
-        exact_round_forget_put(c);
     }
     payload_clear(&payload);
     buf_clear(&marker);
-    buf_clear(&body);
 }
 
 /* Send what is signed.  The rule of cloudwatch.h: whatever is not proven is in doubt. */
-static enum status send_signed(struct exact_round *c, struct ledger_answer *answer)
+static enum status send_signed(struct exact_round *x, struct ledger_answer *answer)
 {
     struct aws_answer a;
     struct error err = {0};
     aws_answer_init(&a);
-    enum status st = c->put == NULL ? ST_CANCELLED : cloudwatch_put_send(c->put, &a, &err);
+    enum status st = x->put == NULL ? ST_CANCELLED : cloudwatch_put_send(x->put, &a, &err);
     answer->server_ms = a.server_date_s * 1000;
-    exact_round_forget_put(c);
+    exact_round_forget_put(x);
     aws_answer_clear(&a);
     switch (st) {
     case ST_OK: answer->kind = EVENT_ACCEPTED; return st;
@@ -95,9 +104,9 @@ static enum status send_signed(struct exact_round *c, struct ledger_answer *answ
 
 static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
 {
-    struct exact_round *c = ctx;
+    struct exact_round *x = ctx;
     (void)part;
-    (void)send_signed(c, answer);
+    (void)send_signed(x, answer);
 }
 
 static void host_release(void *ctx)
@@ -108,42 +117,32 @@ static void host_release(void *ctx)
 static void host_send_control(void *ctx, const struct ledger_marker *marker,
                               struct ledger_answer *answer)
 {
-    struct exact_round *c = ctx;
-    const struct run_settings *s = c->options.settings;
-    struct payload nothing = {.name_space = s->name_space};
-    struct buf datum, body;
+    struct exact_round *x = ctx;
+    struct payload nothing = {.name_space = x->options.settings->name_space};
+    struct marker_place place = marker_place_of(x);
+    struct buf datum;
     struct error err = {0};
     buf_init(&datum, MARKER_BYTES);
-    buf_init(&body, 2 * MARKER_BYTES);
-    exact_round_forget_put(c);
-    answer->kind = EVENT_REFUSED;
-    struct marker_place place = marker_place_of(c);
     marker_add_datum(&datum, &place, marker);
-    enum status st = payload_write(&nothing, 0, 0, buf_view(&datum), &body);
+    answer->kind = EVENT_REFUSED;
+    enum status st = exact_round_sign(x, &nothing, 0, 0, buf_view(&datum), &err);
     if (st == ST_OK)
-        st = cloudwatch_put_new(&c->put, c->options.publisher, s->cloudwatch_region,
-                                buf_view(&body), &err);
-    if (st == ST_OK)
-        st = cloudwatch_put_sign(c->put, &err);
-    if (st == ST_OK)
-        (void)send_signed(c, answer);
+        (void)send_signed(x, answer);
     else
         LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "control marker cannot be signed",
                   log_cstr("reason", err.text), log_cstr("status", status_name(st)));
-    exact_round_forget_put(c);
     buf_clear(&datum);
-    buf_clear(&body);
 }
 
 static enum status host_read_markers(void *ctx, const struct ledger_marker *marker,
                                      const struct ledger_marker *control,
                                      struct ledger_answer *answer)
 {
-    struct exact_round *c = ctx;
+    struct exact_round *x = ctx;
     struct marker_reading reading;
     struct error err = {0};
-    struct marker_place place = marker_place_of(c);
-    enum status st = marker_read(c->options.publisher, &place, marker, control, &reading, &err);
+    struct marker_place place = marker_place_of(x);
+    enum status st = marker_read(x->options.publisher, &place, marker, control, &reading, &err);
     if (st != ST_OK)
         LOG_FAULT(LOG_WARN, E_P106, "markers cannot be read", log_cstr("reason", err.text),
                   log_cstr("status", status_name(st)));
@@ -157,9 +156,9 @@ static enum status host_read_markers(void *ctx, const struct ledger_marker *mark
 
 int64_t exact_round_wall_ms(void *ctx)
 {
-    struct exact_round *c = ctx;
-    int64_t wall = c->clock.wall_ms(c->clock.ctx);
-    return wall + (aws_client_now_s(c->options.publisher) - wall / 1000) * 1000;
+    struct exact_round *x = ctx;
+    int64_t wall = x->clock.wall_ms(x->clock.ctx);
+    return wall + (aws_client_now_s(x->options.publisher) - wall / 1000) * 1000;
 }
 
 static enum status host_random(void *ctx, void *out, size_t n)
@@ -180,10 +179,10 @@ static enum status host_random(void *ctx, void *out, size_t n)
 
 static void host_wait_ms(void *ctx, int64_t ms)
 {
-    struct exact_round *c = ctx;
-    int64_t end = exact_round_now_ms(c) + ms;
-    while (exact_round_now_ms(c) < end && !exact_round_is_over(c))
-        c->clock.sleep_ms(c->clock.ctx, 20);
+    struct exact_round *x = ctx;
+    int64_t end = exact_round_now_ms(x) + ms;
+    while (exact_round_now_ms(x) < end && !exact_round_is_over(x))
+        x->clock.sleep_ms(x->clock.ctx, 20);
 }
 
 static bool host_stop(void *ctx)
@@ -197,9 +196,9 @@ static void host_point(void *ctx, const char *effect, bool after)
     kill_point(effect, after);
 }
 
-struct ledger_host exact_round_host(struct exact_round *c)
+struct ledger_host exact_round_host(struct exact_round *x)
 {
-    return (struct ledger_host){.ctx = c,
+    return (struct ledger_host){.ctx = x,
                                 .now_ms = exact_round_wall_ms,
                                 .random = host_random,
                                 .wait_ms = host_wait_ms,

@@ -266,7 +266,7 @@ static void do_report(struct ledger_driver *d, struct protocol_run *run, struct 
     ledger_id_of_doubts(&run->batch.id, &id);
     d->reporter->doubts = &doubts;
     d->reporter->clock_error_ms = run->clock_error_ms;
-    enum status st = ledger_drive_count(d->reporter, &id, 1, &d->report_run);
+    enum status st = ledger_drive_count(d->reporter, &id, NULL, 1, &d->report_run);
     d->reporter->doubts = NULL;
     tally_add(&run->tally, &d->report_run.tally);
     enum protocol_object_state state = (enum protocol_object_state)d->report_run.objects[0].state;
@@ -418,14 +418,8 @@ static enum status help_others(struct ledger_driver *d, struct protocol_run *run
     return ST_OK;
 }
 
-enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids, uint16_t n,
-                               struct protocol_run *run)
-{
-    return ledger_drive_count_tagged(d, ids, NULL, n, run);
-}
-
-enum status ledger_drive_count_tagged(struct ledger_driver *d, const struct ledger_id *ids,
-                                      const uint64_t *tags, uint16_t n, struct protocol_run *run)
+enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids,
+                               const uint64_t *tags, uint16_t n, struct protocol_run *run)
 {
     protocol_run_init(run, &d->config, ids, n, d->clock_error_ms);
     for (uint16_t i = 0; i < n && tags != NULL; i++)

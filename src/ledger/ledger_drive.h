@@ -79,15 +79,19 @@ void ledger_driver_free(struct ledger_driver *d); /* NULL does nothing */
 /*
  * Count n objects (distinct, at most PROTOCOL_OBJECTS_MAX); batches of other workers met on the way
  * whose lease has lapsed are finished too.  Afterwards run->objects[i].state says what became of
- * each (objects keep their places), run->tally what happened, run->retry_after_ms when to retry
- * those that are not final.
+ * each (objects keep their places), run->tally what happened, run->retry_after_ms when another
+ * attempt makes sense for those that are not final.
+ *
+ * tags[i] is that of the object's content as it was announced, 0: unknown; tags may be NULL.  An
+ * object counted before with another one has `changed` set.
  *
  * ST_OK: the run ended as the protocol wants it, whatever became of the objects.  Otherwise the
  * ledger or the host failed in a way that a retry cannot fix; every object that is not final
  * is to be given back, and what was prepared is finished by whoever opens the ledger next.
  */
 NODISCARD enum status ledger_drive_count(struct ledger_driver *d, const struct ledger_id *ids,
-                                         uint16_t n, struct protocol_run *run);
+                                         const uint64_t *tags, uint16_t n,
+                                         struct protocol_run *run);
 
 struct ledger_recovery {
     size_t found; /* open batches; those with a running lease are left to their workers */
@@ -98,14 +102,6 @@ struct ledger_recovery {
     unsigned in_doubt;      /* their requests in doubt, where the lease has lapsed */
     int64_t oldest_ms;      /* when the oldest of them was prepared */
 };
-
-/*
- * The same; tags[i] is that of the object's content as it was announced, 0: unknown.  An object
- * counted before with another one has `changed` set.
- */
-NODISCARD enum status ledger_drive_count_tagged(struct ledger_driver *d,
-                                                const struct ledger_id *ids, const uint64_t *tags,
-                                                uint16_t n, struct protocol_run *run);
 
 /* What a driver finished of batches it did not prepare in the same call. */
 struct ledger_recovered {

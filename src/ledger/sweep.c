@@ -14,7 +14,6 @@ enum {
 
 struct sweep {
     const struct sweep_options *o;
-    struct exact_round *counted; /* NULL: nothing is counted here */
     enum ledger_identity identity;
     struct sweep_result *r;
     struct buf keys; /* of the gathered */
@@ -22,8 +21,8 @@ struct sweep {
     struct round_object objects[GATHERED];
     struct ledger_id ids[GATHERED];
     enum ledger_progress progress[GATHERED];
-    uint64_t tags[GATHERED]; /* under which they were counted */
-    struct round_object *changed[GATHERED];
+    uint64_t tags[GATHERED];             /* under which they were counted */
+    struct round_object *list[GATHERED]; /* those of the objects that something is done with */
     size_t n;
 };
 
@@ -36,12 +35,12 @@ static void look_for_changes(struct sweep *s)
         o->changed =
             s->progress[i] == LEDGER_DONE && o->tag != 0 && s->tags[i] != 0 && o->tag != s->tags[i];
         if (o->changed)
-            s->changed[n++] = o;
+            s->list[n++] = o;
     }
-    if (!s->o->dry_run && s->counted != NULL)
-        exact_round_check_changed(s->counted, s->changed, n, &s->r->summary);
+    if (!s->o->dry_run && s->o->round != NULL)
+        exact_round_check_changed(s->o->round, s->list, n, &s->r->summary);
     for (size_t i = 0; i < n; i++)
-        s->r->changed += s->changed[i]->changed;
+        s->r->changed += s->list[i]->changed;
 }
 
 /* The objects that nobody counted move to the front; their number. */
@@ -60,24 +59,18 @@ static size_t keep_missing(struct sweep *s)
     return kept;
 }
 
-static void tell(const struct sweep *s, const struct round_object *o)
-{
-    if (s->o->on_object != NULL)
-        s->o->on_object(s->o->ctx, o);
-}
-
 static enum status flush(struct sweep *s, struct error *err)
 {
     if (s->n == 0)
         return ST_OK;
     for (size_t i = 0; i < s->n; i++) {
         size_t end = i + 1 < s->n ? s->offsets[i + 1] : s->keys.len;
-        s->objects[i].key = view_make(s->keys.ptr + s->offsets[i], end - s->offsets[i]);
-        enum status st =
-            ledger_id_of(s->identity, s->objects[i].bucket, s->objects[i].key, &s->objects[i].id);
+        struct round_object *o = &s->objects[i];
+        o->read.key = view_make(s->keys.ptr + s->offsets[i], end - s->offsets[i]);
+        enum status st = ledger_id_of(s->identity, o->read.bucket, o->read.key, &o->id);
         if (st != ST_OK)
             return error_set(err, st, E_R113, "out of memory");
-        s->ids[i] = s->objects[i].id;
+        s->ids[i] = o->id;
     }
     enum status st = ledger_lookup_tags(s->o->session->ledger, s->ids, s->n, s->progress, s->tags);
     if (st != ST_OK)
@@ -85,25 +78,29 @@ static enum status flush(struct sweep *s, struct error *err)
     look_for_changes(s);
     size_t missing = keep_missing(s);
     s->r->missing += missing;
-    if (!s->o->dry_run && missing > 0 && s->counted == NULL) {
+    if (!s->o->dry_run && missing > 0 && s->o->round == NULL) {
         st = s->o->send(s->o->send_ctx, s->objects, missing, err);
         if (st != ST_OK)
             return st;
         s->r->enqueued += missing;
         missing = 0; /* nothing more to say of them */
     } else if (!s->o->dry_run && missing > 0) {
-        exact_round_set_sweeping(s->counted, true);
-        exact_round_count(s->counted, s->objects, missing, &s->r->summary);
-        exact_round_set_sweeping(s->counted, false);
+        for (size_t i = 0; i < missing; i++)
+            s->list[i] = &s->objects[i];
+        exact_round_set_sweeping(s->o->round, true);
+        exact_round_count(s->o->round, s->list, missing, &s->r->summary);
+        exact_round_set_sweeping(s->o->round, false);
     }
     for (size_t i = 0; i < missing; i++) {
         const struct round_object *o = &s->objects[i];
-        if (!s->o->dry_run && o->status == ST_OK) {
+        tally_add(&s->r->summary.tally, &o->read.tally);
+        if (!s->o->dry_run && o->read.status == ST_OK) {
             s->r->counted++;
             continue;
         }
         s->r->failed += !s->o->dry_run;
-        tell(s, o);
+        if (s->o->on_object != NULL)
+            s->o->on_object(s->o->ctx, o);
     }
     for (size_t i = 0; i < s->n; i++)
         progress_add_object(s->o->progress);
@@ -128,8 +125,9 @@ static enum status take(void *ctx, struct view bucket, const struct s3_entry *en
         progress_add_object(s->o->progress);
         return ST_OK;
     }
-    s->objects[s->n] = (struct round_object){
-        .bucket = bucket, .tag = s->identity == IDENTITY_KEY ? ledger_tag_of(entry->etag) : 0};
+    s->objects[s->n] =
+        (struct round_object){.read = {.bucket = bucket},
+                              .tag = s->identity == IDENTITY_KEY ? ledger_tag_of(entry->etag) : 0};
     s->offsets[s->n++] = s->keys.len;
     buf_add_view(&s->keys, entry->key);
     if (buf_status(&s->keys) != ST_OK)
@@ -157,7 +155,7 @@ static enum status each_key_of(const struct sweep_options *o, struct view bucket
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
     struct aws_pool *pool =
-        o->round != NULL ? round_pool(o->round, bucket) : o->pool(o->send_ctx, bucket);
+        o->round != NULL ? exact_round_pool(o->round, bucket) : o->pool(o->send_ctx, bucket);
     struct aws_client *lister = NULL;
     enum status st = aws_pool_take(pool, &lister, err);
     if (st != ST_OK)
@@ -215,12 +213,11 @@ enum status sweep_run(const struct sweep_options *options, struct sweep_result *
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     s->o = options;
     s->r = out;
-    s->counted = options->round == NULL ? NULL : round_exact(options->round);
     s->identity = options->session->identity;
     buf_init(&s->keys, GATHERED * LEDGER_NAME_BYTES_MAX);
     enum status st = ST_OK;
-    if (!options->dry_run && s->counted != NULL)
-        st = exact_round_recover(s->counted, true, RECOVER_MAX, &out->recovery, err);
+    if (!options->dry_run && options->round != NULL)
+        st = exact_round_recover(options->round, true, RECOVER_MAX, &out->recovery, err);
     if (st == ST_OK)
         st = each_key(options, take, s, err);
     if (st == ST_OK)

@@ -12,7 +12,7 @@
 #include "ledger/exact_round.h"
 
 struct sweep_options {
-    struct round *round; /* one that counts by way of a ledger; NULL: pool and send are given */
+    struct exact_round *round; /* what counts; NULL: pool and send are given */
     struct ledger_session *session;
     struct view buckets; /* comma separated */
     struct view prefix;

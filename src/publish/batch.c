@@ -104,6 +104,20 @@ static void note_time(struct batch_dropped *d, int64_t time)
     d->any = true;
 }
 
+void batch_dropped_add(struct batch_dropped *into, const struct batch_dropped *from)
+{
+    into->old_rows += from->old_rows;
+    into->future_rows += from->future_rows;
+    into->old_tokens += from->old_tokens;
+    into->future_tokens += from->future_tokens;
+    into->old_invocations += from->old_invocations;
+    into->future_invocations += from->future_invocations;
+    if (from->any) {
+        note_time(into, from->first_time);
+        note_time(into, from->last_time);
+    }
+}
+
 static enum status give(struct walk *w, const struct aggregate_row *row)
 {
     int64_t age = w->options->now_s - row->time;
@@ -199,15 +213,16 @@ enum status batch_each_row(const struct aggregate *agg, const struct batch_optio
     return st;
 }
 
-uint64_t batch_count_data(const struct aggregate *agg, metric_set metrics)
+uint64_t batch_count_data(const struct aggregate *agg, const struct batch_options *options)
 {
     uint64_t count = 0;
-    for (size_t s = 0; s < aggregate_set_count(agg); s++) {
+    size_t sets = options->set_count > 0 ? options->set_count : aggregate_set_count(agg);
+    for (size_t s = 0; s < sets; s++) {
         struct aggregate_row row = {0};
         uint32_t cursor = 0;
         while (aggregate_next_row(agg, s, &cursor, &row)) {
             for (unsigned m = 0; m < METRIC_COUNT; m++) {
-                if ((metrics & METRIC_BIT(m)) != 0)
+                if ((options->metrics & METRIC_BIT(m)) != 0)
                     count += datum_count(&row, (enum metric)m);
             }
         }

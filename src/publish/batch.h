@@ -24,6 +24,9 @@ struct batch_dropped {
     int64_t first_time, last_time; /* of dropped rows */
 };
 
+/* *into was kept back, too. */
+void batch_dropped_add(struct batch_dropped *into, const struct batch_dropped *from);
+
 /* Series that are published under their own names; all others become "Other". */
 struct batch_kept;
 
@@ -61,8 +64,8 @@ NODISCARD enum status batch_each_row(const struct aggregate *agg,
                                      const struct batch_options *options, batch_row_fn *fn,
                                      void *context, struct batch_dropped *dropped);
 
-/* How many data all sums of `agg` make (rows outside the limits of time included). */
-uint64_t batch_count_data(const struct aggregate *agg, metric_set metrics);
+/* How many data the sums of the first options->set_count sets make (rows outside the limits of time included). */
+uint64_t batch_count_data(const struct aggregate *agg, const struct batch_options *options);
 
 struct batch;
 

@@ -32,6 +32,15 @@ struct sender {
     uint64_t rejected; /* single data of this batch */
 };
 
+void publish_result_add(struct publish_result *into, const struct publish_result *from)
+{
+    into->requests += from->requests;
+    into->data += from->data;
+    into->in_doubt += from->in_doubt;
+    into->data_rejected += from->data_rejected;
+    into->failed += from->failed;
+}
+
 static enum status send_part(struct sender *s, struct part part, struct error *err)
 {
     enum status st = batch_write(s->batch, part.first, part.count, &s->body);

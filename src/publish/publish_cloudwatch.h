@@ -17,6 +17,9 @@ struct publish_result {
     uint64_t failed;        /* requests surely not taken, after all attempts */
 };
 
+/* *into came of it, too. */
+void publish_result_add(struct publish_result *into, const struct publish_result *from);
+
 /*
  * Send the requests of the batch in order, ending with the first that is not accepted.
  * ST_OK: all are accepted.  Data that CloudWatch alone calls invalid were found by halving, left

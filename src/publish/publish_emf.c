@@ -5,7 +5,7 @@
  *     "Dimensions":[["InferenceProfileType"]],"Metrics":[{"Name":"Invocations","Unit":"Count",...}]}]},
  *    "InferenceProfileType":"InRegion","Invocations":12}
  */
-#include "publish/publish_emf.h"
+#include "publish/publish.h"
 
 #include <errno.h>
 #include <unistd.h>

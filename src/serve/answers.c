@@ -120,7 +120,7 @@ enum status answers_usage(struct answers *a, const struct usage_arguments *ask, 
     if (st != ST_OK)
         return st;
     if (top != 0)
-        st = aggregate_fold(answer.aggregate, (size_t)top, NULL);
+        st = aggregate_fold(answer.aggregate, 0, (size_t)top, NULL);
     if (st == ST_NO_MEMORY)
         (void)error_set(err, st, E_R113, "out of memory");
     if (st == ST_OK) {

@@ -20,7 +20,7 @@ NOT_ALONE = {
 }
 LITERAL = r'"((?:[^"\\\n]|\\.)*)"'
 # What makes an error: all take a code in front of the text.
-MAKERS = ("error_set", "corrupt", "fail", "exact_round_return", "LOG_FAULT", "LOG_FAULT_MESSAGE")
+MAKERS = ("error_set", "corrupt", "fail", "intake_fail", "exact_round_return", "LOG_FAULT", "LOG_FAULT_MESSAGE")
 
 # What the system, libcurl and AWS say where the program has a number or a name only.
 OUTSIDE = {

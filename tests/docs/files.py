@@ -37,10 +37,7 @@ ORDER = list(ROOMS)
 # These run where there is no AWS at all.
 NEVER = {("events", "aws"), ("records", "aws"), ("aggregate", "aws")}
 # Against the order today, to be gone soon: file without its ending -> room.
-STILL = {
-    "src/ledger/exact_round": "deliver",
-    "src/ledger/ledger_source": "deliver",
-}
+STILL = {}
 
 MAP = ("<!-- files: src -->", "<!-- end of files -->")
 RULE = ("<!-- rooms -->", "<!-- end of rooms -->")

@@ -84,8 +84,50 @@ def test_times_list_little():
             equal(got["totals"][metric], value, metric)
         # 15,600 keys are 16 pages; of 480 hour folders only a few are read.
         check(listings(cloud) <= 14, "listings", listings(cloud))
-        gets = sum(1 for e in cloud.proxy.log if e["path"] and ".json.gz" in e["path"])
-        check(gets <= 4 * 20 * 6, "objects read", gets)
+        check(gets(cloud) <= 4 * 20 * 6, "objects read", gets(cloud))
+
+
+def gets(cloud):
+    return sum(1 for e in cloud.proxy.log if e["path"] and ".json.gz" in e["path"])
+
+
+def test_publishing_by_a_ledger_reads_once():
+    with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+        now = int(time.time())
+        for i in range(5):
+            cloud.put("o%d" % i, [numbered(10 * i + j, at=now - 60) for j in range(3)])
+        words = ("aggregate", "s3://" + BUCKET, "--publish", "--ledger", folder + "/l.sqlite",
+                 "--output", "json", "--receipt", folder + "/receipt.json", "--jobs", "2")
+        got = document(cloud.run(*words))
+        equal(gets(cloud), 5, "GETs of 5 objects")
+        equal(cloud.sums(), cloud.expected())
+        for metric, value in cloud.expected().items():
+            equal(got["totals"][metric], value, metric)
+        equal({k: got["objects"][k] for k in ("found", "counted", "duplicate", "failed")},
+              {"found": 5, "counted": 5, "duplicate": 0, "failed": 0})
+        equal((got["records"]["found"], got["records"]["counted"]), (15, 15))
+        receipt = json.loads(Path(folder, "receipt.json").read_text())
+        equal(receipt["digest"]["objects"], 5)
+        equal(receipt["sums"]["Invocations"], 15)
+        # Again: all is counted, so nothing is read, reported or published.
+        got = document(cloud.run(*words))
+        equal(gets(cloud), 5, "GETs of objects that are counted")
+        equal((got["objects"]["duplicate"], got["totals"]["Invocations"]), (5, 0))
+        equal(cloud.sums(), cloud.expected())
+
+
+def test_standard_input_is_reported_and_not_published_by_a_ledger():
+    with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+        now = int(time.time())
+        cloud.put("o", [numbered(1, at=now - 60)])
+        path = Path(folder, "in.json.gz")
+        path.write_bytes(log_object([numbered(2, at=now - 60)]))
+        with path.open("rb") as stdin:
+            run = cloud.run("aggregate", "-", "s3://" + BUCKET, "--publish", "--ledger",
+                            folder + "/l.sqlite", "--output", "json", stdin=stdin)
+        got = document(run)
+        equal((got["objects"]["counted"], got["totals"]["Invocations"]), (2, 2))
+        equal(cloud.sums(), cloud.expected())
 
 
 def test_cut_connections_are_resumed():

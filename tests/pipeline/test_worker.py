@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import signal
+import tempfile
 import time
 
 from support.cloud import Cloud
@@ -50,6 +51,66 @@ def test_bad_messages_come_back_later():
         stats = queue(cloud)
         equal((stats["deleted"], stats["in_flight"]), (2, 3))
         check("foreign" in run.stderr and "S3_BUCKET_NAME" in run.stderr, run.stderr)
+
+
+def four_messages(cloud):
+    """A good one; a foreign bucket; good and corrupt; one that is gone: five objects."""
+    keys = {"good": cloud.put("good", [numbered(1)]),
+            "foreign": log_key("foreign"),
+            "beside": cloud.put("beside", [numbered(2)], count=False),
+            "corrupt": cloud.put("corrupt", [], content=b"\x1f\x8b\x08\x00garbage", count=False),
+            "gone": log_key("gone")}
+    cloud.send(keys["good"])
+    cloud.send(keys["foreign"], bucket="foreign")
+    cloud.send(keys["beside"], keys["corrupt"])
+    cloud.send(keys["gone"])
+    return keys
+
+
+def json_lines(text, message):
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["message"] == message]
+
+
+def test_the_same_outcomes_with_and_without_a_ledger():
+    seen = {}
+    for ledger in (False, True):
+        with Cloud() as cloud, tempfile.TemporaryDirectory() as folder:
+            keys = four_messages(cloud)
+            run = cloud.run("worker", "--once", "--log-format", "json",
+                            LEDGER=os.path.join(folder, "ledger.sqlite") if ledger else None)
+            equal(run.returncode, 1, run.stderr)
+            names = {key: name for name, key in keys.items()}
+            rounds = json_lines(run.stderr, "round")
+            total = {key: sum(line[key] for line in rounds) for key in
+                     ("messages", "returned", "objects", "duplicates", "objects_skipped",
+                      "objects_failed")}
+            equal(total, {"messages": 4, "returned": 2, "objects": 1 + ledger, "duplicates": 0,
+                          "objects_skipped": 1, "objects_failed": 3 - ledger}, "ledger %s" % ledger)
+            failed = {names[line["object"]]: line for line in
+                      json_lines(run.stderr, "object failed")}
+            equal(sorted(failed), ["beside", "corrupt", "foreign"][ledger:], run.stderr)
+            equal(failed["foreign"]["bucket"], "foreign")
+            check("S3_BUCKET_NAME" in failed["foreign"]["reason"], failed["foreign"])
+            equal(failed["corrupt"]["status"], "bad_item")
+            if not ledger:
+                equal(failed["beside"]["reason"], "returned_with_message")
+                equal(failed["beside"]["messageId"], failed["corrupt"]["messageId"])
+            missing, = json_lines(run.stderr, "object missing")
+            equal((missing["object"], missing["bucket"]), (keys["gone"], BUCKET))
+            returned = json_lines(run.stderr, "message returned to the queue")
+            equal(sorted(line["messageId"] for line in returned),
+                  sorted(failed[name]["messageId"] for name in ("corrupt", "foreign")))
+            check(missing["messageId"] not in [line["messageId"] for line in returned], missing)
+            equal(queue(cloud)["deleted"], 2)
+            # The same lines, but for the one object that a ledger counts on its own.
+            shapes = {(line["message"], line["level"], tuple(sorted(line)))
+                      for line in map(json.loads, run.stderr.splitlines())
+                      if line["message"].startswith(("object failed", "object missing",
+                                                     "message returned"))
+                      and line.get("reason") != "returned_with_message"}
+            seen[ledger] = shapes
+    equal(seen[True], seen[False])
 
 
 def test_several_queues():

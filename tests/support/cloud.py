@@ -7,6 +7,7 @@
 """
 import collections
 import json
+import subprocess
 
 from . import process
 from .process import ACCESS, BINARY, SECRET, Process, aws_environment, clean
@@ -82,8 +83,9 @@ class Cloud:
             {"S3_BUCKET_NAME": BUCKET, "SQS_QUEUE_URL": self.queue_url, "FLUSH_INTERVAL": "1"},
             **more))
 
-    def run(self, *words, timeout=120, **env):
-        run = process.run([BINARY, *words], self.env(**env), timeout, text=True, cwd="/")
+    def run(self, *words, timeout=120, stdin=None, **env):
+        run = process.run([BINARY, *words], self.env(**env), timeout, text=True, cwd="/",
+                          stdin=stdin or subprocess.DEVNULL)
         clean(run.stdout + run.stderr, PROMPT)
         return run
 

@@ -249,7 +249,12 @@ def json_lines(text, message=None):
 
 
 def clean(text, *secrets):
-    """An error when a sanitizer spoke or a secret got out."""
+    """An error when a sanitizer spoke, a secret got out, or a log line has a key twice."""
     for word in (*BAD_OUTPUT, *secrets):
         if word in text:
             raise AssertionError("%s in the output:\n%s" % (word, text[-3000:]))
+    for line in text.splitlines():
+        keys = [key for key, _ in json.loads(line, object_pairs_hook=list)] \
+            if line.startswith('{"timestamp":') else []
+        if len(keys) != len(set(keys)):
+            raise AssertionError("a key twice in " + line)

@@ -442,13 +442,13 @@ static void folding(void **state)
         uint64_t folded = 0, series = 0;
         assert_int_equal(aggregate_series_count(agg, 0, &series), ST_OK);
         assert_int_equal(series, 5);
-        assert_int_equal(aggregate_fold(agg, cases[i].limit, &folded), ST_OK);
+        assert_int_equal(aggregate_fold(agg, 0, cases[i].limit, &folded), ST_OK);
         expect_u64(i, "folded", folded, cases[i].folded);
         expect_rows(agg, 0, cases[i].wanted);
         u128 totals[METRIC_COUNT];
         aggregate_totals(agg, totals);
         expect_u64(i, "total", (uint64_t)totals[METRIC_TOTAL], 65);
-        assert_int_equal(aggregate_fold(agg, cases[i].limit, NULL), ST_OK);
+        assert_int_equal(aggregate_fold(agg, 0, cases[i].limit, NULL), ST_OK);
         aggregate_free(agg);
     }
 }
@@ -467,7 +467,7 @@ static void folding_over_time(void **state)
     for (size_t k = 0; k < COUNT_OF(some); k++)
         add_call(agg, &some[k]);
     aggregate_commit(agg);
-    assert_int_equal(aggregate_fold(agg, 1, NULL), ST_OK);
+    assert_int_equal(aggregate_fold(agg, 0, 1, NULL), ST_OK);
     expect_rows(agg, 0,
                 "0|Other|Other| 1 5 0 5 0 0 0\n0|r|a.a| 1 3 0 3 0 0 0\n"
                 "60|Other|Other| 1 4 0 4 0 0 0\n60|r|a.a| 1 3 0 3 0 0 0\n");

@@ -362,7 +362,7 @@ static void bring_to_an_end(struct ledger *l)
 {
     struct ledger_driver *d = driver(l);
     for (int round = 0; round < 40; round++) {
-        assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+        assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
         assert_int_equal(run.tally.violations, 0);
         if (all_final())
             break;
@@ -425,11 +425,11 @@ static void test_counts_once(void **state)
 {
     (void)state;
     struct ledger_driver *d = driver(memory);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
     for (unsigned i = 0; i < OBJECTS; i++)
         assert_int_equal(run.objects[i].state, OBJECT_COUNTED);
     assert_int_equal(run.tally.requests_accepted, 2);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
     for (unsigned i = 0; i < OBJECTS; i++)
         assert_int_equal(run.objects[i].state, OBJECT_COUNTED_BEFORE);
     assert_each_applied(2); /* one datum in each of two parts */
@@ -449,7 +449,7 @@ static void killed_everywhere(unsigned lose_answer_of, unsigned second_kill)
         struct ledger_driver *volatile d = driver(memory);
         volatile bool killed = true;
         if (setjmp(world.kill) == 0) {
-            assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+            assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
             killed = false;
         }
         ledger_driver_free(d);
@@ -459,7 +459,7 @@ static void killed_everywhere(unsigned lose_answer_of, unsigned second_kill)
             world.points = 0;
             world.kill_at = second_kill;
             if (setjmp(world.kill) == 0)
-                assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+                assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
             ledger_driver_free(d);
             world.now_ms += 6 * MINUTE;
         }
@@ -517,7 +517,7 @@ static void test_in_doubt_is_resolved(void **state)
         setup(NULL);
         world.lose_answer_of = lost;
         struct ledger_driver *d = driver(memory);
-        assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+        assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
         /* Whether the marker shows is known at once, whether it does not only past the fence. */
         assert_int_equal(run.objects[0].state, OBJECT_PENDING);
         assert_int_equal(run.tally.requests_in_doubt, 1);
@@ -544,7 +544,7 @@ static void test_poison_costs_only_itself(void **state)
     (void)state;
     world.poison = 3;
     struct ledger_driver *d = driver(memory);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
     for (unsigned i = 1; i <= OBJECTS; i++)
         assert_int_equal(world.applied[i], i == 3 ? 0 : 2);
     assert_int_equal(run.tally.rejected, 2);
@@ -566,7 +566,7 @@ static void test_unreadable_objects_are_given_back(void **state)
     (void)state;
     world.unreadable = true;
     struct ledger_driver *d = driver(memory);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
     for (unsigned i = 0; i < OBJECTS; i++)
         assert_int_equal(run.objects[i].state, OBJECT_UNREAD);
     world.unreadable = false;
@@ -580,7 +580,7 @@ static void test_stop_sends_nothing(void **state)
     (void)state;
     world.stop = true;
     struct ledger_driver *d = driver(memory);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
     assert_int_equal(world.sends, 0);
     world.stop = false;
     bring_to_an_end(memory);
@@ -595,7 +595,7 @@ static void test_broken_ledger_sends_nothing(void **state)
     flaky.lose_every = 1000;
     flaky.fatal_at = 1;
     struct ledger_driver *d = driver(&flaky.head);
-    assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_IO);
+    assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_IO);
     assert_int_equal(world.sends, 0);
     assert_int_equal(run.objects[0].state, OBJECT_PENDING);
     ledger_driver_free(d);
@@ -619,7 +619,7 @@ static void test_same_with_sqlite(void **state)
         world.kill_at = n;
         struct ledger_driver *d = driver(l);
         if (setjmp(world.kill) == 0)
-            assert_int_equal(ledger_drive_count(d, ids, OBJECTS, &run), ST_OK);
+            assert_int_equal(ledger_drive_count(d, ids, NULL, OBJECTS, &run), ST_OK);
         ledger_driver_free(d);
         ledger_close(l);
         world.kill_at = 0;

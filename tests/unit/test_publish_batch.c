@@ -298,7 +298,7 @@ static void requests_and_limits(void **state)
         count(&f, now - 60 * (i % 4), model, i, 2);
     }
     uint64_t data;
-    data = batch_count_data(f.agg, METRIC_SET_BASE);
+    data = batch_count_data(f.agg, &(struct batch_options){.metrics = METRIC_SET_BASE});
     for (size_t i = 0; i < COUNT_OF(limits); i++) {
         struct batch_options options = {.max_data = limits[i].max_data,
                                         .max_bytes = limits[i].max_bytes};
@@ -402,7 +402,7 @@ static void kept_series(void **state)
         if (i % 2 == 0)
             count(&part, now - 60 * (i % 3), model, 1000 + i, 0);
     }
-    assert_int_equal(aggregate_fold(whole.agg, 4, &folded), ST_OK);
+    assert_int_equal(aggregate_fold(whole.agg, 0, 4, &folded), ST_OK);
     assert_int_equal(folded, 16);
     struct batch_kept *kept = batch_kept_new(whole.agg);
     assert_non_null(kept);

@@ -227,18 +227,18 @@ static void messages_without_network(void **state)
     assert_int_equal(round_new(&r, &options, &err), ST_OK);
     struct round_message messages[COUNT_OF(cases)];
     for (unsigned again = 0; again < 2; again++) {
-        uint64_t back = 0;
+        uint64_t returned = 0;
         memset(messages, 0, sizeof(messages));
         for (size_t i = 0; i < COUNT_OF(cases); i++) {
             messages[i].body = view_of(cases[i].body);
-            back += cases[i].status != ST_OK;
+            returned += cases[i].status != ST_OK;
         }
         round_add(r, messages, COUNT_OF(cases));
         round_publish(r, &summary);
         for (size_t i = 0; i < COUNT_OF(cases); i++)
             expect_status(i, messages[i].status, cases[i].status);
         assert_int_equal(summary.messages, COUNT_OF(cases));
-        assert_int_equal(summary.back, back);
+        assert_int_equal(summary.returned, returned);
         assert_int_equal(summary.test_events, 1);
         assert_int_equal(summary.other_events, 1);
         assert_int_equal(summary.published.requests, 0);

@@ -1,0 +1,202 @@
+/*
+ * Groups are filled while messages are read, and published when the round is full.  The bound of a
+ * group's data counts those that two messages share twice, so it is made exact before a group is
+ * closed.
+ */
+#include "deliver/groups.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/log.h"
+#include "deliver/intake.h"
+
+struct group {
+    struct aggregate *sums;
+    uint64_t data_bound; /* at most so many data */
+    bool broken;         /* memory ran out while a message joined: all of it is returned */
+    struct round_message **members;
+    size_t count, capacity;
+};
+
+struct groups {
+    const struct run_settings *settings;
+    struct batch_options batch;
+    pthread_mutex_t mutex; /* guards the rest while messages join */
+    struct group *list;
+    size_t count, capacity;
+};
+
+struct groups *groups_new(const struct run_settings *settings)
+{
+    struct groups *g = calloc(1, sizeof(*g));
+    if (g == NULL)
+        return NULL;
+    g->settings = settings;
+    g->batch = settings_batch(settings, 0);
+    pthread_mutex_init(&g->mutex, NULL);
+    return g;
+}
+
+void groups_free(struct groups *g)
+{
+    if (g == NULL)
+        return;
+    for (size_t i = 0; i < g->count; i++) {
+        aggregate_free(g->list[i].sums);
+        free(g->list[i].members);
+    }
+    free(g->list);
+    pthread_mutex_destroy(&g->mutex);
+    free(g);
+}
+
+/* The last group if so many more data fit into its request, else a new one; NULL: no memory. */
+static struct group *group_for(struct groups *g, uint64_t data)
+{
+    struct group *last = g->count > 0 ? &g->list[g->count - 1] : NULL;
+    if (last != NULL && last->data_bound + data > BATCH_MAX_DATA)
+        last->data_bound = batch_count_data(last->sums, &g->batch);
+    if (last != NULL && !last->broken && last->data_bound + data <= BATCH_MAX_DATA)
+        return last;
+    struct counter_options options = settings_counter(g->settings);
+    if (!array_room(&g->list, g->count, &g->capacity, 8, sizeof(*g->list)))
+        return NULL;
+    struct group *fresh = &g->list[g->count];
+    *fresh = (struct group){.sums = aggregate_new(&options.aggregate)};
+    g->count += fresh->sums != NULL;
+    return fresh->sums != NULL ? fresh : NULL;
+}
+
+enum status groups_join(struct groups *g, struct round_message *m, const struct aggregate *sums)
+{
+    uint64_t data = batch_count_data(sums, &g->batch);
+    enum status st = ST_OK;
+    if (data == 0)
+        return st;
+    pthread_mutex_lock(&g->mutex);
+    struct group *group = group_for(g, data);
+    if (group == NULL || !array_room(&group->members, group->count, &group->capacity, 16,
+                                     sizeof(struct round_message *)))
+        st = ST_NO_MEMORY;
+    if (st == ST_OK) {
+        st = aggregate_merge(group->sums, sums);
+        group->broken = st != ST_OK; /* half of the message may be in */
+    }
+    if (st == ST_OK) {
+        group->members[group->count++] = m;
+        group->data_bound += data;
+    }
+    pthread_mutex_unlock(&g->mutex);
+    return st;
+}
+
+/* ---- publishing ---- */
+
+static void return_group(const struct group *group, enum status st, const struct error *err,
+                         struct round_summary *s)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct round_message *m = group->members[i];
+        m->status = intake_fail(m, st, err->code, VIEW_EMPTY,
+                                err->text[0] != '\0' ? err->text : status_name(st));
+        intake_return(m, s);
+    }
+}
+
+static void publish_group(const struct group *group, const struct groups_publishing *how,
+                          const struct batch_options *options, enum status *earlier,
+                          struct round_summary *s)
+{
+    struct batch_dropped dropped = {0};
+    struct error err = {0};
+    u128 sums[METRIC_COUNT];
+    bool partial = false;
+    aggregate_totals(group->sums, sums);
+    /* What is denied, or too late, is so for the others too: they are not tried. */
+    enum status st = group->broken ? ST_NO_MEMORY : *earlier;
+    if (st == ST_OK && how->is_over(how->context))
+        st = ST_CANCELLED;
+    if (st != ST_OK) {
+        s->published.failed++;
+        (void)error_set(&err, st, E_Q104, "not published: %s",
+                        st == ST_DENIED      ? "denied before"
+                        : st == ST_NO_MEMORY ? "out of memory"
+                        : how->ordered       ? "after a message that failed"
+                                             : "no time left");
+    } else {
+        st = publish_sums(how->sink, group->sums, options, &s->published, &dropped, &partial, &err);
+        batch_dropped_add(&s->dropped, &dropped);
+    }
+    if (st == ST_OK) {
+        round_summary_add_sums(s, sums, &dropped, true);
+        return;
+    }
+    if (st == ST_IN_DOUBT)
+        LOG_FAULT(LOG_ERROR, E_P101,
+                  "publish in doubt: it may be counted twice when its messages are delivered again",
+                  log_cstr("metric", "InDoubtPublishes"), log_u64("messages", group->count),
+                  log_u64("tokens", (uint64_t)sums[METRIC_TOTAL]), log_cstr("reason", err.text));
+    if (partial) {
+        s->partial++;
+        LOG_FAULT(LOG_ERROR, E_P103,
+                  "publish failed half way: what was accepted counts twice when its messages are "
+                  "delivered again",
+                  log_u64("messages", group->count), log_cstr("reason", err.text));
+    }
+    /* Groups of a FIFO queue are in its order, and nothing goes out after a failure. */
+    if (st == ST_DENIED || st == ST_CANCELLED)
+        *earlier = st;
+    else if (how->ordered)
+        *earlier = ST_CANCELLED;
+    return_group(group, st, &err, s);
+}
+
+/*
+ * The cap on series is the round's, not a group's: which series keep their names is decided by the
+ * sums of all groups.
+ */
+static enum status choose_kept(const struct groups *g, struct batch_kept **kept,
+                               struct round_summary *s)
+{
+    struct counter_options options = settings_counter(g->settings);
+    size_t limit = (size_t)g->settings->max_series;
+    *kept = NULL;
+    if (g->count <= 1)
+        return g->count == 0 ? ST_OK : aggregate_fold(g->list[0].sums, 0, limit, &s->series_folded);
+    struct aggregate *all = aggregate_new(&options.aggregate);
+    enum status st = all == NULL ? ST_NO_MEMORY : ST_OK;
+    for (size_t i = 0; i < g->count && st == ST_OK; i++)
+        st = aggregate_merge(all, g->list[i].sums);
+    if (st == ST_OK)
+        st = aggregate_fold(all, 0, limit, &s->series_folded);
+    if (st == ST_OK && s->series_folded > 0) {
+        *kept = batch_kept_new(all);
+        st = *kept == NULL ? ST_NO_MEMORY : ST_OK;
+    }
+    aggregate_free(all);
+    return st;
+}
+
+void groups_publish(struct groups *g, const struct groups_publishing *how,
+                    struct round_summary *summary)
+{
+    const struct error none = {0};
+    struct batch_options options = g->batch;
+    struct batch_kept *kept = NULL;
+    enum status earlier = ST_OK;
+    enum status st = choose_kept(g, &kept, summary);
+    options.kept = kept;
+    options.now_s = how->now_s;
+    for (size_t i = 0; i < g->count; i++) {
+        const struct group *group = &g->list[i];
+        if (group->count == 0)
+            continue;
+        if (st == ST_OK)
+            publish_group(group, how, &options, &earlier, summary);
+        else
+            return_group(group, st, &none, summary);
+    }
+    batch_kept_free(kept);
+}

@@ -1,0 +1,36 @@
+/*
+ * groups.h: delivery at least once: messages in groups whose data fit one request.
+ *
+ * A request that fails fails exactly the messages whose data were in it.  Only a single message
+ * with more data than a request takes is spread over several.
+ */
+#ifndef DELIVER_GROUPS_H
+#define DELIVER_GROUPS_H
+
+#include "deliver/round.h"
+
+struct groups;
+
+/* NULL: no memory. */
+struct groups *groups_new(const struct run_settings *settings);
+void groups_free(struct groups *g); /* NULL does nothing */
+
+/* The sums of one whole message join the last group, or a new one.  Any thread may.  ST_NO_MEMORY:
+ * the message is not in, or fails when it is published. */
+NODISCARD enum status groups_join(struct groups *g, struct round_message *m,
+                                  const struct aggregate *sums);
+
+struct groups_publishing {
+    struct publish_sink *sink;
+    int64_t now_s;
+    bool ordered; /* of a FIFO queue: nothing is published after a failure */
+    /* Whether it is too late for another request. */
+    bool (*is_over)(void *context);
+    void *context;
+};
+
+/* Publish what joined.  Messages that fail are given their status, logged and counted. */
+void groups_publish(struct groups *g, const struct groups_publishing *how,
+                    struct round_summary *summary);
+
+#endif
