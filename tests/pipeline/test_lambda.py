@@ -75,7 +75,7 @@ def test_without_a_queue():
         equal(cloud.sums(), cloud.expected())
 
 
-def test_deadline_gives_messages_back():
+def test_deadline_returns_messages():
     with Cloud() as cloud:
         keys = [cloud.put("o%d" % i, [numbered(i)], count=False) for i in range(6)]
         cloud.proxy.rules = [{"method": "GET", "fault": "delay", "seconds": 4, "count": -1}]

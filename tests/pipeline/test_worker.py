@@ -193,7 +193,7 @@ def test_second_signal_ends_at_once():
         equal(process.stop(seconds=3), 143)
 
 
-def test_heart_beat_keeps_messages_invisible():
+def test_heartbeat_keeps_messages_invisible():
     with Cloud(visibility=2) as cloud:
         cloud.send(cloud.put("slow", [numbered(1)]))
         cloud.proxy.rules = [{"method": "GET", "fault": "delay", "seconds": 6}]

@@ -33,7 +33,7 @@ static const char *const hostile_phrases[] = {
     "counted messages cannot be deleted: they count again",
     "visibility of messages under way cannot be extended",
     "queue's visibility timeout is not known, two minutes are used",
-    "no thread for the heart-beat", "no thread for another queue", "could not be drained",
+    "no thread for the heartbeat", "no thread for another queue", "could not be drained",
     "the dead-letter queue's", "source ARN is not text",
     "the bucket is not in S3_BUCKET_NAME: receivers refuse its events", "enqueue ends early",
     "interrupted", "publishing failed",
