@@ -19,7 +19,7 @@ long() {
     step "$@"
 }
 
-long ledger-worlds sh tests/ledger/check_sim.sh $build/ledger-sim "$worlds"
+long ledger-worlds sh tests/ledger/worlds.sh $build/ledger-sim "$worlds"
 long ledger-mutants $python tests/ledger/mutate_core.py
 long ledger-kills sh tests/ledger/run.sh --all
 long chunks $python tests/oracle/chunks.py --binary $build/bedrock-metrics
