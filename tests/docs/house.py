@@ -15,12 +15,12 @@ from common import read, source, tracked
 
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
-    "lines of code in src/": (43000, 45000),
-    "comments, percent of the lines that are not blank": (12.0, 10.0),
+    "lines of code in src/": (43000, 44300),
+    "comments, percent of the lines that are not blank": (12.0, 11.0),
     "folders with more than 30 .c files": (0, 0),
-    "headers under 40 lines that one file includes": (0, 11),
-    "prototypes without a comment above them or their group": (0, 86),
-    "files that do not open with a comment": (0, 28),
+    "headers under 40 lines that one file includes": (0, 7),
+    "prototypes without a comment above them or their group": (0, 46),
+    "files that do not open with a comment": (0, 19),
 }
 NEVER = 54000  # lines of code, whatever the limit above says
 LEAST = "comments, percent of the lines that are not blank"
@@ -68,6 +68,10 @@ def statements(text):
             continue
         if not words.strip():
             first = begin
+        if kind == "line" and re.fullmatch(r"[A-Z][A-Z0-9_]*\([^;{]*\)", words.strip()):
+            yield "directive", words, first, begin  # a list that a macro makes something of
+            words = ""
+            continue
         words += token
         braces += (token == "{") - (token == "}")
         parentheses += (token == "(") - (token == ")")
@@ -166,7 +170,7 @@ def check_finds(results):
         "                          int (*call)(void *));\n\nvoid three(void); /* beside */\n"
         "struct s {\n    int (*member)(void);\n};\ntypedef int (*call)(void);\n"
         "static inline int four(void)\n{\n    return (1);\n}\nextern int (*five)(void);\n"
-        "int six(int (*f)(void));\n#endif\n"
+        "int six(int (*f)(void));\nLIST(NAME)\n#endif\n"
     )
     results.same(list(undocumented(header)), [(5, "bare"), (22, "six")], "house: a header")
 
