@@ -114,6 +114,11 @@ def quoted(path, pattern):
     return re.findall(pattern, read(path))
 
 
+def snake(name):
+    """InputTokenCount as input_token_count, Tag:team as tag_team."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace(":", "_").lower()
+
+
 def check_metrics(results):
     metrics = quoted("src/aggregate/metric.h", r'X\(\w+, "(\w+)", "(\w+)"')
     results.check(len(metrics) > 14, "the metrics of src/aggregate/metric.h are found")
@@ -134,6 +139,17 @@ def check_metrics(results):
         "models.md, dimensions",
     )
     names = [name for name, _unit in metrics]
+    rows = table_behind(models, "has one gauge family a metric, and one label a dimension:\n")
+    results.same(
+        [(code_text(row[0]), code_text(row[1])) for row in rows],
+        [(name, "bedrock_" + snake(name)) for name in names],
+        "models.md, families of OpenMetrics",
+    )
+    results.same(
+        [(code_text(row[2]), code_text(row[3])) for row in rows if row[2]],
+        [(name, snake(name)) for name in dimensions + ["Metadata:team", "Tag:team"]],
+        "models.md, labels of OpenMetrics",
+    )
     monitoring = read("docs/monitoring.md")
     rows = table_behind(monitoring, "<!-- metrics -->")
     results.same(sorted(code_text(row[0]) for row in rows), sorted(names), "monitoring.md, metrics")

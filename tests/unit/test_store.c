@@ -68,13 +68,13 @@ static void test_chunk_refuses_what_is_none(void **state)
 {
     (void)state;
     static const struct view bad[] = {
-        {"\x05", 1},                     /* no minute */
-        {"\x05\x3c\x01\x01", 4},         /* minute 60 */
-        {"\x05\x01", 2},                 /* no mask */
-        {"\x05\x01\x80\x80\x01\x01", 6}, /* a bit that is no metric */
-        {"\x05\x01\x01", 3},             /* no sum */
-        {"\x05\x01\x01\x80", 4},         /* a sum cut off */
-        {"\x0a\x01\x01\x01", 4},         /* series 10 of 10 */
+        {"\x05", 1},                             /* no minute */
+        {"\x05\x3c\x01\x01", 4},                 /* minute 60 */
+        {"\x05\x01", 2},                         /* no mask */
+        {"\x05\x01\x80\x80\x80\x80\x08\x01", 8}, /* bit 31, which is no metric */
+        {"\x05\x01\x01", 3},                     /* no sum */
+        {"\x05\x01\x01\x80", 4},                 /* a sum cut off */
+        {"\x0a\x01\x01\x01", 4},                 /* series 10 of 10 */
         {"\x05\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x04",
          22}, /* 129 bits */
     };
