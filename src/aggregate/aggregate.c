@@ -140,31 +140,18 @@ static bool make_room(void *array, uint32_t *capacity, uint32_t id, size_t size)
 
 static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info *info)
 {
-    struct model_class class;
-    struct view text = interner_text(agg->texts, id);
-    model_id_classify(text, &class);
-    struct view profile_name = class.profile;
-    /* A bare id without a dot may be an application profile's too. */
-    struct view application = class.application                                ? class.profile
-                              : class.needs_evidence && class.profile.len == 0 ? text
-                                                                               : VIEW_EMPTY;
-    struct profile resolved;
-    if (application.len > 0 && profiles_resolve(agg->profiles, text, application, &resolved) &&
-        resolved.type != PROFILE_UNKNOWN) {
-        class.type = resolved.type;
-        class.model = resolved.model;
-        class.needs_evidence = false;
-        class.geography = resolved.type == PROFILE_GLOBAL ? VIEW_LIT("global") : VIEW_EMPTY;
-        profile_name = resolved.name.len > 0 ? resolved.name : resolved.id;
-        info->application = resolved.id;
-    }
-    if (class.unknown_geography && agg->on_novelty != NULL)
-        agg->on_novelty(NOVELTY_GEOGRAPHY, class.geography);
-    info->geography = class.geography;
-    info->type = class.type;
-    info->needs_evidence = class.needs_evidence;
-    info->model = interner_id(agg->texts, class.model);
-    info->profile = profile_name.len == 0 ? agg->none : interner_id(agg->texts, profile_name);
+    struct model_use use;
+    classify_model(interner_text(agg->texts, id), agg->profiles, &use);
+    if (use.unknown_geography && agg->on_novelty != NULL)
+        agg->on_novelty(NOVELTY_GEOGRAPHY, use.geography);
+    *info = (struct model_info){
+        .needs_evidence = use.needs_evidence,
+        .type = use.type,
+        .model = interner_id(agg->texts, use.model),
+        .profile = use.profile.len == 0 ? agg->none : interner_id(agg->texts, use.profile),
+        .application = use.application,
+        .geography = use.geography,
+    };
     info->known = info->model != INTERNER_NONE && info->profile != INTERNER_NONE;
     return info->known;
 }
@@ -191,23 +178,6 @@ static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherw
     return text.len == 0 ? otherwise : remember(agg, text);
 }
 
-static enum profile_type type_of(const struct model_info *model, const struct record *record)
-{
-    if (!model->needs_evidence)
-        return model->type;
-    bool elsewhere =
-        record->inference_region.len > 0 && !view_eq(record->inference_region, record->region);
-    return elsewhere ? PROFILE_CROSS_REGION : PROFILE_UNKNOWN;
-}
-
-static uint32_t inference_region(struct aggregate *agg, const struct record *record,
-                                 enum profile_type type)
-{
-    if (record->inference_region.len > 0)
-        return remember(agg, record->inference_region);
-    return type == PROFILE_IN_REGION ? remember(agg, record->region) : agg->unknown;
-}
-
 static uint32_t dimension_value(struct aggregate *agg, const struct dimension *dimension,
                                 const struct record *record, const struct model_info *model,
                                 enum profile_type type)
@@ -218,7 +188,8 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
     case DIMENSION_PROFILE: return model->profile;
     case DIMENSION_MODEL_ID: return model->model;
     case DIMENSION_SOURCE_REGION: return remember(agg, record->region);
-    case DIMENSION_INFERENCE_REGION: return inference_region(agg, record, type);
+    case DIMENSION_INFERENCE_REGION:
+        return text_or(agg, classify_region(type, record), agg->unknown);
     case DIMENSION_ACCOUNT_ID: return text_or(agg, record->account_id, agg->unknown);
     case DIMENSION_OPERATION: return text_or(agg, record->operation, agg->unknown);
     case DIMENSION_PRINCIPAL: return principal_of(agg, record->identity_arn);
@@ -306,12 +277,8 @@ static bool cost_of(struct aggregate *agg, uint32_t model_id, const struct model
 static bool is_disallowed(struct aggregate *agg, const struct record *record,
                           enum profile_type type)
 {
-    struct view region = record->inference_region;
-    if (agg->guard == NULL)
-        return false;
-    if (region.len == 0 && type == PROFILE_IN_REGION)
-        region = record->region;
-    if (region.len == 0 || region_guard_allows(agg->guard, region))
+    struct view region = classify_region(type, record);
+    if (agg->guard == NULL || region.len == 0 || region_guard_allows(agg->guard, region))
         return false;
     region_guard_see(agg->guard, region);
     return true;
@@ -359,7 +326,7 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
         (agg->prices != NULL && !cost_of(agg, model_id, model, record, &sample.cost)))
         return ST_NO_MEMORY;
     check_version(agg, record->schema_version);
-    enum profile_type type = type_of(model, record);
+    enum profile_type type = classify_type(model->type, model->needs_evidence, record);
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         sample.total += record->tokens[i];
     if (record->latency.kind == VALUE_GOOD)

@@ -6,6 +6,7 @@
 #include "aggregate/cells.h"
 #include "aggregate/interner.h"
 #include "price/price.h"
+#include "records/classify.h"
 
 /* What one modelId, as logged, stands for; by the interned number of its text. */
 struct model_info {
