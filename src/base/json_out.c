@@ -15,14 +15,13 @@ static bool is_harmful(uint32_t c)
            c == 0x061c;
 }
 
-static void quote(struct buf *out, struct view text, bool html)
+static void escape(struct buf *out, struct view text, bool quoted, bool html)
 {
-    buf_add_char(out, '"');
     size_t plain_from = 0;
     size_t i = 0;
     while (i < text.len) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && !(html && c == '<')) {
+        if (c >= 0x20 && c < 0x7f && !(quoted && (c == '"' || c == '\\')) && !(html && c == '<')) {
             i++;
             continue;
         }
@@ -51,12 +50,23 @@ static void quote(struct buf *out, struct view text, bool html)
     }
     if (text.len > plain_from)
         buf_add(out, text.ptr + plain_from, text.len - plain_from);
+}
+
+static void quote(struct buf *out, struct view text, bool html)
+{
+    buf_add_char(out, '"');
+    escape(out, text, true, html);
     buf_add_char(out, '"');
 }
 
 void json_quote(struct buf *out, struct view text)
 {
     quote(out, text, false);
+}
+
+void json_escape(struct buf *out, struct view text)
+{
+    escape(out, text, false, false);
 }
 
 /* Comma and white space before an item. */

@@ -77,4 +77,7 @@ struct buf *json_add_value(struct json_out *j, const char *name);
  */
 void json_quote(struct buf *out, struct view text);
 
+/* For people: the same without quotes around, and with `"` and `\` as they are. */
+void json_escape(struct buf *out, struct view text);
+
 #endif

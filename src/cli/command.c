@@ -46,25 +46,12 @@ static const char *title_of(const struct command *command, char title[MAX_TITLE]
 }
 
 /* The text may quote what was given, and a terminal must not act on it. */
-static void add_escaped(struct buf *out, struct view text)
-{
-    struct buf quoted;
-    buf_init(&quoted, MAX_COMPLAINT);
-    json_quote(&quoted, text);
-    for (size_t i = 1; i + 1 < quoted.len; i++) {
-        bool marks_quote = quoted.ptr[i] == '\\' && quoted.ptr[i + 1] == '"';
-        if (!marks_quote || i + 2 == quoted.len)
-            buf_add_char(out, quoted.ptr[i]);
-    }
-    buf_clear(&quoted);
-}
-
 static void complain(const char *command, enum code code, const char *text)
 {
     struct buf line;
     buf_init(&line, MAX_COMPLAINT);
     buf_printf(&line, "bedrock-metrics%s%s: ", command[0] != '\0' ? " " : "", command);
-    add_escaped(&line, view_of(text));
+    json_escape(&line, view_of(text));
     buf_printf(&line, " (%s)\n", code_text(code));
     if (buf_status(&line) == ST_OK)
         (void)fwrite(line.ptr, 1, line.len, stderr);

@@ -1,3 +1,7 @@
+/*
+ * datum.c: a row's sums as data of PutMetricData.  A sum that no double holds exactly is split into
+ * several statistic sets, so that what CloudWatch adds up is the exact number.
+ */
 #include "publish/datum.h"
 
 #include "base/json_out.h"

@@ -1,3 +1,4 @@
+/* page_builtin.c: the page as npm builds it from web/, linked into the program. */
 #include "base/embed.h"
 #include "report/page.h"
 

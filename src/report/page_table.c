@@ -1,3 +1,7 @@
+/*
+ * page_table.c: makes a set of the aggregate small enough for a page: values beyond the largest
+ * become Other, then hours become days, until the rows fit.
+ */
 #include "report/page_table.h"
 
 #include <stdlib.h>

@@ -4,14 +4,16 @@
 
 void report_add_csv(struct buf *out, struct view field, bool quote)
 {
-    quote = quote || view_find_char(field, '"') != SIZE_MAX;
+    size_t at = view_find_char(field, '"');
+    quote = quote || at != SIZE_MAX;
     if (quote)
         buf_add_char(out, '"');
-    for (size_t i = 0; i < field.len; i++) {
-        if (field.ptr[i] == '"')
-            buf_add_char(out, '"');
-        buf_add_char(out, field.ptr[i]);
+    for (; at != SIZE_MAX; at = view_find_char(field, '"')) {
+        buf_add_view(out, view_first(field, at + 1));
+        buf_add_char(out, '"');
+        field = view_skip(field, at + 1);
     }
+    buf_add_view(out, field);
     if (quote)
         buf_add_char(out, '"');
 }
@@ -20,8 +22,10 @@ void report_add_csv(struct buf *out, struct view field, bool quote)
 static void add_text(struct buf *out, struct view text)
 {
     bool quote = text.len == 0;
-    for (size_t i = 0; i < text.len; i++)
-        quote = quote || memchr(",\n\r ", text.ptr[i], 4) != NULL;
+    for (size_t i = 0; i < text.len && !quote; i++) {
+        char c = text.ptr[i];
+        quote = c == ',' || c == '\n' || c == '\r' || c == ' ';
+    }
     report_add_csv(out, text, quote);
 }
 

@@ -1,3 +1,8 @@
+/*
+ * answers.c: usage, metrics and the page from the store.  The page is made by a thread of its own,
+ * at most a fifth of the time, so that a store that grows all the time does not keep a processor
+ * busy; who asks gets the last one.
+ */
 #include "serve/answers.h"
 
 #include <pthread.h>

@@ -324,6 +324,9 @@ static void json_strings(void **state)
     }
     struct json_out j = {.out = &out, .html = true};
     buf_reset(&out);
+    json_escape(&out, VIEW_LIT("a\"b\\c<\x1b[1m\n\xff"));
+    expect_view(98, buf_view(&out), VIEW_LIT("a\"b\\c<\\u001b[1m\\n\xef\xbf\xbd"));
+    buf_reset(&out);
     json_add_string(&j, NULL, VIEW_LIT("</script>&\""));
     expect_view(99, buf_view(&out), VIEW_LIT("\"\\u003c/script>&\\\"\""));
     buf_clear(&out);

@@ -10,8 +10,6 @@
 #include "base/array.h"
 #include "base/json_out.h"
 
-enum { MAX_TEXT = 64 * 1024 };
-
 static const struct {
     const char *json, *total, *text, *colour;
 } verdicts[] = {
@@ -99,29 +97,10 @@ void findings_write_json(const struct findings *f, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-/* As json_quote without the quotes; `"` and `\` stay as they are, because commands are copied
- * from here. */
-static void add_plain(struct buf *out, const char *text)
-{
-    struct buf quoted;
-    buf_init(&quoted, MAX_TEXT);
-    for (const char *at = text; *at != '\0';) {
-        size_t n = strcspn(at, "\"\\");
-        buf_reset(&quoted);
-        json_quote(&quoted, view_make(at, n));
-        if (quoted.len >= 2)
-            buf_add(out, quoted.ptr + 1, quoted.len - 2);
-        at += n;
-        if (*at != '\0')
-            buf_add_char(out, *at++);
-    }
-    buf_clear(&quoted);
-}
-
 static void add_line(struct buf *out, const char *name, const char *text)
 {
     buf_printf(out, "      %-8s", name);
-    add_plain(out, text);
+    json_escape(out, view_of(text));
     buf_add_char(out, '\n');
 }
 
@@ -135,10 +114,10 @@ void findings_write_text(const struct findings *f, bool colour, struct buf *out)
         else
             buf_printf(out, "%-12s", verdicts[x->verdict].text);
         buf_printf(out, "%s%s", x->step, x->subject[0] != '\0' ? " " : "");
-        add_plain(out, x->subject);
+        json_escape(out, view_of(x->subject));
         buf_add_cstr(out, ": ");
         if (x->code == DOCTOR_NO_CODE) {
-            add_plain(out, x->found);
+            json_escape(out, view_of(x->found));
             buf_add_char(out, '\n');
             continue;
         }
