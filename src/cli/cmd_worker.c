@@ -76,8 +76,8 @@ static void log_totals(const struct worker_totals *t)
         receipt_format(&t->receipt.digest, receipt);
     LOG_EVENT(
         LOG_INFO, "worker ended", log_u64("rounds", t->round_count),
-        log_u64("messages", r->messages), log_u64("deleted", t->deleted), log_u64("returned", r->returned),
-        log_u64("objects", r->tally.objects.counted),
+        log_u64("messages", r->messages), log_u64("deleted", t->deleted),
+        log_u64("returned", r->returned), log_u64("objects", r->tally.objects.counted),
         log_u64("duplicates", r->tally.objects.duplicate), log_u64("records", records->counted),
         log_u64("malformed", records->skipped[RECORD_MALFORMED]),
         log_u64("not_invocation_log", records->skipped[RECORD_NOT_LOG]),
@@ -104,7 +104,7 @@ static enum status open_worker(struct invocation *in, struct error *err)
         st = parse_queues(o, err);
     if (st == ST_OK && o->receipt.path != NULL && config_get("LEDGER", NULL) == NULL)
         st = error_set(err, ST_USAGE, E_U305,
-                       "--receipt needs LEDGER: without it objects are not told apart");
+                       "--receipt needs LEDGER: without it objects have no identity");
     if (st == ST_OK)
         st = receipt_file_open(&o->receipt, false, err);
     return st;
@@ -168,7 +168,7 @@ COMMAND(worker) = {
         "\n"
         "A message is deleted only after its data were published.  On a signal the worker "
         "finishes\n"
-        "within ten seconds; what was not finished comes back through the queue.  A second signal\n"
+        "within ten seconds; what was not finished stays in the queue.  A second signal\n"
         "ends it at once.\n"
         "\n"
         "Permissions: sqs:ReceiveMessage, DeleteMessage, ChangeMessageVisibility and\n"
@@ -176,7 +176,7 @@ COMMAND(worker) = {
         "cloudwatch:PutMetricData; kms:Decrypt where the logs are encrypted with a key of yours;\n"
         "bedrock:ListInferenceProfiles with RESOLVE_INFERENCE_PROFILES.\n"
         "\n"
-        "Exit status: 0 asked to stop, or drained; 1 --once, and messages have to come back or a\n"
+        "Exit status: 0 asked to stop, or drained; 1 --once, and messages were returned or a\n"
         "queue could not be polled; 2 wrong usage or configuration.\n",
     COMMAND_OPTIONS(rows),
     .open = open_worker,

@@ -22,7 +22,7 @@ struct pipeline {
 };
 
 struct job {
-    struct object_ref ref; /* its key is behind the struct */
+    struct object_ref ref; /* its key follows the struct */
     char key[];
 };
 

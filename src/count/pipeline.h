@@ -9,7 +9,7 @@ struct pipeline_options {
     struct counter_options counter;
     unsigned jobs;             /* at least 1 */
     struct progress *progress; /* may be NULL */
-    /* Is told of each object that was counted, one at a time, as its source names it.  Another
+    /* Called with each object that was counted, one at a time, as its source names it.  Another
      * status than ST_OK ends the run.  May be NULL. */
     enum status (*on_counted)(void *context, struct view key);
     void *context;

@@ -1,3 +1,7 @@
+/*
+ * One line, rewritten in place.  Threads only add to counters; whoever adds when the next drawing is
+ * due draws.
+ */
 #include "count/progress.h"
 
 #include <pthread.h>

@@ -21,7 +21,7 @@ enum { READER_POOL_MAX = 64 };
 struct reader_pool_options {
     struct counter_options counter;
     unsigned readers;          /* 1 and more, the thread that adds included */
-    struct progress *progress; /* is told of bytes; may be NULL */
+    struct progress *progress; /* gets the bytes; may be NULL */
     /* Do a job, mostly by reader_count.  It is called for every job that was added, by any of the
      * threads. */
     void (*run)(void *context, struct reader *reader, void *job);

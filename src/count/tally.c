@@ -1,3 +1,4 @@
+/* The balance: names and codes of what is skipped, and adding up. */
 #include "count/tally.h"
 
 static const struct {

@@ -141,7 +141,7 @@ static void publish_group(const struct group *group, const struct groups_publish
     if (partial) {
         s->partial++;
         LOG_FAULT(LOG_ERROR, E_P103,
-                  "publish failed half way: what was accepted counts twice when its messages are "
+                  "publish failed in part: what was accepted counts twice when its messages are "
                   "delivered again",
                   log_u64("messages", group->count), log_cstr("reason", err.text));
     }

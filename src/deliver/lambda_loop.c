@@ -1,3 +1,7 @@
+/*
+ * The Runtime API's loop: ask for an event, handle it within its deadline, answer.  What is kept from
+ * one invocation to the next are clients, prices, profiles and the ledger.
+ */
 #include "deliver/lambda_loop.h"
 
 #include <stdlib.h>
@@ -109,7 +113,7 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
     bool *failed = calloc(n, sizeof(*failed));
     enum status st = messages == NULL || failed == NULL ? ST_NO_MEMORY : ST_OK;
     /* The answer's memory is there before anything is published: without an answer all messages
-     * would come back. */
+     * would be delivered again. */
     size_t longest = 64;
     for (size_t i = 0; i < n; i++)
         longest += 32 + 6 * sqs->messages[i].message_id.len;
@@ -267,8 +271,8 @@ static void set_trace(struct view trace)
     setenv("_X_AMZN_TRACE_ID", text, 1);
 }
 
-/* Without an answer all messages come back, so a request that could not even be made is made anew.
- */
+/* Without an answer all messages are delivered again, so a request that could not even be made is
+ * made anew. */
 static enum status respond(struct loop *l, const char *id, struct view answer, struct error *err)
 {
     enum status st = ST_BAD_ITEM;

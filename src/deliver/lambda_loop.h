@@ -1,7 +1,7 @@
 /*
  * lambda_loop.h: the program as a Lambda function: one invocation after another until the end.
  *
- * A queue's event is answered with the messages that come back (ReportBatchItemFailures); an event
+ * A queue's event is answered with the messages that failed (ReportBatchItemFailures); an event
  * that came without a queue succeeds or fails as a whole.
  */
 #ifndef DELIVER_LAMBDA_LOOP_H
@@ -29,8 +29,8 @@ struct lambda_options {
 NODISCARD enum status lambda_log_setup(struct error *err);
 
 /*
- * Until SIGTERM.  ST_OK: asked to stop.  Settings that cannot be used are told to Lambda as an init
- * error.  Otherwise *err says why the process has to end.
+ * Until SIGTERM.  ST_OK: asked to stop.  Settings that cannot be used are reported to Lambda as an
+ * init error.  Otherwise *err says why the process has to end.
  */
 NODISCARD enum status lambda_run(const struct lambda_options *options, struct error *err);
 

@@ -14,8 +14,8 @@
 #include "ledger/run_receipt.h"
 
 enum {
-    /* After being asked to stop: objects under way may end, publishing may begin, and the queue may
-     * be told, until so many milliseconds have passed.  A send takes at most eight seconds. */
+    /* After being asked to stop: objects under way may end, publishing may begin, and messages
+     * may be deleted or returned, until so many milliseconds have passed.  A send takes at most eight seconds. */
     WORKER_STOP_READING_MS = 1000,
     WORKER_STOP_PUBLISHING_MS = 1500,
     WORKER_STOP_ALL_MS = 9500,

@@ -198,7 +198,7 @@ static void count_notes(struct exact_round *x, struct round_object *notes, uint1
     (void)run_chosen(x, n, NULL, summary);
 }
 
-/* An event may be older than what was counted; only what is there now tells.  The id of the change
+/* An event may be older than what was counted; only what is there now counts.  The id of the change
  * goes to *note. */
 static bool has_changed(struct exact_round *x, struct round_object *o, struct round_object *note)
 {

@@ -41,12 +41,12 @@ struct round_object {
 
 /* For a report on the very objects that are counted, so that each is read once. */
 struct exact_report {
-    /* Is told of the sums of objects whose batch is prepared, before the batch is sent.  Another
+    /* Gets the sums of objects whose batch is prepared, before the batch is sent.  Another
      * status than ST_OK is remembered in `fault`. */
     enum status (*add)(void *context, const struct aggregate *sums);
     void *context;
     enum status fault;
-    struct tally tally; /* of all objects: counted are those that `add` was told of */
+    struct tally tally; /* of all objects: counted are those whose sums `add` got */
 };
 
 struct exact_round_options {

@@ -22,7 +22,7 @@ NODISCARD enum status ledger_id_of(enum ledger_identity identity, struct view bu
                                    struct view key, struct ledger_id *out);
 
 /*
- * The identity under which it is told, once for ever, what became of a batch's requests in doubt:
+ * The identity under which it is reported, once for ever, what became of a batch's requests in doubt:
  * a fixed half and the batch's name, so that no object's identity is ever the same.
  */
 void ledger_id_of_doubts(const struct ledger_nonce *batch, struct ledger_id *out);

@@ -1,3 +1,4 @@
+/* From LEDGER and the variables next to it to an open ledger of either kind. */
 #include "ledger/ledger_session.h"
 
 #include <stdlib.h>

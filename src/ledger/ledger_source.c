@@ -12,7 +12,7 @@
 
 enum { GATHERED = 256 };
 
-/* A name for the ledger, and how its source shows it; the texts are behind it. */
+/* A name for the ledger, and how its source shows it; the texts follow it. */
 struct name {
     const struct source *inner;
     struct view shown;

@@ -13,7 +13,7 @@
  *     too, and the ledger holds the objects themselves.
  *
  * An object's term is hashed again from its identity with a label, so that the sum is not made of
- * values that stand elsewhere.
+ * values that are stored in other places.
  */
 #ifndef LEDGER_RECEIPT_H
 #define LEDGER_RECEIPT_H

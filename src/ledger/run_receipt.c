@@ -1,3 +1,4 @@
+/* The document of a receipt; its numbers are gathered by whoever counts. */
 #include "ledger/run_receipt.h"
 
 #include "base/json_out.h"

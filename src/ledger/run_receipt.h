@@ -30,7 +30,7 @@ struct run_receipt_about {
     const char *command;
     const char *delivery; /* ledger_session_delivery; NULL: nothing is published */
     enum ledger_identity identity;
-    metric_set metrics; /* beside the token metrics: those that are on */
+    metric_set metrics; /* in addition to the token metrics */
 };
 
 /* *into counted all that *from counted, too. */

@@ -1,3 +1,7 @@
+/*
+ * Listing, looking up, counting: so many keys at a time, so that memory does not depend on the
+ * bucket.  What only sends the missing objects to a queue has no round, but the same walk.
+ */
 #include "ledger/sweep.h"
 
 #include <stdlib.h>

@@ -27,7 +27,7 @@ struct sweep_options {
     struct aws_pool *(*pool)(void *ctx, struct view bucket);
     enum status (*send)(void *ctx, const struct round_object *objects, size_t n, struct error *err);
     void *send_ctx;
-    /* Told of each object that is missing (dry run) or could not be counted.  May be NULL. */
+    /* Called with each object that is missing (dry run) or could not be counted.  May be NULL. */
     void (*on_object)(void *ctx, const struct round_object *object);
     void *ctx;
 };

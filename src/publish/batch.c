@@ -1,3 +1,7 @@
+/*
+ * Rows into requests.  They are walked in order; data that would make a request too large open the
+ * next one, and those too old or too far ahead are counted and left out.
+ */
 #include "publish/batch.h"
 
 #include <stdlib.h>
@@ -238,7 +242,7 @@ struct range {
 
 struct batch {
     struct buf name_space; /* as quoted JSON */
-    struct buf text;       /* the data, one behind the other */
+    struct buf text;       /* the data, one after the other */
     size_t *ends;          /* of each in `text` */
     size_t count, capacity;
     uint64_t *tokens; /* of each */
@@ -261,7 +265,7 @@ static size_t body_bytes(const struct batch *b, size_t first, size_t count)
     return b->name_space.len + 32 + begin_of(b, first + count) - begin_of(b, first) + count + 2;
 }
 
-/* Put data [first, b->count) behind the last request, or into new ones. */
+/* Put data [first, b->count) after those of the last request, or into new ones. */
 static enum status place(struct batch *b, size_t first)
 {
     while (first < b->count) {

@@ -31,7 +31,7 @@ NODISCARD enum status publish_sums(struct publish_sink *sink, const struct aggre
  * of one cell; written to standard output of a Lambda function, or wherever an agent reads, they
  * become metrics.  A value is the sum itself, so SampleCount counts lines, not records; sums above
  * 2^53 go into several lines.  A line that was written counts as published: what becomes of it
- * afterwards nobody can tell here.
+ * afterwards is not known here.
  *
  * ST_IO: a write to fd failed; *partial says whether lines were written before.
  */

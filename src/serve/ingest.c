@@ -1,3 +1,7 @@
+/*
+ * Files to be counted go through a pool of readers to one thread that commits them.  What is counted
+ * and not committed is bounded, so a slow disk slows reading, not memory.
+ */
 #include "serve/ingest.h"
 
 #include <errno.h>

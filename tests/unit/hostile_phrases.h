@@ -39,7 +39,7 @@ static const char *const hostile_phrases[] = {
     "interrupted", "publishing failed",
     "publish in doubt: it may be counted twice when its messages come back",
     "publish in doubt: publishing again may count twice", "publish in doubt",
-    "publish failed half way: what was accepted counts twice when its messages come back",
+    "publish failed in part: what was accepted counts twice when its messages are",
     "publish refused", "request cannot be signed", "control marker cannot be signed",
     "markers cannot be read", "gauges not published", "datum refused by CloudWatch, left out",
     "data refused by CloudWatch, left out", "PutMetricData: larger than 1 MiB compressed",
