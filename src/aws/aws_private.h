@@ -59,6 +59,14 @@ bool aws_answer_is_signature(const struct aws_answer *a);
 enum { S3_MAX_KEY = 1024, S3_MAX_PATH = 8 * 1024 };
 
 /*
+ * Append the endpoint ("https://host") and path of an object or (key empty) bucket in a Region.
+ * ST_BAD_ITEM: bucket or key breaks its grammar; ST_USAGE: Region or endpoint.
+ */
+NODISCARD enum status s3_address(struct aws_client *c, struct view bucket, struct view region,
+                                 struct view key, struct buf *endpoint, struct buf *path,
+                                 struct error *err);
+
+/*
  * Make a call about a bucket or object, following the bucket to its Region.  Service, Region,
  * endpoint and path of *req are filled in here.  `region` may be empty: where the bucket was found
  * before, else the configured one.  With `stream` the answer's body is left to be read from

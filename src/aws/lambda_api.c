@@ -185,39 +185,36 @@ enum status lambda_api_respond(struct lambda_api *api, const char *request_id, s
     return post_for(api, "response", request_id, "/response", NULL, json, err);
 }
 
-/* The shape Lambda shows in its console and hands to the caller. */
-static enum status error_body(struct buf *body, const char *type, struct view message)
+/* In the shape that Lambda shows in its console and hands to the caller.  No id: before the first. */
+static enum status fail(struct lambda_api *api, const char *request_id, const char *type,
+                        struct view message, struct error *err)
 {
-    struct json_out j = {.out = body};
+    struct buf body;
+    struct json_out j = {.out = &body};
+    buf_init(&body, MAX_REPLY);
     json_open_object(&j, NULL);
-    json_add_string(&j, "errorMessage", message);
+    json_add_string(&j, "errorMessage", view_first(message, 4096));
     json_add_cstr(&j, "errorType", type);
     json_open_array(&j, "stackTrace");
     json_close(&j);
     json_close(&j);
-    return buf_status(body);
-}
-
-enum status lambda_api_fail(struct lambda_api *api, const char *request_id, const char *type,
-                            struct view message, struct error *err)
-{
-    struct buf body;
-    buf_init(&body, MAX_REPLY);
-    enum status st = error_body(&body, type, view_first(message, 4096));
-    if (!st)
+    enum status st = buf_status(&body);
+    if (!st && request_id == NULL)
+        st = post(api, "init error report", VIEW_LIT("init/error"), type, buf_view(&body), err);
+    else if (!st)
         st = post_for(api, "error report", request_id, "/error", type, buf_view(&body), err);
     buf_clear(&body);
     return st;
 }
 
+enum status lambda_api_fail(struct lambda_api *api, const char *request_id, const char *type,
+                            struct view message, struct error *err)
+{
+    return fail(api, request_id, type, message, err);
+}
+
 enum status lambda_api_fail_init(struct lambda_api *api, const char *type, struct view message,
                                  struct error *err)
 {
-    struct buf body;
-    buf_init(&body, MAX_REPLY);
-    enum status st = error_body(&body, type, view_first(message, 4096));
-    if (!st)
-        st = post(api, "init error report", VIEW_LIT("init/error"), type, buf_view(&body), err);
-    buf_clear(&body);
-    return st;
+    return fail(api, NULL, type, message, err);
 }

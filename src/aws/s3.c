@@ -32,9 +32,8 @@ static void remember_region(struct aws_client *c, struct view bucket, struct vie
  * https://logs.s3.eu-west-1.amazonaws.com  + /key           virtual-hosted
  * https://s3.eu-west-1.amazonaws.com       + /my.logs/key   path style
  */
-static enum status address(struct aws_client *c, struct view bucket, struct view region,
-                           struct view key, struct buf *endpoint, struct buf *path,
-                           struct error *err)
+enum status s3_address(struct aws_client *c, struct view bucket, struct view region,
+                       struct view key, struct buf *endpoint, struct buf *path, struct error *err)
 {
     bool overridden = false;
     struct buf base;
@@ -83,21 +82,6 @@ static struct view first_region(struct aws_client *c, struct view bucket, struct
     return region.len == 0 ? VIEW_LIT("us-east-1") : region;
 }
 
-enum status s3_url(struct aws_client *client, struct view bucket, struct view region,
-                   struct view key, struct buf *out, struct error *err)
-{
-    struct buf path;
-    buf_init(&path, S3_MAX_PATH);
-    enum status st =
-        address(client, bucket, first_region(client, bucket, region), key, out, &path, err);
-    if (!st) {
-        buf_add_view(out, buf_view(&path));
-        st = buf_status(out);
-    }
-    buf_clear(&path);
-    return st;
-}
-
 /* The Region an answer sends us to; false when it names none that is usable and new. */
 static bool redirected(const struct aws_answer *a, struct view used, char out[33])
 {
@@ -125,7 +109,7 @@ enum status s3_call(struct aws_client *c, struct view bucket, struct view region
         struct buf path;
         buf_init(&endpoint, S3_MAX_PATH);
         buf_init(&path, S3_MAX_PATH);
-        enum status st = address(c, bucket, use, key, &endpoint, &path, err);
+        enum status st = s3_address(c, bucket, use, key, &endpoint, &path, err);
         if (!st) {
             req->service = &AWS_S3;
             req->region = use;

@@ -89,11 +89,4 @@ NODISCARD enum status s3_get_setting(struct aws_client *client, struct view buck
 NODISCARD enum status s3_put_object(struct aws_client *client, struct view bucket, struct view key,
                                     struct view body, bool if_none_match, struct error *err);
 
-/*
- * The address of an object or (key empty) bucket, as s3_object_open uses it: "https://host/path".
- * For tests and doctor.  ST_BAD_ITEM: bucket or key; ST_USAGE: Region or endpoint.
- */
-NODISCARD enum status s3_url(struct aws_client *client, struct view bucket, struct view region,
-                             struct view key, struct buf *out, struct error *err);
-
 #endif

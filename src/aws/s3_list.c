@@ -95,24 +95,6 @@ struct page {
     struct buf token;
 };
 
-/*
- * Keep a key or prefix, decoded.  Emulators may ignore encoding-type, so it is only undone where
- * the answer says it was done.
- */
-static enum status store_key(struct s3_list *l, struct page *p, struct view text)
-{
-    p->item.key_at = l->store.len;
-    enum status st = ST_OK;
-    if (p->encoded) {
-        st = uri_decode(&l->store, text, true);
-    } else {
-        buf_add_view(&l->store, text);
-        st = buf_status(&l->store);
-    }
-    p->item.key_len = l->store.len - p->item.key_at;
-    return st;
-}
-
 /* The text of one element; elements that are not named here are passed over. */
 static enum status on_text(struct s3_list *l, struct page *p, const struct xml_scan *x)
 {
@@ -123,8 +105,17 @@ static enum status on_text(struct s3_list *l, struct page *p, const struct xml_s
         return ST_BAD_ITEM;
     path = view_skip(path, root.len);
     struct instant at = {0};
-    if (view_eq_cstr(path, "Contents/Key") || view_eq_cstr(path, "CommonPrefixes/Prefix"))
-        return store_key(l, p, text);
+    if (view_eq_cstr(path, "Contents/Key") || view_eq_cstr(path, "CommonPrefixes/Prefix")) {
+        /* Emulators may ignore encoding-type, so it is undone only where the answer names it. */
+        p->item.key_at = l->store.len;
+        enum status st = ST_OK;
+        if (p->encoded)
+            st = uri_decode(&l->store, text, true);
+        else
+            buf_add_view(&l->store, text);
+        p->item.key_len = l->store.len - p->item.key_at;
+        return st ? st : buf_status(&l->store);
+    }
     if (view_eq_cstr(path, "Contents/Size"))
         return view_parse_u64(text, INT64_MAX, &p->item.size);
     if (view_eq_cstr(path, "Contents/ETag")) {

@@ -149,12 +149,6 @@ static enum status call(struct aws_client *c, const struct sqs_queue *q, const c
     return aws_json_call(c, &call, in, out, NULL, err);
 }
 
-struct sqs_messages {
-    json_t *doc; /* its strings are what the views show */
-    size_t n;
-    struct sqs_message all[SQS_MAX_BATCH];
-};
-
 static uint64_t attribute_u64(const json_t *attributes, const char *name)
 {
     uint64_t value = 0;
@@ -236,16 +230,6 @@ enum status sqs_receive(struct aws_client *c, const struct sqs_queue *q,
     else
         *out = m;
     return st;
-}
-
-size_t sqs_messages_count(const struct sqs_messages *m)
-{
-    return m->n;
-}
-
-const struct sqs_message *sqs_messages_at(const struct sqs_messages *m, size_t i)
-{
-    return &m->all[i];
 }
 
 void sqs_messages_free(struct sqs_messages *m)

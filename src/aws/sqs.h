@@ -33,7 +33,12 @@ struct sqs_message {
     uint64_t receive_count;
 };
 
-struct sqs_messages; /* owns the views of its messages */
+/* What one receive brought. */
+struct sqs_messages {
+    struct json_t *doc; /* owns the texts of the messages */
+    size_t n;
+    struct sqs_message all[SQS_MAX_BATCH];
+};
 
 struct sqs_receive {
     unsigned max_messages; /* 1..10 */
@@ -46,8 +51,6 @@ struct sqs_receive {
 NODISCARD enum status sqs_receive(struct aws_client *c, const struct sqs_queue *q,
                                   const struct sqs_receive *options, struct sqs_messages **out,
                                   struct error *err);
-size_t sqs_messages_count(const struct sqs_messages *m);
-const struct sqs_message *sqs_messages_at(const struct sqs_messages *m, size_t i);
 void sqs_messages_free(struct sqs_messages *m);
 
 /*

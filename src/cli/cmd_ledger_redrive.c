@@ -72,9 +72,9 @@ static enum status move_some(struct options *o, const struct sqs_queue *from,
     enum status each[SQS_MAX_BATCH];
     *moved = 0;
     enum status st = sqs_receive(o->client, from, &options, &messages, err);
-    size_t n = st == ST_OK ? sqs_messages_count(messages) : 0, sent = 0;
+    size_t n = st == ST_OK ? messages->n : 0, sent = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct sqs_message *m = sqs_messages_at(messages, i);
+        const struct sqs_message *m = &messages->all[i];
         out[i] = (struct sqs_outgoing){.body = m->body};
         if (to->fifo)
             out[i] = (struct sqs_outgoing){m->body, m->group_id, m->message_id};
@@ -83,7 +83,7 @@ static enum status move_some(struct options *o, const struct sqs_queue *from,
         st = sqs_send(o->client, to, out, n, each, err);
     for (size_t i = 0; i < n; i++) {
         if (each[i] == ST_OK)
-            receipts[sent++] = sqs_messages_at(messages, i)->receipt_handle;
+            receipts[sent++] = messages->all[i].receipt_handle;
     }
     *moved = sent;
     if (sent > 0) {

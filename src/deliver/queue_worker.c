@@ -134,7 +134,7 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
     pthread_mutex_lock(&q->locked.mutex);
     q->locked.polled_ms = clock_steady_ms();
     pthread_mutex_unlock(&q->locked.mutex);
-    size_t n = sqs_messages_count(answer);
+    size_t n = answer->n;
     if (n > room)
         n = (size_t)room;
     if (n == 0) {
@@ -143,7 +143,7 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
     }
     q->answers[q->answer_count++] = answer;
     for (size_t i = 0; i < n; i++) {
-        const struct sqs_message *m = sqs_messages_at(answer, i);
+        const struct sqs_message *m = &answer->all[i];
         q->messages[q->count + i] =
             (struct round_message){.id = m->message_id, .body = m->body, .ordered = q->queue.fifo};
         q->receipts[q->count + i] = m->receipt_handle;

@@ -15,17 +15,17 @@ enum { HOUR_S = 3600, PAGE_KEYS = 1000 };
 
 /* ---- clients ---- */
 
-struct idle_client {
+struct pooled {
     struct aws_client *client;
-    struct idle_client *next;
+    bool taken;
+    struct pooled *next;
 };
 
 struct aws_pool {
     struct aws_client_options options;
     struct {
         pthread_mutex_t mutex;
-        struct idle_client *idle;
-        struct idle_client *empty; /* nodes without a client, so that giving cannot fail */
+        struct pooled *clients; /* all of them; as many as threads ever read at once */
         int64_t deadline_ms;
     } locked;
 };
@@ -41,71 +41,56 @@ struct aws_pool *aws_pool_new(const struct aws_client_options *options)
     return pool;
 }
 
-static void free_nodes(struct idle_client *node)
-{
-    while (node != NULL) {
-        struct idle_client *next = node->next;
-        aws_client_free(node->client);
-        free(node);
-        node = next;
-    }
-}
-
 void aws_pool_free(struct aws_pool *pool)
 {
     if (pool == NULL)
         return;
-    free_nodes(pool->locked.idle);
-    free_nodes(pool->locked.empty);
+    for (struct pooled *p = pool->locked.clients, *next; p != NULL; p = next) {
+        next = p->next;
+        aws_client_free(p->client);
+        free(p);
+    }
     pthread_mutex_destroy(&pool->locked.mutex);
     free(pool);
 }
 
 enum status aws_pool_take(struct aws_pool *pool, struct aws_client **client, struct error *err)
 {
-    pthread_mutex_lock(&pool->locked.mutex);
-    struct idle_client *node = pool->locked.idle;
-    int64_t deadline = pool->locked.deadline_ms;
     *client = NULL;
-    if (node != NULL) {
-        pool->locked.idle = node->next;
-        *client = node->client;
-        node->client = NULL;
-        node->next = pool->locked.empty;
-        pool->locked.empty = node;
-    }
-    pthread_mutex_unlock(&pool->locked.mutex);
-    if (*client != NULL) {
-        aws_client_set_deadline(*client, deadline);
-        return ST_OK;
-    }
-    node = calloc(1, sizeof(*node));
-    if (node == NULL)
-        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    enum status st = aws_client_new(client, &pool->options, err);
-    if (st != ST_OK) {
-        free(node);
-        return st;
-    }
-    aws_client_set_deadline(*client, deadline);
     pthread_mutex_lock(&pool->locked.mutex);
-    node->next = pool->locked.empty;
-    pool->locked.empty = node;
+    struct pooled *p = pool->locked.clients;
+    while (p != NULL && p->taken)
+        p = p->next;
+    if (p != NULL)
+        p->taken = true;
+    int64_t deadline = pool->locked.deadline_ms;
     pthread_mutex_unlock(&pool->locked.mutex);
+    if (p == NULL) {
+        p = calloc(1, sizeof(*p));
+        if (p == NULL)
+            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+        enum status st = aws_client_new(&p->client, &pool->options, err);
+        if (st != ST_OK) {
+            free(p);
+            return st;
+        }
+        p->taken = true;
+        pthread_mutex_lock(&pool->locked.mutex);
+        p->next = pool->locked.clients;
+        pool->locked.clients = p;
+        pthread_mutex_unlock(&pool->locked.mutex);
+    }
+    *client = p->client;
+    aws_client_set_deadline(*client, deadline);
     return ST_OK;
 }
 
 void aws_pool_give(struct aws_pool *pool, struct aws_client *client)
 {
-    if (client == NULL)
-        return;
     pthread_mutex_lock(&pool->locked.mutex);
-    /* There is a node for every client taken. */
-    struct idle_client *node = pool->locked.empty;
-    pool->locked.empty = node->next;
-    node->client = client;
-    node->next = pool->locked.idle;
-    pool->locked.idle = node;
+    for (struct pooled *p = pool->locked.clients; p != NULL; p = p->next)
+        if (p->client == client)
+            p->taken = false;
     pthread_mutex_unlock(&pool->locked.mutex);
 }
 
@@ -119,8 +104,8 @@ void aws_pool_set_deadline(struct aws_pool *pool, int64_t steady_ms)
 void aws_pool_forget_connections(struct aws_pool *pool)
 {
     pthread_mutex_lock(&pool->locked.mutex);
-    for (struct idle_client *node = pool->locked.idle; node != NULL; node = node->next)
-        http_forget_connections(aws_client_http(node->client));
+    for (struct pooled *p = pool->locked.clients; p != NULL; p = p->next)
+        http_forget_connections(aws_client_http(p->client));
     pthread_mutex_unlock(&pool->locked.mutex);
 }
 

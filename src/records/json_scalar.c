@@ -35,12 +35,6 @@ static void add_code(struct json_string *js, uint32_t code)
     add(js, bytes, utf8_from_code(code, bytes));
 }
 
-/* Whether a byte that begins no complete character begins a longer one. */
-static bool is_lead(uint8_t c)
-{
-    return c >= 0xc2 && c <= 0xf4;
-}
-
 /* An unfinished character can get no more bytes: one U+FFFD for it. */
 static void end_pending(struct json_string *js)
 {
@@ -79,7 +73,7 @@ static void add_utf8_byte(struct json_string *js, uint8_t c)
         js->pending[0] = (char)c;
         js->pending_len = 1;
     }
-    if (js->pending_len == 1 && !is_lead(c))
+    if (js->pending_len == 1 && (c < 0xc2 || c > 0xf4)) /* begins no longer character either */
         end_pending(js);
 }
 

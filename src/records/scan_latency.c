@@ -30,28 +30,6 @@ static bool name_is(const struct latency_search *l, const char *wanted)
     return view_eq_cstr(view_make(l->name, l->name_len), wanted);
 }
 
-/* A string has ended and a colon follows: it was a name at this depth. */
-static void name_ends(struct latency_search *l, uint64_t depth)
-{
-    bool outer = depth == outer_depth(l);
-    if (outer)
-        l->name_matches_outer =
-            name_is(l, l->is_array ? "amazon-bedrock-invocationMetrics" : "metrics");
-    l->want_number = l->inner_depth != 0 && depth == l->inner_depth &&
-                     name_is(l, l->is_array ? "invocationLatency" : "latencyMs");
-}
-
-/* The number is over; it counts only if it is a count. */
-static void number_ends(struct scanner *s)
-{
-    struct latency_search *l = &s->latency;
-    l->reading_number = false;
-    s->record.latency = (struct scan_count){0, VALUE_BAD};
-    if (json_number_complete(&l->number) &&
-        json_number_count(&l->number, &s->record.latency.value) == ST_OK)
-        s->record.latency.kind = VALUE_GOOD;
-}
-
 /* One byte outside of strings, at the depth before it.  A name is a string that a colon follows. */
 static void outside_byte(struct scanner *s, uint8_t c)
 {
@@ -67,13 +45,21 @@ static void outside_byte(struct scanner *s, uint8_t c)
         enum status st = json_number_next(&l->number, &p, p + 1);
         if (st == ST_OK)
             return;
-        number_ends(s);
+        l->reading_number = false; /* it is over, and counts only if it is a count */
+        s->record.latency = (struct scan_count){0, VALUE_BAD};
+        if (json_number_complete(&l->number) &&
+            json_number_count(&l->number, &s->record.latency.value) == ST_OK)
+            s->record.latency.kind = VALUE_GOOD;
     }
     if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
         return;
     if (c == ':') {
+        if (l->after_string && depth == outer_depth(l)) /* it was a name */
+            l->name_matches_outer =
+                name_is(l, l->is_array ? "amazon-bedrock-invocationMetrics" : "metrics");
         if (l->after_string)
-            name_ends(l, depth);
+            l->want_number = l->inner_depth != 0 && depth == l->inner_depth &&
+                             name_is(l, l->is_array ? "invocationLatency" : "latencyMs");
         l->after_string = false;
         return;
     }

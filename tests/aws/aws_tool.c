@@ -237,8 +237,8 @@ static enum status do_sqs_receive(struct tool *t, const struct sqs_queue *q, con
     enum status st = sqs_receive(t->client, q, &options, &m, err);
     if (st)
         return st;
-    for (size_t i = 0; i < sqs_messages_count(m); i++) {
-        const struct sqs_message *msg = sqs_messages_at(m, i);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct sqs_message *msg = &m->all[i];
         json_t *o = json_object();
         set(o, "id", view_json(msg->message_id));
         set(o, "receipt", view_json(msg->receipt_handle));
