@@ -36,8 +36,6 @@ ROOMS = {
 ORDER = list(ROOMS)
 # These run where there is no AWS at all.
 NEVER = {("events", "aws"), ("records", "aws"), ("aggregate", "aws")}
-# Against the order today, to be gone soon: file without its ending -> room.
-STILL = {}
 
 MAP = ("<!-- files: src -->", "<!-- end of files -->")
 RULE = ("<!-- rooms -->", "<!-- end of rooms -->")
@@ -89,12 +87,7 @@ def check_finds(results):
 
 def check_includes(results):
     for path, room, other, allowed in pairs(source("src")):
-        stem = os.path.splitext(path)[0]
-        allowed = allowed or STILL.get(stem) == other
         results.check(allowed, "%s: %s may not include %s" % (path, room, other))
-    needed = {(os.path.splitext(path)[0], other) for path, _, other, _ in against(source("src"))}
-    for stem, other in STILL.items():
-        results.check((stem, other) in needed, "%s is in order: take it out of STILL" % stem)
 
 
 # ---- the file map ----
