@@ -51,12 +51,13 @@ void buf_add_decimal(struct buf *b, u128 value, unsigned decimals);
  */
 void buf_add_ratio(struct buf *b, u128 numerator, u128 denominator, unsigned decimals);
 
+/* Append what printf would print. */
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for n more bytes at the end, for the caller to fill and count in b->len; NULL on failure. */
 char *buf_reserve(struct buf *b, size_t n);
 
-/* A NUL behind the content (not counted in len), for a library that needs one; NULL on failure. */
+/* A NUL after the content (not counted in len), for a library that needs one; NULL on failure. */
 const char *buf_cstr(struct buf *b);
 
 /* ST_OK, or ST_TOO_BIG / ST_NO_MEMORY if any append since the last reset failed. */

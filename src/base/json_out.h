@@ -35,6 +35,7 @@ struct json_out {
     const char *gap; /* set to "\n" or the like: before the next item or closing bracket */
 };
 
+/* Open an object or array; what is added from then on is in it. */
 void json_open_object(struct json_out *j, const char *name);
 void json_open_array(struct json_out *j, const char *name);
 
@@ -44,6 +45,7 @@ void json_close(struct json_out *j);
 /* The name of the next member where it comes from outside; the value then takes NULL. */
 void json_add_name(struct json_out *j, struct view name);
 
+/* One value, text quoted as json_quote does. */
 void json_add_string(struct json_out *j, const char *name, struct view value);
 void json_add_cstr(struct json_out *j, const char *name, const char *value); /* NULL: null */
 void json_add_u64(struct json_out *j, const char *name, uint64_t value);
@@ -62,6 +64,7 @@ struct json_number {
     uint64_t value;
 };
 
+/* What the macro above calls. */
 void json_add_numbers(struct json_out *j, const struct json_number *numbers, size_t count);
 
 /* Seconds since the epoch as "2026-07-30T10:00:00Z". */

@@ -85,7 +85,7 @@ size_t view_find(struct view v, struct view needle);
 size_t view_rfind(struct view v, struct view needle);
 
 /*
- * Take what stands before the first `separator` off *rest into *part and step behind it; without a
+ * Take what is before the first `separator` off *rest into *part and step past it; without a
  * separator take everything.  false when *rest was already used up.  "a,,b" gives "a", "", "b" and
  * "a," gives "a", "": set *rest to VIEW_EMPTY with ptr NULL to end.
  */
@@ -109,7 +109,7 @@ char *view_dup(struct view v);
 /* The same into out[0..size); false, and an empty text, when it does not fit. */
 bool view_copy(struct view v, char *out, size_t size);
 
-/* 0..15, or -1 for what is no hexadecimal digit. */
+/* 0..15, or -1 for what is not a hexadecimal digit. */
 static inline int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -267,7 +267,7 @@ static void add_notes(struct json_out *j, const struct page *page,
             continue;
         buf_reset(&text);
         buf_printf(&text,
-                   "Top principals: the %u largest of %.*s are told apart there, %u more are "
+                   "Top principals: the %u largest of %.*s are shown one by one, %u more are "
                    "together as Other.",
                    kept_in(page, &tables[1], kind), SHOW(names[kind]),
                    folded_in(page, &tables[1], kind));

@@ -13,7 +13,7 @@ enum { DAY = 86400, LONGEST_BY_HOUR = 62 * DAY };
 /* ---- values ---- */
 
 /*
- * Texts of an aggregate are interned: the same text stands in the same place, so places are
+ * Texts of an aggregate are interned: the same text is in the same place, so places are
  * compared and hashed instead of texts.
  */
 static uint32_t value_of(struct page_values *v, struct view text)
@@ -131,7 +131,7 @@ static int64_t bucket_of(int64_t time, int64_t interval)
     return time / interval - (time % interval < 0);
 }
 
-/* Give each fact its series, put them in order, and tell how many rows that makes. */
+/* Give each fact its series, put them in order, and count the rows that makes. */
 static enum status arrange(struct build *b, int64_t interval, size_t *row_count)
 {
     tuples_reset(&b->series);

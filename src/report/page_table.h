@@ -48,6 +48,7 @@ NODISCARD enum status page_table_build(const struct aggregate *aggregate, size_t
 NODISCARD enum status page_add_json_within(struct buf *out, const struct page *page,
                                            size_t cube_rows, size_t principal_rows);
 
+/* Release what page_table_build and its values hold; zeroed ones may be cleared too. */
 void page_table_clear(struct page_table *table);
 void page_values_clear(struct page_values *values);
 

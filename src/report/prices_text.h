@@ -47,7 +47,7 @@ void prices_add_price(struct buf *out, uint64_t price);
 /* The dates of the list, for people. */
 void prices_add_dates(struct buf *out, const struct prices *prices);
 
-/* Members of a document, left out where there is no date; a row without what it has none of. */
+/* Members of a document: dates as far as there are any, a row with the prices it has. */
 void prices_json_day(struct json_out *j, const char *name, int64_t day);
 void prices_json_dates(struct json_out *j, const struct prices *prices);
 void prices_json_row(struct json_out *j, const char *name, const struct price_row *row);

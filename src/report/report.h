@@ -24,7 +24,10 @@ struct report {
     bool colour;
 };
 
-/* ST_NO_MEMORY or ST_IO (errno says what); what was written by then is not complete. */
+/*
+ * Write the rows to `out` in one of the formats.  ST_NO_MEMORY or ST_IO (errno says what); what was
+ * written by then is not complete.
+ */
 NODISCARD enum status report_write_json(const struct report *report, FILE *out);
 NODISCARD enum status report_write_csv(const struct report *report, FILE *out);
 NODISCARD enum status report_write_table(const struct report *report, FILE *out);

@@ -53,9 +53,9 @@ static enum status take_time(const char *name, const char *text, bool *has, int6
         return ST_OK;
     struct instant minute = {clock_wall_ms() / 60000 * 60, 0};
     if (time_parse(view_of(text), minute, &time) != ST_OK)
-        return error_set(err, ST_USAGE, E_U204,
-                         "%s is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
-                         name);
+        return error_set(
+            err, ST_USAGE, E_U204,
+            "%s is not a date-time (2026-11-01T10:30:00Z), date or span (90m 36h 7d 2w)", name);
     if (time.seconds % 60 != 0 || time.nanos != 0)
         return error_set(err, ST_USAGE, E_U204, "%s must be a whole minute", name);
     *out = time.seconds;
@@ -82,7 +82,7 @@ static enum status take_arguments(const struct usage_arguments *ask, struct dime
     *top = 0;
     if (st == ST_OK && ask->top != NULL &&
         (view_parse_u64(view_of(ask->top), MAX_TOP, top) != ST_OK || *top == 0))
-        return error_set(err, ST_USAGE, E_U208, "top is no number from 1 to %d", MAX_TOP);
+        return error_set(err, ST_USAGE, E_U208, "top must be an integer from 1 to %d", MAX_TOP);
     return st;
 }
 

@@ -32,7 +32,7 @@ enum {
     POLL_MS = 250,
 };
 
-/* Age of a file of which nobody can tell us who has it open. */
+/* Age of a file whose writers, if any, cannot be seen. */
 static const int64_t settled_ns = INT64_C(2000000000);
 
 static const uint32_t wanted = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_MOVED_FROM |

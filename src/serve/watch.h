@@ -27,17 +27,15 @@ typedef enum status watch_found_fn(void *context, const struct watch_file *file,
 /* ST_NO_MEMORY.  The folder's text must live on. */
 NODISCARD enum status watch_new(const char *folder, watch_found_fn *found, void *context,
                                 struct watch **out);
-void watch_free(struct watch *watch);
+void watch_free(struct watch *watch); /* NULL does nothing */
 
-/*
- * Walk the folder once.  *faults counts what could not be read; it is logged.
- */
+/* Walk the folder once.  *faults counts what could not be read; it is logged. */
 NODISCARD enum status watch_walk(struct watch *watch, uint64_t *faults, struct error *err);
 
 /* Watch until *stop, then ST_CANCELLED. */
 NODISCARD enum status watch_run(struct watch *watch, const atomic_bool *stop, struct error *err);
 
-/* Whether nobody has the file open for writing, as far as can be told.  SIGIO must be ignored. */
+/* Whether nobody has the file open for writing, as far as can be seen.  SIGIO must be ignored. */
 bool watch_is_settled(const char *path, int64_t mtime_ns);
 
 /* Look at a file again in a while; any thread may call. */

@@ -25,7 +25,7 @@ NODISCARD enum status state_path_of_folder(const char *real_folder, char **out, 
  * process as long as it is open: ST_CONFLICT when another one has it.  One that is read is seen as
  * it was when it was opened.
  *
- * `keys`: the dimensions a new store keeps beside the fixed ones, "Metadata:team,Tag:cost-center".
+ * `keys`: the dimensions a new store keeps in addition to the fixed ones, "Metadata:team,Tag:cost-center".
  * A store with something in it has its own: empty: those; others: ST_CONFLICT.
  */
 NODISCARD enum status usage_open(const char *path, enum store_mode mode, struct view keys,
@@ -39,7 +39,7 @@ void usage_close(struct usage *usage); /* usage_close(NULL) does nothing */
 NODISCARD enum status usage_claim(struct usage *usage, struct view folder, struct view prices_as_of,
                                   struct error *err);
 
-/* The folder (a NUL behind it) and the dates of price lists, comma separated; empty if none. */
+/* The folder (ends with a NUL) and the dates of price lists, comma separated; empty if none. */
 const char *usage_folder(const struct usage *usage);
 const char *usage_prices(const struct usage *usage);
 
@@ -47,24 +47,21 @@ const char *usage_prices(const struct usage *usage);
 const struct dimension_set *usage_dimensions(const struct usage *usage,
                                              const struct dimension_keys **keys);
 
-/* A small number the store keeps for the caller under a name; 0: none yet, or no answer. */
+/* A small number that the store keeps for the caller under a name; 0: none yet, or no answer. */
 uint64_t usage_number(struct usage *usage, const char *name);
 void usage_keep_number(struct usage *usage, const char *name, uint64_t number);
 
-/* As store_find and store_touch. */
+/* What the store knows of an object; an object was seen again unchanged: store_find, store_touch. */
 NODISCARD enum status usage_find(struct usage *usage, struct view key, struct store_object *out,
                                  struct error *err);
 NODISCARD enum status usage_touch(struct usage *usage, struct view key, int64_t size,
                                   int64_t mtime_ns, struct error *err);
 
-/*
- * Pack the sums of one object, counted by usage_dimensions and by the minute.
- * ST_NO_MEMORY.
- */
+/* Pack the sums of one object, counted by usage_dimensions and by the minute.  ST_NO_MEMORY. */
 NODISCARD enum status usage_pack(struct usage *usage, const struct aggregate *aggregate,
                                  struct counted_object *object);
 
-/* As store_commit. */
+/* Add packed objects to the store, all or none: store_commit. */
 NODISCARD enum status usage_commit(struct usage *usage, struct counted_object *list,
                                    store_exists_fn *exists, void *context, struct error *err);
 

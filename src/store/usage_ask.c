@@ -1,4 +1,7 @@
-/* usage_ask.c: questions to a store. */
+/*
+ * usage_ask.c: questions to a store.  Each is answered from one moment of it, in a read transaction
+ * of its own connection, while objects are committed.
+ */
 #include <stdlib.h>
 
 #include "store/gather.h"
@@ -208,15 +211,15 @@ static enum status gather_all(struct usage *u, struct store *store, const struct
 {
     uint32_t *replace[DIMENSIONS_PER_SET] = {NULL};
     const uint32_t *constant[DIMENSIONS_PER_SET];
-    bool folds = false;
+    bool any = false;
     for (size_t i = 0; i < u->dimensions.count; i++)
-        folds = folds || kept_of(u, q, i) != 0;
-    enum status st = folds ? fold_all(u, store, q, replace, folded, err) : ST_OK;
+        any = any || kept_of(u, q, i) != 0;
+    enum status st = any ? fold_all(u, store, q, replace, folded, err) : ST_OK;
     for (size_t i = 0; i < DIMENSIONS_PER_SET; i++)
         constant[i] = replace[i];
     for (size_t i = 0; i < q->set_count && st == ST_OK; i++) {
         struct grouping *grouping = NULL;
-        st = gather_set(u, store, q, i, folds ? constant : NULL, &grouping, err);
+        st = gather_set(u, store, q, i, any ? constant : NULL, &grouping, err);
         if (st == ST_OK)
             st = grouping_add_to(grouping, aggregate, i);
         grouping_free(grouping);

@@ -61,6 +61,6 @@ enum status dashboard_target_parse(struct view text, struct dashboard_target *ou
         split_url(text, out);
     if (is_name(out->name) && (out->region.len == 0 || is_name(out->region)))
         return ST_OK;
-    return error_set(err, ST_USAGE, E_U216, "\"%.*s\" is no name, URL or ARN of one",
+    return error_set(err, ST_USAGE, E_U216, "\"%.*s\" is not a name, URL or ARN of one",
                      SHOW_MAX(text, 80));
 }

@@ -113,7 +113,7 @@ struct bill {
 /*
  * The bill of so many metric-hours, where `hours` make a month: metric_hours / hours metrics.
  * With hours = BILL_MONTH_HOURS what was counted is charged as it is; with the hours that were
- * observed it stands for a whole month of the same.
+ * observed it is that of a whole month of the same.
  */
 void bill_metrics(const struct bill_tier *tiers, size_t tier_count, uint64_t metric_hours,
                   uint64_t hours, struct bill *out);

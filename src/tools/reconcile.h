@@ -39,7 +39,7 @@ struct reconcile_options {
     bool by_model;
 };
 
-/* One number of the logs beside one of CloudWatch. */
+/* One number of the logs and the one of CloudWatch. */
 struct reconcile_point {
     uint32_t region, model; /* see reconcile_text() */
     int64_t hour_s;

@@ -106,7 +106,7 @@ static const char *const hostile_phrases[] = {
     "an empty Region", "Region name is too long", "no dual-stack endpoints in Region",
     "is not s3://bucket[/prefix]", "is no bucket name", "not a bucket name", "not a queue URL",
     "queue URL without a queue name", "queue URL is neither one of SQS nor on loopback",
-    "is no name, URL or ARN of one", "is no account number", "is no ID of `quarantine list`",
+    "is not a name, URL or ARN of one", "is no account number", "is no ID of `quarantine list`",
     "is not ADDRESS:PORT", "cannot listen on", "cannot serve on",
     "Address already in use", "Cannot assign requested address", "cannot run here", "ROLE_ARN: ",
     "LEDGER_POLICY: ", "LEDGER_IDENTITY: ", "is not possible here", "is no table's name",
