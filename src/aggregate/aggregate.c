@@ -1,3 +1,10 @@
+/*
+ * aggregate.c: from one record to its cells: dimension values, amounts, buckets of time.
+ *
+ * Every record of every run goes through aggregate_add(), so the work on texts is done once for
+ * each text and not once for each record: texts are interned (a number for each), what a model id
+ * stands for and what it costs are remembered by number, and a cell is found by numbers.
+ */
 #include "aggregate/aggregate_private.h"
 
 #include <stdlib.h>
@@ -95,7 +102,8 @@ void aggregate_reset(struct aggregate *agg)
 
 /* ---- a record's dimension values ---- */
 
-/* Length, first and last bytes tell most texts apart. */
+/* A place in the memo, by length and the first and last eight bytes: enough to distinguish the
+ * values one log has, and cheaper than a hash of everything.  A collision costs one look-up. */
 static inline size_t memo_place(struct view text)
 {
     uint64_t first = 0, last = 0;
@@ -178,6 +186,10 @@ static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherw
     return text.len == 0 ? otherwise : remember(agg, text);
 }
 
+/*
+ * One value of one dimension.  Values of metadata and tags are interned without the memo: a key
+ * such as a request id would push out everything that is worth remembering.
+ */
 static uint32_t dimension_value(struct aggregate *agg, const struct dimension *dimension,
                                 const struct record *record, const struct model_info *model,
                                 enum profile_type type)
@@ -210,6 +222,10 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
 
 /* ---- counting ---- */
 
+/*
+ * The begin of the bucket, rounded down also before 1970.  Records come in the order of time, so
+ * the last bucket is nearly always the one.
+ */
 static int64_t bucket_of(struct aggregate *agg, int64_t seconds)
 {
     if (agg->interval == 0)
@@ -222,6 +238,10 @@ static int64_t bucket_of(struct aggregate *agg, int64_t seconds)
     return agg->bucket_begin;
 }
 
+/*
+ * The price of a model in a Region, matched once (price_match) and remembered.  `plain` marks the
+ * usual case, one row with all prices, which cost_of() then multiplies out on the spot.
+ */
 static const struct price_memo *price_of(struct aggregate *agg, uint32_t model_id,
                                          const struct model_info *model, struct view region_text)
 {
@@ -310,6 +330,10 @@ static bool add_sample(struct cells *cells, uint32_t cell, const struct sample *
     return true;
 }
 
+/*
+ * The log has had schemaVersion "1.0" since it exists.  Another one is counted all the same, and
+ * said once.
+ */
 static void check_version(struct aggregate *agg, struct view version)
 {
     if (version.len == 0 || view_eq(version, VIEW_LIT("1.0")) || agg->on_novelty == NULL)
@@ -348,6 +372,10 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
     return ST_OK;
 }
 
+/*
+ * Rows of a store count as one record each, which only matters for `records` of a cell: more than
+ * 0 means that the cell is part of the sums.  The total is not stored; it is added up here.
+ */
 enum status aggregate_add_sums(struct aggregate *agg, size_t set, int64_t time,
                                const struct view *value, const u128 sum[METRIC_COUNT])
 {
@@ -380,9 +408,11 @@ void aggregate_rollback(struct aggregate *agg)
         cells_rollback(agg->cells[i]);
 }
 
+/* Texts have other numbers in each aggregate; each that a row of `from` uses is translated once. */
 enum status aggregate_merge(struct aggregate *into, const struct aggregate *from)
 {
-    /* The number in `into` of each text that a row of `from` has; its aggregate may remember more. */
+    /* The number in `into` of each text that a row of `from` has; its aggregate may remember
+     * more. */
     size_t count = interner_count(from->texts);
     uint32_t *ids = malloc((count + 1) * sizeof(*ids));
     if (ids == NULL)

@@ -24,7 +24,7 @@ struct aggregate_options {
     size_t set_count;
     const struct dimension_keys *keys; /* copied; the texts must live on */
     int64_t interval_seconds;          /* length of a bucket; 0: all time is one */
-    bool statistics;                   /* keep count, minimum and maximum beside the sum */
+    bool statistics;                   /* keep count, minimum and maximum with the sum */
     const struct profiles *profiles;   /* application profiles; may be NULL */
     const struct prices *prices;       /* for METRIC_COST; NULL: no cost */
     struct region_guard *guard;        /* for METRIC_DISALLOWED_*; NULL: no list */
@@ -36,13 +36,13 @@ struct aggregate_options {
 struct aggregate;
 
 struct aggregate *aggregate_new(const struct aggregate_options *options); /* NULL: no memory */
-void aggregate_free(struct aggregate *agg);
+void aggregate_free(struct aggregate *agg);                               /* NULL does nothing */
 
 /* Count a record, pending.  ST_NO_MEMORY: roll back. */
 NODISCARD enum status aggregate_add(struct aggregate *agg, const struct record *record);
 
 /*
- * Add sums of one bucket and series that were taken elsewhere (a store), pending; they count as one
+ * Add sums of one bucket and series that are known already (a store's), pending; they count as one
  * record.  `value` has a text for each dimension of the set; sum[METRIC_TOTAL] is not read.
  * ST_NO_MEMORY: roll back.
  */
@@ -104,6 +104,7 @@ void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT]);
 NODISCARD enum status aggregate_series_count(const struct aggregate *agg, size_t set,
                                              uint64_t *count);
 
+/* What the options said. */
 const struct dimension_set *aggregate_set(const struct aggregate *agg, size_t set);
 size_t aggregate_set_count(const struct aggregate *agg);
 int64_t aggregate_interval(const struct aggregate *agg);

@@ -1,4 +1,8 @@
-/* aggregate_rows.c: sums in order: rows by time and dimensions, series by size. */
+/*
+ * aggregate_rows.c: sums in order: rows by time and dimensions, series by size, and folding.
+ *
+ * Sorting compares numbers: texts are ranked once, and two rows by the ranks of their values.
+ */
 #include <stdlib.h>
 
 #include "aggregate/aggregate_private.h"
@@ -140,6 +144,7 @@ bool aggregate_next_row(const struct aggregate *agg, size_t set, uint32_t *curso
     return false;
 }
 
+/* Every set has every record, so the first one is as good as any. */
 void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])
 {
     memset(sum, 0, sizeof(sum[0]) * METRIC_COUNT);

@@ -16,7 +16,8 @@
 #define IN_PLACE UINT32_MAX
 #define PLACE_OF_CELL UINT32_C(0x80000000)
 
-/* Parallel arrays by cell number; a cell's part of ids is `dimensions` long, of sums METRIC_COUNT. */
+/* Parallel arrays by cell number; a cell's part of ids is `dimensions` long, of sums
+ * METRIC_COUNT. */
 struct cells {
     size_t dimensions;
     bool statistics;
@@ -119,6 +120,10 @@ static inline bool same_ids(const uint32_t *a, const uint32_t *b, size_t count)
     return difference == 0;
 }
 
+/*
+ * The last key is tried first: the records of an object are mostly of one model in one minute.  A
+ * new cell begins with records 0, and is not part of the sums before a record is committed to it.
+ */
 uint32_t cells_find(struct cells *c, const struct cell_key *key)
 {
     size_t id_bytes = c->dimensions * sizeof(key->id[0]);
@@ -232,6 +237,10 @@ void cells_add_statistics(struct cells *c, uint32_t cell, const u128 amount[METR
     }
 }
 
+/*
+ * What was added in place is in the sums already: committing only forgets the list, rolling back
+ * clears the cells, which had nothing else.
+ */
 static void end_in_place(struct cells *c, bool count)
 {
     for (uint32_t i = 0; i < c->fresh_count; i++) {

@@ -11,7 +11,8 @@ struct cell_key {
 
 struct cells; /* keys are unique; cells are numbered in the order of first sight */
 
-/* `dimensions`: values in a key; `statistics`: keep count, minimum and maximum too.  NULL: no memory. */
+/* `dimensions`: values in a key; `statistics`: keep count, minimum and maximum too.  NULL: no
+ * memory. */
 struct cells *cells_new(size_t dimensions, bool statistics);
 void cells_free(struct cells *cells); /* cells_free(NULL) does nothing */
 

@@ -1,9 +1,9 @@
 /*
  * dimension.h: the dimensions that can be chosen, and sets of them.
  *
- * DIMENSIONS is the one list of those that every record has.  Settings, help, outputs, the store and
- * the page are made from it, the compiler wants a value for each (dimension_value in aggregate.c),
- * and tests/docs compares the documents with it.
+ * DIMENSIONS is the one list of those that every record has.  Settings, help, outputs, the store
+ * and the page are made from it, the compiler wants a value for each (dimension_value in
+ * aggregate.c), and tests/docs compares the documents with it.
  */
 #ifndef AGGREGATE_DIMENSION_H
 #define AGGREGATE_DIMENSION_H

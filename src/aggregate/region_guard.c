@@ -1,3 +1,8 @@
+/*
+ * region_guard.c: a list of allowed Regions, and the Regions outside it that records ran in.
+ *
+ * The list is kept as text and searched from its start: it has a handful of entries.
+ */
 #include "aggregate/region_guard.h"
 
 #include <pthread.h>

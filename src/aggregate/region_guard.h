@@ -1,7 +1,7 @@
 /*
  * region_guard.h: the Regions that may serve calls, and which others did.
  *
- * A record is elsewhere when its inference Region is known and not on the list.  One that does not
+ * A record is disallowed when its inference Region is known and not on the list.  One that does not
  * say where it ran ("unknown") proves nothing and is not.  Any thread may call; calls lock.
  */
 #ifndef AGGREGATE_REGION_GUARD_H
@@ -16,6 +16,7 @@ NODISCARD enum status region_guard_new(const char *list, struct region_guard **o
                                        struct error *err);
 void region_guard_free(struct region_guard *guard); /* NULL does nothing */
 
+/* Whether the Region is on the list, letter for letter. */
 bool region_guard_allows(const struct region_guard *guard, struct view region);
 
 /* Remember a Region that is not allowed; a few dozen of them. */

@@ -1,6 +1,6 @@
 /*
- * The inner loop of the program: a chunk is inflated, then scanned, while it is still in the cache.
- * Whoever counts decides what becomes of the sums.
+ * object_counter.c: the inner loop of the program: a chunk is inflated, then scanned, while it is
+ * still in the cache. Whoever counts decides what becomes of the sums.
  */
 #include "count/object_counter.h"
 
@@ -48,6 +48,10 @@ static bool in_range(const struct object_counter *c, struct instant time)
            (!c->options.has_until || instant_compare(time, c->options.until) < 0);
 }
 
+/*
+ * Called by the scanner for every text between newlines.  Each is found, and either counted or
+ * skipped for one of four reasons, so that the balance can be checked at the end of a run.
+ */
 static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,
                     const struct scan_record *raw)
 {
@@ -166,6 +170,11 @@ static enum status read_all(struct object_counter *c, struct error *err)
     return st == ST_END ? ST_OK : st;
 }
 
+/*
+ * An object counts whole or not at all: its sums stay pending until its last byte was read and its
+ * gzip checksum was right.  Short memory in the middle is remembered, and the object is read to
+ * its end all the same, because a helper may be scanning it.
+ */
 enum status object_counter_run(struct object_counter *c, struct view key,
                                struct byte_stream *stream, struct tally *tally, struct error *err)
 {

@@ -1,7 +1,7 @@
 /*
  * object_counter.h: one object from its stream to pending sums: inflate, scan, check, count.
  *
- * The heart of all three ways to run the program.  A counter belongs to one worker.
+ * What the command line, the worker and Lambda have in common.  A counter belongs to one thread.
  */
 #ifndef COUNT_OBJECT_COUNTER_H
 #define COUNT_OBJECT_COUNTER_H
@@ -28,8 +28,8 @@ struct scan_helper;
 struct object_counter;
 
 struct object_counter *object_counter_new(
-    const struct counter_options *options); /* NULL: no memory */
-void object_counter_free(struct object_counter *counter);
+    const struct counter_options *options);               /* NULL: no memory */
+void object_counter_free(struct object_counter *counter); /* NULL does nothing */
 
 /*
  * Count the object `key` from its stream (which stays the caller's).  ST_OK: its sums are pending
@@ -59,6 +59,7 @@ void object_counter_on_progress(struct object_counter *counter, counter_progress
 /* Scan n bytes of the current object: what a helper does with a submitted buffer, in order. */
 void object_counter_scan(struct object_counter *counter, const uint8_t *bytes, size_t n);
 
+/* The size of the buffers that object_counter_scan() is given at most. */
 size_t object_counter_chunk_bytes(const struct object_counter *counter);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A run over sources: what the listing finds becomes a job, what a job comes to joins the balance.
- * The listing is the calling thread's, and goes on while others read.
+ * pipeline.c: a run over sources: what the listing finds becomes a job, what a job comes to joins
+ * the balance. The listing is the calling thread's, and goes on while others read.
  */
 #include "count/pipeline.h"
 
@@ -41,6 +41,10 @@ static enum status fault_of(struct pipeline *p)
     return st;
 }
 
+/*
+ * After a fault the jobs that are left are only freed.  An object that cannot be read is a failed
+ * object and no fault: the run goes on, and its exit status says so.
+ */
 static void run_job(void *context, struct reader *reader, void *given)
 {
     struct pipeline *p = context;
@@ -65,6 +69,10 @@ static void run_job(void *context, struct reader *reader, void *given)
     free(job);
 }
 
+/*
+ * What the listing found: a job, or something that only has its place in the balance: skipped by
+ * its name, named before, or not readable at all.
+ */
 static enum status on_found(void *context, const struct object_ref *ref, enum object_found found,
                             const struct error *err)
 {

@@ -1,6 +1,9 @@
 /*
- * One line, rewritten in place.  Threads only add to counters; whoever adds when the next drawing is
- * due draws.
+ * progress.c: the progress line, drawn by whichever thread adds next after a tenth of a second.
+ *
+ *   12.4 GB  310.2 MB/s  1830/4000 objects   46 %  ETA 0:47
+ *
+ * The log clears the line before it writes to the same terminal (log_set_before_line).
  */
 #include "count/progress.h"
 

@@ -23,6 +23,7 @@ void progress_free(struct progress *progress); /* clears the line */
 /* How much there is in all, as it becomes known; final says that it will not grow. */
 void progress_expect(struct progress *progress, uint64_t bytes, uint64_t objects, bool final);
 
+/* So much more was read, or one more is done; both may draw the line. */
 void progress_add_bytes(struct progress *progress, uint64_t bytes);
 void progress_add_object(struct progress *progress);
 

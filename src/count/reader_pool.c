@@ -1,6 +1,7 @@
 /*
- * The threads that read objects, their list of jobs, and who helps whom.  An object larger than
- * OVERLAP_AFTER_BYTES gets an idle reader as helper; below that helping costs more than it saves.
+ * reader_pool.c: the threads that read objects, their list of jobs, and who helps whom.  An object
+ * larger than OVERLAP_AFTER_BYTES gets an idle reader as helper; below that helping costs more than
+ * it saves.
  */
 #include "count/reader_pool.h"
 
@@ -144,6 +145,10 @@ static void *reader_main(void *context)
     return NULL;
 }
 
+/*
+ * Threads are started one by one as jobs come, so that a run over two objects starts two.  When
+ * the list is full the adding thread does the job itself, which is also what keeps memory bounded.
+ */
 void reader_pool_add(struct reader_pool *pool, void *job)
 {
     if (pool->count == 1) {
@@ -195,6 +200,10 @@ void object_read_log_failed(const struct object_read *o, bool tried_again)
               log_cstr("reason", o->err.text), log_cstr("status", status_name(o->status)));
 }
 
+/*
+ * The one place where an object becomes counted: read to its end, then committed to the sums of
+ * the reader.  Whatever fails before that leaves the sums as they were.
+ */
 enum status reader_count(struct reader *reader, struct object_read *o, enum status opened,
                          struct byte_stream *stream)
 {

@@ -64,7 +64,8 @@ NODISCARD enum status reader_count(struct reader *reader, struct object_read *o,
 /* The sums of what the reader counted since they were reset; NULL as long as it counted nothing. */
 struct aggregate *reader_sums(struct reader *reader);
 
-/* Say that the object failed, and why: at ERROR, and less loud where it is tried again by itself. */
+/* Say that the object failed, and why: at ERROR, and less loud where it is tried again by
+ * itself. */
 void object_read_log_failed(const struct object_read *o, bool tried_again);
 
 #endif

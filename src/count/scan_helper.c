@@ -1,6 +1,6 @@
 /*
- * The ring between a thread that inflates and one that scans.  All is decided by two counters that
- * one thread each writes; the mutex is only for sleeping.
+ * scan_helper.c: the ring between a thread that inflates and one that scans.  All is decided by two
+ * counters that one thread each writes; the mutex is only for sleeping.
  */
 #include "count/scan_helper.h"
 
@@ -63,6 +63,12 @@ static bool is_idle(const struct scan_helper *h)
     return h->idle;
 }
 
+/*
+ * Spin first, then sleep.  `sleepers` is raised with the mutex held and before the condition is
+ * looked at again; announce() looks at it after the counter has changed.  So either the waiter
+ * sees the change or the announcer sees the sleeper, and no wake-up is lost (all atomics are
+ * sequentially consistent).
+ */
 static void wait_until(struct scan_helper *h, bool (*condition)(const struct scan_helper *h))
 {
     for (unsigned i = 0; i < SPINS; i++) {

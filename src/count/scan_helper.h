@@ -26,6 +26,7 @@ struct scan_helper {
     struct object_counter *counter; /* for which it scans */
 };
 
+/* Make and destroy; the ring itself comes with the first use. */
 void scan_helper_init(struct scan_helper *h);
 void scan_helper_clear(struct scan_helper *h);
 

@@ -1,4 +1,4 @@
-/* The balance: names and codes of what is skipped, and adding up. */
+/* tally.c: adds up what a run found, and checks that nothing is lost between found and counted. */
 #include "count/tally.h"
 
 static const struct {

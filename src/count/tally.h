@@ -37,8 +37,11 @@ enum code record_skip_code(enum record_skip skip);
 /* A record of this time was counted. */
 void tally_see_time(struct tally *tally, int64_t seconds);
 
+/* Add all numbers of `from`; tally_add() widens the times, too. */
 void record_tally_add(struct record_tally *into, const struct record_tally *from);
 void tally_add(struct tally *into, const struct tally *from);
+
+/* Sums over the reasons. */
 uint64_t tally_objects_skipped(const struct tally *tally);
 uint64_t tally_records_skipped(const struct tally *tally);
 

@@ -26,8 +26,8 @@ void marker_add_datum(struct buf *out, const struct marker_place *place,
 /* The metric of a slot, for cloudwatch_read().  A new reference, NULL: no memory. */
 json_t *marker_metric(const struct marker_place *place, uint16_t slot);
 
-/* How often the request with this digit was applied, 0 to 3, by the slot's sum of the minute.  A sum
- * that can be none of markers counts as 0. */
+/* How often the request with this digit was applied, 0 to 3, by the slot's sum of the minute.  A
+ * sum that can be none of markers counts as 0. */
 unsigned marker_applied(double sum, unsigned digit);
 
 struct marker_reading {

@@ -35,8 +35,9 @@ struct verify_result {
 
 enum { VERIFY_MAX_POINTS = 20 * 1000 * 1000, VERIFY_MAX_DAYS = 14 };
 
-/* Compare sums.  ST_OK: all was compared.  ST_TOO_BIG: more than VERIFY_MAX_POINTS: choose a shorter
- * time.  ST_BAD_ITEM: a damaged record of the ledger.  Else as the ledger and cloudwatch_read(). */
+/* Compare sums.  ST_OK: all was compared.  ST_TOO_BIG: more than VERIFY_MAX_POINTS: choose a
+ * shorter time.  ST_BAD_ITEM: a damaged record of the ledger.  Else as the ledger and
+ * cloudwatch_read(). */
 NODISCARD enum status verify_run(const struct verify_options *options,
                                  void (*on_difference)(void *ctx,
                                                        const struct verify_difference *d),

@@ -35,8 +35,8 @@ struct verify_markers_result {
     uint64_t missing, repeated, unknown;
 };
 
-/* ST_OK: all was compared.  ST_TOO_BIG: too many markers: choose a shorter time.  Else as the ledger
- * and cloudwatch_read(). */
+/* ST_OK: all was compared.  ST_TOO_BIG: too many markers: choose a shorter time.  Else as the
+ * ledger and cloudwatch_read(). */
 NODISCARD enum status verify_markers_run(const struct verify_options *options,
                                          void (*on_difference)(void *ctx,
                                                                const struct marker_difference *d),
