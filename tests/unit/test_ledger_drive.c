@@ -106,7 +106,7 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
 }
 
 static enum status host_report(void *ctx, const struct ledger_doubts *doubts,
-                             struct ledger_batch_data *out)
+                               struct ledger_batch_data *out)
 {
     (void)ctx;
     assert_true(doubts->applied + doubts->absent + doubts->resent + doubts->dropped > 0);
