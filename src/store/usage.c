@@ -11,11 +11,18 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clock.h"
+#include "base/table.h"
 #include "store/chunk.h"
 #include "store/usage_private.h"
 
-enum { LOCK_PATH_BYTES = 4096 + 8, NAMES_BYTES = 64 * 1024, FIRST_FIXED = 8 };
+enum {
+    LOCK_PATH_BYTES = 4096 + 8,
+    NAMES_BYTES = 64 * 1024,
+    FIRST_FIXED = 8,
+    CHUNK_CEILING = 512 << 20
+};
 
 /* ---- opening ---- */
 
@@ -275,18 +282,21 @@ const struct dimension_set *usage_dimensions(const struct usage *u,
     return &u->dimensions;
 }
 
-static struct store_chunk *chunk_of_hour(struct counted_object *o, int64_t hour)
+/* The object's chunk of an hour, made if new; rows come in no order.  NULL: no memory. */
+static struct store_chunk *chunk_of_hour(struct counted_object *o, struct table *hours,
+                                         size_t *capacity, int64_t hour)
 {
-    /* Rows are sorted by time, so it is the last one or a new one. */
-    if (o->chunk_count > 0 && o->chunks[o->chunk_count - 1].hour == hour)
-        return &o->chunks[o->chunk_count - 1];
-    struct store_chunk *grown = realloc(o->chunks, (o->chunk_count + 1) * sizeof(*grown));
-    if (grown == NULL)
+    struct table_look look = table_look((uint32_t)(table_mix(0, (uint64_t)hour) >> 32));
+    while (table_next(hours, &look)) {
+        if (o->chunks[look.number].hour == hour)
+            return &o->chunks[look.number];
+    }
+    if (!array_room(&o->chunks, o->chunk_count, capacity, 2, sizeof(*o->chunks)) ||
+        table_add(hours, look.hash, (uint32_t)o->chunk_count) != ST_OK)
         return NULL;
-    o->chunks = grown;
     struct store_chunk *chunk = &o->chunks[o->chunk_count++];
     chunk->hour = hour;
-    buf_init(&chunk->cells, (size_t)512 << 20);
+    buf_init(&chunk->cells, CHUNK_CEILING);
     return chunk;
 }
 
@@ -300,11 +310,13 @@ enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
 {
     enum status st = ST_OK;
     struct aggregate_row row;
+    struct table hours = {0};
+    size_t capacity = 0;
     uint32_t cursor = 0;
     while (st == ST_OK && aggregate_next_row(aggregate, 0, &cursor, &row)) {
         struct chunk_cell cell;
         int64_t hour = hour_of(row.time);
-        struct store_chunk *chunk = chunk_of_hour(object, hour);
+        struct store_chunk *chunk = chunk_of_hour(object, &hours, &capacity, hour);
         cell.series = dictionary_series(u->dictionary, row.value);
         cell.minute = (unsigned)((row.time - hour) / 60);
         memcpy(cell.sum, row.sum, sizeof(cell.sum));
@@ -315,6 +327,7 @@ enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
             st = buf_status(&chunk->cells);
         }
     }
+    table_clear(&hours);
     return st;
 }
 

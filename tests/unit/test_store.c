@@ -142,6 +142,10 @@ static struct counted_object *make_object(struct fixture *f, const char *key, si
     }
     aggregate_commit(aggregate);
     assert_int_equal(usage_pack(f->usage, aggregate, o), ST_OK);
+    for (size_t i = 0; i < o->chunk_count; i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(o->chunks[i].hour, o->chunks[k].hour);
+    }
     aggregate_free(aggregate);
     o->key = strdup(key);
     o->key_len = strlen(key);
