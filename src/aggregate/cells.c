@@ -10,7 +10,7 @@
 #include "base/table.h"
 
 /*
- * What is pending for a cell that has nothing committed yet stands in the cell itself; it has no
+ * What is pending for a cell that has nothing committed yet is in the cell itself; it has no
  * copy, and is cleared if it is rolled back.  Most cells of an object with many are of this kind.
  */
 #define IN_PLACE UINT32_MAX

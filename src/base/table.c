@@ -1,5 +1,5 @@
 /*
- * table.c: how a table grows, and the hash of bytes.  Looking up stands in the header, to be inlined
+ * table.c: how a table grows, and the hash of bytes.  Looking up is in the header, to be inlined
  * where records are counted.
  */
 #include "base/table.h"

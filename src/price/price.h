@@ -73,6 +73,7 @@ void prices_free(struct prices *prices); /* prices_free(NULL) does nothing */
 /* The text of the list built into the program; lives as long as it. */
 struct view prices_builtin_text(void);
 
+/* Dates and numbers of the list. */
 struct prices_info prices_info(const struct prices *prices);
 
 /* Row `i` of prices_info().rows, in order of model, scope, from, over. */
@@ -91,7 +92,7 @@ struct price_query {
 };
 
 /*
- * The rows that can price a (model, geography, region), to be kept beside it: looking them up takes
+ * The rows that can price a (model, geography, region), for the caller to keep: looking them up takes
  * about a microsecond, pricing a record with them some ten nanoseconds.  A plain value that points
  * into its list and is valid as long as that.  All zero: no price is known.
  */
@@ -102,6 +103,7 @@ struct price_line {
     bool approximate; /* a global profile without global price, at the regional price */
 };
 
+/* Find them (data/README.md has the rule).  *out is all zero where no price is known. */
 void price_match(const struct prices *prices, const struct price_query *query,
                  struct price_line *out);
 
@@ -193,6 +195,10 @@ struct price_explanation {
     struct price_cost cost;
 };
 
+/*
+ * Price a request as price_match() and price_line_cost() do and keep what every step found, for the
+ * command `prices`.  Views in *out live as long as the query's texts and the list.
+ */
 void price_explain(const struct prices *prices, const struct price_query *query, int64_t day,
                    const struct price_usage *usage, struct price_explanation *out);
 

@@ -41,7 +41,7 @@ static int compare_loaded(const void *left, const void *right)
     return order != 0 ? order : (a->at > b->at) - (a->at < b->at);
 }
 
-/* Sorted rows of both files, the user's behind the built-in one they replace, to p->rows. */
+/* Sorted rows of both files, the user's after the built-in one they replace, to p->rows. */
 static enum status merge_rows(struct prices *p, const struct price_loaded_row *loaded, size_t n,
                               struct error *err)
 {

@@ -257,7 +257,7 @@ enum status price_read_date(json_t *document, const char *member, int64_t *out, 
     return error_set(err, ST_USAGE, E_U403, "%s: must be a date such as \"2026-10-08\"", member);
 }
 
-/* Parse one text and check all that stands outside its rows and aliases. */
+/* Parse one text and check everything outside its rows and aliases. */
 enum status price_load_document(struct view text, json_t **out, struct error *err)
 {
     json_error_t fail;

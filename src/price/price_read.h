@@ -9,12 +9,13 @@
 
 #include "price/price_list.h"
 
-/* Where in a document a member stands, for messages: array[i].member. */
+/* Where in a document a member is, for messages: array[i].member. */
 struct price_place {
     const char *array;
     size_t i;
 };
 
+/* ST_USAGE, with "array[i].member: what" as the text of *err; member NULL: the element itself. */
 enum status price_fault(struct error *err, const struct price_place *at, const char *member,
                         const char *what);
 
@@ -24,7 +25,7 @@ struct price_loaded_row {
 };
 
 /*
- * Parse a text and check what stands outside its rows and aliases.  *out is set as soon as there
+ * Parse a text and check everything outside its rows and aliases.  *out is set as soon as there
  * is a document, also when it is refused.  Besides ST_USAGE: ST_TOO_BIG, ST_NO_MEMORY.
  */
 NODISCARD enum status price_load_document(struct view text, json_t **out, struct error *err);

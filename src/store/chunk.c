@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* By bit of the mask; that of the total stays behind the others. */
+/* By bit of the mask; that of the total is after all others. */
 #define METRIC_OF_BIT(id, name, unit, title, when, bit, ...) [bit] = METRIC_##id,
 static const enum metric metric_of_bit[] = {METRICS(METRIC_OF_BIT)};
 

@@ -12,7 +12,7 @@
 
 struct span {
     const struct gather *gather;
-    int64_t since, until; /* cells before and behind are left out */
+    int64_t since, until; /* cells outside are left out */
     int64_t rolled_up;
 };
 

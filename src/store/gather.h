@@ -18,7 +18,7 @@ struct grouping_options {
     uint32_t series_count;    /* of the dictionary that may be asked for */
     int64_t interval_seconds; /* length of a bucket; 0: all time is one */
     uint32_t max_cells;
-    /* By column: the text that stands for each text (by number), or NULL: itself. */
+    /* By column: what each text (by number) is replaced by; NULL: nothing is. */
     const uint32_t *const *replace;
 };
 

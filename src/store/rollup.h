@@ -3,7 +3,7 @@
  * chunk.
  *
  * A rollup is exact for the chunks up to a number that is written in the same transaction with it
- * (store_get_number "rolled_up"); the chunks above that number, the tail, are read beside it.  So
+ * (store_get_number "rolled_up"); the chunks above that number, the tail, are read as well.  So
  * it does not matter when rollups are made, nor whether the process is killed meanwhile; without
  * any, all is tail.  The cells of a rollup are one a series, sorted by it (chunk_condense).
  */
@@ -14,7 +14,7 @@
 
 enum rollup_level {
     /*
-     * By the hour, without principals, which make most of the series: each cell stands under the
+     * By the hour, without principals, which make most of the series: each cell belongs to the
      * lowest series that differs from its own in the principal only.
      */
     ROLLUP_HOUR = 1,

@@ -147,19 +147,45 @@ struct view store_column_view(sqlite3_stmt *s, int column)
     return view_make(bytes, (size_t)sqlite3_column_bytes(s, column));
 }
 
-static enum status ask_number(struct store *store, const char *sql, int64_t *out, struct error *err)
+enum status store_each(struct store *store, sqlite3_stmt *s, store_row_fn *row, void *context,
+                       struct error *err)
+{
+    enum status st = ST_OK;
+    int code = SQLITE_ROW;
+    while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
+        st = row(context, s);
+    if (st == ST_OK && code != SQLITE_DONE)
+        st = store_fault(store, code, err);
+    else if (st == ST_BAD_ITEM)
+        st = store_damaged(err);
+    else if (st == ST_NO_MEMORY)
+        st = error_set(err, st, E_R113, "out of memory");
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return st == ST_END ? ST_OK : st;
+}
+
+enum status store_query(struct store *store, const char *sql, store_row_fn *row, void *context,
+                        struct error *err)
 {
     sqlite3_stmt *s = NULL;
     enum status st = store_prepare(store, sql, &s, err);
-    if (st != ST_OK)
-        return st;
-    int code = sqlite3_step(s);
-    if (code == SQLITE_ROW)
-        *out = sqlite3_column_int64(s, 0);
-    else
-        st = store_fault(store, code, err);
+    if (st == ST_OK)
+        st = store_each(store, s, row, context, err);
     sqlite3_finalize(s);
     return st;
+}
+
+static enum status take_number(void *context, sqlite3_stmt *row)
+{
+    *(int64_t *)context = sqlite3_column_int64(row, 0);
+    return ST_OK;
+}
+
+/* A query that gives one number. */
+static enum status ask_number(struct store *store, const char *sql, int64_t *out, struct error *err)
+{
+    return store_query(store, sql, take_number, out, err);
 }
 
 /* ---- opening ---- */

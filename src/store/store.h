@@ -29,8 +29,8 @@ enum store_mode {
 };
 
 /*
- * Open the file at `path`.  ST_MISSING: it is not there.  ST_BAD_ITEM: it is no store, of a later
- * version, or (STORE_READ) of an earlier one.  ST_DENIED or ST_IO: as *err says.
+ * Open the file at `path`.  ST_MISSING: it is not there.  ST_BAD_ITEM: it is not a store, of a
+ * later version, or (STORE_READ) of an earlier one.  ST_DENIED or ST_IO: as *err says.
  */
 NODISCARD enum status store_open(const char *path, enum store_mode mode, struct store **out,
                                  struct error *err);
@@ -41,7 +41,7 @@ NODISCARD enum status store_get(struct store *store, const char *name, struct bu
                                 struct error *err);
 NODISCARD enum status store_set(struct store *store, const char *name, struct view value,
                                 struct error *err);
-/* The same for a whole number from 0; ST_BAD_ITEM: it is none. */
+/* The same for an integer from 0; ST_BAD_ITEM: it is something else. */
 NODISCARD enum status store_get_number(struct store *store, const char *name, int64_t *out,
                                        struct error *err);
 NODISCARD enum status store_set_number(struct store *store, const char *name, int64_t value,
@@ -91,6 +91,7 @@ struct counted_object {
     bool changed; /* it was counted under another name, with another size */
 };
 
+/* The object and all it owns; not the next one.  NULL does nothing. */
 void counted_object_free(struct counted_object *object);
 
 /* Whether a file below the folder is there, by its key. */
@@ -115,8 +116,11 @@ NODISCARD enum status store_touch(struct store *store, struct view key, int64_t 
 NODISCARD enum status store_begin_reading(struct store *store, struct error *err);
 void store_end_reading(struct store *store);
 
+/*
+ * Everything written between the two is there whole or not at all; nobody else writes meanwhile.
+ * `st` is how it went so far: other than ST_OK, all is undone and `st` returned.
+ */
 NODISCARD enum status store_begin_writing(struct store *store, struct error *err);
-/* `st` is how it went so far: other than ST_OK, all is undone and `st` returned. */
 NODISCARD enum status store_end_writing(struct store *store, enum status st, struct error *err);
 
 /* ---- reading ---- */
@@ -156,6 +160,7 @@ NODISCARD enum status store_rollup(struct store *store, int level, int64_t bucke
 NODISCARD enum status store_rollups(struct store *store, int level, int64_t since, int64_t until,
                                     store_cells_fn *found, void *context, struct error *err);
 
+/* Put a rollup in place of the one that is there, within a transaction. */
 NODISCARD enum status store_put_rollup(struct store *store, int level, int64_t bucket,
                                        struct view cells, struct error *err);
 

@@ -16,26 +16,18 @@ const char store_schema_2[] =
     " PRIMARY KEY(level, bucket)) STRICT;";
 
 /* Version 1 had a row with eight numbers for each series. */
-static enum status read_old_series(struct store *store, struct dictionary *d, struct error *err)
+static enum status read_old_series(void *context, sqlite3_stmt *row)
 {
-    sqlite3_stmt *s = NULL;
-    enum status st = store_prepare(store, "SELECT * FROM series_1 ORDER BY id", &s, err);
-    int code = SQLITE_ROW;
-    int64_t next = 0;
-    while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        uint32_t text[DICTIONARY_MAX_WIDTH];
-        bool fits = sqlite3_column_int64(s, 0) == next++;
-        for (int i = 0; i < OLD_WIDTH; i++) {
-            int64_t id = sqlite3_column_int64(s, 1 + i);
-            fits = fits && id >= 0 && id < UINT32_MAX;
-            text[i] = (uint32_t)id;
-        }
-        st = fits ? dictionary_load_series(d, text) : ST_BAD_ITEM;
+    struct dictionary *d = context;
+    uint32_t text[DICTIONARY_MAX_WIDTH], texts, series;
+    dictionary_counts(d, &texts, &series);
+    bool fits = sqlite3_column_int64(row, 0) == series;
+    for (int i = 0; i < OLD_WIDTH; i++) {
+        int64_t id = sqlite3_column_int64(row, 1 + i);
+        fits = fits && id >= 0 && id < UINT32_MAX;
+        text[i] = (uint32_t)id;
     }
-    if (st == ST_OK && code != SQLITE_DONE)
-        st = store_fault(store, code, err);
-    sqlite3_finalize(s);
-    return st;
+    return fits ? dictionary_load_series(d, text) : ST_BAD_ITEM;
 }
 
 static enum status move_series(struct store *store, struct error *err)
@@ -46,14 +38,14 @@ static enum status move_series(struct store *store, struct error *err)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     enum status st = store_load_dictionary(store, d, err); /* the texts: no series yet */
     if (st == ST_OK)
-        st = read_old_series(store, d, err);
+        st = store_query(store, "SELECT * FROM series_1 ORDER BY id", read_old_series, d, err);
     if (st == ST_OK) {
         dictionary_counts(d, &texts, &series);
         st = store_save_series(store, d, series, err);
     }
     dictionary_free(d);
     store->texts_saved = store->series_saved = 0;
-    return st == ST_BAD_ITEM ? store_damaged(err) : st;
+    return st;
 }
 
 enum status store_migrate_1(struct store *store, struct error *err)

@@ -172,7 +172,7 @@ static enum status rename_object(struct store *store, int64_t id, const struct c
 enum name { NAME_NEW, NAME_CHANGED, NAME_GONE };
 
 /*
- * What a key that is not known stands for: a file of its own, one that had another name, whose row
+ * What a key that is not known means: a file of its own, one that had another name, whose row
  * then gets this one, or a name that the file has no more.  Two names that are both there are two
  * links, and two objects.
  */

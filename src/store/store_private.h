@@ -34,13 +34,29 @@ struct store {
     bool is_reading;
 };
 
-/* The status of an SQLite result code, with SQLite's message. */
+/* The status of an SQLite result code, with SQLite's message in *err. */
 enum status store_fault(const struct store *store, int code, struct error *err);
+
+/* ST_BAD_ITEM: what was read cannot be what this program wrote. */
 enum status store_damaged(struct error *err);
 
+/* Run statements that give no rows. */
 enum status store_execute(struct store *store, const char *sql, struct error *err);
+
+/* Compile one statement; the caller finalizes *out, which is NULL after a failure. */
 NODISCARD enum status store_prepare(struct store *store, const char *sql, sqlite3_stmt **out,
                                     struct error *err);
+
+/* One row of a statement; a status other than ST_OK ends the walk. */
+typedef enum status store_row_fn(void *context, sqlite3_stmt *row);
+
+/* Every row of a query, once.  ST_BAD_ITEM of `row`: the store is damaged; ST_NO_MEMORY as well. */
+NODISCARD enum status store_query(struct store *store, const char *sql, store_row_fn *row,
+                                  void *context, struct error *err);
+
+/* The same for a statement with its values bound, which is then ready for its next use. */
+NODISCARD enum status store_each(struct store *store, sqlite3_stmt *statement, store_row_fn *row,
+                                 void *context, struct error *err);
 
 /* A statement kept for the life of the store; NULL with *st set: it cannot be had. */
 sqlite3_stmt *store_statement(struct store *store, enum store_statement which, enum status *st,
@@ -49,14 +65,15 @@ sqlite3_stmt *store_statement(struct store *store, enum store_statement which, e
 /* Step a statement that gives no rows, and make it ready for its next use. */
 NODISCARD enum status store_finish(struct store *store, sqlite3_stmt *statement, struct error *err);
 
+/* Bytes of a statement: bound, they must live until its next use; read, they do until its next step. */
 void store_bind_view(sqlite3_stmt *statement, int at, struct view v);
-struct view store_column_view(sqlite3_stmt *statement, int column); /* until the next step */
+struct view store_column_view(sqlite3_stmt *statement, int column);
 
 /* Append all series from store->series_saved on, which is not changed. */
 NODISCARD enum status store_save_series(struct store *store, const struct dictionary *dictionary,
                                         uint32_t count, struct error *err);
 
-/* The tables of version 2 beside those both versions have, and what fills them from the latter. */
+/* The tables that version 2 has and version 1 had not, and what fills them from the latter. */
 extern const char store_schema_2[];
 NODISCARD enum status store_migrate_1(struct store *store, struct error *err);
 

@@ -4,68 +4,54 @@
 
 /* ---- dictionary ---- */
 
-static enum status load_texts(struct store *store, struct dictionary *d, struct error *err)
+struct load {
+    struct store *store;
+    struct dictionary *dictionary;
+};
+
+/* Numbers are given without gaps, so a row that is missing is a damaged store. */
+static enum status load_text(void *context, sqlite3_stmt *row)
 {
-    sqlite3_stmt *s = NULL;
-    enum status st = store_prepare(store, "SELECT id, text FROM text ORDER BY id", &s, err);
-    int code = SQLITE_ROW;
-    while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        if (sqlite3_column_int64(s, 0) != store->texts_saved)
-            st = ST_BAD_ITEM;
-        if (st == ST_OK)
-            st = dictionary_load_text(d, store_column_view(s, 1));
-        store->texts_saved++;
-    }
-    if (st == ST_OK && code != SQLITE_DONE)
-        st = store_fault(store, code, err);
-    sqlite3_finalize(s);
-    return st;
+    const struct load *load = context;
+    if (sqlite3_column_int64(row, 0) != load->store->texts_saved)
+        return ST_BAD_ITEM;
+    load->store->texts_saved++;
+    return dictionary_load_text(load->dictionary, store_column_view(row, 1));
 }
 
-static enum status load_block(struct store *store, struct dictionary *d, struct view block)
+/* A block of series from a number on: for each a text number a dimension. */
+static enum status load_block(void *context, sqlite3_stmt *row)
 {
-    enum status st = block.len == 0 ? ST_BAD_ITEM : ST_OK;
+    const struct load *load = context;
+    struct view block = store_column_view(row, 1);
+    enum status st = ST_OK;
+    if (sqlite3_column_int64(row, 0) != load->store->series_saved || block.len == 0)
+        return ST_BAD_ITEM;
     while (st == ST_OK && block.len > 0) {
         uint32_t text[DICTIONARY_MAX_WIDTH];
-        for (size_t k = 0; k < dictionary_width(d); k++) {
+        for (size_t k = 0; k < dictionary_width(load->dictionary); k++) {
             u128 number;
             if (!chunk_take_number(&block, &number) || number >= UINT32_MAX)
                 return ST_BAD_ITEM;
             text[k] = (uint32_t)number;
         }
-        st = dictionary_load_series(d, text);
-        store->series_saved++;
+        st = dictionary_load_series(load->dictionary, text);
+        load->store->series_saved++;
     }
-    return st;
-}
-
-static enum status load_series(struct store *store, struct dictionary *d, struct error *err)
-{
-    sqlite3_stmt *s = NULL;
-    enum status st =
-        store_prepare(store, "SELECT first, texts FROM series ORDER BY first", &s, err);
-    int code = SQLITE_ROW;
-    while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        st = sqlite3_column_int64(s, 0) == store->series_saved ? ST_OK : ST_BAD_ITEM;
-        if (st == ST_OK)
-            st = load_block(store, d, store_column_view(s, 1));
-    }
-    if (st == ST_OK && code != SQLITE_DONE)
-        st = store_fault(store, code, err);
-    sqlite3_finalize(s);
     return st;
 }
 
 enum status store_load_dictionary(struct store *store, struct dictionary *dictionary,
                                   struct error *err)
 {
+    struct load load = {store, dictionary};
     store->texts_saved = store->series_saved = 0;
-    enum status st = load_texts(store, dictionary, err);
+    enum status st =
+        store_query(store, "SELECT id, text FROM text ORDER BY id", load_text, &load, err);
     if (st == ST_OK)
-        st = load_series(store, dictionary, err);
-    return st == ST_BAD_ITEM    ? store_damaged(err)
-           : st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory")
-                                : st;
+        st = store_query(store, "SELECT first, texts FROM series ORDER BY first", load_block, &load,
+                         err);
+    return st;
 }
 
 /* ---- tally ---- */
@@ -79,9 +65,10 @@ static enum object_skip skip_of(struct view name)
     return OBJECT_MISSING;
 }
 
-/* One line of the query below: objects of a state (and, when skipped, of a reason). */
-static void add_objects(sqlite3_stmt *s, struct tally *t)
+/* A row of the table: objects of a state (and, when skipped, of a reason). */
+static enum status add_objects(void *context, sqlite3_stmt *s)
 {
+    struct tally *t = context;
     uint64_t n = (uint64_t)sqlite3_column_int64(s, 2);
     t->objects.found += n;
     switch (sqlite3_column_int(s, 0)) {
@@ -99,46 +86,37 @@ static void add_objects(sqlite3_stmt *s, struct tally *t)
         tally_see_time(t, sqlite3_column_int64(s, 11));
         tally_see_time(t, sqlite3_column_int64(s, 12));
     }
+    return ST_OK;
 }
 
 enum status store_load_tally(struct store *store, struct tally *tally, struct error *err)
 {
-    sqlite3_stmt *s = NULL;
     *tally = (struct tally){0};
-    enum status st = store_prepare(store, "SELECT * FROM tally", &s, err);
-    int code = SQLITE_ROW;
-    while (st == ST_OK && (code = sqlite3_step(s)) == SQLITE_ROW)
-        add_objects(s, tally);
-    if (st == ST_OK && code != SQLITE_DONE)
-        st = store_fault(store, code, err);
-    sqlite3_finalize(s);
-    return st;
+    return store_query(store, "SELECT * FROM tally", add_objects, tally, err);
 }
 
 /* ---- cells ---- */
 
-/* The rows of a statement whose first columns are bucket and cells; *last is the third one. */
-static enum status each_row(struct store *store, sqlite3_stmt *s, uint64_t max_bytes,
-                            store_cells_fn *found, void *context, int64_t *last, struct error *err)
+/* Of a statement whose columns are bucket and cells, perhaps a number. */
+struct cells_walk {
+    struct store *store;
+    store_cells_fn *found;
+    void *context;
+    uint64_t bytes_left; /* none: no further row */
+    int64_t *last;       /* the number; may be NULL */
+};
+
+static enum status pass_cells(void *context, sqlite3_stmt *row)
 {
-    enum status st = ST_OK;
-    uint64_t bytes = 0;
-    int code = SQLITE_ROW;
-    while (st == ST_OK && bytes < max_bytes && (code = sqlite3_step(s)) == SQLITE_ROW) {
-        struct view cells = store_column_view(s, 1);
-        if (cells.ptr == NULL && sqlite3_errcode(store->db) == SQLITE_NOMEM)
-            st = store_fault(store, SQLITE_NOMEM, err);
-        else
-            st = found(context, sqlite3_column_int64(s, 0), cells);
-        bytes += cells.len;
-        if (last != NULL)
-            *last = sqlite3_column_int64(s, 2);
-    }
-    if (st == ST_OK && code != SQLITE_DONE && code != SQLITE_ROW)
-        st = store_fault(store, code, err);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
-    return st == ST_BAD_ITEM ? store_damaged(err) : st;
+    struct cells_walk *w = context;
+    struct view cells = store_column_view(row, 1);
+    if (cells.ptr == NULL && sqlite3_errcode(w->store->db) == SQLITE_NOMEM)
+        return ST_NO_MEMORY;
+    enum status st = w->found(w->context, sqlite3_column_int64(row, 0), cells);
+    if (w->last != NULL)
+        *w->last = sqlite3_column_int64(row, 2);
+    w->bytes_left -= cells.len < w->bytes_left ? cells.len : w->bytes_left;
+    return st == ST_OK && w->bytes_left == 0 ? ST_END : st;
 }
 
 enum status store_chunks_of_hours(struct store *store, int64_t since, int64_t until,
@@ -152,7 +130,8 @@ enum status store_chunks_of_hours(struct store *store, int64_t since, int64_t un
     sqlite3_bind_int64(s, 1, since);
     sqlite3_bind_int64(s, 2, until);
     sqlite3_bind_int64(s, 3, last_id);
-    return each_row(store, s, UINT64_MAX, found, context, NULL, err);
+    struct cells_walk walk = {store, found, context, UINT64_MAX, NULL};
+    return store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_chunks_after(struct store *store, int64_t after, uint64_t max_bytes,
@@ -165,7 +144,8 @@ enum status store_chunks_after(struct store *store, int64_t after, uint64_t max_
     if (s == NULL)
         return st;
     sqlite3_bind_int64(s, 1, after);
-    return each_row(store, s, max_bytes, found, context, last, err);
+    struct cells_walk walk = {store, found, context, max_bytes, last};
+    return store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_measure_chunks(struct store *store, int64_t after, uint64_t *count,
@@ -220,7 +200,8 @@ enum status store_rollups(struct store *store, int level, int64_t since, int64_t
     sqlite3_bind_int(s, 1, level);
     sqlite3_bind_int64(s, 2, since);
     sqlite3_bind_int64(s, 3, until);
-    return each_row(store, s, UINT64_MAX, found, context, NULL, err);
+    struct cells_walk walk = {store, found, context, UINT64_MAX, NULL};
+    return store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_put_rollup(struct store *store, int level, int64_t bucket, struct view cells,
