@@ -16,11 +16,11 @@ from common import read, source, tracked
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
     "lines of code in src/": (43000, 44300),
-    "comments, percent of the lines that are not blank": (12.0, 11.0),
+    "comments, percent of the lines that are not blank": (12.0, 11.3),
     "folders with more than 30 .c files": (0, 0),
     "headers under 40 lines that one file includes": (0, 7),
-    "prototypes without a comment above them or their group": (0, 46),
-    "files that do not open with a comment": (0, 19),
+    "prototypes without a comment above them or their group": (0, 19),
+    "files that do not open with a comment": (0, 5),
 }
 NEVER = 54000  # lines of code, whatever the limit above says
 LEAST = "comments, percent of the lines that are not blank"
