@@ -409,7 +409,7 @@ void aggregate_rollback(struct aggregate *agg)
 }
 
 /* Texts have other numbers in each aggregate; each that a row of `from` uses is translated once. */
-enum status aggregate_merge(struct aggregate *into, const struct aggregate *from)
+enum status aggregate_merge(struct aggregate *into, const struct aggregate *from, size_t first_set)
 {
     /* The number in `into` of each text that a row of `from` has; its aggregate may remember
      * more. */
@@ -420,11 +420,11 @@ enum status aggregate_merge(struct aggregate *into, const struct aggregate *from
     memset(ids, 0xff, count * sizeof(*ids)); /* all INTERNER_NONE */
     enum status st = ST_OK;
     for (size_t s = 0; s < into->set_count && st == ST_OK; s++) {
-        const struct cells *cells = from->cells[s];
+        const struct cells *cells = from->cells[first_set + s];
         for (uint32_t cell = 0; cell < cells_count(cells) && st == ST_OK; cell++) {
             if (!cells_is_counted(cells, cell))
                 continue;
-            struct cell_key key = {.time = cells_time(cells, cell)};
+            struct cell_key key = {.time = bucket_of(into, cells_time(cells, cell))};
             bool ok = true;
             for (size_t i = 0; i < into->sets[s].count; i++) {
                 uint32_t id = cells_ids(cells, cell)[i];

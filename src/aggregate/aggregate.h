@@ -53,8 +53,12 @@ NODISCARD enum status aggregate_add_sums(struct aggregate *agg, size_t set, int6
 void aggregate_commit(struct aggregate *agg);
 void aggregate_rollback(struct aggregate *agg);
 
-/* Add the sums of `from` (made with the same options, nothing pending) to `into`. */
-NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggregate *from);
+/*
+ * Add the sums of `from` (nothing pending) to `into`, whose sets are those of `from` from
+ * `first_set` on.  Buckets of `into` may be longer, and it may be without statistics.
+ */
+NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggregate *from,
+                                      size_t first_set);
 
 /*
  * Keep the `limit` largest series of each of the first `sets` sets (0: of all) by TotalTokenCount,
@@ -63,6 +67,12 @@ NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggre
  */
 NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit,
                                      uint64_t *folded);
+
+/*
+ * For sums that are folded in parts: as `known` was, which has the sums of all parts with an interval
+ * of 0.  What it does not have becomes "Other" here, too.  ST_NO_MEMORY.
+ */
+NODISCARD enum status aggregate_fold_as(struct aggregate *agg, struct aggregate *known);
 
 /*
  * Forget all sums, keep the memory for the next ones.  The texts are kept, too, while they are few:

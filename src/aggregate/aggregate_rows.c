@@ -259,31 +259,71 @@ static struct cells *fold_cells(const struct aggregate *agg, size_t set, struct 
     return folded;
 }
 
-enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit, uint64_t *folded)
+/* keep[series] is whether `known`, all of whose time is one, has it, too; NULL: no memory. */
+static bool *choose_known(const struct aggregate *agg, size_t set, const struct cells *series,
+                          struct aggregate *known)
+{
+    uint32_t count = cells_count(series);
+    bool *keep = calloc((size_t)count + 1, sizeof(*keep));
+    for (uint32_t i = 0; i < count && keep != NULL; i++) {
+        struct cell_key key = {.time = 0};
+        bool ok = true;
+        for (size_t d = 0; d < agg->sets[set].count; d++) {
+            struct view text = interner_text(agg->texts, cells_ids(series, i)[d]);
+            key.id[d] = interner_id(known->texts, text);
+            ok = ok && key.id[d] != INTERNER_NONE;
+        }
+        /* Looking for it makes a cell of it, but not a counted one. */
+        uint32_t cell = ok ? cells_find(known->cells[set], &key) : UINT32_MAX;
+        if (cell == UINT32_MAX) {
+            free(keep);
+            return NULL;
+        }
+        keep[i] = cells_is_counted(known->cells[set], cell);
+    }
+    return keep;
+}
+
+/* Fold what is not among the `limit` largest, or, with `known`, not there. */
+static enum status fold_set(struct aggregate *agg, size_t set, size_t limit,
+                            struct aggregate *known, uint64_t *folded)
 {
     uint32_t other = interner_id(agg->texts, VIEW_LIT("Other"));
-    if (other == INTERNER_NONE)
+    struct cells *series = other == INTERNER_NONE ? NULL : sum_series(agg, set);
+    if (series == NULL)
         return ST_NO_MEMORY;
     enum status st = ST_OK;
-    for (size_t s = 0; s < (sets > 0 ? sets : agg->set_count) && st == ST_OK; s++) {
-        struct cells *series = sum_series(agg, s);
-        if (series == NULL)
-            return ST_NO_MEMORY;
-        uint32_t count = cells_count(series);
-        if (count > limit) {
-            bool *keep = choose_largest(agg, s, series, limit);
-            struct cells *smaller = keep == NULL ? NULL : fold_cells(agg, s, series, keep, other);
-            if (smaller != NULL) {
-                cells_free(agg->cells[s]);
-                agg->cells[s] = smaller;
-                if (folded != NULL)
-                    *folded += count - (uint64_t)limit;
-            } else {
-                st = ST_NO_MEMORY;
-            }
-            free(keep);
+    uint32_t count = cells_count(series);
+    if (count > limit || known != NULL) {
+        bool *keep = known != NULL ? choose_known(agg, set, series, known)
+                                   : choose_largest(agg, set, series, limit);
+        struct cells *smaller = keep == NULL ? NULL : fold_cells(agg, set, series, keep, other);
+        if (smaller != NULL) {
+            cells_free(agg->cells[set]);
+            agg->cells[set] = smaller;
+            if (folded != NULL)
+                *folded += count - (uint64_t)limit;
+        } else {
+            st = ST_NO_MEMORY;
         }
-        cells_free(series);
+        free(keep);
     }
+    cells_free(series);
+    return st;
+}
+
+enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit, uint64_t *folded)
+{
+    enum status st = ST_OK;
+    for (size_t s = 0; s < (sets > 0 ? sets : agg->set_count) && st == ST_OK; s++)
+        st = fold_set(agg, s, limit, NULL, folded);
+    return st;
+}
+
+enum status aggregate_fold_as(struct aggregate *agg, struct aggregate *known)
+{
+    enum status st = ST_OK;
+    for (size_t s = 0; s < agg->set_count && st == ST_OK; s++)
+        st = fold_set(agg, s, 0, known, NULL);
     return st;
 }

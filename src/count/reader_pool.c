@@ -287,7 +287,7 @@ enum status reader_pool_take_sums(struct reader_pool *pool, struct aggregate **o
         if (counter != NULL && *out == NULL)
             *out = object_counter_take_aggregate(counter);
         else if (counter != NULL)
-            st = aggregate_merge(*out, object_counter_aggregate(counter));
+            st = aggregate_merge(*out, object_counter_aggregate(counter), 0);
         if (st != ST_OK) {
             aggregate_free(*out);
             *out = NULL;

@@ -81,7 +81,7 @@ enum status groups_join(struct groups *g, struct round_message *m, const struct 
                                      sizeof(struct round_message *)))
         st = ST_NO_MEMORY;
     if (st == ST_OK) {
-        st = aggregate_merge(group->sums, sums);
+        st = aggregate_merge(group->sums, sums, 0);
         group->broken = st != ST_OK; /* half of the message may be in */
     }
     if (st == ST_OK) {
@@ -157,24 +157,22 @@ static void publish_group(const struct group *group, const struct groups_publish
  * The cap on series is the round's, not a group's: which series keep their names is decided by the
  * sums of all groups.
  */
-static enum status choose_kept(const struct groups *g, struct batch_kept **kept,
-                               struct round_summary *s)
+static enum status fold(const struct groups *g, struct round_summary *s)
 {
     struct counter_options options = settings_counter(g->settings);
     size_t limit = (size_t)g->settings->max_series;
-    *kept = NULL;
     if (g->count <= 1)
         return g->count == 0 ? ST_OK : aggregate_fold(g->list[0].sums, 0, limit, &s->series_folded);
+    options.aggregate.interval_seconds = 0;
+    options.aggregate.statistics = false;
     struct aggregate *all = aggregate_new(&options.aggregate);
     enum status st = all == NULL ? ST_NO_MEMORY : ST_OK;
     for (size_t i = 0; i < g->count && st == ST_OK; i++)
-        st = aggregate_merge(all, g->list[i].sums);
+        st = aggregate_merge(all, g->list[i].sums, 0);
     if (st == ST_OK)
         st = aggregate_fold(all, 0, limit, &s->series_folded);
-    if (st == ST_OK && s->series_folded > 0) {
-        *kept = batch_kept_new(all);
-        st = *kept == NULL ? ST_NO_MEMORY : ST_OK;
-    }
+    for (size_t i = 0; i < g->count && st == ST_OK && s->series_folded > 0; i++)
+        st = aggregate_fold_as(g->list[i].sums, all);
     aggregate_free(all);
     return st;
 }
@@ -184,10 +182,8 @@ void groups_publish(struct groups *g, const struct groups_publishing *how,
 {
     const struct error none = {0};
     struct batch_options options = g->batch;
-    struct batch_kept *kept = NULL;
     enum status earlier = ST_OK;
-    enum status st = choose_kept(g, &kept, summary);
-    options.kept = kept;
+    enum status st = fold(g, summary);
     options.now_s = how->now_s;
     for (size_t i = 0; i < g->count; i++) {
         const struct group *group = &g->list[i];
@@ -198,5 +194,4 @@ void groups_publish(struct groups *g, const struct groups_publishing *how,
         else
             return_group(group, st, &none, summary);
     }
-    batch_kept_free(kept);
 }

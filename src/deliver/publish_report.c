@@ -65,19 +65,7 @@ void publish_report_free(struct publish_report *p)
 enum status publish_report_add(void *context, const struct aggregate *counted)
 {
     struct publish_report *p = context;
-    size_t published = p->settings->set_count;
-    enum status st = ST_OK;
-    for (size_t set = published; set < aggregate_set_count(counted) && st == ST_OK; set++) {
-        struct aggregate_row row;
-        uint32_t cursor = 0;
-        while (st == ST_OK && aggregate_next_row(counted, set, &cursor, &row)) {
-            /* It goes into the longer bucket of the report that its time is in. */
-            st = aggregate_add_sums(p->report, set - published, row.time, row.value, row.sum);
-            if (st == ST_OK)
-                aggregate_commit(p->report);
-        }
-    }
-    return st;
+    return aggregate_merge(p->report, counted, p->settings->set_count);
 }
 
 struct aggregate *publish_report_take(struct publish_report *p)

@@ -61,7 +61,7 @@ static enum status join(struct exact_round *x, struct round_object *o, const str
         o->deferred = true;
         st = ST_RETRY;
     } else {
-        st = aggregate_merge(x->sums, agg);
+        st = aggregate_merge(x->sums, agg, 0);
         x->locked.broken = x->locked.broken || st != ST_OK; /* half of it may be in */
         x->locked.data_bound += data;
         x->locked.count++;

@@ -8,7 +8,6 @@
 
 #include "base/array.h"
 #include "base/json_out.h"
-#include "base/table.h"
 
 enum {
     /* Our clock, theirs, and the time until the request is read need not agree to the second. */
@@ -16,88 +15,7 @@ enum {
     MARGIN_AHEAD_S = 5,
 };
 
-/* ---- kept series ---- */
-
-struct batch_kept {
-    uint64_t *hashes; /* ascending */
-    size_t count;
-};
-
-/* Hashes are seeded per process, so nobody outside can choose collisions. */
-static uint64_t series_hash(size_t set, size_t dimensions, const struct aggregate_row *row)
-{
-    uint64_t h = set;
-    for (size_t i = 0; i < dimensions; i++)
-        h = table_mix(h, table_hash_bytes(row->value[i]));
-    return h;
-}
-
-static int by_hash(const void *a, const void *b)
-{
-    uint64_t l, r;
-    memcpy(&l, a, sizeof(l));
-    memcpy(&r, b, sizeof(r));
-    return (l > r) - (l < r);
-}
-
-static bool kept_add(struct batch_kept *kept, size_t *capacity, uint64_t hash)
-{
-    if (!array_room(&kept->hashes, kept->count, capacity, 1024, sizeof(*kept->hashes)))
-        return false;
-    kept->hashes[kept->count++] = hash;
-    return true;
-}
-
-struct batch_kept *batch_kept_new(const struct aggregate *agg)
-{
-    struct batch_kept *kept = calloc(1, sizeof(*kept));
-    size_t capacity = 0;
-    bool ok = kept != NULL;
-    for (size_t s = 0; s < aggregate_set_count(agg) && ok; s++) {
-        struct aggregate_rows *rows = aggregate_rows_new(agg, s);
-        struct aggregate_row row;
-        ok = rows != NULL;
-        for (size_t i = 0; ok && i < aggregate_rows_count(rows); i++) {
-            aggregate_rows_get(rows, i, &row);
-            ok = kept_add(kept, &capacity, series_hash(s, aggregate_set(agg, s)->count, &row));
-        }
-        aggregate_rows_free(rows);
-    }
-    if (!ok) {
-        batch_kept_free(kept);
-        return NULL;
-    }
-    if (kept->count > 0)
-        qsort(kept->hashes, kept->count, sizeof(*kept->hashes), by_hash);
-    return kept;
-}
-
-void batch_kept_free(struct batch_kept *kept)
-{
-    if (kept == NULL)
-        return;
-    free(kept->hashes);
-    free(kept);
-}
-
-static bool is_kept(const struct batch_kept *kept, uint64_t hash)
-{
-    return kept->count > 0 &&
-           bsearch(&hash, kept->hashes, kept->count, sizeof(*kept->hashes), by_hash) != NULL;
-}
-
 /* ---- rows ---- */
-
-struct walk {
-    const struct batch_options *options;
-    const struct dimension_set *set;
-    size_t set_index;
-    batch_row_fn *fn;
-    void *context;
-    struct batch_dropped *dropped;
-    bool has_other;
-    struct aggregate_row other; /* of the time under way */
-};
 
 static void note_time(struct batch_dropped *d, int64_t time)
 {
@@ -122,78 +40,22 @@ void batch_dropped_add(struct batch_dropped *into, const struct batch_dropped *f
     }
 }
 
-static enum status give(struct walk *w, const struct aggregate_row *row)
+/* Whether the limits of time let it be sent; what they keep back is counted. */
+static bool is_in_time(const struct aggregate_row *row, size_t set, int64_t now_s,
+                       struct batch_dropped *d)
 {
-    int64_t age = w->options->now_s - row->time;
+    int64_t age = now_s - row->time;
     bool old = age > DATUM_MAX_AGE_S - MARGIN_OLD_S;
     bool future = -age > DATUM_MAX_AHEAD_S - MARGIN_AHEAD_S;
     if (!old && !future)
-        return w->fn(w->context, w->set, row);
-    struct batch_dropped *d = w->dropped;
+        return true;
     note_time(d, row->time);
     *(old ? &d->old_rows : &d->future_rows) += 1;
-    if (w->set_index == 0) {
+    if (set == 0) {
         *(old ? &d->old_tokens : &d->future_tokens) += row->sum[METRIC_TOTAL];
         *(old ? &d->old_invocations : &d->future_invocations) += row->sum[METRIC_INVOCATIONS];
     }
-    return ST_OK;
-}
-
-static void join(struct aggregate_row *into, const struct aggregate_row *from)
-{
-    for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        struct statistic *a = &into->statistic[m];
-        const struct statistic *b = &from->statistic[m];
-        into->sum[m] += from->sum[m];
-        if (b->count == 0)
-            continue;
-        if (a->count == 0 || b->minimum < a->minimum)
-            a->minimum = b->minimum;
-        if (b->maximum > a->maximum)
-            a->maximum = b->maximum;
-        a->count += b->count;
-    }
-}
-
-static enum status give_other(struct walk *w)
-{
-    if (!w->has_other)
-        return ST_OK;
-    w->has_other = false;
-    return give(w, &w->other);
-}
-
-static enum status fold(struct walk *w, const struct aggregate_row *row)
-{
-    if (!w->has_other) {
-        memset(&w->other, 0, sizeof(w->other));
-        w->other.time = row->time;
-        for (size_t i = 0; i < w->set->count; i++)
-            w->other.value[i] = VIEW_LIT("Other");
-        w->has_other = true;
-    }
-    join(&w->other, row);
-    return ST_OK;
-}
-
-static enum status walk_set(struct walk *w, const struct aggregate_rows *rows)
-{
-    enum status st = ST_OK;
-    for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
-        struct aggregate_row row;
-        memset(&row, 0, sizeof(row));
-        aggregate_rows_get(rows, i, &row);
-        if (w->has_other && w->other.time != row.time)
-            st = give_other(w);
-        if (st != ST_OK)
-            break;
-        if (w->options->kept == NULL ||
-            is_kept(w->options->kept, series_hash(w->set_index, w->set->count, &row)))
-            st = give(w, &row);
-        else
-            st = fold(w, &row);
-    }
-    return st == ST_OK ? give_other(w) : st;
+    return false;
 }
 
 enum status batch_each_row(const struct aggregate *agg, const struct batch_options *options,
@@ -205,13 +67,12 @@ enum status batch_each_row(const struct aggregate *agg, const struct batch_optio
         struct aggregate_rows *rows = aggregate_rows_new(agg, s);
         if (rows == NULL)
             return ST_NO_MEMORY;
-        struct walk w = {.options = options,
-                         .set = aggregate_set(agg, s),
-                         .set_index = s,
-                         .fn = fn,
-                         .context = context,
-                         .dropped = dropped};
-        st = walk_set(&w, rows);
+        for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
+            struct aggregate_row row = {0};
+            aggregate_rows_get(rows, i, &row);
+            if (is_in_time(&row, s, options->now_s, dropped))
+                st = fn(context, aggregate_set(agg, s), &row);
+        }
         aggregate_rows_free(rows);
     }
     return st;

@@ -27,13 +27,6 @@ struct batch_dropped {
 /* *into was kept back, too. */
 void batch_dropped_add(struct batch_dropped *into, const struct batch_dropped *from);
 
-/* Series that are published under their own names; all others become "Other". */
-struct batch_kept;
-
-/* The series of `agg`, which was folded to the cap; NULL: no memory. */
-struct batch_kept *batch_kept_new(const struct aggregate *agg);
-void batch_kept_free(struct batch_kept *kept); /* NULL does nothing */
-
 /* A number the program counts of itself, at the minute of now_s. */
 struct batch_counter {
     const char *metric;            /* unit Count */
@@ -44,9 +37,8 @@ struct batch_counter {
 struct batch_options {
     struct view name_space;
     metric_set metrics;
-    unsigned storage_resolution;   /* 1 or 60 */
-    int64_t now_s;                 /* for the limits of time; seconds since the epoch */
-    const struct batch_kept *kept; /* NULL: all series */
+    unsigned storage_resolution; /* 1 or 60 */
+    int64_t now_s;               /* for the limits of time; seconds since the epoch */
     uint64_t in_doubt; /* earlier requests without an answer: a datum InDoubtPublishes; 0: none */
     const struct batch_counter *counters; /* also where there are no other data */
     size_t counter_count;
@@ -55,8 +47,7 @@ struct batch_options {
 };
 
 /*
- * Hands over each row of all sets that may be published, folded by options->kept.  *dropped is
- * added to.  Ends early with what `row` returns unless that is ST_OK.
+ * Hands over each row of the sets that may be published.  *dropped is added to.  Ends early with what `row` returns unless that is ST_OK.
  */
 typedef enum status batch_row_fn(void *context, const struct dimension_set *set,
                                  const struct aggregate_row *row);

@@ -363,7 +363,7 @@ static void merging(void **state)
         for (int p = 0; p < 2; p++)
             aggregate_commit(part[p]);
         add_call(part[1], &calls[0]); /* pending: not merged */
-        assert_int_equal(aggregate_merge(part[0], part[1]), ST_OK);
+        assert_int_equal(aggregate_merge(part[0], part[1], 0), ST_OK);
         expect_rows(part[0], 0, wanted);
         for (int p = 0; p < 2; p++)
             aggregate_free(part[p]);
@@ -398,7 +398,7 @@ static void long_life(void **state)
     aggregate_commit(agg);
     expect_rows(agg, 0, "0|one|anthropic.c| 1 10 1 11 0 0 0\n");
     before = mallinfo2().uordblks;
-    assert_int_equal(aggregate_merge(sum, agg), ST_OK);
+    assert_int_equal(aggregate_merge(sum, agg, 0), ST_OK);
     assert_true(mallinfo2().uordblks < before + (1 << 16));
     expect_rows(sum, 0, "0|one|anthropic.c| 1 10 1 11 0 0 0\n");
     aggregate_free(agg);
@@ -496,8 +496,8 @@ static void statistics_and_wide_sums(void **state)
     /* Doubling by merging with itself's copy takes the sum past 64 bits. */
     for (int doubling = 0; doubling < 20; doubling++) {
         struct aggregate *copy = new_aggregate("ModelId", NULL, 0);
-        assert_int_equal(aggregate_merge(copy, agg), ST_OK);
-        assert_int_equal(aggregate_merge(agg, copy), ST_OK);
+        assert_int_equal(aggregate_merge(copy, agg, 0), ST_OK);
+        assert_int_equal(aggregate_merge(agg, copy, 0), ST_OK);
         aggregate_free(copy);
     }
     u128 totals[METRIC_COUNT], wanted = (u128)(UINT64_C(9007199254740992) * 3 - 3) << 20;
