@@ -49,7 +49,7 @@ static bool in_range(const struct object_counter *c, struct instant time)
 }
 
 /*
- * Called by the scanner for every text between newlines.  Each is found, and either counted or
+ * Called by the scanner for every JSON text of the object.  Each is found, and either counted or
  * skipped for one of four reasons, so that the balance can be checked at the end of a run.
  */
 static void on_text(void *context, enum scan_outcome outcome, uint64_t offset,

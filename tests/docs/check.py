@@ -20,6 +20,7 @@ import names  # noqa: E402
 import queries  # noqa: E402
 import runs  # noqa: E402
 import shell  # noqa: E402
+import tour  # noqa: E402
 import words  # noqa: E402
 from common import Program  # noqa: E402
 from support.results import Results  # noqa: E402
@@ -28,7 +29,7 @@ from support.results import Results  # noqa: E402
 def main():
     program = Program(sys.argv[1] if len(sys.argv) > 1 else "build/release")
     results = Results()
-    for part in (runs, files, house, names, codes, queries, links, shell, words):
+    for part in (runs, files, house, names, codes, queries, links, shell, tour, words):
         part.check(program, results)
     return results.end()
 
