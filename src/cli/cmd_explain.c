@@ -88,7 +88,7 @@ static void print_line(struct view line)
 
 static const struct doctor_code_info *find_doctor_code(const char *code)
 {
-    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
+    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES_END; i++) {
         const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
         if (strcmp(info->name, code) == 0)
             return info;
@@ -200,7 +200,7 @@ static void list_all(void)
 {
     for (int i = E_NONE + 1; i < E_END; i++)
         print_code(code_text((enum code)i), true);
-    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES; i++) {
+    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES_END; i++) {
         const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
         printf("%s\t%s\n", info->name, info->needed);
     }

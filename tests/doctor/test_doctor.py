@@ -182,7 +182,8 @@ def check_documents(binary):
     """Every code has its row in docs/doctor.md, and a case here."""
     source = open(os.path.join(ROOT, "src/tools/doctor/codes.c")).read()
     docs = open(os.path.join(ROOT, "docs/doctor.md")).read()
-    codes = re.findall(r'"(BM-D\d\d)", (FAULT|WARNING)', source)
+    codes = [("BM-D" + number, verdict)
+             for number, verdict in re.findall(r"ROW\((\d\d), (FAULT|WARNING)", source)]
     rows = re.findall(r"^\| (BM-D\d\d) \| (fault|warning) \|", docs, re.M)
     problems = []
     if [(c, v.lower()) for c, v in codes] != rows:

@@ -20,7 +20,7 @@ void walk_bucket(struct walk *w)
         b->missing = true;
         walk_fix(w, "aws s3 mb --region % s3://% (or correct S3_BUCKET_NAME)",
                  w->queue_count > 0 ? w->queues[0].region : w->region, b->name);
-        walk_found(w, CODE_NO_BUCKET, "there is no bucket of this name");
+        walk_found(w, D30, "there is no bucket of this name");
     } else if (walk_answered(w, st, "s3:ListBucket")) {
         (void)snprintf(b->region, sizeof(b->region), "%.*s", SHOW(buf_view(&region)));
         b->queue = NULL;
@@ -34,7 +34,7 @@ void walk_bucket(struct walk *w)
                      "bedrock-metrics-aggregator-events (better: the whole stack in that Region, "
                      "then put its QueueUrl into SQS_QUEUE_URL)",
                      view_of(b->region));
-            walk_found(w, CODE_BUCKET_REGION, "the bucket is in %s, %s in %.*s", b->region,
+            walk_found(w, D31, "the bucket is in %s, %s in %.*s", b->region,
                        w->queue_count > 1 ? "no queue is, the first is" : "the queue is",
                        SHOW(w->queues[0].region));
         }
@@ -98,18 +98,17 @@ static void judge_logging(struct walk *w, const json_t *config)
     }
     fix_logging(w, config);
     if (json_object_size(config) == 0) {
-        walk_found(w, CODE_LOGGING_OFF, "no logging configuration in this Region");
+        walk_found(w, D20, "no logging configuration in this Region");
     } else if (bucket.len == 0) {
-        walk_found(w, CODE_LOGGING_NOT_S3, "logging goes to %s only",
+        walk_found(w, D21, "logging goes to %s only",
                    json_object_get(config, "cloudWatchConfig") != NULL ? "CloudWatch Logs"
                                                                        : "no place");
     } else if (!ours && some_missing) {
         /* A misspelt name is named once: as that of a bucket which does not exist. */
         walk_not_checked(w, "logs go to s3://%.*s; %s comes first", SHOW(bucket),
-                         doctor_code_info(CODE_NO_BUCKET)->name);
+                         doctor_code_info(D30)->name);
     } else if (!ours) {
-        walk_found(w, CODE_LOGGING_OTHER_BUCKET,
-                   "logs go to s3://%.*s (if that is right, put it into S3_BUCKET_NAME)",
+        walk_found(w, D22, "logs go to s3://%.*s (if that is right, put it into S3_BUCKET_NAME)",
                    SHOW(bucket));
     } else {
         while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
@@ -231,11 +230,10 @@ void walk_objects(struct walk *w)
         if (newest > w->newest_object_s)
             w->newest_object_s = newest;
         if (newest == 0)
-            walk_found(w, CODE_NO_OBJECTS, "no log object below s3://%.*s/%.*s",
-                       SHOW(w->bucket->name), SHOW(buf_view(&root)));
+            walk_found(w, D32, "no log object below s3://%.*s/%.*s", SHOW(w->bucket->name),
+                       SHOW(buf_view(&root)));
         else if (age_s > LATE_S)
-            walk_found(w, CODE_OLD_OBJECTS, "the newest log object is %s old",
-                       walk_age(age_s).text);
+            walk_found(w, D33, "the newest log object is %s old", walk_age(age_s).text);
         else
             walk_ok(w, "the newest log object is %s old", walk_age(age_s).text);
     }

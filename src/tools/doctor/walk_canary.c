@@ -199,13 +199,13 @@ static void release(struct canary *c)
     st =
         s3_put_object(w->client, w->bucket->name, buf_view(&key), buf_view(&object), true, &w->err);
     if (st != ST_OK) {
-        walk_found(w, CODE_CANARY_REFUSED, "%s", w->err.text);
+        walk_found(w, D99, "%s", w->err.text);
         goto out;
     }
     st = wait_for(c, before, &waited_s);
     if (st == ST_MISSING)
-        walk_found(w, CODE_CANARY_LOST, "no metric after %lld s of s3://%.*s/%.*s",
-                   (long long)waited_s, SHOW(w->bucket->name), SHOW(buf_view(&key)));
+        walk_found(w, D98, "no metric after %lld s of s3://%.*s/%.*s", (long long)waited_s,
+                   SHOW(w->bucket->name), SHOW(buf_view(&key)));
     else if (walk_answered(w, st, "cloudwatch:GetMetricData"))
         walk_ok(w, "counted within %lld s: s3://%.*s/%.*s", (long long)waited_s,
                 SHOW(w->bucket->name), SHOW(buf_view(&key)));

@@ -39,21 +39,20 @@ static void judge_mapping(struct walk *w, size_t enabled)
     if (!is_on(mapping)) {
         walk_fix(w, "aws lambda update-event-source-mapping --region % --uuid % --enabled", region,
                  uuid);
-        walk_found(w, CODE_MAPPING_OFF, "the mapping to %.*s is %.*s", SHOW(name),
+        walk_found(w, D71, "the mapping to %.*s is %.*s", SHOW(name),
                    SHOW(aws_json_text(mapping, "State")));
     } else if (!reports_items(mapping)) {
         walk_fix(w,
                  "aws lambda update-event-source-mapping --region % --uuid % "
                  "--function-response-types ReportBatchItemFailures",
                  region, uuid);
-        walk_found(w, CODE_MAPPING_ALL_OR_NOTHING,
-                   "the mapping to %.*s has no ReportBatchItemFailures", SHOW(name));
+        walk_found(w, D72, "the mapping to %.*s has no ReportBatchItemFailures", SHOW(name));
     } else if (enabled > 1) {
         walk_fix(w,
                  "aws lambda update-event-source-mapping --region % --uuid % --no-enabled (of the "
                  "function that is not to have them)",
                  region, uuid);
-        walk_found(w, CODE_TWO_MAPPINGS, "%zu functions take messages from the queue", enabled);
+        walk_found(w, D73, "%zu functions take messages from the queue", enabled);
     } else {
         walk_ok(w, "to %.*s, %lld messages at most, results by item", SHOW(name),
                 (long long)json_integer_value(json_object_get(mapping, "BatchSize")));
@@ -85,7 +84,7 @@ void walk_mapping(struct walk *w)
                  "--function-name bedrock-metrics-aggregator --batch-size 10 "
                  "--function-response-types ReportBatchItemFailures",
                  q->region, view_of(q->arn));
-        walk_found(w, CODE_NO_MAPPING, "no function takes messages from the queue");
+        walk_found(w, D70, "no function takes messages from the queue");
         return;
     }
     /* arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER] */
@@ -126,7 +125,7 @@ static bool judge_buckets(struct walk *w, struct view list)
                  "--environment \"$(aws lambda get-function-configuration --region % "
                  "--function-name % --query Environment --output json | jq -c %)\"",
                  q->region, w->subject, q->region, w->subject, buf_view(&w->scratch));
-        walk_found(w, CODE_FUNCTION_BUCKET,
+        walk_found(w, D77,
                    "S3_BUCKET_NAME of the function is \"%.*s\", without "
                    "%.*s",
                    SHOW(list), SHOW(b->name));
@@ -148,8 +147,7 @@ static bool judge_namespace(struct walk *w, const json_t *variables)
     w->emf = w->emf || emf;
     if (view_eq_cstr(space, w->name_space) && view_eq_cstr(region, w->metrics_region))
         return true;
-    walk_found(w, CODE_FUNCTION_NAMESPACE,
-               "the function publishes to %.*s in %.*s, here %s in %s is set", SHOW(space),
+    walk_found(w, D78, "the function publishes to %.*s in %.*s, here %s in %s is set", SHOW(space),
                SHOW(region), w->name_space, w->metrics_region);
     if (space.len < sizeof(w->name_space) && aws_region_valid(region)) {
         (void)snprintf(w->name_space, sizeof(w->name_space), "%.*s", SHOW(space));
@@ -182,12 +180,12 @@ static void judge_function(struct walk *w)
         q->region, w->subject);
     /* Inactive: idle for long; it wakes up with the next message. */
     if (state.len > 0 && !walk_listed(VIEW_LIT("Active,Inactive"), state)) {
-        walk_found(w, CODE_FUNCTION_STATE, "state %.*s: %.*s", SHOW(state),
+        walk_found(w, D75, "state %.*s: %.*s", SHOW(state),
                    SHOW(aws_json_text(config, "StateReason")));
         return;
     }
     if (view_eq_cstr(aws_json_text(config, "LastUpdateStatus"), "Failed")) {
-        walk_found(w, CODE_FUNCTION_UPDATE, "the last update failed: %.*s",
+        walk_found(w, D76, "the last update failed: %.*s",
                    SHOW(aws_json_text(config, "LastUpdateStatusReason")));
         return;
     }
@@ -196,7 +194,7 @@ static void judge_function(struct walk *w)
         !judge_namespace(w, variables))
         return;
     if (w->ledger[0] != '\0' && !view_eq_cstr(ledger, w->ledger))
-        walk_found(w, CODE_FUNCTION_LEDGER, "LEDGER is %s%.*s in the function, here %s",
+        walk_found(w, D79, "LEDGER is %s%.*s in the function, here %s",
                    ledger.len == 0 ? "not set" : "", SHOW(ledger), w->ledger);
     else
         walk_ok(w, "active, timeout %llu s", (unsigned long long)q->function_timeout_s);
@@ -209,7 +207,7 @@ void walk_function(struct walk *w)
     w->subject = q->function_name;
     enum status st = lambda_get_function(w->client, q->region, arn, &q->function, &w->err);
     if (st == ST_MISSING)
-        walk_found(w, CODE_NO_FUNCTION, "there is no function %.*s", SHOW(arn));
+        walk_found(w, D74, "there is no function %.*s", SHOW(arn));
     else if (walk_answered(w, st, "lambda:GetFunctionConfiguration"))
         judge_function(w);
 }
@@ -249,12 +247,11 @@ static void judge_concurrency(struct walk *w, const json_t *reserved, const json
                  q->region, w->subject);
     }
     if (copies <= 0)
-        walk_found(w, CODE_SWITCHED_OFF, "the reserved concurrency is 0");
+        walk_found(w, D68, "the reserved concurrency is 0");
     else if (json_is_integer(most))
-        walk_found(w, CODE_CONCURRENCY, "%lld reserved, and the mapping may start %lld", copies,
-                   taken);
+        walk_found(w, D67, "%lld reserved, and the mapping may start %lld", copies, taken);
     else
-        walk_found(w, CODE_CONCURRENCY, "%lld reserved, and the mapping has no maximum", copies);
+        walk_found(w, D67, "%lld reserved, and the mapping has no maximum", copies);
 }
 
 void walk_concurrency(struct walk *w)
@@ -305,7 +302,7 @@ void walk_log_group(struct walk *w)
                  "aws logs put-retention-policy --region % --log-group-name % --retention-in-days "
                  "30",
                  q->region, w->subject);
-        walk_found(w, CODE_LOG_FOREVER, "the log group has no retention");
+        walk_found(w, D83, "the log group has no retention");
     }
     json_decref(in);
     json_decref(answer);
@@ -338,7 +335,7 @@ void walk_schedule(struct walk *w)
                  "lambda:InvokeFunction --principal events.amazonaws.com && aws events put-targets "
                  "--region % --rule bedrock-metrics-sweep --targets %",
                  region, region, function, region, walk_json(w, targets));
-        walk_found(w, CODE_NO_SCHEDULE, "no rule of EventBridge starts the function");
+        walk_found(w, D84, "no rule of EventBridge starts the function");
     }
     json_decref(in);
     json_decref(answer);

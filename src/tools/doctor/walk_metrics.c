@@ -57,12 +57,11 @@ static void judge_age(struct walk *w, size_t series, int64_t newest_s)
         object_age_s < LOOK_BACK_S - SLACK_S && newest_s + SLACK_S < w->newest_object_s) {
         fix_by_log(w);
         if (newest_s == 0)
-            walk_found(w, CODE_OLD_METRICS,
-                       "no datum in the last 24 hours, the newest log object is %s old",
+            walk_found(w, D92, "no datum in the last 24 hours, the newest log object is %s old",
                        object.text);
         else
-            walk_found(w, CODE_OLD_METRICS, "the newest datum is %s old, the newest log object %s",
-                       age.text, object.text);
+            walk_found(w, D92, "the newest datum is %s old, the newest log object %s", age.text,
+                       object.text);
     } else if (newest_s == 0) {
         walk_ok(w, "%zu series in %s, no datum in the last 24 hours", series, w->metrics_region);
     } else {
@@ -99,10 +98,9 @@ void walk_metrics(struct walk *w)
     if (n == 0) {
         if (w->newest_object_s != 0 && w->now_s - w->newest_object_s > COUNTED_S) {
             fix_by_log(w);
-            walk_found(w, CODE_NO_METRICS, "no metric in the namespace in %s", w->metrics_region);
+            walk_found(w, D90, "no metric in the namespace in %s", w->metrics_region);
         } else {
-            walk_found(w, CODE_NO_METRICS_YET, "no metric in the namespace in %s yet",
-                       w->metrics_region);
+            walk_found(w, D91, "no metric in the namespace in %s yet", w->metrics_region);
         }
         goto out;
     }
@@ -168,15 +166,15 @@ static void look_at_table(struct walk *w, struct view name)
     w->subject = name;
     if (st == ST_MISSING) {
         walk_fix(w, CREATE_TABLE, region, name);
-        walk_found(w, CODE_NO_TABLE, "there is no table of this name in %.*s", SHOW(region));
+        walk_found(w, D94, "there is no table of this name in %.*s", SHOW(region));
     } else if (!walk_answered(w, st, "dynamodb:DescribeTable")) {
         /* noted */
     } else if (!key_is_ours(table, key)) {
         walk_fix(w, CREATE_TABLE " (under another name, and LEDGER to match)", region, name);
-        walk_found(w, CODE_TABLE_KEY, "the table's key is \"%.*s\"", SHOW(key));
+        walk_found(w, D95, "the table's key is \"%.*s\"", SHOW(key));
     } else if (!walk_listed(VIEW_LIT("ACTIVE,UPDATING"), state)) {
         walk_fix(w, "aws dynamodb wait table-exists --region % --table-name %", region, name);
-        walk_found(w, CODE_TABLE_STATE, "the table's state is %.*s", SHOW(state));
+        walk_found(w, D96, "the table's state is %.*s", SHOW(state));
     } else {
         walk_ok(w, "the table is there, %.*s", SHOW(state));
     }
@@ -195,7 +193,7 @@ static void look_at_file(struct walk *w, const char *path)
     if (usable)
         walk_ok(w, "%s", exists ? "the file can be written" : "the file can be created");
     else
-        walk_found(w, CODE_LEDGER_FILE, "%s",
+        walk_found(w, D97, "%s",
                    exists ? "the file or its folder cannot be written"
                           : "its folder does not exist or cannot be written");
     free(copy);

@@ -176,33 +176,28 @@ static void judge(struct walk *w, const struct notification *n, const struct wal
     switch (n->fit) {
     case FIT_EVENTS:
     case FIT_SOME:
-        walk_found(w, n->fit == FIT_SOME ? CODE_NOTIFICATION_SOME_EVENTS : CODE_NOTIFICATION_EVENTS,
-                   "the entry for the queue has %s", best->events);
+        walk_found(w, n->fit == FIT_SOME ? D45 : D41, "the entry for the queue has %s",
+                   best->events);
         break;
     case FIT_PREFIX:
-        walk_found(w, CODE_NOTIFICATION_PREFIX,
-                   "the filter asks for the prefix \"%s\", the logs are below \"%.*s\"",
+        walk_found(w, D42, "the filter asks for the prefix \"%s\", the logs are below \"%.*s\"",
                    best->prefix, SHOW(n->folder));
         break;
     case FIT_SUFFIX:
-        walk_found(w, CODE_NOTIFICATION_SUFFIX, "the filter asks for the suffix \"%s\"",
-                   best->suffix);
+        walk_found(w, D43, "the filter asks for the suffix \"%s\"", best->suffix);
         break;
     case FIT_WHOLE: walk_ok(w, "notifies %s", arn.ptr); break;
     case FIT_NONE:
         if (n->topic[0] != '\0') {
             walk_fix(w, "aws sns list-subscriptions-by-topic --topic-arn %", view_of(n->topic));
-            walk_found(w, CODE_NOTIFICATION_INDIRECT,
-                       "the bucket notifies the topic %s, not the queue", n->topic);
+            walk_found(w, D44, "the bucket notifies the topic %s, not the queue", n->topic);
         } else if (n->event_bridge) {
             walk_fix(w, "aws events list-rule-names-by-target --target-arn %", arn);
-            walk_found(w, CODE_NOTIFICATION_INDIRECT,
-                       "the bucket notifies EventBridge, not the queue");
+            walk_found(w, D44, "the bucket notifies EventBridge, not the queue");
         } else if (n->any) {
-            walk_found(w, CODE_NO_NOTIFICATION, "the bucket notifies %s, and not %s", n->other,
-                       arn.ptr);
+            walk_found(w, D40, "the bucket notifies %s, and not %s", n->other, arn.ptr);
         } else {
-            walk_found(w, CODE_NO_NOTIFICATION, "the bucket notifies nobody of new objects");
+            walk_found(w, D40, "the bucket notifies nobody of new objects");
         }
     }
 }

@@ -51,11 +51,11 @@ static void judge(struct walk *w, struct view policy, const struct policy_questi
 
 void walk_queue_policy(struct walk *w)
 {
-    static const codes_by_answer codes = {[POLICY_ALLOWS_ALL] = CODE_POLICY_OPEN,
-                                          [POLICY_EMPTY] = CODE_POLICY_NONE,
-                                          [POLICY_OTHER_SOURCE] = CODE_POLICY_BUCKET,
-                                          [POLICY_OTHER_ACCOUNT] = CODE_POLICY_ACCOUNT,
-                                          [POLICY_DENIES] = CODE_POLICY_DENIES};
+    static const codes_by_answer codes = {[POLICY_ALLOWS_ALL] = D57,
+                                          [POLICY_EMPTY] = D53,
+                                          [POLICY_OTHER_SOURCE] = D54,
+                                          [POLICY_OTHER_ACCOUNT] = D55,
+                                          [POLICY_DENIES] = D56};
     const struct walk_queue *q = w->bucket->queue;
     struct view policy = buf_view(&q->attributes.policy);
     char bucket_arn[128];
@@ -95,11 +95,11 @@ static struct policy_question bedrock_asks(const struct walk *w, const char *act
 
 void walk_bucket_policy(struct walk *w)
 {
-    static const codes_by_answer codes = {[POLICY_ALLOWS_ALL] = CODE_BUCKET_POLICY_OPEN,
-                                          [POLICY_EMPTY] = CODE_BUCKET_POLICY,
-                                          [POLICY_OTHER_SOURCE] = CODE_BUCKET_POLICY,
-                                          [POLICY_OTHER_ACCOUNT] = CODE_BUCKET_POLICY,
-                                          [POLICY_DENIES] = CODE_BUCKET_POLICY_DENIES};
+    static const codes_by_answer codes = {[POLICY_ALLOWS_ALL] = D36,
+                                          [POLICY_EMPTY] = D34,
+                                          [POLICY_OTHER_SOURCE] = D34,
+                                          [POLICY_OTHER_ACCOUNT] = D34,
+                                          [POLICY_DENIES] = D35};
     const struct walk_bucket *b = w->bucket;
     struct buf policy, object, written, fixed;
     char source[128];
@@ -137,10 +137,10 @@ void walk_bucket_policy(struct walk *w)
 
 static void judge_key_policy(struct walk *w, struct view key, struct view arn, struct view policy)
 {
-    static const codes_by_answer codes = {[POLICY_EMPTY] = CODE_KEY_POLICY,
-                                          [POLICY_OTHER_SOURCE] = CODE_KEY_POLICY,
-                                          [POLICY_OTHER_ACCOUNT] = CODE_KEY_POLICY,
-                                          [POLICY_DENIES] = CODE_KEY_POLICY};
+    static const codes_by_answer codes = {[POLICY_EMPTY] = D37,
+                                          [POLICY_OTHER_SOURCE] = D37,
+                                          [POLICY_OTHER_ACCOUNT] = D37,
+                                          [POLICY_DENIES] = D37};
     char source[128];
     struct buf fixed;
     struct policy_question question =
@@ -167,7 +167,7 @@ static void look_at_key(struct walk *w, struct view key)
     if (st == ST_MISSING) {
         walk_fix(w, "aws s3api put-bucket-encryption --bucket % (with a key that exists)",
                  w->bucket->name);
-        walk_found(w, CODE_KEY_STATE, "there is no key %.*s", SHOW(key));
+        walk_found(w, D38, "there is no key %.*s", SHOW(key));
     } else if (!walk_answered(w, st, "kms:DescribeKey")) {
         /* noted */
     } else if (!view_eq_cstr(state, "Enabled")) {
@@ -178,7 +178,7 @@ static void look_at_key(struct walk *w, struct view key)
                      region, key, region, key);
         else
             walk_fix(w, "aws kms enable-key --region % --key-id %", region, key);
-        walk_found(w, CODE_KEY_STATE, "the state of key %.*s is %.*s", SHOW(key), SHOW(state));
+        walk_found(w, D38, "the state of key %.*s is %.*s", SHOW(key), SHOW(state));
     } else if (view_eq_cstr(aws_json_text(data, "KeyManager"), "AWS")) {
         walk_not_checked(w,
                          "%.*s is a key of AWS, whose policy cannot be changed; a key of yours can "

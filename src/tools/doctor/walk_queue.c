@@ -40,7 +40,7 @@ static void judge_key(struct walk *w)
     struct view key = aws_json_text(json_object_get(answer, "Attributes"), "KmsMasterKeyId");
     if (st == ST_OK && view_ends(key, VIEW_LIT("alias/aws/sqs"))) {
         fix_attribute(w, w->queue->queue.url, "KmsMasterKeyId=,SqsManagedSseEnabled=true");
-        walk_found(w, CODE_QUEUE_KEY, "encrypted with the key alias/aws/sqs");
+        walk_found(w, D52, "encrypted with the key alias/aws/sqs");
     } else if (st == ST_OK && key.len > 0) {
         walk_not_checked(w,
                          "encrypted with %.*s: whether its policy lets s3.amazonaws.com use "
@@ -57,17 +57,16 @@ static void judge_queue(struct walk *w)
     const struct sqs_attributes *a = &q->attributes;
     size_t before = w->f->number[DOCTOR_FAULT] + w->f->number[DOCTOR_WARNING];
     if (a->fifo || q->queue.fifo)
-        walk_found(w, CODE_QUEUE_FIFO, "a FIFO queue");
+        walk_found(w, D51, "a FIFO queue");
     if (a->encrypted)
         judge_key(w);
     if (a->receive_wait_s == 0) {
         fix_attribute(w, q->queue.url, "ReceiveMessageWaitTimeSeconds=20");
-        walk_found(w, CODE_SHORT_POLL, "ReceiveMessageWaitTimeSeconds is 0");
+        walk_found(w, D58, "ReceiveMessageWaitTimeSeconds is 0");
     }
     if (a->retention_s < MIN_RETENTION_S) {
         fix_attribute(w, q->queue.url, "MessageRetentionPeriod=1209600");
-        walk_found(w, CODE_RETENTION, "messages are kept for %llu s",
-                   (unsigned long long)a->retention_s);
+        walk_found(w, D59, "messages are kept for %llu s", (unsigned long long)a->retention_s);
     }
     if (before == w->f->number[DOCTOR_FAULT] + w->f->number[DOCTOR_WARNING])
         walk_ok(w, "in %.*s, messages are kept for %llu days", SHOW(q->region),
@@ -91,7 +90,7 @@ void walk_queue(struct walk *w)
                  "aws sqs create-queue --region % --queue-name % (better: deploy the stack, or "
                  "correct SQS_QUEUE_URL)",
                  q->region, q->name);
-        walk_found(w, CODE_NO_QUEUE, "there is no queue %s", q->queue.url);
+        walk_found(w, D50, "there is no queue %s", q->queue.url);
     } else if (walk_answered(w, st, "sqs:GetQueueAttributes")) {
         q->known = true;
         judge_queue(w);
@@ -125,8 +124,7 @@ static void judge_dead_letters(struct walk *w, const struct sqs_queue *dead,
     uint64_t waiting = a->visible + a->in_flight + a->delayed;
     if (a->retention_s < own->retention_s) {
         fix_attribute(w, dead->url, "MessageRetentionPeriod=1209600");
-        walk_found(w, CODE_DEAD_LETTER_RETENTION,
-                   "dead letters are kept for %llu s, messages for %llu s",
+        walk_found(w, D64, "dead letters are kept for %llu s, messages for %llu s",
                    (unsigned long long)a->retention_s, (unsigned long long)own->retention_s);
     }
     if (waiting == 0) {
@@ -135,7 +133,7 @@ static void judge_dead_letters(struct walk *w, const struct sqs_queue *dead,
     }
     walk_fix(w, "aws sqs start-message-move-task --region % --source-arn %", w->queue->region,
              view_of(own->dead_letter_arn));
-    walk_found(w, CODE_DEAD_LETTERS, "%llu dead letters", (unsigned long long)waiting);
+    walk_found(w, D63, "%llu dead letters", (unsigned long long)waiting);
 }
 
 void walk_dead_letters(struct walk *w)
@@ -151,13 +149,13 @@ void walk_dead_letters(struct walk *w)
     struct buf url;
     if (own->dead_letter_arn[0] == '\0') {
         fix_redrive(w, "DEAD_LETTER_QUEUE_ARN", 5);
-        walk_found(w, CODE_NO_REDRIVE, "the queue has no redrive policy");
+        walk_found(w, D60, "the queue has no redrive policy");
         return;
     }
     if (own->max_receive_count < least) {
         fix_redrive(w, own->dead_letter_arn, wanted);
-        walk_found(w, CODE_FEW_RECEIVES, "maxReceiveCount is %llu%s",
-                   (unsigned long long)own->max_receive_count, ledger ? ", with the ledger" : "");
+        walk_found(w, D61, "maxReceiveCount is %llu%s", (unsigned long long)own->max_receive_count,
+                   ledger ? ", with the ledger" : "");
     }
     /* It is in the queue's account and Region (SQS: dead-letter queues), so only the name differs. */
     struct view own_url = view_of(q->queue.url);
@@ -176,7 +174,7 @@ void walk_dead_letters(struct walk *w)
                  "aws sqs create-queue --region % --queue-name % --attributes "
                  "MessageRetentionPeriod=1209600",
                  q->region, dead_letter_name(q));
-        walk_found(w, CODE_NO_DEAD_LETTER_QUEUE, "there is no queue %s", own->dead_letter_arn);
+        walk_found(w, D62, "there is no queue %s", own->dead_letter_arn);
     } else {
         w->subject = dead_letter_name(q);
         if (walk_answered(w, st, "sqs:GetQueueAttributes"))
@@ -241,7 +239,7 @@ static void judge_alarms(struct walk *w, const json_t *alarms)
     if (best != NULL && has_action(best)) {
         walk_fix(w, "aws cloudwatch enable-alarm-actions --region % --alarm-names %",
                  w->queue->region, name);
-        walk_found(w, CODE_SILENT_ALARM, "the actions of alarm %.*s are disabled", SHOW(name));
+        walk_found(w, D66, "the actions of alarm %.*s are disabled", SHOW(name));
         return;
     }
     (void)snprintf(own, sizeof(own), "%.*s-waiting", SHOW(queue));
@@ -254,9 +252,9 @@ static void judge_alarms(struct walk *w, const json_t *alarms)
              "deploy with AlarmTopicArn=TOPIC_ARN)",
              w->queue->region, best != NULL ? name : view_of(own), queue);
     if (best != NULL)
-        walk_found(w, CODE_SILENT_ALARM, "alarm %.*s has no action", SHOW(name));
+        walk_found(w, D66, "alarm %.*s has no action", SHOW(name));
     else
-        walk_found(w, CODE_NO_ALARM, "no alarm watches the dead-letter queue");
+        walk_found(w, D65, "no alarm watches the dead-letter queue");
 }
 
 void walk_alarms(struct walk *w)
@@ -284,14 +282,14 @@ void walk_visibility(struct walk *w)
                    (unsigned long long)(needed > RESOLVED_S ? needed : RESOLVED_S));
     fix_attribute(w, q->queue.url, attribute);
     if (have < needed)
-        walk_found(w, CODE_VISIBILITY,
+        walk_found(w, D80,
                    "%llu s; %llu s are needed (the function's timeout is %llu s, the mapping's "
                    "batch window %llu s)",
                    (unsigned long long)have, (unsigned long long)needed,
                    (unsigned long long)q->function_timeout_s,
                    (unsigned long long)q->batch_window_s);
     else if (have < RESOLVED_S)
-        walk_found(w, CODE_VISIBILITY_SHORT, "%llu s", (unsigned long long)have);
+        walk_found(w, D81, "%llu s", (unsigned long long)have);
     else
         walk_ok(w, "%llu s", (unsigned long long)have);
 }
@@ -351,8 +349,8 @@ void walk_backlog(struct walk *w)
         walk_ok(w, "%llu messages wait, %llu are being counted", (unsigned long long)a->visible,
                 (unsigned long long)a->in_flight);
     else if (oldest.age_s > BACKLOG_S)
-        walk_found(w, CODE_BACKLOG, "%llu messages wait, the oldest for %s",
-                   (unsigned long long)a->visible, walk_age((int64_t)oldest.age_s).text);
+        walk_found(w, D82, "%llu messages wait, the oldest for %s", (unsigned long long)a->visible,
+                   walk_age((int64_t)oldest.age_s).text);
     else
         walk_ok(w, "%llu messages wait, the oldest for %s", (unsigned long long)a->visible,
                 walk_age((int64_t)oldest.age_s).text);

@@ -19,7 +19,7 @@ static void bad_variable(struct walk *w, struct view name, const char *text)
     if (view_starts(rest, name) && view_starts(view_skip(rest, name.len), VIEW_LIT(": ")))
         rest = view_skip(rest, name.len + 2);
     w->subject = name;
-    walk_found(w, CODE_VARIABLE, "%.*s", SHOW(rest));
+    walk_found(w, D04, "%.*s", SHOW(rest));
 }
 
 /* What the worker and the function read before any work, and what only they look at later. */
@@ -53,7 +53,7 @@ static void check_values(struct walk *w)
         if (value == NULL || walk_listed(view_of(choices[i].known), view_of(value)))
             continue;
         w->subject = view_of(choices[i].name);
-        walk_found(w, CODE_VARIABLE, "\"%.60s\" is unknown; known are %s", value, choices[i].known);
+        walk_found(w, D04, "\"%.60s\" is unknown; known are %s", value, choices[i].known);
     }
 }
 
@@ -62,12 +62,11 @@ static void check_buckets(struct walk *w)
     struct view rest = view_of(config_get("S3_BUCKET_NAME", NULL)), part;
     w->subject = VIEW_LIT("S3_BUCKET_NAME");
     if (rest.len == 0)
-        walk_found(w, CODE_BUCKET_VARIABLE, "the variable is not set");
+        walk_found(w, D01, "the variable is not set");
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (!aws_bucket_valid(part))
-            walk_found(w, CODE_BUCKET_VARIABLE, "\"%.*s\" is not a bucket's name",
-                       SHOW_MAX(part, 80));
+            walk_found(w, D01, "\"%.*s\" is not a bucket's name", SHOW_MAX(part, 80));
         else if (w->bucket_count < WALK_MAX)
             w->buckets[w->bucket_count++].name = part;
         else
@@ -80,12 +79,12 @@ static void check_queues(struct walk *w)
     struct view rest = view_of(config_get("SQS_QUEUE_URL", NULL)), part;
     w->subject = VIEW_LIT("SQS_QUEUE_URL");
     if (rest.len == 0)
-        walk_found(w, CODE_QUEUE_VARIABLE, "the variable is not set");
+        walk_found(w, D02, "the variable is not set");
     while (view_split(&rest, ',', &part)) {
         struct walk_queue *q = &w->queues[w->queue_count < WALK_MAX ? w->queue_count : 0];
         struct sqs_queue parsed;
         if (sqs_queue_parse(view_trim(part), w->config, &parsed, &w->err) != ST_OK) {
-            walk_found(w, CODE_QUEUE_VARIABLE, "%s", w->err.text);
+            walk_found(w, D02, "%s", w->err.text);
         } else if (w->queue_count < WALK_MAX) {
             q->queue = parsed;
             q->name = view_of(q->queue.name);
@@ -99,8 +98,7 @@ bool walk_configuration(struct walk *w)
 {
     enum status st = aws_config_load(&w->config, &w->env, NULL, &w->err);
     if (st != ST_OK) {
-        walk_found(w, CODE_AWS_SETTINGS, "%s",
-                   w->err.text[0] != '\0' ? w->err.text : status_name(st));
+        walk_found(w, D05, "%s", w->err.text[0] != '\0' ? w->err.text : status_name(st));
         return false;
     }
     w->region = aws_config_region(w->config);
@@ -123,7 +121,7 @@ bool walk_configuration(struct walk *w)
                    config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
     if (w->region.len == 0) {
         w->subject = VIEW_LIT("AWS_REGION");
-        walk_found(w, CODE_NO_REGION,
+        walk_found(w, D03,
                    "neither AWS_REGION nor AWS_DEFAULT_REGION is set, nor a region in profile %.*s",
                    SHOW(aws_config_profile(w->config)));
         return false;
@@ -139,7 +137,7 @@ bool walk_configuration(struct walk *w)
 
 static void refused(struct walk *w, bool expired, const char *text)
 {
-    walk_found(w, expired ? CODE_EXPIRED : CODE_REFUSED, "%s", text);
+    walk_found(w, expired ? D11 : D12, "%s", text);
 }
 
 static bool find_credentials(struct walk *w, struct credentials *found, struct sts_identity *id)
@@ -160,8 +158,7 @@ static bool find_credentials(struct walk *w, struct credentials *found, struct s
         return false;
     }
     if (st != ST_OK) {
-        walk_found(w, CODE_NO_CREDENTIALS, "%s",
-                   w->err.text[0] != '\0' ? w->err.text : status_name(st));
+        walk_found(w, D10, "%s", w->err.text[0] != '\0' ? w->err.text : status_name(st));
         return false;
     }
     if (found->expires_s > 0 && found->expires_s <= w->now_s) {
@@ -170,7 +167,7 @@ static bool find_credentials(struct walk *w, struct credentials *found, struct s
     }
     st = sts_get_caller_identity(w->client, VIEW_EMPTY, id, &w->err);
     if (st == ST_RETRY)
-        walk_found(w, CODE_UNREACHABLE, "%s", w->err.text);
+        walk_found(w, D13, "%s", w->err.text);
     else if (st != ST_OK)
         refused(w, w->err.code == E_A208, w->err.text);
     return st == ST_OK;
@@ -246,7 +243,7 @@ static void try_role(struct walk *w, struct view arn)
                  "role's account; it replaces the trust policy; and the reader needs "
                  "sts:AssumeRole on the role)",
                  view_skip(arn, slash == SIZE_MAX ? 0 : slash + 1), buf_view(&w->scratch));
-        walk_found(w, CODE_ROLE, "%s", w->err.text);
+        walk_found(w, D14, "%s", w->err.text);
     } else {
         walk_not_checked(w, "%s", w->err.text[0] != '\0' ? w->err.text : status_name(st));
     }
@@ -268,7 +265,7 @@ void walk_roles(struct walk *w)
             try_role(w, part);
         } else {
             w->subject = VIEW_LIT("ROLE_ARN");
-            walk_found(w, CODE_VARIABLE, "\"%.*s\" is not a role's ARN", SHOW_MAX(part, 80));
+            walk_found(w, D04, "\"%.*s\" is not a role's ARN", SHOW_MAX(part, 80));
         }
     }
 }
