@@ -83,33 +83,98 @@ void ledger_statistics_add_part(struct ledger_statistics *t, enum ledger_part_st
 
 struct ledger;
 
+/*
+ * What a kind of ledger can do.  Callers use the macros below; the contract of each is here.  In
+ * addition to what is named each may answer what the head of this file lists.
+ */
 struct ledger_ops {
     const char *kind;
-    enum status (*claim)(struct ledger *l, const struct ledger_nonce *batch, int64_t time_ms,
-                         const struct protocol_object *objects, uint16_t n,
-                         struct protocol_claim *claims);
-    enum status (*load)(struct ledger *l, const struct ledger_nonce *batch,
-                        struct ledger_record *out);
-    enum status (*abort)(struct ledger *l, const struct ledger_nonce *batch, int64_t time_ms);
-    enum status (*prepare)(struct ledger *l, const struct ledger_record *record,
-                           const struct view *payloads, uint16_t n_payloads);
-    enum status (*payload)(struct ledger *l, const struct ledger_nonce *batch, uint16_t index,
-                           struct buf *out);
-    enum status (*journal)(struct ledger *l, const struct protocol_effect *journal);
-    enum status (*done)(struct ledger *l, const struct ledger_nonce *batch, int64_t time_ms);
-    enum status (*list_open)(struct ledger *l, int64_t prepared_before_ms, struct ledger_nonce *out,
-                             size_t max, size_t *n);
-    enum status (*list_batches)(struct ledger *l, int64_t from_ms, int64_t until_ms,
-                                ledger_batch_fn *fn, void *ctx);
-    enum status (*lookup)(struct ledger *l, const struct ledger_id *ids, size_t n,
-                          enum ledger_progress *out, uint64_t *tags);
-    enum status (*marker)(struct ledger *l, int64_t minute, struct ledger_marker *out);
-    enum status (*markers_used)(struct ledger *l, int64_t minute, uint32_t *n);
-    enum status (*quarantine_add)(struct ledger *l, const struct ledger_quarantined *entry);
-    enum status (*quarantine_list)(struct ledger *l, ledger_quarantine_fn *fn, void *ctx);
-    enum status (*quarantine_release)(struct ledger *l, const struct ledger_id *id);
-    enum status (*statistics)(struct ledger *l, struct ledger_statistics *out);
-    enum status (*prune)(struct ledger *l, int64_t before_ms, uint64_t *removed);
+
+    /*
+     * For every objects[i] of state OBJECT_CLAIM: make `batch` its owner if its owner is
+     * objects[i].owner (none: if it has no record); claims[i] says what came of it.  Entries of
+     * other objects are not touched.  ST_OK with CLAIM_UNKNOWN entries when single answers are
+     * missing.
+     */
+    NODISCARD enum status (*claim)(struct ledger *l, const struct ledger_nonce *batch,
+                                   int64_t time_ms, const struct protocol_object *objects,
+                                   uint16_t n, struct protocol_claim *claims);
+
+    /* Read a batch consistently.  ST_MISSING: there is no record. */
+    NODISCARD enum status (*load)(struct ledger *l, const struct ledger_nonce *batch,
+                                  struct ledger_record *out);
+
+    /* The tombstone: ST_OK: nobody can prepare this batch any more.  ST_CONFLICT: it was
+     * prepared. */
+    NODISCARD enum status (*abort)(struct ledger *l, const struct ledger_nonce *batch,
+                                   int64_t time_ms);
+
+    /*
+     * Write the payloads, then the batch as BATCH_PREPARED (whatever record->batch.state says),
+     * once.  ST_CONFLICT: it has a record, a tombstone or our own earlier write.  Payloads are
+     * bytes to the ledger; each part's `payload` is an index into them.
+     */
+    NODISCARD enum status (*prepare)(struct ledger *l, const struct ledger_record *record,
+                                     const struct view *payloads, uint16_t n_payloads);
+
+    /* Append payload `index` to *out.  ST_MISSING: there is none. */
+    NODISCARD enum status (*payload)(struct ledger *l, const struct ledger_nonce *batch,
+                                     uint16_t index, struct buf *out);
+
+    /* Carry out an EFFECT_JOURNAL.  ST_CONFLICT: the part's nonce (or the number of parts) moved
+     * on. */
+    NODISCARD enum status (*journal)(struct ledger *l, const struct protocol_effect *journal);
+
+    /* BATCH_PREPARED -> BATCH_DONE, or it is done already; a part that is not final:
+     * ST_CONFLICT. */
+    NODISCARD enum status (*done)(struct ledger *l, const struct ledger_nonce *batch,
+                                  int64_t time_ms);
+
+    /* Up to max batches in BATCH_PREPARED since before the given time, oldest first where cheap. */
+    NODISCARD enum status (*list_open)(struct ledger *l, int64_t prepared_before_ms,
+                                       struct ledger_nonce *out, size_t max, size_t *n);
+
+    /*
+     * All prepared or done batches with from_ms <= prepared_ms < until_ms, in no order: for
+     * `verify`, which then loads them and their payloads.  The callback must not call the ledger.
+     * DynamoDB reads the whole table for it (permission dynamodb:Scan, one read unit for each
+     * 4 KB).
+     */
+    NODISCARD enum status (*list_batches)(struct ledger *l, int64_t from_ms, int64_t until_ms,
+                                          ledger_batch_fn *fn, void *ctx);
+
+    /* out[i] says how far the object ids[i] is.  tags[i] (may be NULL) is the tag under which it
+     * was prepared or counted; 0: unknown. */
+    NODISCARD enum status (*lookup)(struct ledger *l, const struct ledger_id *ids, size_t n,
+                                    enum ledger_progress *out, uint64_t *tags);
+
+    /* Hand out a marker of this minute, never the same twice; numbers may be skipped.
+     * ST_TOO_BIG: more in one minute than there are slots. */
+    NODISCARD enum status (*marker)(struct ledger *l, int64_t minute, struct ledger_marker *out);
+
+    /* How many numbers of this minute were handed out: slot * LEDGER_MARKER_DIGITS + digit is
+     * below. */
+    NODISCARD enum status (*markers_used)(struct ledger *l, int64_t minute, uint32_t *n);
+
+    /* Texts are copied and cut to their limits.  An entry that is there already is replaced. */
+    NODISCARD enum status (*quarantine_add)(struct ledger *l,
+                                            const struct ledger_quarantined *entry);
+
+    /* Views of an entry are valid during its call; the callback must not call the ledger. */
+    NODISCARD enum status (*quarantine_list)(struct ledger *l, ledger_quarantine_fn *fn, void *ctx);
+
+    /* ST_MISSING: it was not in quarantine.  The next sweep or event counts the object. */
+    NODISCARD enum status (*quarantine_release)(struct ledger *l, const struct ledger_id *id);
+
+    NODISCARD enum status (*statistics)(struct ledger *l, struct ledger_statistics *out);
+
+    /*
+     * Forget objects claimed, and batches done or aborted, before this time; *removed counts the
+     * objects.  The caller computes it from LEDGER_TTL_DAYS; before_ms must be more than 16 days
+     * ago.  Does nothing where the service expires records itself.
+     */
+    NODISCARD enum status (*prune)(struct ledger *l, int64_t before_ms, uint64_t *removed);
+
     void (*close)(struct ledger *l);
 };
 
@@ -118,153 +183,24 @@ struct ledger {
     const struct ledger_ops *ops;
 };
 
-/*
- * For every objects[i] of state OBJECT_CLAIM: make `batch` its owner if its owner is
- * objects[i].owner (none: if it has no record); claims[i] says what came of it.  Entries of other
- * objects are not touched.  ST_OK with CLAIM_UNKNOWN entries when single answers are missing.
- */
-NODISCARD static inline enum status ledger_claim(struct ledger *l, const struct ledger_nonce *batch,
-                                                 int64_t time_ms,
-                                                 const struct protocol_object *objects, uint16_t n,
-                                                 struct protocol_claim *claims)
-{
-    return l->ops->claim(l, batch, time_ms, objects, n, claims);
-}
-
-/* Read a batch consistently.  ST_MISSING: there is no record. */
-NODISCARD static inline enum status ledger_load(struct ledger *l, const struct ledger_nonce *batch,
-                                                struct ledger_record *out)
-{
-    return l->ops->load(l, batch, out);
-}
-
-/* The tombstone: ST_OK: nobody can prepare this batch any more.  ST_CONFLICT: it was prepared. */
-NODISCARD static inline enum status ledger_abort(struct ledger *l, const struct ledger_nonce *batch,
-                                                 int64_t time_ms)
-{
-    return l->ops->abort(l, batch, time_ms);
-}
-
-/*
- * Write the payloads, then the batch as BATCH_PREPARED (whatever record->batch.state says), once.
- * ST_CONFLICT: it has a record, a tombstone or our own earlier write.  Payloads are bytes to the
- * ledger; each part's `payload` is an index into them.
- */
-NODISCARD static inline enum status ledger_prepare(struct ledger *l,
-                                                   const struct ledger_record *record,
-                                                   const struct view *payloads, uint16_t n_payloads)
-{
-    return l->ops->prepare(l, record, payloads, n_payloads);
-}
-
-/* Append payload `index` to *out.  ST_MISSING: there is none. */
-NODISCARD static inline enum status ledger_payload(struct ledger *l,
-                                                   const struct ledger_nonce *batch, uint16_t index,
-                                                   struct buf *out)
-{
-    return l->ops->payload(l, batch, index, out);
-}
-
-/* Carry out an EFFECT_JOURNAL.  ST_CONFLICT: the part's nonce (or the number of parts) moved on. */
-NODISCARD static inline enum status ledger_journal(struct ledger *l,
-                                                   const struct protocol_effect *journal)
-{
-    return l->ops->journal(l, journal);
-}
-
-/* BATCH_PREPARED -> BATCH_DONE, or it is done already; a part that is not final: ST_CONFLICT. */
-NODISCARD static inline enum status ledger_done(struct ledger *l, const struct ledger_nonce *batch,
-                                                int64_t time_ms)
-{
-    return l->ops->done(l, batch, time_ms);
-}
-
-/* Up to max batches in BATCH_PREPARED since before the given time, oldest first where cheap. */
-NODISCARD static inline enum status ledger_list_open(struct ledger *l, int64_t prepared_before_ms,
-                                                     struct ledger_nonce *out, size_t max,
-                                                     size_t *n)
-{
-    return l->ops->list_open(l, prepared_before_ms, out, max, n);
-}
-
-/*
- * All prepared or done batches with from_ms <= prepared_ms < until_ms, in no order: for `verify`,
- * which then loads them and their payloads.  The callback must not call the ledger.  DynamoDB reads
- * the whole table for it (permission dynamodb:Scan, one read unit for each 4 KB).
- */
-NODISCARD static inline enum status ledger_list_batches(struct ledger *l, int64_t from_ms,
-                                                        int64_t until_ms, ledger_batch_fn *fn,
-                                                        void *ctx)
-{
-    return l->ops->list_batches(l, from_ms, until_ms, fn, ctx);
-}
-
-/* out[i] says how far the object ids[i] is. */
-NODISCARD static inline enum status ledger_lookup(struct ledger *l, const struct ledger_id *ids,
-                                                  size_t n, enum ledger_progress *out)
-{
-    return l->ops->lookup(l, ids, n, out, NULL);
-}
-
-/* The same, and tags[i] is the tag under which it was prepared or counted; 0: unknown. */
-NODISCARD static inline enum status ledger_lookup_tags(struct ledger *l,
-                                                       const struct ledger_id *ids, size_t n,
-                                                       enum ledger_progress *out, uint64_t *tags)
-{
-    return l->ops->lookup(l, ids, n, out, tags);
-}
-
-/* Hand out a marker of this minute, never the same twice; numbers may be skipped. */
-NODISCARD static inline enum status ledger_marker_next(struct ledger *l, int64_t minute,
-                                                       struct ledger_marker *out)
-{
-    return l->ops->marker(l, minute, out);
-}
-
-/* How many numbers of this minute were handed out: slot * LEDGER_MARKER_DIGITS + digit is below. */
-NODISCARD static inline enum status ledger_markers_used(struct ledger *l, int64_t minute,
-                                                        uint32_t *n)
-{
-    return l->ops->markers_used(l, minute, n);
-}
-
-/* Texts are copied and cut to their limits.  An entry that is there already is replaced. */
-NODISCARD static inline enum status ledger_quarantine_add(struct ledger *l,
-                                                          const struct ledger_quarantined *entry)
-{
-    return l->ops->quarantine_add(l, entry);
-}
-
-/* Views of an entry are valid during its call; the callback must not call the ledger. */
-NODISCARD static inline enum status ledger_quarantine_list(struct ledger *l,
-                                                           ledger_quarantine_fn *fn, void *ctx)
-{
-    return l->ops->quarantine_list(l, fn, ctx);
-}
-
-/* ST_MISSING: it was not in quarantine.  The next sweep or event counts the object. */
-NODISCARD static inline enum status ledger_quarantine_release(struct ledger *l,
-                                                              const struct ledger_id *id)
-{
-    return l->ops->quarantine_release(l, id);
-}
-
-NODISCARD static inline enum status ledger_statistics_read(struct ledger *l,
-                                                           struct ledger_statistics *out)
-{
-    return l->ops->statistics(l, out);
-}
-
-/*
- * Forget objects claimed, and batches done or aborted, before this time.  The caller computes it
- * from LEDGER_TTL_DAYS; before_ms must be more than 16 days ago.  Does nothing where the service
- * expires records itself.
- */
-NODISCARD static inline enum status ledger_prune(struct ledger *l, int64_t before_ms,
-                                                 uint64_t *removed)
-{
-    return l->ops->prune(l, before_ms, removed);
-}
+#define ledger_claim(l, ...) ((l)->ops->claim((l), __VA_ARGS__))
+#define ledger_load(l, ...) ((l)->ops->load((l), __VA_ARGS__))
+#define ledger_abort(l, ...) ((l)->ops->abort((l), __VA_ARGS__))
+#define ledger_prepare(l, ...) ((l)->ops->prepare((l), __VA_ARGS__))
+#define ledger_payload(l, ...) ((l)->ops->payload((l), __VA_ARGS__))
+#define ledger_journal(l, ...) ((l)->ops->journal((l), __VA_ARGS__))
+#define ledger_done(l, ...) ((l)->ops->done((l), __VA_ARGS__))
+#define ledger_list_open(l, ...) ((l)->ops->list_open((l), __VA_ARGS__))
+#define ledger_list_batches(l, ...) ((l)->ops->list_batches((l), __VA_ARGS__))
+#define ledger_lookup(l, ids, n, out) ((l)->ops->lookup((l), (ids), (n), (out), NULL))
+#define ledger_lookup_tags(l, ...) ((l)->ops->lookup((l), __VA_ARGS__))
+#define ledger_marker_next(l, ...) ((l)->ops->marker((l), __VA_ARGS__))
+#define ledger_markers_used(l, ...) ((l)->ops->markers_used((l), __VA_ARGS__))
+#define ledger_quarantine_add(l, ...) ((l)->ops->quarantine_add((l), __VA_ARGS__))
+#define ledger_quarantine_list(l, ...) ((l)->ops->quarantine_list((l), __VA_ARGS__))
+#define ledger_quarantine_release(l, ...) ((l)->ops->quarantine_release((l), __VA_ARGS__))
+#define ledger_statistics_read(l, ...) ((l)->ops->statistics((l), __VA_ARGS__))
+#define ledger_prune(l, ...) ((l)->ops->prune((l), __VA_ARGS__))
 
 /* NULL does nothing. */
 static inline void ledger_close(struct ledger *l)
