@@ -64,3 +64,13 @@ void ledger_statistics_add(struct ledger_statistics *t, const struct ledger_batc
         ledger_statistics_add_part(t, (enum ledger_part_state)b->parts[i].state, b->parts[i].tokens,
                                    b->parts[i].resent);
 }
+
+enum status ledger_marker_of(int64_t minute, int64_t n, struct ledger_marker *out)
+{
+    if (n < 0 || n / LEDGER_MARKER_DIGITS > UINT16_MAX)
+        return ST_TOO_BIG;
+    *out = (struct ledger_marker){.minute = minute,
+                                  .slot = (uint16_t)(n / LEDGER_MARKER_DIGITS),
+                                  .digit = (uint8_t)(n % LEDGER_MARKER_DIGITS)};
+    return ST_OK;
+}

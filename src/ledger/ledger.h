@@ -81,6 +81,9 @@ void ledger_statistics_add(struct ledger_statistics *t, const struct ledger_batc
 void ledger_statistics_add_part(struct ledger_statistics *t, enum ledger_part_state state,
                                 uint64_t tokens, uint64_t resent);
 
+/* Marker number n (from 0) of a minute.  ST_TOO_BIG: more than there are slots, or not a number. */
+NODISCARD enum status ledger_marker_of(int64_t minute, int64_t n, struct ledger_marker *out);
+
 struct ledger;
 
 /*

@@ -20,21 +20,15 @@ static enum status claim_one(struct ledger_sqlite *l, const struct ledger_nonce 
                              struct protocol_claim *c)
 {
     static const struct ledger_nonce none;
-    bool want_absent = ledger_nonce_eq(&o->owner, &none);
-    sqlite3_stmt *s = file_statement(l, want_absent ? SQL_OBJECT_INSERT : SQL_OBJECT_TAKE);
-    file_bind_id(s, 1, &o->id);
-    file_bind_nonce(s, 2, batch);
-    sqlite3_bind_int64(s, 3, time_ms);
-    if (!want_absent)
-        file_bind_nonce(s, 4, &o->owner);
-    enum status st = file_step_done(l, s);
-    if (st != ST_OK)
-        return st;
+    enum status st = ledger_nonce_eq(&o->owner, &none)
+                         ? file_write(l, SQL_OBJECT_INSERT, SQL_NAME(o->id), SQL_NAME(*batch),
+                                      SQL_NUMBER(time_ms))
+                         : file_write(l, SQL_OBJECT_TAKE, SQL_NAME(o->id), SQL_NAME(*batch),
+                                      SQL_NUMBER(time_ms), SQL_NAME(o->owner));
     *c = (struct protocol_claim){.result = CLAIM_MINE};
-    if (file_changed(l))
-        return ST_OK;
-    s = file_statement(l, SQL_OBJECT_GET);
-    file_bind_id(s, 1, &o->id);
+    if (st != ST_OK || file_changed(l))
+        return st;
+    sqlite3_stmt *s = file_statement(l, SQL_OBJECT_GET, SQL_NAME(o->id));
     st = file_step_row(l, s);
     if (st == ST_MISSING) {
         c->result = CLAIM_ABSENT;
@@ -63,8 +57,7 @@ static enum status sqlite_claim(struct ledger *ledger, const struct ledger_nonce
 
 static enum status load_members(struct ledger_sqlite *l, struct ledger_record *out)
 {
-    sqlite3_stmt *s = file_statement(l, SQL_MEMBER_LIST);
-    file_bind_nonce(s, 1, &out->batch.id);
+    sqlite3_stmt *s = file_statement(l, SQL_MEMBER_LIST, SQL_NAME(out->batch.id));
     enum status st;
     while ((st = file_step_row(l, s)) == ST_OK) {
         if (out->batch.n_members == PROTOCOL_OBJECTS_MAX)
@@ -75,13 +68,12 @@ static enum status load_members(struct ledger_sqlite *l, struct ledger_record *o
         if (st != ST_OK)
             return st;
     }
-    return st == ST_MISSING ? ST_OK : st;
+    return file_rows_status(st);
 }
 
 static enum status load_parts(struct ledger_sqlite *l, struct ledger_record *out)
 {
-    sqlite3_stmt *s = file_statement(l, SQL_PART_LIST);
-    file_bind_nonce(s, 1, &out->batch.id);
+    sqlite3_stmt *s = file_statement(l, SQL_PART_LIST, SQL_NAME(out->batch.id));
     enum status st;
     while ((st = file_step_row(l, s)) == ST_OK) {
         if (out->batch.n_parts == PROTOCOL_PARTS_MAX)
@@ -90,27 +82,33 @@ static enum status load_parts(struct ledger_sqlite *l, struct ledger_record *out
         if (st != ST_OK)
             return st;
     }
-    return st == ST_MISSING ? ST_OK : st;
+    return file_rows_status(st);
+}
+
+/* The batch's state and time; ST_MISSING: it has no record. */
+static enum status get_batch(struct ledger_sqlite *l, const struct ledger_nonce *batch, int *state,
+                             int64_t *time_ms)
+{
+    sqlite3_stmt *s = file_statement(l, SQL_BATCH_GET, SQL_NAME(*batch));
+    enum status st = file_step_row(l, s);
+    if (st != ST_OK)
+        return st;
+    *state = sqlite3_column_int(s, 0);
+    *time_ms = sqlite3_column_int64(s, 1);
+    return *state < BATCH_ABORTED || *state > BATCH_DONE ? ST_BAD_ITEM : ST_OK;
 }
 
 static enum status sqlite_load(struct ledger *ledger, const struct ledger_nonce *batch,
                                struct ledger_record *out)
 {
     struct ledger_sqlite *l = file_of(ledger);
+    int state = BATCH_NONE;
     enum status st = file_begin(l, false);
-    if (st == ST_OK) {
-        sqlite3_stmt *s = file_statement(l, SQL_BATCH_GET);
-        file_bind_nonce(s, 1, batch);
-        st = file_step_row(l, s);
-        if (st == ST_OK) {
-            out->batch.id = *batch;
-            out->batch.n_members = out->batch.n_parts = 0;
-            out->batch.state = (uint8_t)sqlite3_column_int(s, 0);
-            out->batch.prepared_ms = sqlite3_column_int64(s, 1);
-            if (out->batch.state < BATCH_ABORTED || out->batch.state > BATCH_DONE)
-                st = ST_BAD_ITEM;
-        }
-    }
+    if (st == ST_OK)
+        st = get_batch(l, batch, &state, &out->batch.prepared_ms);
+    out->batch.id = *batch;
+    out->batch.n_members = out->batch.n_parts = 0;
+    out->batch.state = (uint8_t)state;
     if (st == ST_OK)
         st = load_members(l, out);
     if (st == ST_OK)
@@ -121,14 +119,9 @@ static enum status sqlite_load(struct ledger *ledger, const struct ledger_nonce 
 static enum status batch_insert(struct ledger_sqlite *l, const struct ledger_nonce *batch,
                                 enum ledger_batch_state state, int64_t time_ms)
 {
-    sqlite3_stmt *s = file_statement(l, SQL_BATCH_INSERT);
-    file_bind_nonce(s, 1, batch);
-    sqlite3_bind_int(s, 2, (int)state);
-    sqlite3_bind_int64(s, 3, time_ms);
-    enum status st = file_step_done(l, s);
-    if (st == ST_OK && !file_changed(l))
-        st = ST_CONFLICT;
-    return st;
+    enum status st =
+        file_write(l, SQL_BATCH_INSERT, SQL_NAME(*batch), SQL_NUMBER(state), SQL_NUMBER(time_ms));
+    return st == ST_OK && !file_changed(l) ? ST_CONFLICT : st;
 }
 
 /* A tombstone that is there already is as good as ours. */
@@ -136,14 +129,13 @@ static enum status sqlite_abort(struct ledger *ledger, const struct ledger_nonce
                                 int64_t time_ms)
 {
     struct ledger_sqlite *l = file_of(ledger);
+    int state = BATCH_NONE;
     enum status st = file_begin(l, true);
     if (st == ST_OK)
         st = batch_insert(l, batch, BATCH_ABORTED, time_ms);
     if (st == ST_CONFLICT) {
-        sqlite3_stmt *s = file_statement(l, SQL_BATCH_GET);
-        file_bind_nonce(s, 1, batch);
-        st = file_step_row(l, s);
-        if (st == ST_OK && sqlite3_column_int(s, 0) != BATCH_ABORTED)
+        st = get_batch(l, batch, &state, &time_ms);
+        if (st == ST_OK && state != BATCH_ABORTED)
             st = ST_CONFLICT;
     }
     return file_finish(l, st);
@@ -162,28 +154,18 @@ static enum status sqlite_prepare(struct ledger *ledger, const struct ledger_rec
     enum status st = file_begin(l, true);
     if (st == ST_OK)
         st = batch_insert(l, &b->id, BATCH_PREPARED, b->prepared_ms);
-    for (uint16_t i = 0; i < n_payloads && st == ST_OK; i++) {
-        if (payloads[i].len > LEDGER_PAYLOAD_BYTES_MAX) {
-            st = ST_TOO_BIG;
-            break;
-        }
-        sqlite3_stmt *s = file_statement(l, SQL_PAYLOAD_INSERT);
-        file_bind_nonce(s, 1, &b->id);
-        sqlite3_bind_int(s, 2, i);
-        file_bind_bytes(s, 3, payloads[i].ptr, payloads[i].len);
-        st = file_step_done(l, s);
-    }
-    for (uint16_t i = 0; i < b->n_members && st == ST_OK; i++) {
-        sqlite3_stmt *s = file_statement(l, SQL_MEMBER_INSERT);
-        file_bind_nonce(s, 1, &b->id);
-        file_bind_id(s, 2, &record->members[i]);
-        sqlite3_bind_int64(s, 3, (sqlite3_int64)record->tags[i]);
-        st = file_step_done(l, s);
-    }
+    for (uint16_t i = 0; i < n_payloads && st == ST_OK; i++)
+        st = payloads[i].len > LEDGER_PAYLOAD_BYTES_MAX
+                 ? ST_TOO_BIG
+                 : file_write(l, SQL_PAYLOAD_INSERT, SQL_NAME(b->id), SQL_NUMBER(i),
+                              SQL_VIEW(payloads[i]));
+    for (uint16_t i = 0; i < b->n_members && st == ST_OK; i++)
+        st = file_write(l, SQL_MEMBER_INSERT, SQL_NAME(b->id), SQL_NAME(record->members[i]),
+                        SQL_NUMBER(record->tags[i]));
     for (uint16_t i = 0; i < b->n_parts && st == ST_OK; i++) {
-        sqlite3_stmt *s = file_statement(l, SQL_PART_INSERT);
-        file_bind_part(s, &b->id, i, &b->parts[i]);
-        st = file_step_done(l, s);
+        struct sql_value values[PART_VALUES];
+        file_part_values(values, &b->id, i, &b->parts[i]);
+        st = file_step_done(l, file_bind(l, SQL_PART_INSERT, values, PART_VALUES));
     }
     return file_finish(l, st);
 }
@@ -194,9 +176,7 @@ static enum status sqlite_payload(struct ledger *ledger, const struct ledger_non
     struct ledger_sqlite *l = file_of(ledger);
     enum status st = file_begin(l, false);
     if (st == ST_OK) {
-        sqlite3_stmt *s = file_statement(l, SQL_PAYLOAD_GET);
-        file_bind_nonce(s, 1, batch);
-        sqlite3_bind_int(s, 2, index);
+        sqlite3_stmt *s = file_statement(l, SQL_PAYLOAD_GET, SQL_NAME(*batch), SQL_NUMBER(index));
         st = file_step_row(l, s);
         if (st == ST_OK) {
             const void *body = sqlite3_column_blob(s, 0);
@@ -207,16 +187,6 @@ static enum status sqlite_payload(struct ledger *ledger, const struct ledger_non
     return file_finish(l, st);
 }
 
-static enum status count_parts(struct ledger_sqlite *l, const struct ledger_nonce *batch, int *n)
-{
-    sqlite3_stmt *s = file_statement(l, SQL_PART_COUNT);
-    file_bind_nonce(s, 1, batch);
-    enum status st = file_step_row(l, s);
-    if (st == ST_OK)
-        *n = sqlite3_column_int(s, 0);
-    return st;
-}
-
 /*
  * The nonce in the WHERE clause is the condition.  SQL_PART_UPDATE takes it as ?21, after the
  * columns of the part.
@@ -224,25 +194,24 @@ static enum status count_parts(struct ledger_sqlite *l, const struct ledger_nonc
 static enum status sqlite_journal(struct ledger *ledger, const struct protocol_effect *j)
 {
     struct ledger_sqlite *l = file_of(ledger);
+    struct sql_value values[PART_VALUES + 1];
     enum status st = file_begin(l, true);
     if (st == ST_OK && j->split) {
-        int n = 0;
-        st = count_parts(l, &j->batch_id, &n);
-        if (st == ST_OK && n != j->n_parts)
+        sqlite3_stmt *s = file_statement(l, SQL_PART_COUNT, SQL_NAME(j->batch_id));
+        st = file_step_row(l, s);
+        if (st == ST_OK && sqlite3_column_int(s, 0) != j->n_parts)
             st = ST_CONFLICT;
     }
     if (st == ST_OK) {
-        sqlite3_stmt *s = file_statement(l, SQL_PART_UPDATE);
-        file_bind_part(s, &j->batch_id, j->index, &j->part);
-        file_bind_nonce(s, 21, &j->expected);
-        st = file_step_done(l, s);
+        file_part_values(values, &j->batch_id, j->index, &j->part);
+        values[PART_VALUES] = SQL_NAME(j->expected);
+        st = file_step_done(l, file_bind(l, SQL_PART_UPDATE, values, PART_VALUES + 1));
         if (st == ST_OK && !file_changed(l))
             st = ST_CONFLICT;
     }
     if (st == ST_OK && j->split) {
-        sqlite3_stmt *s = file_statement(l, SQL_PART_INSERT);
-        file_bind_part(s, &j->batch_id, j->n_parts, &j->extra);
-        st = file_step_done(l, s);
+        file_part_values(values, &j->batch_id, j->n_parts, &j->extra);
+        st = file_step_done(l, file_bind(l, SQL_PART_INSERT, values, PART_VALUES));
     }
     return file_finish(l, st);
 }
@@ -252,18 +221,13 @@ static enum status sqlite_done(struct ledger *ledger, const struct ledger_nonce 
                                int64_t time_ms)
 {
     struct ledger_sqlite *l = file_of(ledger);
+    int state = BATCH_NONE;
     enum status st = file_begin(l, true);
-    if (st == ST_OK) {
-        sqlite3_stmt *s = file_statement(l, SQL_BATCH_DONE);
-        file_bind_nonce(s, 1, batch);
-        sqlite3_bind_int64(s, 2, time_ms);
-        st = file_step_done(l, s);
-    }
+    if (st == ST_OK)
+        st = file_write(l, SQL_BATCH_DONE, SQL_NAME(*batch), SQL_NUMBER(time_ms));
     if (st == ST_OK && !file_changed(l)) {
-        sqlite3_stmt *s = file_statement(l, SQL_BATCH_GET);
-        file_bind_nonce(s, 1, batch);
-        st = file_step_row(l, s);
-        if (st == ST_MISSING || (st == ST_OK && sqlite3_column_int(s, 0) != BATCH_DONE))
+        st = get_batch(l, batch, &state, &time_ms);
+        if (st == ST_MISSING || (st == ST_OK && state != BATCH_DONE))
             st = ST_CONFLICT;
     }
     return file_finish(l, st);
@@ -273,25 +237,17 @@ static enum status sqlite_done(struct ledger *ledger, const struct ledger_nonce 
 static enum status sqlite_marker(struct ledger *ledger, int64_t minute, struct ledger_marker *out)
 {
     struct ledger_sqlite *l = file_of(ledger);
+    sqlite3_int64 n = -1;
     enum status st = file_begin(l, true);
+    if (st == ST_OK)
+        st = file_write(l, SQL_MARKER, SQL_NUMBER(minute));
     if (st == ST_OK) {
-        sqlite3_stmt *s = file_statement(l, SQL_MARKER);
-        sqlite3_bind_int64(s, 1, minute);
-        st = file_step_done(l, s);
-        if (st == ST_OK) {
-            s = file_statement(l, SQL_MARKER_GET);
-            sqlite3_bind_int64(s, 1, minute);
-            st = file_step_row(l, s);
-        }
-        if (st == ST_OK) {
-            sqlite3_int64 n = sqlite3_column_int64(s, 0);
-            *out = (struct ledger_marker){.minute = minute,
-                                          .slot = (uint16_t)(n / LEDGER_MARKER_DIGITS),
-                                          .digit = (uint8_t)(n % LEDGER_MARKER_DIGITS)};
-            if (n < 0 || n / LEDGER_MARKER_DIGITS > UINT16_MAX)
-                st = ST_TOO_BIG;
-        }
+        sqlite3_stmt *s = file_statement(l, SQL_MARKER_GET, SQL_NUMBER(minute));
+        st = file_step_row(l, s);
+        n = st == ST_OK ? sqlite3_column_int64(s, 0) : -1;
     }
+    if (st == ST_OK)
+        st = ledger_marker_of(minute, n, out);
     return file_finish(l, st);
 }
 

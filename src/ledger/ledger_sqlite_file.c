@@ -23,6 +23,12 @@ static const char *const SQL_TEXT[SQL_N] = {
     [SQL_OBJECT_TAKE] =
         "UPDATE object SET owner = ?2, claimed_ms = ?3 WHERE id = ?1 AND owner = ?4",
     [SQL_OBJECT_GET] = "SELECT owner, claimed_ms FROM object WHERE id = ?1",
+    /* NULLs where there is no such member, batch, entry of the quarantine. */
+    [SQL_OBJECT_LOOKUP] = "SELECT owner, tag, state, quarantine.id FROM (SELECT ?1 AS wanted)"
+                          " LEFT JOIN object ON object.id = wanted"
+                          " LEFT JOIN member ON member.batch = owner AND member.object = wanted"
+                          " LEFT JOIN batch ON batch.id = member.batch"
+                          " LEFT JOIN quarantine ON quarantine.id = wanted",
     [SQL_BATCH_INSERT] = "INSERT INTO batch (id, state, time_ms) VALUES (?1, ?2, ?3)"
                          " ON CONFLICT (id) DO NOTHING",
     [SQL_BATCH_GET] = "SELECT state, time_ms FROM batch WHERE id = ?1",
@@ -34,7 +40,6 @@ static const char *const SQL_TEXT[SQL_N] = {
                         " AND time_ms < ?2",
     [SQL_MEMBER_INSERT] = "INSERT INTO member (batch, object, tag) VALUES (?1, ?2, ?3)",
     [SQL_MEMBER_LIST] = "SELECT object, tag FROM member WHERE batch = ?1",
-    [SQL_MEMBER_HAS] = "SELECT tag FROM member WHERE batch = ?1 AND object = ?2",
     [SQL_PART_INSERT] = "INSERT INTO part (batch, i, " PART_COLUMNS ") VALUES"
                         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
                         " ?17, ?18, ?19, ?20)",
@@ -51,7 +56,6 @@ static const char *const SQL_TEXT[SQL_N] = {
     [SQL_MARKER_GET] = "SELECT n FROM marker WHERE minute = ?1",
     [SQL_QUARANTINE_PUT] = "INSERT OR REPLACE INTO quarantine (id, bucket, key, reason, time_ms)"
                            " VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_QUARANTINE_HAS] = "SELECT 1 FROM quarantine WHERE id = ?1",
     [SQL_QUARANTINE_LIST] = "SELECT id, bucket, key, reason, time_ms FROM quarantine"
                             " ORDER BY time_ms, id",
     [SQL_QUARANTINE_DELETE] = "DELETE FROM quarantine WHERE id = ?1",
@@ -123,28 +127,19 @@ enum status file_prepare(struct ledger_sqlite *l, struct error *err)
     return ST_OK;
 }
 
-sqlite3_stmt *file_statement(struct ledger_sqlite *l, enum sql which)
+sqlite3_stmt *file_bind(struct ledger_sqlite *l, enum sql which, const struct sql_value *values,
+                        size_t n)
 {
     sqlite3_stmt *s = l->locked.statements[which];
     sqlite3_reset(s);
+    /* Binding can only fail for lack of memory, which stepping a NOT NULL column then reports. */
+    for (size_t i = 0; i < n; i++) {
+        if (values[i].bytes != NULL)
+            sqlite3_bind_blob(s, (int)i + 1, values[i].bytes, (int)values[i].n, SQLITE_STATIC);
+        else
+            sqlite3_bind_int64(s, (int)i + 1, values[i].number);
+    }
     return s;
-}
-
-void file_bind_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t n)
-{
-    /* A NULL pointer would bind NULL.  Binding can only fail for lack of memory, which stepping a
-     * NOT NULL column then reports. */
-    sqlite3_bind_blob(s, at, n == 0 ? "" : bytes, (int)n, SQLITE_STATIC);
-}
-
-void file_bind_nonce(sqlite3_stmt *s, int at, const struct ledger_nonce *n)
-{
-    file_bind_bytes(s, at, n->bytes, sizeof n->bytes);
-}
-
-void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id)
-{
-    file_bind_bytes(s, at, id->bytes, sizeof id->bytes);
 }
 
 enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s)
@@ -188,7 +183,7 @@ enum status file_begin(struct ledger_sqlite *l, bool write)
         return ST_IO;
     if (write && l->read_only)
         return ST_DENIED;
-    return file_step_done(l, file_statement(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ));
+    return file_step_done(l, file_bind(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ, NULL, 0));
 }
 
 /*
@@ -201,9 +196,9 @@ enum status file_finish(struct ledger_sqlite *l, enum status st)
         for (int i = 0; i < SQL_N; i++)
             sqlite3_reset(l->locked.statements[i]);
         if (st == ST_OK)
-            st = file_step_done(l, file_statement(l, SQL_COMMIT));
+            st = file_step_done(l, file_bind(l, SQL_COMMIT, NULL, 0));
         if (l->locked.db != NULL && !sqlite3_get_autocommit(l->locked.db)) {
-            enum status undo = file_step_done(l, file_statement(l, SQL_ROLLBACK));
+            enum status undo = file_step_done(l, file_bind(l, SQL_ROLLBACK, NULL, 0));
             if (undo != ST_OK)
                 st = undo;
         }
@@ -214,32 +209,32 @@ enum status file_finish(struct ledger_sqlite *l, enum status st)
 
 /* ---- parts ---- */
 
-static void bind_marker(sqlite3_stmt *s, int at, const struct ledger_marker *m)
+void file_part_values(struct sql_value values[PART_VALUES], const struct ledger_nonce *batch,
+                      uint16_t i, const struct ledger_part *p)
 {
-    sqlite3_bind_int64(s, at, m->minute);
-    sqlite3_bind_int(s, at + 1, m->slot);
-    sqlite3_bind_int(s, at + 2, m->digit);
-}
-
-void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t i,
-                    const struct ledger_part *p)
-{
-    file_bind_nonce(s, 1, batch);
-    sqlite3_bind_int(s, 2, i);
-    sqlite3_bind_int(s, 3, p->state);
-    sqlite3_bind_int(s, 4, p->payload);
-    sqlite3_bind_int64(s, 5, p->first);
-    sqlite3_bind_int64(s, 6, p->count);
-    sqlite3_bind_int64(s, 7, (sqlite3_int64)p->tokens); /* all 64 bits; never summed in SQL */
-    sqlite3_bind_int64(s, 8, p->attempt);
-    sqlite3_bind_int64(s, 9, p->resent);
-    file_bind_nonce(s, 10, &p->nonce);
-    bind_marker(s, 11, &p->marker);
-    sqlite3_bind_int64(s, 14, p->date_ms);
-    bind_marker(s, 15, &p->control);
-    sqlite3_bind_int64(s, 18, p->control_ms);
-    sqlite3_bind_int(s, 19, p->resolved_applied);
-    sqlite3_bind_int(s, 20, p->resolved_absent);
+    const struct sql_value all[PART_VALUES] = {
+        SQL_NAME(*batch),
+        SQL_NUMBER(i),
+        SQL_NUMBER(p->state),
+        SQL_NUMBER(p->payload),
+        SQL_NUMBER(p->first),
+        SQL_NUMBER(p->count),
+        SQL_NUMBER(p->tokens), /* all 64 bits; never summed in SQL */
+        SQL_NUMBER(p->attempt),
+        SQL_NUMBER(p->resent),
+        SQL_NAME(p->nonce),
+        SQL_NUMBER(p->marker.minute),
+        SQL_NUMBER(p->marker.slot),
+        SQL_NUMBER(p->marker.digit),
+        SQL_NUMBER(p->date_ms),
+        SQL_NUMBER(p->control.minute),
+        SQL_NUMBER(p->control.slot),
+        SQL_NUMBER(p->control.digit),
+        SQL_NUMBER(p->control_ms),
+        SQL_NUMBER(p->resolved_applied),
+        SQL_NUMBER(p->resolved_absent),
+    };
+    memcpy(values, all, sizeof all);
 }
 
 static struct ledger_marker column_marker(sqlite3_stmt *s, int at)

@@ -20,6 +20,7 @@ enum sql {
     SQL_OBJECT_INSERT,
     SQL_OBJECT_TAKE,
     SQL_OBJECT_GET,
+    SQL_OBJECT_LOOKUP,
     SQL_BATCH_INSERT,
     SQL_BATCH_GET,
     SQL_BATCH_DONE,
@@ -27,7 +28,6 @@ enum sql {
     SQL_BATCH_RANGE,
     SQL_MEMBER_INSERT,
     SQL_MEMBER_LIST,
-    SQL_MEMBER_HAS,
     SQL_PART_INSERT,
     SQL_PART_LIST,
     SQL_PART_COUNT,
@@ -38,7 +38,6 @@ enum sql {
     SQL_MARKER,
     SQL_MARKER_GET,
     SQL_QUARANTINE_PUT,
-    SQL_QUARANTINE_HAS,
     SQL_QUARANTINE_LIST,
     SQL_QUARANTINE_DELETE,
     SQL_COUNTS,
@@ -70,7 +69,6 @@ void sqlite_close(struct ledger *ledger);
 /* ---- ledger_sqlite_file.c ---- */
 
 struct ledger_sqlite *file_of(struct ledger *l);
-
 /* Finalize the statements and close the file; harmless when it is closed. */
 void file_close(struct ledger_sqlite *l);
 
@@ -80,24 +78,41 @@ NODISCARD enum status file_status_of(struct ledger_sqlite *l, int rc);
 /* Prepare all statements, once the tables are known to be there. */
 NODISCARD enum status file_prepare(struct ledger_sqlite *l, struct error *err);
 
-/* A prepared statement, reset. */
-sqlite3_stmt *file_statement(struct ledger_sqlite *l, enum sql which);
+/* A parameter of a statement: bytes, which stay in place until it was stepped, or a number. */
+struct sql_value {
+    const void *bytes; /* NULL: the number */
+    size_t n;
+    int64_t number;
+};
+#define SQL_NUMBER(x) ((struct sql_value){NULL, 0, (int64_t)(x)})
+#define SQL_NAME(x) ((struct sql_value){(x).bytes, sizeof(x).bytes, 0}) /* an id or a nonce */
+#define SQL_VIEW(x) ((struct sql_value){(x).len == 0 ? "" : (x).ptr, (x).len, 0})
 
-/* The bytes are not copied: they must last until the statement has been stepped. */
-void file_bind_bytes(sqlite3_stmt *s, int at, const void *bytes, size_t n);
-void file_bind_nonce(sqlite3_stmt *s, int at, const struct ledger_nonce *n);
-void file_bind_id(sqlite3_stmt *s, int at, const struct ledger_id *id);
+/* A prepared statement, reset, with its parameters from ?1 on. */
+sqlite3_stmt *file_bind(struct ledger_sqlite *l, enum sql which, const struct sql_value *values,
+                        size_t n);
+#define file_statement(l, which, ...)                                                              \
+    file_bind((l), (which), (const struct sql_value[]){__VA_ARGS__},                               \
+              sizeof((const struct sql_value[]){__VA_ARGS__}) / sizeof(struct sql_value))
+
+/* A writing statement, done. */
+#define file_write(l, which, ...) file_step_done((l), file_statement((l), (which), __VA_ARGS__))
 
 /* ST_OK: there is a row (or, for a writing statement, it is done); ST_MISSING: there is none. */
 NODISCARD enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s);
 NODISCARD enum status file_step_done(struct ledger_sqlite *l, sqlite3_stmt *s);
+
+/* What a loop over file_step_row() ended with: the end of the rows is no failure. */
+static inline enum status file_rows_status(enum status st)
+{
+    return st == ST_MISSING ? ST_OK : st;
+}
 
 /* Whether the last statement changed a row: for the conditions in WHERE and ON CONFLICT. */
 bool file_changed(struct ledger_sqlite *l);
 
 /* A blob of exactly n bytes; anything else is a damaged record. */
 NODISCARD enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n);
-
 /* Take the mutex and begin a transaction.  ST_IO when the file was closed after a fault, ST_DENIED
  * for writing to one that was opened for reading. */
 NODISCARD enum status file_begin(struct ledger_sqlite *l, bool write);
@@ -105,9 +120,10 @@ NODISCARD enum status file_begin(struct ledger_sqlite *l, bool write);
 /* End what begin() began: keep it if st is ST_OK.  Returns st, or what the commit came to. */
 NODISCARD enum status file_finish(struct ledger_sqlite *l, enum status st);
 
-/* All columns of a part, as parameters 1 to 20, or from a row of SQL_PART_LIST. */
-void file_bind_part(sqlite3_stmt *s, const struct ledger_nonce *batch, uint16_t i,
-                    const struct ledger_part *p);
+/* The parameters ?1 to ?20 of SQL_PART_INSERT and SQL_PART_UPDATE, and a row of SQL_PART_LIST. */
+enum { PART_VALUES = 20 };
+void file_part_values(struct sql_value values[PART_VALUES], const struct ledger_nonce *batch,
+                      uint16_t i, const struct ledger_part *p);
 NODISCARD enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p);
 
 /* ---- ledger_sqlite_open.c ---- */
@@ -117,11 +133,9 @@ NODISCARD enum status sqlite_check_place(const struct ledger_sqlite_options *o, 
 
 /* Make the file with its mode; SQLite gives its side files the same. */
 NODISCARD enum status sqlite_create_private(const char *path, struct error *err);
-
 /* Become the one process that writes.  ST_CONFLICT: another one is. */
 NODISCARD enum status sqlite_take_lock(struct ledger_sqlite *l, const char *path,
                                        struct error *err);
-
 /* Open, check, create the tables or upgrade them, prepare the statements. */
 NODISCARD enum status sqlite_open_file(struct ledger_sqlite *l,
                                        const struct ledger_sqlite_options *o, struct error *err);
