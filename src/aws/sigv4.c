@@ -73,16 +73,6 @@ enum status sigv4_format_date(int64_t time_s, char out[SIGV4_DATE_BYTES])
     return ST_OK;
 }
 
-static void hex(const uint8_t bytes[32], char out[65])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (unsigned i = 0; i < 32; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[64] = '\0';
-}
-
 static bool sha256(struct view bytes, uint8_t out[32])
 {
     unsigned len = 0;
@@ -95,7 +85,7 @@ enum status sigv4_sha256_hex(struct view bytes, char out[65])
     uint8_t digest[32];
     if (!sha256(bytes, digest))
         return ST_NO_MEMORY;
-    hex(digest, out);
+    hex_format(digest, 32, out);
     return ST_OK;
 }
 
@@ -435,7 +425,7 @@ enum status sigv4_sign(const struct sigv4_request *req, struct sigv4_cache *cach
         st = ST_NO_MEMORY;
         goto out;
     }
-    hex(digest, text);
+    hex_format(digest, 32, text);
     struct buf *a = &out->authorization;
     buf_add_cstr(a, "AWS4-HMAC-SHA256 Credential=");
     buf_add_view(a, req->access_key_id);

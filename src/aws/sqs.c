@@ -163,17 +163,13 @@ static uint64_t attribute_u64(const json_t *attributes, const char *name)
  */
 static bool md5_fits(struct view body, struct view expected)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     char text[33];
     if (expected.len == 0 ||
         EVP_Digest(body.len > 0 ? body.ptr : "", body.len, digest, &len, EVP_md5(), NULL) != 1)
         return true;
-    for (unsigned i = 0; i < 16; i++) {
-        text[2 * i] = digits[digest[i] >> 4];
-        text[2 * i + 1] = digits[digest[i] & 15];
-    }
+    hex_format(digest, 16, text);
     return view_eq_nocase(expected, view_make(text, 32));
 }
 

@@ -121,4 +121,10 @@ static inline int hex_digit(char c)
     return -1;
 }
 
+/* 2 * n small hexadecimal digits and a NUL. */
+void hex_format(const void *bytes, size_t n, char *out);
+
+/* Exactly n bytes from 2 * n digits; false for anything else. */
+bool hex_parse(struct view text, void *out, size_t n);
+
 #endif

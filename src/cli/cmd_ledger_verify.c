@@ -65,8 +65,8 @@ static void name_marker(void *ctx, const struct marker_difference *d)
     if (o->named++ >= NAMED)
         return;
     rfc3339_format(d->marker.minute * 60, time);
-    for (size_t i = 0; d->batch != NULL && i < sizeof(d->batch->bytes); i++)
-        snprintf(batch + 2 * i, 3, "%02x", d->batch->bytes[i]);
+    if (d->batch != NULL)
+        hex_format(d->batch->bytes, sizeof(d->batch->bytes), batch);
     if (o->output == AS_JSON) {
         json_open_object(&o->j, NULL);
         json_add_cstr(&o->j, "fault", marker_fault_name(d->fault));

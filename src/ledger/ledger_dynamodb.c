@@ -22,7 +22,6 @@
  */
 #include "ledger/ledger_dynamodb_private.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,25 +49,17 @@ static enum status claim_one(struct ledger_dynamodb *l, const struct ledger_nonc
 {
     static const struct ledger_nonce none;
     char pk[PK_BYTES];
-    item_pk('o', o->id.bytes, sizeof o->id.bytes, pk);
+    item_pk_object(&o->id, pk);
     bool want_absent = ledger_nonce_eq(&o->owner, &none);
     json_t *values =
         json_pack("{s:o, s:o, s:o}", ":b", item_value_b(batch->bytes, sizeof batch->bytes), ":t",
                   item_value_n(time_ms), ":x", item_value_n(table_expiry_s(l, 0)));
-    if (!want_absent &&
-        json_object_set_new(values, ":o", item_value_b(o->owner.bytes, sizeof o->owner.bytes)) !=
-            0) {
-        json_decref(values);
-        values = NULL;
-    }
-    if (values == NULL)
-        return ST_NO_MEMORY;
+    if (!want_absent)
+        item_add(&values, ":o", item_value_b(o->owner.bytes, sizeof o->owner.bytes));
     json_t *out = NULL;
     enum status st =
-        table_call(l, "UpdateItem",
-                   table_update(l, pk, "SET b = :b, t = :t, expires = :x",
-                                want_absent ? "attribute_not_exists(b)" : "b = :o", NULL, values),
-                   &out);
+        table_update(l, pk, "SET b = :b, t = :t, expires = :x",
+                     want_absent ? "attribute_not_exists(b)" : "b = :o", NULL, values, &out);
     const json_t *old = json_object_get(out, "Item");
     *c = (struct protocol_claim){.result = CLAIM_UNKNOWN};
     if (st == ST_OK) {
@@ -180,9 +171,9 @@ enum status dynamodb_load(struct ledger *ledger, const struct ledger_nonce *batc
 static enum status put_item(struct ledger_dynamodb *l, json_t *item, bool once, json_t **out)
 {
     json_t *in = json_pack("{s:s, s:o}", "TableName", l->table, "Item", item);
-    if (in != NULL && once && !table_add_condition(in, "attribute_not_exists(pk)")) {
-        json_decref(in);
-        in = NULL;
+    if (once) {
+        item_add(&in, "ConditionExpression", json_string("attribute_not_exists(pk)"));
+        item_add(&in, "ReturnValuesOnConditionCheckFailure", json_string("ALL_OLD"));
     }
     return table_call(l, "PutItem", in, out);
 }
@@ -228,15 +219,6 @@ static enum status put_members(struct ledger_dynamodb *l, const struct ledger_re
         false, NULL);
 }
 
-static enum status put_bytes(struct ledger_dynamodb *l, const char *pk, const void *bytes, size_t n)
-{
-    return put_item(l,
-                    json_pack("{s:o, s:o, s:o}", "pk", item_value_s(pk), "d",
-                              item_value_b(bytes, n), "expires",
-                              item_value_n(table_expiry_s(l, 14))),
-                    false, NULL);
-}
-
 /*
  * In this order: payloads, members, the entry on the list of open batches, and last the batch
  * item, which is the commit.  A crash before that leaves items that nothing refers to and that
@@ -255,7 +237,11 @@ static enum status dynamodb_prepare(struct ledger *ledger, const struct ledger_r
     /* The name is ours alone and the bytes are always the same: repeating these is harmless. */
     for (uint16_t i = 0; i < n_payloads && st == ST_OK; i++) {
         item_pk_payload(&b->id, i, pk);
-        st = put_bytes(l, pk, payloads[i].ptr, payloads[i].len);
+        st = put_item(l,
+                      json_pack("{s:o, s:o, s:o}", "pk", item_value_s(pk), "d",
+                                item_value_b(payloads[i].ptr, payloads[i].len), "expires",
+                                item_value_n(table_expiry_s(l, 14))),
+                      false, NULL);
     }
     if (st == ST_OK && b->n_members > 0)
         st = put_members(l, record);
@@ -265,11 +251,10 @@ static enum status dynamodb_prepare(struct ledger *ledger, const struct ledger_r
         return st;
     json_t *parts = json_array();
     for (uint16_t i = 0; i < b->n_parts; i++)
-        if (json_array_append_new(parts, item_value_part(&b->parts[i])) != 0)
-            st = ST_NO_MEMORY;
-    if (st != ST_OK) {
+        (void)json_array_append_new(parts, item_value_part(&b->parts[i]));
+    if (json_array_size(parts) != b->n_parts) {
         json_decref(parts);
-        return st;
+        return ST_NO_MEMORY;
     }
     item_pk_batch('b', &b->id, pk);
     return put_item(l,
@@ -334,23 +319,16 @@ static enum status dynamodb_journal(struct ledger *ledger, const struct protocol
     item_pk_batch('b', &j->batch_id, pk);
     json_t *values = json_pack("{s:o, s:o}", ":v", item_value_part(&j->part), ":e",
                                item_value_b(j->expected.bytes, sizeof j->expected.bytes));
-    if (values == NULL)
-        return ST_NO_MEMORY;
+    snprintf(expression, sizeof expression, "SET p[%u] = :v", j->index);
+    snprintf(condition, sizeof condition, "p[%u].n = :e", j->index);
     if (j->split) {
         snprintf(expression, sizeof expression, "SET p[%u] = :v, p[%u] = :x", j->index, j->n_parts);
         snprintf(condition, sizeof condition, "p[%u].n = :e AND size(p) = :n", j->index);
-        if (json_object_set_new(values, ":x", item_value_part(&j->extra)) != 0 ||
-            json_object_set_new(values, ":n", item_value_n(j->n_parts)) != 0) {
-            json_decref(values);
-            return ST_NO_MEMORY;
-        }
-    } else {
-        snprintf(expression, sizeof expression, "SET p[%u] = :v", j->index);
-        snprintf(condition, sizeof condition, "p[%u].n = :e", j->index);
+        item_add(&values, ":x", item_value_part(&j->extra));
+        item_add(&values, ":n", item_value_n(j->n_parts));
     }
     json_t *out = NULL;
-    enum status st =
-        table_call(l, "UpdateItem", table_update(l, pk, expression, condition, NULL, values), &out);
+    enum status st = table_update(l, pk, expression, condition, NULL, values, &out);
     if (st == ST_CONFLICT && journaled_before(out, j))
         st = ST_OK;
     json_decref(out);
@@ -379,20 +357,12 @@ static enum status dynamodb_done(struct ledger *ledger, const struct ledger_nonc
             return ST_CONFLICT;
     if (st != ST_OK)
         return st;
-    if (b.state != BATCH_DONE) {
-        json_t *values = json_pack("{s:o, s:o}", ":d", item_value_n(BATCH_DONE), ":x",
-                                   item_value_n(table_expiry_s(l, 7)));
-        json_t *names = json_pack("{s:s}", "#s", "s");
-        if (values == NULL || names == NULL) {
-            json_decref(values);
-            json_decref(names);
-            return ST_NO_MEMORY;
-        }
-        st = table_call(
-            l, "UpdateItem",
-            table_update(l, pk, "SET #s = :d, expires = :x", "attribute_exists(pk)", names, values),
-            NULL);
-    }
+    if (b.state != BATCH_DONE)
+        st = table_update(l, pk, "SET #s = :d, expires = :x", "attribute_exists(pk)",
+                          json_pack("{s:s}", "#s", "s"),
+                          json_pack("{s:o, s:o}", ":d", item_value_n(BATCH_DONE), ":x",
+                                    item_value_n(table_expiry_s(l, 7))),
+                          NULL);
     if (st == ST_OK)
         st = dynamodb_open_entry(l, batch, false, 0);
     return st;
@@ -407,31 +377,17 @@ static enum status dynamodb_done(struct ledger *ledger, const struct ledger_nonc
 static enum status dynamodb_marker(struct ledger *ledger, int64_t minute, struct ledger_marker *out)
 {
     struct ledger_dynamodb *l = table_of(ledger);
+    int64_t expires_s = l->now_ms(l->ctx) / 1000 + (int64_t)MARKER_DAYS * DAY_S, n = 0;
     char pk[PK_BYTES];
-    snprintf(pk, sizeof pk, "k#%" PRId64, minute);
-    json_t *values =
-        json_pack("{s:o, s:o}", ":o", item_value_n(1), ":x",
-                  item_value_n(l->now_ms(l->ctx) / 1000 + (int64_t)MARKER_DAYS * DAY_S));
-    json_t *in = values == NULL
-                     ? NULL
-                     : table_update(l, pk, "SET expires = :x ADD n :o", NULL, NULL, values);
-    if (in != NULL && json_object_set_new(in, "ReturnValues", json_string("UPDATED_NEW")) != 0) {
-        json_decref(in);
-        in = NULL;
-    }
     json_t *answer = NULL;
-    enum status st = table_call(l, "UpdateItem", in, &answer);
-    int64_t n = 0;
+    item_pk_markers(minute, pk);
+    enum status st = table_update(
+        l, pk, "SET expires = :x ADD n :o", NULL, NULL,
+        json_pack("{s:o, s:o}", ":o", item_value_n(1), ":x", item_value_n(expires_s)), &answer);
     if (st == ST_OK && (!item_get_n(json_object_get(answer, "Attributes"), "n", &n) || n < 1))
         st = ST_BAD_ITEM;
     json_decref(answer);
-    if (st == ST_OK && (n - 1) / LEDGER_MARKER_DIGITS > UINT16_MAX)
-        st = ST_TOO_BIG;
-    if (st == ST_OK)
-        *out = (struct ledger_marker){.minute = minute,
-                                      .slot = (uint16_t)((n - 1) / LEDGER_MARKER_DIGITS),
-                                      .digit = (uint8_t)((n - 1) % LEDGER_MARKER_DIGITS)};
-    return st;
+    return st == ST_OK ? ledger_marker_of(minute, n - 1, out) : st;
 }
 
 /* ---- life ---- */

@@ -12,40 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void item_hex(const uint8_t *bytes, size_t n, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
-bool item_unhex(const char *text, uint8_t *out, size_t n)
-{
-    if (strlen(text) != 2 * n)
-        return false;
-    for (size_t i = 0; i < 2 * n; i++) {
-        char c = text[i];
-        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (v < 0)
-            return false;
-        out[i / 2] = (uint8_t)(i % 2 == 0 ? v << 4 : out[i / 2] | v);
-    }
-    return true;
-}
-
-void item_pk(char kind, const uint8_t *bytes, size_t n, char out[PK_BYTES])
+static void make_pk(char kind, const uint8_t *bytes, size_t n, char out[PK_BYTES])
 {
     out[0] = kind;
     out[1] = '#';
-    item_hex(bytes, n, out + 2);
+    hex_format(bytes, n, out + 2);
+}
+
+void item_pk_object(const struct ledger_id *id, char out[PK_BYTES])
+{
+    make_pk('o', id->bytes, sizeof id->bytes, out);
 }
 
 void item_pk_batch(char kind, const struct ledger_nonce *id, char out[PK_BYTES])
 {
-    item_pk(kind, id->bytes, sizeof id->bytes, out);
+    make_pk(kind, id->bytes, sizeof id->bytes, out);
 }
 
 void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_BYTES])
@@ -58,6 +39,11 @@ void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_
 void item_pk_list(char kind, unsigned number, char out[PK_BYTES])
 {
     snprintf(out, PK_BYTES, "%c#%x", kind, number % LISTS);
+}
+
+void item_pk_markers(int64_t minute, char out[PK_BYTES])
+{
+    snprintf(out, PK_BYTES, "k#%" PRId64, minute);
 }
 
 json_t *item_value_s(const char *text)
@@ -136,6 +122,14 @@ json_t *item_key(const char *pk)
     return json_pack("{s:{s:s}}", "pk", "S", pk);
 }
 
+void item_add(json_t **object, const char *name, json_t *value)
+{
+    if (json_object_set_new(*object, name, value) == 0)
+        return;
+    json_decref(*object);
+    *object = NULL;
+}
+
 /* ---- calls ---- */
 
 struct ledger_dynamodb *table_of(struct ledger *l)
@@ -159,30 +153,22 @@ enum status table_call(struct ledger_dynamodb *l, const char *operation, json_t 
     return st;
 }
 
-bool table_add_condition(json_t *in, const char *condition)
+enum status table_update(struct ledger_dynamodb *l, const char *pk, const char *expression,
+                         const char *condition, json_t *names, json_t *values, json_t **out)
 {
-    return json_object_set_new(in, "ConditionExpression", json_string(condition)) == 0 &&
-           json_object_set_new(in, "ReturnValuesOnConditionCheckFailure", json_string("ALL_OLD")) ==
-               0;
-}
-
-json_t *table_update(struct ledger_dynamodb *l, const char *pk, const char *expression,
-                     const char *condition, json_t *names, json_t *values)
-{
-    json_t *in =
-        json_pack("{s:s, s:o, s:s, s:s}", "TableName", l->table, "Key", item_key(pk),
-                  "UpdateExpression", expression, "ReturnValuesOnConditionCheckFailure", "ALL_OLD");
-    bool bad = in == NULL;
-    if (condition != NULL)
-        bad |= json_object_set_new(in, "ConditionExpression", json_string(condition)) != 0;
-    if (names != NULL)
-        bad |= json_object_set_new(in, "ExpressionAttributeNames", names) != 0;
-    if (values != NULL)
-        bad |= json_object_set_new(in, "ExpressionAttributeValues", values) != 0;
-    if (!bad)
-        return in;
-    json_decref(in);
-    return NULL;
+    json_t *in = json_pack("{s:s, s:o, s:s}", "TableName", l->table, "Key", item_key(pk),
+                           "UpdateExpression", expression);
+    if (condition != NULL) {
+        item_add(&in, "ConditionExpression", json_string(condition));
+        item_add(&in, "ReturnValuesOnConditionCheckFailure", json_string("ALL_OLD"));
+    } else if (out != NULL) {
+        item_add(&in, "ReturnValues", json_string("UPDATED_NEW"));
+    }
+    if (names != NULL || strchr(expression, '#') != NULL)
+        item_add(&in, "ExpressionAttributeNames", names);
+    if (values != NULL || strchr(expression, ':') != NULL)
+        item_add(&in, "ExpressionAttributeValues", values);
+    return table_call(l, "UpdateItem", in, out);
 }
 
 enum status table_get(struct ledger_dynamodb *l, const char *pk, json_t **item)

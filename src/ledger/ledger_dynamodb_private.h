@@ -45,17 +45,12 @@ NODISCARD enum status dynamodb_load(struct ledger *ledger, const struct ledger_n
 
 /* ---- ledger_dynamodb_item.c ---- */
 
-/* Lower-case hexadecimal digits, 2n and a NUL. */
-void item_hex(const uint8_t *bytes, size_t n, char *out);
-
-/* The reverse; false unless the text is exactly 2n lower-case digits. */
-bool item_unhex(const char *text, uint8_t *out, size_t n);
-
-/* Keys, see ledger_dynamodb.c: "o#9f86...", "b#...", "p#...#0", "q#a". */
-void item_pk(char kind, const uint8_t *bytes, size_t n, char out[PK_BYTES]);
-void item_pk_batch(char kind, const struct ledger_nonce *id, char out[PK_BYTES]);
-void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_BYTES]);
-void item_pk_list(char kind, unsigned number, char out[PK_BYTES]);
+/* Keys: the kinds are those of the comment in ledger_dynamodb.c. */
+void item_pk_object(const struct ledger_id *id, char out[PK_BYTES]);                     /* o# */
+void item_pk_batch(char kind, const struct ledger_nonce *id, char out[PK_BYTES]);        /* b# m# */
+void item_pk_payload(const struct ledger_nonce *id, unsigned index, char out[PK_BYTES]); /* p# */
+void item_pk_list(char kind, unsigned number, char out[PK_BYTES]);                       /* q# z# */
+void item_pk_markers(int64_t minute, char out[PK_BYTES]);                                /* k# */
 
 /* Attribute values: {"S": text}, {"N": "12"}, {"B": base64}.  NULL when memory is short, which the
  * setters of jansson take for a failure of their own. */
@@ -66,22 +61,33 @@ bool item_get_n(const json_t *item, const char *name, int64_t *out);
 
 /* Decode into out[0..max); false unless it fits.  Base64 has no other alphabet here. */
 bool item_decode(const char *text, void *out, size_t max, size_t *n);
+
+/* The base64 of an attribute {"B":...}, NULL without one; and its bytes if they are n. */
 const char *item_text_b(const json_t *item, const char *name);
 bool item_get_b(const json_t *item, const char *name, void *out, size_t n);
+
+/* {"pk": {"S": pk}} */
 json_t *item_key(const char *pk);
+
+/* Add a member, taken over, to *object.  When memory is short *object becomes NULL, which
+ * table_call() answers with ST_NO_MEMORY: so documents are checked once, where they are sent. */
+void item_add(json_t **object, const char *name, json_t *value);
+
 struct ledger_dynamodb *table_of(struct ledger *l);
 
-/* Make one call.  Takes `in` over (NULL: ST_NO_MEMORY); *out is the caller's, and may be asked not
- * to be kept with a NULL.  A missing table is ST_DENIED: ST_MISSING is for items. */
+/* Make one call.  Takes `in` over (NULL: ST_NO_MEMORY); *out is the caller's, and is not kept with a
+ * NULL.  A missing table is ST_DENIED: ST_MISSING is for items. */
 NODISCARD enum status table_call(struct ledger_dynamodb *l, const char *operation, json_t *in,
                                  json_t **out);
 
-/* Make the call conditional, and have the item found returned where the condition fails. */
-bool table_add_condition(json_t *in, const char *condition);
-
-/* {"TableName":..., "Key":..., "UpdateExpression":...}: `condition` and `names` may be NULL. */
-json_t *table_update(struct ledger_dynamodb *l, const char *pk, const char *expression,
-                     const char *condition, json_t *names, json_t *values);
+/*
+ * UpdateItem.  `condition` may be NULL; `names` and `values` are taken over, and given where the
+ * expression or the condition has a `#` or a `:`.  *out (may be NULL) is {"Item": the item found}
+ * with ST_CONFLICT; without a condition {"Attributes": what was updated}.
+ */
+NODISCARD enum status table_update(struct ledger_dynamodb *l, const char *pk,
+                                   const char *expression, const char *condition, json_t *names,
+                                   json_t *values, json_t **out);
 
 /* One item, read consistently: *item (the caller's), or NULL with ST_MISSING. */
 NODISCARD enum status table_get(struct ledger_dynamodb *l, const char *pk, json_t **item);
@@ -100,11 +106,7 @@ json_t *item_value_part(const struct ledger_part *p);
 
 /* ---- ledger_dynamodb_upkeep.c ---- */
 
-/* Set or remove the entry of a batch or an object on its list. */
-NODISCARD enum status dynamodb_list_entry(struct ledger_dynamodb *l, char kind, const uint8_t *id,
-                                          size_t n, bool on, int64_t time_ms);
-
-/* The same of the list of open batches. */
+/* Set or remove the entry of a batch on the list of open ones. */
 NODISCARD enum status dynamodb_open_entry(struct ledger_dynamodb *l,
                                           const struct ledger_nonce *batch, bool on,
                                           int64_t time_ms);

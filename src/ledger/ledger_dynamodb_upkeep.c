@@ -7,8 +7,6 @@
  */
 #include "ledger/ledger_dynamodb_private.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -17,28 +15,28 @@ enum {
 
 /* ---- lists ---- */
 
-enum status dynamodb_list_entry(struct ledger_dynamodb *l, char kind, const uint8_t *id, size_t n,
-                                bool on, int64_t time_ms)
+/* Set or remove the entry of a batch or an object on its list. */
+static enum status list_entry(struct ledger_dynamodb *l, char kind, const uint8_t *id, size_t n,
+                              bool on, int64_t time_ms)
 {
     char pk[PK_BYTES], name[PK_BYTES];
     item_pk_list(kind, id[0] & 15, pk);
-    item_hex(id, n, name);
-    json_t *names = json_pack("{s:s}", "#e", name);
-    json_t *values = on ? json_pack("{s:o}", ":t", item_value_n(time_ms)) : NULL;
-    if (names == NULL || (on && values == NULL)) {
-        json_decref(names);
-        json_decref(values);
-        return ST_NO_MEMORY;
-    }
-    return table_call(l, "UpdateItem",
-                      table_update(l, pk, on ? "SET #e = :t" : "REMOVE #e", NULL, names, values),
-                      NULL);
+    hex_format(id, n, name);
+    return table_update(l, pk, on ? "SET #e = :t" : "REMOVE #e", NULL,
+                        json_pack("{s:s}", "#e", name),
+                        on ? json_pack("{s:o}", ":t", item_value_n(time_ms)) : NULL, NULL);
+}
+
+static enum status quarantine_entry(struct ledger_dynamodb *l, const struct ledger_id *id, bool on,
+                                    int64_t time_ms)
+{
+    return list_entry(l, 'z', id->bytes, sizeof id->bytes, on, time_ms);
 }
 
 enum status dynamodb_open_entry(struct ledger_dynamodb *l, const struct ledger_nonce *batch,
                                 bool on, int64_t time_ms)
 {
-    return dynamodb_list_entry(l, 'q', batch->bytes, sizeof batch->bytes, on, time_ms);
+    return list_entry(l, 'q', batch->bytes, sizeof batch->bytes, on, time_ms);
 }
 
 /* The sixteen items of a list. */
@@ -94,7 +92,7 @@ enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms, struct 
             struct ledger_nonce id;
             int64_t listed_ms;
             bool open = false;
-            if (st != ST_OK || *n == max || !item_unhex(name, id.bytes, sizeof id.bytes) ||
+            if (st != ST_OK || *n == max || !hex_parse(view_of(name), id.bytes, sizeof id.bytes) ||
                 !item_get_n(list, name, &listed_ms) || listed_ms >= before_ms)
                 continue;
             st = check_open(l, &id, listed_ms, &open);
@@ -120,8 +118,9 @@ static enum status scan_page(const json_t *page, int64_t from_ms, int64_t until_
         const char *pk = json_string_value(json_object_get(json_object_get(item, "pk"), "S"));
         if (pk == NULL || strncmp(pk, "b#", 2) != 0)
             continue;
-        if (!item_unhex(pk + 2, id.bytes, sizeof id.bytes) || !item_get_n(item, "s", &state) ||
-            !item_get_n(item, "t", &time_ms) || state < BATCH_ABORTED || state > BATCH_DONE)
+        if (!hex_parse(view_of(pk + 2), id.bytes, sizeof id.bytes) ||
+            !item_get_n(item, "s", &state) || !item_get_n(item, "t", &time_ms) ||
+            state < BATCH_ABORTED || state > BATCH_DONE)
             return ST_BAD_ITEM;
         if (state != BATCH_ABORTED && time_ms >= from_ms && time_ms < until_ms)
             *more = fn(ctx, &id, (enum ledger_batch_state)state, time_ms);
@@ -146,10 +145,8 @@ enum status dynamodb_list_batches(struct ledger *ledger, int64_t from_ms, int64_
                                "ProjectionExpression", "pk, #s, t", "ExpressionAttributeNames",
                                "#s", "s", "FilterExpression", "begins_with(pk, :b)",
                                "ExpressionAttributeValues", ":b", "S", "b#");
-        if (in != NULL && start != NULL && json_object_set(in, "ExclusiveStartKey", start) != 0) {
-            json_decref(in);
-            in = NULL;
-        }
+        if (start != NULL)
+            item_add(&in, "ExclusiveStartKey", json_incref(start));
         st = table_call(l, "Scan", in, &page);
         if (st == ST_OK)
             st = scan_page(page, from_ms, until_ms, fn, ctx, &more);
@@ -195,7 +192,7 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
     struct ledger_nonce owner;
     enum status st = ST_OK;
     for (size_t i = 0; i < n; i++) {
-        item_pk('o', ids[i].bytes, sizeof ids[i].bytes, pk);
+        item_pk_object(&ids[i], pk);
         if (json_array_append_new(keys, item_key(pk)) != 0)
             st = ST_NO_MEMORY;
     }
@@ -205,7 +202,7 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
         json_decref(keys);
     keys = json_array();
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        item_pk('o', ids[i].bytes, sizeof ids[i].bytes, pk);
+        item_pk_object(&ids[i], pk);
         if (!item_get_b(json_object_get(objects, pk), "b", owner.bytes, sizeof owner.bytes))
             continue;
         item_pk_batch('b', &owner, pk);
@@ -222,7 +219,7 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
     else
         json_decref(keys);
     for (size_t i = 0; i < n && st == ST_OK; i++) {
-        item_pk('o', ids[i].bytes, sizeof ids[i].bytes, pk);
+        item_pk_object(&ids[i], pk);
         const json_t *item = json_object_get(objects, pk);
         uint64_t tag = 0;
         out[i] = LEDGER_ABSENT;
@@ -258,7 +255,7 @@ enum status dynamodb_markers_used(struct ledger *ledger, int64_t minute, uint32_
     char pk[PK_BYTES];
     json_t *item = NULL;
     int64_t used = 0;
-    snprintf(pk, sizeof pk, "k#%" PRId64, minute);
+    item_pk_markers(minute, pk);
     enum status st = table_get(table_of(ledger), pk, &item);
     if (st == ST_OK && (!item_get_n(item, "n", &used) || used < 0 || used > UINT32_MAX))
         st = ST_BAD_ITEM;
@@ -277,25 +274,19 @@ enum status dynamodb_quarantine_add(struct ledger *ledger, const struct ledger_q
 {
     struct ledger_dynamodb *l = table_of(ledger);
     char pk[PK_BYTES];
-    item_pk('o', e->id.bytes, sizeof e->id.bytes, pk);
+    item_pk_object(&e->id, pk);
     struct view bucket = view_first(e->bucket, LEDGER_NAME_BYTES_MAX);
     struct view key = view_first(e->key, LEDGER_NAME_BYTES_MAX);
     struct view reason = view_first(e->reason, LEDGER_REASON_BYTES_MAX);
-    json_t *values =
+    enum status st = quarantine_entry(l, &e->id, true, e->time_ms);
+    if (st != ST_OK)
+        return st;
+    return table_update(
+        l, pk, "SET z = :t, zb = :b, zk = :k, zr = :r, expires = :x", NULL, NULL,
         json_pack("{s:o, s:o, s:o, s:o, s:o}", ":t", item_value_n(e->time_ms), ":b",
                   item_value_b(bucket.ptr, bucket.len), ":k", item_value_b(key.ptr, key.len), ":r",
-                  item_value_b(reason.ptr, reason.len), ":x", item_value_n(table_expiry_s(l, 0)));
-    if (values == NULL)
-        return ST_NO_MEMORY;
-    enum status st = dynamodb_list_entry(l, 'z', e->id.bytes, sizeof e->id.bytes, true, e->time_ms);
-    if (st != ST_OK) {
-        json_decref(values);
-        return st;
-    }
-    return table_call(l, "UpdateItem",
-                      table_update(l, pk, "SET z = :t, zb = :b, zk = :k, zr = :r, expires = :x",
-                                   NULL, NULL, values),
-                      NULL);
+                  item_value_b(reason.ptr, reason.len), ":x", item_value_n(table_expiry_s(l, 0))),
+        NULL);
 }
 
 /* Names of one entry, decoded; false when the record is damaged or not quarantined any more. */
@@ -329,14 +320,14 @@ enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn
             struct ledger_quarantined e;
             char texts[3][1100], object[PK_BYTES];
             json_t *item = NULL;
-            if (st != ST_OK || !more || !item_unhex(name, e.id.bytes, sizeof e.id.bytes))
+            if (st != ST_OK || !more || !hex_parse(view_of(name), e.id.bytes, sizeof e.id.bytes))
                 continue;
-            item_pk('o', e.id.bytes, sizeof e.id.bytes, object);
+            item_pk_object(&e.id, object);
             st = table_get(l, object, &item);
             if (st == ST_OK && read_entry(item, &e, texts))
                 more = fn(ctx, &e);
             else if (st == ST_MISSING) /* expired */
-                st = dynamodb_list_entry(l, 'z', e.id.bytes, sizeof e.id.bytes, false, 0);
+                st = quarantine_entry(l, &e.id, false, 0);
             json_decref(item);
         }
     }
@@ -349,13 +340,12 @@ enum status dynamodb_quarantine_release(struct ledger *ledger, const struct ledg
 {
     struct ledger_dynamodb *l = table_of(ledger);
     char pk[PK_BYTES];
-    item_pk('o', id->bytes, sizeof id->bytes, pk);
-    enum status st = table_call(
-        l, "UpdateItem",
-        table_update(l, pk, "REMOVE z, zb, zk, zr", "attribute_exists(z)", NULL, NULL), NULL);
+    item_pk_object(id, pk);
+    enum status st =
+        table_update(l, pk, "REMOVE z, zb, zk, zr", "attribute_exists(z)", NULL, NULL, NULL);
     bool was_there = st == ST_OK;
     if (st == ST_OK || st == ST_CONFLICT)
-        st = dynamodb_list_entry(l, 'z', id->bytes, sizeof id->bytes, false, 0);
+        st = quarantine_entry(l, id, false, 0);
     return st == ST_OK && !was_there ? ST_MISSING : st;
 }
 
@@ -391,7 +381,7 @@ enum status dynamodb_statistics(struct ledger *ledger, struct ledger_statistics 
         json_object_foreach(list, name, value)
         {
             struct ledger_id id;
-            out->quarantined += item_unhex(name, id.bytes, sizeof id.bytes);
+            out->quarantined += hex_parse(view_of(name), id.bytes, sizeof id.bytes);
         }
     }
     json_decref(lists);

@@ -90,25 +90,10 @@ enum status ledger_identity_parse(struct view name, enum ledger_identity *out)
 
 void ledger_id_format(const struct ledger_id *id, char out[65])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof id->bytes; i++) {
-        out[2 * i] = digits[id->bytes[i] >> 4];
-        out[2 * i + 1] = digits[id->bytes[i] & 15];
-    }
-    out[64] = '\0';
+    hex_format(id->bytes, sizeof id->bytes, out);
 }
 
 enum status ledger_id_parse(struct view text, struct ledger_id *out)
 {
-    struct ledger_id id;
-    if (text.len != 2 * sizeof id.bytes)
-        return ST_BAD_ITEM;
-    for (size_t i = 0; i < sizeof id.bytes; i++) {
-        int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return ST_BAD_ITEM;
-        id.bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    *out = id;
-    return ST_OK;
+    return hex_parse(text, out->bytes, sizeof out->bytes) ? ST_OK : ST_BAD_ITEM;
 }

@@ -186,8 +186,7 @@ static void release(struct canary *c)
     buf_init(&key, 4096);
     buf_init(&object, 2 * MAX_RECORD);
     (void)RAND_bytes(random, sizeof(random)); /* all zero would do, too */
-    for (size_t i = 0; i < sizeof(random); i++)
-        (void)snprintf(c->id + 2 * i, 3, "%02x", random[i]);
+    hex_format(random, sizeof(random), c->id);
     enum status st = make_key(c, &key);
     if (st == ST_OK)
         st = make_object(c, &object);
