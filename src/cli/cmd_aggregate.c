@@ -16,7 +16,7 @@
 #include "count/pipeline.h"
 #include "deliver/publish_report.h"
 #include "ledger/ledger_source.h"
-#include "ledger/object_name.h"
+#include "ledger/ledger_id.h"
 
 enum { RECOVER_MAX = 2048 };
 
@@ -267,7 +267,7 @@ static enum status note_counted_name(void *context, struct view key)
 {
     struct options *o = context;
     struct ledger_id id;
-    enum status st = object_name_id(o->receipt.identity, key, &id);
+    enum status st = ledger_id_of_name(o->receipt.identity, key, &id);
     if (st == ST_OK)
         return receipt_add(&o->named, &id);
     o->unnamed += st == ST_MISSING;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "ledger/object_name.h"
+#include "ledger/ledger_id.h"
 
 enum { MAX_TEXT = 64 * 1024 };
 
@@ -16,7 +16,7 @@ enum status receipt_file_open(struct receipt_file *r, bool stdout_taken, struct 
     if (stdout_taken && strcmp(r->path, "-") == 0)
         return error_set(err, ST_USAGE, E_U108,
                          "--receipt - : the result is on standard output already; name a file");
-    enum status st = object_name_identity(&r->identity, err);
+    enum status st = ledger_identity_load(&r->identity, err);
     if (st != ST_OK)
         return st;
     if (out_file_open(&r->file, r->path, &detail) != ST_OK)

@@ -44,7 +44,7 @@ enum status exact_round_sign(struct exact_round *x, const struct payload *payloa
 }
 
 static void host_sign(void *ctx, const struct ledger_part *part, struct view bytes,
-                      int64_t *date_ms, struct ledger_answer *answer)
+                      struct protocol_event *answer)
 {
     struct exact_round *x = ctx;
     const struct run_settings *s = x->options.settings;
@@ -63,7 +63,7 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
     if (st == ST_OK)
         st = exact_round_sign(x, &payload, part->first, part->count, buf_view(&marker), &err);
     if (st == ST_OK) {
-        *date_ms = cloudwatch_put_date_s(x->put) * 1000;
+        answer->date_ms = cloudwatch_put_date_s(x->put) * 1000;
         answer->kind = EVENT_SIGNED;
     } else {
         LOG_FAULT(LOG_WARN, error_code(&err, E_P105), "request cannot be signed",
@@ -77,7 +77,7 @@ static void host_sign(void *ctx, const struct ledger_part *part, struct view byt
 }
 
 /* Send what is signed.  The rule of cloudwatch.h: whatever is not proven is in doubt. */
-static enum status send_signed(struct exact_round *x, struct ledger_answer *answer)
+static enum status send_signed(struct exact_round *x, struct protocol_event *answer)
 {
     struct aws_answer a;
     struct error err = {0};
@@ -102,7 +102,7 @@ static enum status send_signed(struct exact_round *x, struct ledger_answer *answ
     return st;
 }
 
-static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
+static void host_send(void *ctx, const struct ledger_part *part, struct protocol_event *answer)
 {
     struct exact_round *x = ctx;
     (void)part;
@@ -115,7 +115,7 @@ static void host_release(void *ctx)
 }
 
 static void host_send_control(void *ctx, const struct ledger_marker *marker,
-                              struct ledger_answer *answer)
+                              struct protocol_event *answer)
 {
     struct exact_round *x = ctx;
     struct payload nothing = {.name_space = x->options.settings->name_space};
@@ -136,7 +136,7 @@ static void host_send_control(void *ctx, const struct ledger_marker *marker,
 
 static enum status host_read_markers(void *ctx, const struct ledger_marker *marker,
                                      const struct ledger_marker *control,
-                                     struct ledger_answer *answer)
+                                     struct protocol_event *answer)
 {
     struct exact_round *x = ctx;
     struct marker_reading reading;

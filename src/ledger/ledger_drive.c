@@ -191,39 +191,25 @@ static enum status find_payload(struct ledger_driver *d, const struct protocol_e
     return ST_OK;
 }
 
-static void take_answer(const struct ledger_answer *a, struct protocol_event *ev)
-{
-    ev->kind = a->kind;
-    ev->server_ms = a->server_ms;
-    ev->head_tokens = a->head_tokens;
-    ev->applied = a->applied;
-    ev->control_applied = a->control_applied;
-}
-
 static void do_sign(struct ledger_driver *d, const struct protocol_effect *fx,
                     struct protocol_event *ev)
 {
-    struct ledger_answer answer = {.kind = EVENT_REFUSED};
     struct view payload;
-    int64_t date_ms = 0;
     enum status st = find_payload(d, fx, &payload);
+    ev->kind = EVENT_REFUSED;
     if (st == ST_OK)
-        d->host.sign(d->host.ctx, &fx->part, payload, &date_ms, &answer);
+        d->host.sign(d->host.ctx, &fx->part, payload, ev);
     else
         (void)event_of(d, st == ST_MISSING ? ST_BAD_ITEM : st, EVENT_OK);
-    take_answer(&answer, ev);
-    ev->date_ms = date_ms;
 }
 
 static void do_read_markers(struct ledger_driver *d, const struct protocol_effect *fx,
                             struct protocol_event *ev)
 {
-    struct ledger_answer answer = {.kind = EVENT_MARKERS};
-    if (d->host.read_markers(d->host.ctx, &fx->part.marker, &fx->control, &answer) != ST_OK)
-        answer = (struct ledger_answer){.kind = EVENT_FAILED};
+    if (d->host.read_markers(d->host.ctx, &fx->part.marker, &fx->control, ev) == ST_OK)
+        ev->kind = EVENT_MARKERS;
     else
-        answer.kind = EVENT_MARKERS;
-    take_answer(&answer, ev);
+        *ev = (struct protocol_event){.kind = EVENT_FAILED};
 }
 
 static void tally_add(struct protocol_tally *sum, const struct protocol_tally *t)
@@ -278,7 +264,6 @@ static void do_report(struct ledger_driver *d, struct protocol_run *run, struct 
 static void carry_out(struct ledger_driver *d, struct protocol_run *run,
                       const struct protocol_effect *fx, struct protocol_event *ev)
 {
-    struct ledger_answer answer = {.kind = EVENT_NO_ANSWER};
     switch (fx->kind) {
     case EFFECT_CLAIM: do_claim(d, run, fx, ev); break;
     case EFFECT_LOAD: do_load(d, fx, ev); break;
@@ -294,13 +279,13 @@ static void carry_out(struct ledger_driver *d, struct protocol_run *run,
     case EFFECT_JOURNAL: ev->kind = event_of(d, ledger_journal(d->ledger, fx), EVENT_OK); break;
     case EFFECT_SIGN: do_sign(d, fx, ev); break;
     case EFFECT_SEND:
-        d->host.send(d->host.ctx, &fx->part, &answer);
-        take_answer(&answer, ev);
+        ev->kind = EVENT_NO_ANSWER;
+        d->host.send(d->host.ctx, &fx->part, ev);
         break;
     case EFFECT_READ_MARKERS: do_read_markers(d, fx, ev); break;
     case EFFECT_SEND_CONTROL:
-        d->host.send_control(d->host.ctx, &fx->control, &answer);
-        take_answer(&answer, ev);
+        ev->kind = EVENT_NO_ANSWER;
+        d->host.send_control(d->host.ctx, &fx->control, ev);
         break;
     case EFFECT_REPORT: do_report(d, run, ev); break;
     case EFFECT_DONE:

@@ -23,14 +23,6 @@ struct ledger_batch_data {
     uint16_t n_payloads;
 };
 
-struct ledger_answer {
-    enum protocol_event_kind kind; /* sign: see there; send: EVENT_ACCEPTED, _REFUSED, _INVALID or
-                                      _NO_ANSWER */
-    int64_t server_ms;             /* Date of the answer, 0 without one */
-    uint64_t head_tokens; /* EVENT_INVALID: tokens of the first count / 2 data of the part */
-    unsigned applied, control_applied; /* read_markers: the base 4 digits */
-};
-
 /* Points of a run, for tests that kill the process there: an effect's name, before or after it. */
 typedef void ledger_point_fn(void *ctx, const char *effect, bool after);
 
@@ -50,23 +42,29 @@ struct ledger_host {
     enum status (*report)(void *ctx, const struct ledger_doubts *doubts,
                           struct ledger_batch_data *out);
 
-    /* Build one request of data [part->first, + part->count) of the payload and the datum of
-     * part->marker, and sign it; *date_ms is its X-Amz-Date.  The host keeps it, one at a time,
-     * until send(), the next sign() or release().  answer->kind: EVENT_SIGNED; EVENT_REFUSED:
-     * cannot be signed now; EVENT_INVALID: never can, such as too big (with head_tokens). */
-    void (*sign)(void *ctx, const struct ledger_part *part, struct view payload, int64_t *date_ms,
-                 struct ledger_answer *answer);
-    /* Hand the signed request over, once, on a connection of its own; `part` names it again. */
-    void (*send)(void *ctx, const struct ledger_part *part, struct ledger_answer *answer);
-    void (*release)(void *ctx); /* the run is over; may be NULL */
-    /* Sign and send a request of nothing but this marker's datum; what comes of it does not
-     * matter. */
+    /*
+     * The next four answer with the event of their effect (protocol_core.h): its kind and what goes
+     * with that, such as head_tokens, and server_ms, the Date of the answer, 0 without one.
+     *
+     * sign: build one request of data [part->first, + part->count) of the payload and the datum of
+     * part->marker, and sign it; date_ms is its X-Amz-Date.  The host keeps it, one at a time, until
+     * send(), the next sign() or release().  EVENT_SIGNED; EVENT_REFUSED: cannot be signed now;
+     * EVENT_INVALID: never can, such as too big.
+     * send: hand the signed request over, once, on a connection of its own; `part` names it again.
+     * send_control: sign and send a request of nothing but this marker's datum; what comes of it
+     * does not matter.
+     * read_markers: read two markers from the sink; control->minute may be 0.  Any other status
+     * than ST_OK: they could not be read.
+     */
+    void (*sign)(void *ctx, const struct ledger_part *part, struct view payload,
+                 struct protocol_event *answer);
+    void (*send)(void *ctx, const struct ledger_part *part, struct protocol_event *answer);
     void (*send_control)(void *ctx, const struct ledger_marker *marker,
-                         struct ledger_answer *answer);
-    /* Read two markers from the sink; control->minute may be 0.  server_ms has to be set. */
+                         struct protocol_event *answer);
     enum status (*read_markers)(void *ctx, const struct ledger_marker *marker,
-                                const struct ledger_marker *control, struct ledger_answer *answer);
-    ledger_point_fn *point; /* may be NULL */
+                                const struct ledger_marker *control, struct protocol_event *answer);
+    void (*release)(void *ctx); /* the run is over; may be NULL */
+    ledger_point_fn *point;     /* may be NULL */
 };
 
 struct ledger_driver; /* one per worker thread; the ledger may be shared */

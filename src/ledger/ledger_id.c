@@ -6,6 +6,10 @@
 #include "ledger/ledger_id.h"
 
 #include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "objects/source_s3.h"
 
 /* The last folder `AWSLogs`, because what stands before it is the user's own free text. */
 static struct view path_part(struct view key)
@@ -77,15 +81,41 @@ uint64_t ledger_tag_of(struct view etag)
     return tag == 0 ? 1 : tag;
 }
 
-enum status ledger_identity_parse(struct view name, enum ledger_identity *out)
+enum status ledger_identity_load(enum ledger_identity *out, struct error *err)
 {
-    if (view_eq_cstr(name, "key"))
-        *out = IDENTITY_KEY;
-    else if (view_eq_cstr(name, "path"))
-        *out = IDENTITY_PATH;
-    else
-        return ST_USAGE;
-    return ST_OK;
+    const char *name = config_get("LEDGER_IDENTITY", "key");
+    *out = strcmp(name, "path") == 0 ? IDENTITY_PATH : IDENTITY_KEY;
+    if (*out == IDENTITY_PATH || strcmp(name, "key") == 0)
+        return ST_OK;
+    return error_set(err, ST_USAGE, E_U222,
+                     "LEDGER_IDENTITY: \"%.80s\" is unknown; known are key, path", name);
+}
+
+enum status ledger_name_split(struct view shown, struct view *bucket, struct view *key, char **path)
+{
+    *path = NULL;
+    *bucket = VIEW_LIT("");
+    if (view_starts(shown, VIEW_LIT("s3://")))
+        return source_s3_parse(shown, bucket, key, NULL);
+    char *text = view_dup(shown);
+    if (text == NULL)
+        return ST_NO_MEMORY;
+    *path = strcmp(text, "-") == 0 ? NULL : realpath(text, NULL);
+    free(text);
+    *key = view_of(*path);
+    return *path == NULL ? ST_MISSING : ST_OK;
+}
+
+enum status ledger_id_of_name(enum ledger_identity identity, struct view shown,
+                              struct ledger_id *id)
+{
+    struct view bucket, key;
+    char *path;
+    enum status st = ledger_name_split(shown, &bucket, &key, &path);
+    if (st == ST_OK)
+        st = ledger_id_of(identity, bucket, key, id);
+    free(path);
+    return st;
 }
 
 void ledger_id_format(const struct ledger_id *id, char out[65])

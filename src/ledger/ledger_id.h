@@ -1,7 +1,11 @@
-/* ledger_id.h: the identity of an object, computable from an event and from a listing alike. */
+/*
+ * ledger_id.h: the identity of an object, computable from an event, a listing and the name that a
+ * source shows alike.
+ */
 #ifndef LEDGER_LEDGER_ID_H
 #define LEDGER_LEDGER_ID_H
 
+#include "base/status.h"
 #include "base/view.h"
 #include "ledger/protocol_core.h"
 
@@ -39,8 +43,21 @@ bool ledger_id_is_note(const struct ledger_id *id);
  * one, and when the library has no memory. */
 uint64_t ledger_tag_of(struct view etag);
 
-/* "key" or "path"; ST_USAGE otherwise. */
-NODISCARD enum status ledger_identity_parse(struct view name, enum ledger_identity *out);
+/* What LEDGER_IDENTITY says, "key" where it is not set.  ST_USAGE quotes it. */
+NODISCARD enum status ledger_identity_load(enum ledger_identity *out, struct error *err);
+
+/*
+ * The name of an object as a source shows it: "s3://bucket/key" into its parts; a local file becomes
+ * an empty bucket and its absolute path.  *path is what the views point into then, freed by the
+ * caller in every case.  ST_MISSING: it has no name that lasts (standard input, or a file that is
+ * gone).
+ */
+NODISCARD enum status ledger_name_split(struct view shown, struct view *bucket, struct view *key,
+                                        char **path);
+
+/* The identity of what is shown so.  As above. */
+NODISCARD enum status ledger_id_of_name(enum ledger_identity identity, struct view shown,
+                                        struct ledger_id *id);
 
 /* 64 digits and a NUL; and back, ST_BAD_ITEM for anything else. */
 void ledger_id_format(const struct ledger_id *id, char out[65]);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "ledger/ledger_dynamodb.h"
-#include "ledger/object_name.h"
+#include "ledger/ledger_id.h"
 #include "objects/source_s3.h"
 
 enum { TTL_DAYS_MIN = 17, TTL_DAYS_MAX = 3650 };
@@ -73,7 +73,7 @@ static enum status read_variables(struct ledger_session *s, struct error *err)
                          "LEDGER_POLICY: \"%.80s\" is unknown; known are resolve, resend, drop, "
                          "hold",
                          policy);
-    enum status st = object_name_identity(&s->identity, err);
+    enum status st = ledger_identity_load(&s->identity, err);
     if (st == ST_OK)
         st = config_get_u64("LEDGER_TTL_DAYS", LEDGER_TTL_DAYS_DEFAULT, TTL_DAYS_MIN, TTL_DAYS_MAX,
                             &days, err);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "ledger/object_name.h"
 #include "objects/object_key.h"
 
 enum { GATHERED = 256 };
@@ -137,7 +136,7 @@ static enum status on_found(void *context, const struct object_ref *ref, enum ob
     char *path;
     if (found != OBJECT_FOUND || object_key_skip(ref->key) != OBJECT_READ)
         return g->found(g->context, ref, found, err);
-    enum status st = object_name_split(ref->key, &bucket, &key, &path);
+    enum status st = ledger_name_split(ref->key, &bucket, &key, &path);
     if (st == ST_NO_MEMORY)
         return st;
     if (st != ST_OK) {

@@ -220,16 +220,16 @@ static enum status host_read(void *ctx, const struct protocol_run *run,
 }
 
 static void host_sign(void *ctx, const struct ledger_part *part, struct view payload,
-                      int64_t *date_ms, struct ledger_answer *answer)
+                      struct protocol_event *answer)
 {
     (void)ctx;
     world.n = part->count;
     memcpy(world.to_send, payload.ptr + part->first, part->count);
-    *date_ms = now_ms;
+    answer->date_ms = now_ms;
     answer->kind = EVENT_SIGNED;
 }
 
-static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
+static void host_send(void *ctx, const struct ledger_part *part, struct protocol_event *answer)
 {
     (void)ctx;
     (void)part;
@@ -243,7 +243,7 @@ static void host_send(void *ctx, const struct ledger_part *part, struct ledger_a
 }
 
 static void host_send_control(void *ctx, const struct ledger_marker *m,
-                              struct ledger_answer *answer)
+                              struct protocol_event *answer)
 {
     (void)ctx;
     (void)m;
@@ -252,7 +252,7 @@ static void host_send_control(void *ctx, const struct ledger_marker *m,
 
 static enum status host_read_markers(void *ctx, const struct ledger_marker *m,
                                      const struct ledger_marker *control,
-                                     struct ledger_answer *answer)
+                                     struct protocol_event *answer)
 {
     (void)ctx;
     (void)m;

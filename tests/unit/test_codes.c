@@ -17,7 +17,7 @@
 #include "config/settings.h"
 #include "events/event_body.h"
 #include "hostile_phrases.h"
-#include "ledger/object_name.h"
+#include "ledger/ledger_id.h"
 #include "objects/source.h"
 #include "objects/source_s3.h"
 #include "price/price.h"
@@ -155,7 +155,7 @@ static enum status read_identity(const char *phrase, struct error *err)
 {
     enum ledger_identity out;
     setenv("LEDGER_IDENTITY", phrase, 1);
-    enum status st = object_name_identity(&out, err);
+    enum status st = ledger_identity_load(&out, err);
     unsetenv("LEDGER_IDENTITY");
     return st;
 }

@@ -118,19 +118,19 @@ static enum status host_report(void *ctx, const struct ledger_doubts *doubts,
 }
 
 static void host_sign(void *ctx, const struct ledger_part *part, struct view payload,
-                      int64_t *date_ms, struct ledger_answer *answer)
+                      struct protocol_event *answer)
 {
     (void)ctx;
-    *date_ms = world.now_ms += 10;
+    answer->date_ms = world.now_ms += 10;
     answer->kind = EVENT_SIGNED;
     world.signed_part = *part;
-    world.signed_part.date_ms = *date_ms;
+    world.signed_part.date_ms = answer->date_ms;
     assert_true(payload.len <= OBJECTS);
     memcpy(world.signed_payload, payload.ptr, payload.len);
     world.signed_n = payload.len;
 }
 
-static void host_send(void *ctx, const struct ledger_part *part, struct ledger_answer *answer)
+static void host_send(void *ctx, const struct ledger_part *part, struct protocol_event *answer)
 {
     (void)ctx;
     struct view payload = view_make(world.signed_payload, world.signed_n);
@@ -157,11 +157,11 @@ static void host_send(void *ctx, const struct ledger_part *part, struct ledger_a
     }
     answer->kind = EVENT_ACCEPTED;
     if (lost)
-        *answer = (struct ledger_answer){.kind = EVENT_NO_ANSWER};
+        *answer = (struct protocol_event){.kind = EVENT_NO_ANSWER};
 }
 
 static void host_send_control(void *ctx, const struct ledger_marker *marker,
-                              struct ledger_answer *answer)
+                              struct protocol_event *answer)
 {
     (void)ctx;
     world.markers[world.n_markers++] = *marker;
@@ -178,7 +178,7 @@ static unsigned count_marker(const struct ledger_marker *m)
 
 static enum status host_read_markers(void *ctx, const struct ledger_marker *marker,
                                      const struct ledger_marker *control,
-                                     struct ledger_answer *answer)
+                                     struct protocol_event *answer)
 {
     (void)ctx;
     answer->server_ms = world.now_ms;

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -82,9 +83,15 @@ static void test_identity_is_sha256(void **state)
     text[5] = 'g';
     assert_int_equal(ledger_id_parse(view_of(text), &back), ST_BAD_ITEM);
     enum ledger_identity how;
-    assert_int_equal(ledger_identity_parse(VIEW_LIT("path"), &how), ST_OK);
+    unsetenv("LEDGER_IDENTITY");
+    assert_int_equal(ledger_identity_load(&how, NULL), ST_OK);
+    assert_int_equal(how, IDENTITY_KEY);
+    setenv("LEDGER_IDENTITY", "path", 1);
+    assert_int_equal(ledger_identity_load(&how, NULL), ST_OK);
     assert_int_equal(how, IDENTITY_PATH);
-    assert_int_equal(ledger_identity_parse(VIEW_LIT("paths"), &how), ST_USAGE);
+    setenv("LEDGER_IDENTITY", "paths", 1);
+    assert_int_equal(ledger_identity_load(&how, NULL), ST_USAGE);
+    unsetenv("LEDGER_IDENTITY");
 }
 
 static void test_policy_names(void **state)
