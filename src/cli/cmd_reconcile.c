@@ -140,16 +140,16 @@ static enum status print(struct invocation *in, const struct reconcile *result, 
     buf_init(&out, MAX_RESULT_BYTES);
     uint64_t apart = (o->output == AS_JSON ? reconcile_add_json
                                            : reconcile_add_text)(result, &o->reconcile, &out);
-    if (reconcile_count(result) == 0)
+    if (result->count == 0)
         LOG_FAULT_MESSAGE(LOG_WARN, E_R122,
                           "neither the logs nor AWS/Bedrock have anything in this time");
-    if (reconcile_other_accounts(result) > 0)
+    if (result->other_accounts > 0)
         LOG_EVENT(LOG_INFO, "records of other accounts left out",
                   log_cstr("account", o->identity.account),
-                  log_u128("records", reconcile_other_accounts(result)));
-    if (reconcile_other_regions(result) > 0)
+                  log_u128("records", result->other_accounts));
+    if (result->other_regions > 0)
         LOG_FAULT(LOG_WARN, E_R123, "records of impossible Regions left out",
-                  log_u128("records", reconcile_other_regions(result)));
+                  log_u128("records", result->other_regions));
     if (apart > 0)
         in->exit = EXIT_FOUND_FAULTS;
     enum status st = command_print(&out, err);
@@ -158,7 +158,7 @@ static enum status print(struct invocation *in, const struct reconcile *result, 
 }
 
 static enum status compare(struct options *o, const struct aggregate *logs,
-                           struct reconcile **result, struct error *err)
+                           struct reconcile *result, struct error *err)
 {
     struct aws_client *client = NULL;
     struct aws_client_options options = {.config = o->aws.config,
@@ -182,7 +182,7 @@ static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     struct aggregate *logs = NULL;
-    struct reconcile *result = NULL;
+    struct reconcile result = {0};
     struct tally tally;
     stop_catch_signals(STOP_IN_ORDER);
     enum status st =
@@ -190,8 +190,8 @@ static enum status run(struct invocation *in, struct error *err)
     if (st == ST_OK)
         st = compare(o, logs, &result, err);
     if (st == ST_OK)
-        st = print(in, result, err);
-    reconcile_free(result);
+        st = print(in, &result, err);
+    reconcile_clear(&result);
     aggregate_free(logs);
     if (st != ST_OK)
         return st;

@@ -1,3 +1,7 @@
+/*
+ * reconcile.c: what the logs say per Region, model and hour, and what AWS/Bedrock says; the result
+ * is one list of numbers with both sides (reconcile_report.c prints it).
+ */
 #include "tools/reconcile.h"
 
 #include <jansson.h>
@@ -5,9 +9,10 @@
 #include <stdlib.h>
 
 #include "aggregate/interner.h"
-#include "aws/aws_config.h"
+#include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
 #include "base/array.h"
+#include "base/tuples.h"
 #include "records/model_id.h"
 
 static const char native_namespace[] = "AWS/Bedrock";
@@ -23,26 +28,15 @@ const struct reconcile_metric reconcile_metrics[RECONCILE_METRICS] = {
     {METRIC_THROTTLES, "InvocationThrottles"},
 };
 
-/* A model or profile that the logs say was called in a Region. */
-struct called {
-    uint32_t region, name;
-};
-
-struct reconcile {
+/* What is compared, while it is. */
+struct compare {
     const struct reconcile_options *o;
-    double tolerance;
-    struct interner *names;
-    uint32_t all_models;
-    uint32_t regions[RECONCILE_MAX_REGIONS];
-    size_t region_count;
-    struct called *called; /* each once, by add_logs() */
-    size_t called_count, called_capacity;
-    struct reconcile_point *points;
-    size_t count, capacity;
-    u128 other_accounts, other_regions;
+    struct reconcile *r;
+    struct tuples regions; /* {name} */
+    struct tuples called;  /* {region, name}: what the logs say was called there */
 };
 
-/* Where the dimensions of reconcile_set() stand in a row. */
+/* Places of the dimensions of reconcile_set() in a row. */
 enum { AT_REGION, AT_ACCOUNT, AT_PROFILE, AT_MODEL };
 
 enum status reconcile_set(struct dimension_keys *keys, struct dimension_set *set, struct error *err)
@@ -65,77 +59,45 @@ static enum status add_point(struct reconcile *r, const struct reconcile_point *
     return ST_OK;
 }
 
-static enum status add_region(struct reconcile *r, struct view name, uint32_t *number,
+static enum status add_region(struct compare *c, struct view name, uint32_t *number,
                               struct error *err)
 {
-    enum status st = name_number(r, name, number);
-    for (size_t i = 0; i < r->region_count && st == ST_OK; i++) {
-        if (r->regions[i] == *number)
-            return ST_OK;
-    }
-    if (st == ST_OK && r->region_count == RECONCILE_MAX_REGIONS)
-        return error_set(err, ST_USAGE, E_U203, "more than %d Regions", RECONCILE_MAX_REGIONS);
-    if (st == ST_OK)
-        r->regions[r->region_count++] = *number;
+    enum status st = name_number(c->r, name, number);
+    if (st == ST_OK && tuples_id(&c->regions, number) == TUPLES_NONE)
+        st = ST_NO_MEMORY;
+    if (st == ST_OK && c->regions.count > RECONCILE_MAX_REGIONS)
+        st = error_set(err, ST_USAGE, E_U203, "more than %d Regions", RECONCILE_MAX_REGIONS);
     return st;
 }
 
 /* ---- the logs ---- */
 
-/* What CloudWatch calls it: the profile that was called, else the model. */
-static enum status note_called(struct reconcile *r, const struct aggregate_row *row,
-                               uint32_t region, uint32_t *name)
-{
-    bool none = view_eq(row->value[AT_PROFILE], VIEW_LIT("none"));
-    enum status st = name_number(r, row->value[none ? AT_MODEL : AT_PROFILE], name);
-    if (st == ST_OK &&
-        !array_room(&r->called, r->called_count, &r->called_capacity, 256, sizeof(*r->called)))
-        st = ST_NO_MEMORY;
-    if (st == ST_OK)
-        r->called[r->called_count++] = (struct called){region, *name};
-    return st;
-}
-
-static int by_region_and_name(const void *a, const void *b)
-{
-    const struct called *l = a, *m = b;
-    if (l->region != m->region)
-        return l->region < m->region ? -1 : 1;
-    return (l->name > m->name) - (l->name < m->name);
-}
-
-static void join_called(struct reconcile *r)
-{
-    size_t kept = 0;
-    if (r->called_count > 0)
-        qsort(r->called, r->called_count, sizeof(*r->called), by_region_and_name);
-    for (size_t i = 0; i < r->called_count; i++) {
-        if (kept == 0 || by_region_and_name(&r->called[kept - 1], &r->called[i]) != 0)
-            r->called[kept++] = r->called[i];
-    }
-    r->called_count = kept;
-}
-
-static enum status add_row(struct reconcile *r, const struct aggregate_row *row, struct error *err)
+static enum status add_row(struct compare *c, const struct aggregate_row *row, struct error *err)
 {
     struct reconcile_point p = {.hour_s = row->time};
-    enum status st = add_region(r, row->value[AT_REGION], &p.region, err);
+    uint32_t called[2];
+    /* CloudWatch has the profile that was called, else the model. */
+    bool none = view_eq(row->value[AT_PROFILE], VIEW_LIT("none"));
+    enum status st = add_region(c, row->value[AT_REGION], &p.region, err);
     if (st == ST_OK)
-        st = note_called(r, row, p.region, &p.model);
-    if (!r->o->by_model)
-        p.model = r->all_models;
-    for (uint32_t i = 0; i < RECONCILE_METRICS && st == ST_OK; i++) {
-        p.metric = i;
-        p.logs = p.logs_most = row->sum[reconcile_metrics[i].metric];
-        if (reconcile_metrics[i].metric == METRIC_INVOCATIONS)
+        st = name_number(c->r, row->value[none ? AT_MODEL : AT_PROFILE], &called[1]);
+    if (st != ST_OK)
+        return st;
+    called[0] = p.region;
+    if (tuples_id(&c->called, called) == TUPLES_NONE)
+        return ST_NO_MEMORY;
+    p.model = c->o->by_model ? called[1] : c->r->all_models;
+    for (; p.metric < RECONCILE_METRICS && st == ST_OK; p.metric++) {
+        p.logs = p.logs_most = row->sum[reconcile_metrics[p.metric].metric];
+        if (reconcile_metrics[p.metric].metric == METRIC_INVOCATIONS)
             p.logs_most += row->sum[METRIC_CLIENT_ERRORS] + row->sum[METRIC_SERVER_ERRORS];
         if (p.logs_most > 0)
-            st = add_point(r, &p);
+            st = add_point(c->r, &p);
     }
     return st;
 }
 
-static enum status add_logs(struct reconcile *r, const struct aggregate *logs, struct error *err)
+static enum status add_logs(struct compare *c, const struct aggregate *logs, struct error *err)
 {
     struct aggregate_rows *rows = aggregate_rows_new(logs, 0);
     enum status st = rows == NULL ? ST_NO_MEMORY : ST_OK;
@@ -146,162 +108,121 @@ static enum status add_logs(struct reconcile *r, const struct aggregate *logs, s
         struct view account = row.value[AT_ACCOUNT];
         u128 records = row.sum[METRIC_INVOCATIONS] + row.sum[METRIC_CLIENT_ERRORS] +
                        row.sum[METRIC_SERVER_ERRORS] + row.sum[METRIC_THROTTLES];
-        if (!view_eq(account, r->o->account) && !view_eq(account, VIEW_LIT("unknown")))
-            r->other_accounts += records;
+        if (!view_eq(account, c->o->account) && !view_eq(account, VIEW_LIT("unknown")))
+            c->r->other_accounts += records;
         else if (!aws_region_valid(row.value[AT_REGION])) /* it becomes part of a host's name */
-            r->other_regions += records;
+            c->r->other_regions += records;
         else
-            st = add_row(r, &row, err);
+            st = add_row(c, &row, err);
     }
     aggregate_rows_free(rows);
-    join_called(r);
     return st;
 }
 
 /* ---- CloudWatch ---- */
 
-/* A series of a Region: its metric and ModelId, and what we call that model. */
-struct series {
-    uint32_t metric, model_id, model;
+/* What is asked of one Region. */
+struct question {
+    struct compare *c;
+    uint32_t region;
+    struct tuples series; /* {number of its ModelId, metric} */
+    uint32_t *models;     /* what we call the model of each */
+    size_t capacity;
 };
 
-struct series_list {
-    struct series *list;
-    size_t count, capacity;
-};
-
-static enum status add_series(struct series_list *l, const struct series *s)
+static enum status add_series(struct question *q, uint32_t model_id, uint32_t metric,
+                              uint32_t model)
 {
-    if (!array_room(&l->list, l->count, &l->capacity, 64, sizeof(*l->list)))
+    const uint32_t row[2] = {model_id, metric};
+    uint32_t count = q->series.count;
+    if (!array_room(&q->models, count, &q->capacity, 64, sizeof(*q->models)) ||
+        tuples_id(&q->series, row) == TUPLES_NONE)
         return ST_NO_MEMORY;
-    l->list[l->count++] = *s;
+    if (q->series.count > count)
+        q->models[count] = q->c->o->by_model ? model : q->c->r->all_models;
     return ST_OK;
 }
 
 /* A metric of the list, if ModelId is its only dimension and it is one of ours. */
-static enum status add_listed(struct reconcile *r, const json_t *item, struct series_list *l)
+static enum status add_listed(struct question *q, const json_t *item)
 {
     const json_t *dimensions = json_object_get(item, "Dimensions");
     const json_t *first = json_array_get(dimensions, 0);
-    const char *metric = json_string_value(json_object_get(item, "MetricName"));
-    const char *name = json_string_value(json_object_get(first, "Name"));
-    struct view id = view_of(json_string_value(json_object_get(first, "Value")));
-    struct series s = {.model = r->all_models};
-    if (json_array_size(dimensions) != 1 || metric == NULL || name == NULL || id.len == 0 ||
-        strcmp(name, "ModelId") != 0)
+    struct view name = aws_json_text(item, "MetricName"), id = aws_json_text(first, "Value");
+    uint32_t metric = 0, model_id, model;
+    struct model_class class;
+    if (json_array_size(dimensions) != 1 || id.len == 0 ||
+        !view_eq_cstr(aws_json_text(first, "Name"), "ModelId"))
         return ST_OK;
-    while (s.metric < RECONCILE_METRICS && strcmp(reconcile_metrics[s.metric].native, metric) != 0)
-        s.metric++;
-    if (s.metric == RECONCILE_METRICS)
+    while (metric < RECONCILE_METRICS && !view_eq_cstr(name, reconcile_metrics[metric].native))
+        metric++;
+    if (metric == RECONCILE_METRICS)
         return ST_OK;
-    enum status st = name_number(r, id, &s.model_id);
-    if (st == ST_OK && r->o->by_model) {
-        struct model_class c;
-        model_id_classify(id, &c);
-        st = name_number(r, c.profile.len > 0 ? c.profile : c.model, &s.model);
-    }
-    return st == ST_OK ? add_series(l, &s) : st;
+    model_id_classify(id, &class);
+    enum status st = name_number(q->c->r, id, &model_id);
+    if (st == ST_OK)
+        st = name_number(q->c->r, class.profile.len > 0 ? class.profile : class.model, &model);
+    return st == ST_OK ? add_series(q, model_id, metric, model) : st;
 }
 
 /* ListMetrics knows what had data in the last two weeks; the logs know more. */
-static enum status add_called(struct reconcile *r, uint32_t region, struct series_list *l)
+static enum status find_series(struct question *q, struct error *err)
 {
-    enum status st = ST_OK;
-    for (size_t i = 0; i < r->called_count; i++) {
-        struct series s = {.model_id = r->called[i].name};
-        s.model = r->o->by_model ? s.model_id : r->all_models;
-        if (r->called[i].region != region)
-            continue;
-        for (; s.metric < RECONCILE_METRICS && st == ST_OK; s.metric++)
-            st = add_series(l, &s);
-    }
-    return st;
-}
-
-static int by_series(const void *a, const void *b)
-{
-    const struct series *l = a, *m = b;
-    if (l->model_id != m->model_id)
-        return l->model_id < m->model_id ? -1 : 1;
-    return (l->metric > m->metric) - (l->metric < m->metric);
-}
-
-static void join_series(struct series_list *l)
-{
-    size_t kept = 0;
-    if (l->count > 0)
-        qsort(l->list, l->count, sizeof(*l->list), by_series);
-    for (size_t i = 0; i < l->count; i++) {
-        if (kept == 0 || by_series(&l->list[kept - 1], &l->list[i]) != 0)
-            l->list[kept++] = l->list[i];
-    }
-    l->count = kept;
-}
-
-static enum status find_series(struct reconcile *r, uint32_t region, struct series_list *l,
-                               struct error *err)
-{
-    json_t *list = NULL;
-    const json_t *item;
+    const struct tuples *called = &q->c->called;
+    json_t *list = NULL, *item;
     size_t i;
-    enum status st = cloudwatch_list_metrics(r->o->client, interner_text(r->names, region),
+    enum status st = cloudwatch_list_metrics(q->c->o->client, reconcile_name(q->c->r, q->region),
                                              view_of(native_namespace), NULL, &list, err);
     json_array_foreach(list, i, item)
     {
         if (st == ST_OK)
-            st = add_listed(r, item, l);
+            st = add_listed(q, item);
     }
-    if (st == ST_OK)
-        st = add_called(r, region, l);
-    join_series(l);
     json_decref(list);
+    for (uint32_t n = 0; n < called->count; n++) {
+        const uint32_t *row = tuples_row(called, n);
+        for (uint32_t m = 0; row[0] == q->region && m < RECONCILE_METRICS && st == ST_OK; m++)
+            st = add_series(q, row[1], m, row[1]);
+    }
     return st;
 }
-
-/* What is asked of one Region. */
-struct question {
-    struct reconcile *r;
-    uint32_t region;
-    struct series_list series;
-};
 
 static json_t *metric_of(void *ctx, size_t i)
 {
     const struct question *q = ctx;
-    const struct series *s = &q->series.list[i];
-    return cloudwatch_metric(
-        view_of(native_namespace), reconcile_metrics[s->metric].native,
-        cloudwatch_dimension("ModelId", interner_text(q->r->names, s->model_id)));
+    const uint32_t *series = tuples_row(&q->series, (uint32_t)i);
+    return cloudwatch_metric(view_of(native_namespace), reconcile_metrics[series[1]].native,
+                             cloudwatch_dimension("ModelId", reconcile_name(q->c->r, series[0])));
 }
 
 static enum status add_values(void *ctx, size_t i, const struct cloudwatch_value *values, size_t n,
                               struct error *err)
 {
     struct question *q = ctx;
-    const struct series *s = &q->series.list[i];
+    const struct reconcile_options *o = q->c->o;
+    struct reconcile_point p = {.region = q->region,
+                                .model = q->models[i],
+                                .metric = tuples_row(&q->series, (uint32_t)i)[1]};
     enum status st = ST_OK;
     (void)err;
     for (size_t k = 0; k < n && st == ST_OK; k++) {
-        struct reconcile_point p = {.region = q->region,
-                                    .model = s->model,
-                                    .metric = s->metric,
-                                    .hour_s = values[k].time_s,
-                                    .native = values[k].value};
-        if (p.hour_s >= q->r->o->since_s && p.hour_s < q->r->o->until_s && p.native > 0)
-            st = add_point(q->r, &p);
+        p.hour_s = values[k].time_s;
+        p.native = values[k].value;
+        if (p.hour_s >= o->since_s && p.hour_s < o->until_s && p.native > 0)
+            st = add_point(q->c->r, &p);
     }
     return st;
 }
 
-static enum status ask_region(struct reconcile *r, uint32_t region, struct error *err)
+static enum status ask_region(struct compare *c, uint32_t region, struct error *err)
 {
-    struct question q = {.r = r, .region = region};
-    struct view name = interner_text(r->names, region);
-    enum status st = find_series(r, region, &q.series, err);
-    struct cloudwatch_query query = {.client = r->o->client,
+    struct question q = {.c = c, .region = region, .series = {.width = 2}};
+    struct view name = reconcile_name(c->r, region);
+    enum status st = find_series(&q, err);
+    struct cloudwatch_query query = {.client = c->o->client,
                                      .region = name,
-                                     .since_s = r->o->since_s,
-                                     .until_s = r->o->until_s,
+                                     .since_s = c->o->since_s,
+                                     .until_s = c->o->until_s,
                                      .period_s = RECONCILE_HOUR_S,
                                      .stat = "Sum",
                                      .series = q.series.count,
@@ -310,7 +231,8 @@ static enum status ask_region(struct reconcile *r, uint32_t region, struct error
                                      .ctx = &q};
     if (st == ST_OK)
         st = cloudwatch_read(&query, NULL, err);
-    free(q.series.list);
+    tuples_clear(&q.series);
+    free(q.models);
     if (st == ST_OK || st == ST_NO_MEMORY)
         return st;
     struct error cause = *err;
@@ -324,9 +246,9 @@ static int by_place(const void *a, const void *b, void *context)
     const struct reconcile *r = context;
     const struct reconcile_point *l = a, *m = b;
     if (l->region != m->region)
-        return view_compare(interner_text(r->names, l->region), interner_text(r->names, m->region));
+        return view_compare(reconcile_name(r, l->region), reconcile_name(r, m->region));
     if (l->model != m->model)
-        return view_compare(interner_text(r->names, l->model), interner_text(r->names, m->model));
+        return view_compare(reconcile_name(r, l->model), reconcile_name(r, m->model));
     if (l->hour_s != m->hour_s)
         return l->hour_s < m->hour_s ? -1 : 1;
     return (l->metric > m->metric) - (l->metric < m->metric);
@@ -354,51 +276,34 @@ static void join_points(struct reconcile *r)
 }
 
 enum status reconcile_run(const struct reconcile_options *options, const struct aggregate *logs,
-                          struct reconcile **out, struct error *err)
+                          struct reconcile *r, struct error *err)
 {
-    struct reconcile *r = calloc(1, sizeof(*r));
-    *out = r;
-    if (r == NULL)
-        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    r->o = options;
-    r->tolerance = options->tolerance;
-    r->names = interner_new();
+    struct compare c = {.o = options, .r = r, .regions = {.width = 1}, .called = {.width = 2}};
+    uint32_t number;
+    *r = (struct reconcile){.tolerance = options->tolerance, .names = interner_new()};
     enum status st =
         r->names == NULL ? ST_NO_MEMORY : name_number(r, VIEW_LIT("all models"), &r->all_models);
-    uint32_t number;
     for (size_t i = 0; i < options->region_count && st == ST_OK; i++)
-        st = add_region(r, options->regions[i], &number, err);
+        st = add_region(&c, options->regions[i], &number, err);
     if (st == ST_OK)
-        st = add_logs(r, logs, err);
-    for (size_t i = 0; i < r->region_count && st == ST_OK; i++)
-        st = ask_region(r, r->regions[i], err);
+        st = add_logs(&c, logs, err);
+    for (uint32_t i = 0; i < c.regions.count && st == ST_OK; i++)
+        st = ask_region(&c, tuples_row(&c.regions, i)[0], err);
     if (st == ST_OK)
         join_points(r);
-    r->o = NULL;
+    tuples_clear(&c.regions);
+    tuples_clear(&c.called);
     return st == ST_NO_MEMORY ? error_set(err, st, E_R113, "out of memory") : st;
 }
 
-void reconcile_free(struct reconcile *r)
+void reconcile_clear(struct reconcile *r)
 {
-    if (r == NULL)
-        return;
     interner_free(r->names);
-    free(r->called);
     free(r->points);
-    free(r);
+    *r = (struct reconcile){0};
 }
 
-size_t reconcile_count(const struct reconcile *r)
-{
-    return r->count;
-}
-
-const struct reconcile_point *reconcile_at(const struct reconcile *r, size_t index)
-{
-    return &r->points[index];
-}
-
-struct view reconcile_text(const struct reconcile *r, uint32_t number)
+struct view reconcile_name(const struct reconcile *r, uint32_t number)
 {
     return interner_text(r->names, number);
 }
@@ -423,14 +328,4 @@ struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t regio
         add_to(&t.sum, p);
     }
     return t;
-}
-
-u128 reconcile_other_regions(const struct reconcile *r)
-{
-    return r->other_regions;
-}
-
-u128 reconcile_other_accounts(const struct reconcile *r)
-{
-    return r->other_accounts;
 }

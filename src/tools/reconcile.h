@@ -41,7 +41,7 @@ struct reconcile_options {
 
 /* One number of the logs and the one of CloudWatch. */
 struct reconcile_point {
-    uint32_t region, model; /* see reconcile_text() */
+    uint32_t region, model; /* names: see reconcile_name() */
     int64_t hour_s;
     uint32_t metric; /* into reconcile_metrics */
     u128 logs;       /* ... and the highest number that agrees: */
@@ -54,37 +54,38 @@ struct reconcile_total {
     struct reconcile_point sum; /* of them; hour_s is 0, the model is "all models" */
 };
 
-struct reconcile;
+/* The result.  {0} may be cleared. */
+struct reconcile {
+    struct reconcile_point *points; /* sorted by Region, model, hour, metric */
+    size_t count, capacity;
+    struct interner *names;
+    uint32_t all_models;
+    double tolerance;
+    u128 other_accounts; /* records that were left out: of other accounts, */
+    u128 other_regions;  /* of Regions whose name can be none */
+};
 
 /*
  * Compare.  `logs` has the set of reconcile_set() first, by the hour.  ST_OK: all was compared.
- * ST_DENIED, ST_RETRY, ...: *err names the call and Region.  Free in every case.
+ * ST_DENIED, ST_RETRY, ...: *err names the call and Region.  Clear *out in every case.
  */
 NODISCARD enum status reconcile_run(const struct reconcile_options *options,
-                                    const struct aggregate *logs, struct reconcile **out,
+                                    const struct aggregate *logs, struct reconcile *out,
                                     struct error *err);
-void reconcile_free(struct reconcile *r); /* NULL does nothing */
+void reconcile_clear(struct reconcile *r);
 
 /* The dimensions that `logs` has to be summed by. */
 NODISCARD enum status reconcile_set(struct dimension_keys *keys, struct dimension_set *set,
                                     struct error *err);
 
-/* Every number, sorted by Region, model, hour, metric. */
-size_t reconcile_count(const struct reconcile *r);
-const struct reconcile_point *reconcile_at(const struct reconcile *r, size_t index);
-
 /* The name of a Region or model. */
-struct view reconcile_text(const struct reconcile *r, uint32_t number);
+struct view reconcile_name(const struct reconcile *r, uint32_t number);
 
 /* Whether both sides agree within the tolerance. */
 bool reconcile_agrees(const struct reconcile *r, const struct reconcile_point *p);
 
-/* The sum of a metric over all hours and models of a Region, which is one of reconcile_at(). */
+/* The sum of a metric over all hours and models of a Region of the points. */
 struct reconcile_total reconcile_total(const struct reconcile *r, uint32_t region, uint32_t metric);
-
-/* Records that were left out: of other accounts, and of Regions whose name can be none. */
-u128 reconcile_other_accounts(const struct reconcile *r);
-u128 reconcile_other_regions(const struct reconcile *r);
 
 enum { RECONCILE_NAMED = 200 }; /* differences that the text names; the document has all */
 

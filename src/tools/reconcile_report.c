@@ -9,12 +9,12 @@
 /* Totals by Region and metric, those without a number left out; *place begins at 0. */
 static bool next_total(const struct reconcile *r, size_t *place, struct reconcile_total *total)
 {
-    while (*place < reconcile_count(r) * RECONCILE_METRICS) {
+    while (*place < r->count * RECONCILE_METRICS) {
         size_t at = *place / RECONCILE_METRICS;
         uint32_t metric = (uint32_t)(*place % RECONCILE_METRICS);
-        uint32_t region = reconcile_at(r, at)->region;
+        uint32_t region = r->points[at].region;
         ++*place;
-        if (at > 0 && reconcile_at(r, at - 1)->region == region)
+        if (at > 0 && r->points[at - 1].region == region)
             continue;
         *total = reconcile_total(r, region, metric);
         if (total->numbers > 0)
@@ -59,7 +59,7 @@ static void text_totals(const struct reconcile *r, struct buf *out)
         t.out = pass == 0 ? NULL : out;
         text_table_head(&t);
         for (size_t place = 0; next_total(r, &place, &total);) {
-            text_table_add(&t, reconcile_text(r, total.sum.region));
+            text_table_add(&t, reconcile_name(r, total.sum.region));
             text_table_add(&t, view_of(name_of(&total.sum)));
             buf_add_u128(text_table_cell(&t), total.sum.logs);
             buf_add_u128(text_table_cell(&t), (u128)llround(total.sum.native));
@@ -77,9 +77,9 @@ static void text_difference(const struct reconcile *r, const struct reconcile_po
 {
     char time[RFC3339_BYTES];
     rfc3339_format(p->hour_s, time);
-    buf_printf(out, "%s  %.*s", time, SHOW(reconcile_text(r, p->region)));
+    buf_printf(out, "%s  %.*s", time, SHOW(reconcile_name(r, p->region)));
     if (by_model)
-        buf_printf(out, "  %.*s", SHOW(reconcile_text(r, p->model)));
+        buf_printf(out, "  %.*s", SHOW(reconcile_name(r, p->model)));
     buf_printf(out, "  %s  logs ", name_of(p));
     buf_add_u128(out, p->logs);
     buf_printf(out, "  AWS/Bedrock %.0f\n", p->native);
@@ -90,8 +90,8 @@ uint64_t reconcile_add_text(const struct reconcile *r, const struct reconcile_op
 {
     uint64_t named = 0;
     text_totals(r, out);
-    for (size_t i = 0; i < reconcile_count(r); i++) {
-        const struct reconcile_point *p = reconcile_at(r, i);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct reconcile_point *p = &r->points[i];
         if (reconcile_agrees(r, p))
             continue;
         if (named++ == 0)
@@ -126,27 +126,27 @@ uint64_t reconcile_add_json(const struct reconcile *r, const struct reconcile_op
     json_add_time(&j, "until", o->until_s);
     json_add_string(&j, "account", o->account);
     buf_printf(json_add_value(&j, "tolerance_percent"), "%g", 100 * o->tolerance);
-    json_add_u128(&j, "records_of_other_accounts", reconcile_other_accounts(r));
+    json_add_u128(&j, "records_of_other_accounts", r->other_accounts);
     json_open_array(&j, "totals");
     for (size_t place = 0; next_total(r, &place, &total);) {
         json_open_object(&j, NULL);
-        json_add_string(&j, "SourceRegion", reconcile_text(r, total.sum.region));
+        json_add_string(&j, "SourceRegion", reconcile_name(r, total.sum.region));
         json_numbers(&j, &total.sum);
         JSON_ADD_NUMBERS(&j, {"compared", total.numbers}, {"apart", total.apart});
         json_close(&j);
     }
     json_close(&j);
     json_open_array(&j, "differences");
-    for (size_t i = 0; i < reconcile_count(r); i++) {
-        const struct reconcile_point *p = reconcile_at(r, i);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct reconcile_point *p = &r->points[i];
         if (reconcile_agrees(r, p))
             continue;
         apart++;
         json_open_object(&j, NULL);
         json_add_time(&j, "time", p->hour_s);
-        json_add_string(&j, "SourceRegion", reconcile_text(r, p->region));
+        json_add_string(&j, "SourceRegion", reconcile_name(r, p->region));
         if (o->by_model)
-            json_add_string(&j, "ModelId", reconcile_text(r, p->model));
+            json_add_string(&j, "ModelId", reconcile_name(r, p->model));
         json_numbers(&j, p);
         json_close(&j);
     }
