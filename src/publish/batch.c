@@ -1,6 +1,6 @@
 /*
- * Rows into requests.  They are walked in order; data that would make a request too large open the
- * next one, and those too old or too far ahead are counted and left out.
+ * batch.c: rows into requests.  They are walked in order; data that would make a request too large
+ * open the next one, and those too old or too far ahead are counted and left out.
  */
 #include "publish/batch.h"
 

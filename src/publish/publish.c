@@ -1,4 +1,9 @@
-/* The one place that knows both kinds of publisher. */
+/*
+ * publish.c: the one place that knows both kinds of publisher.
+ *
+ * A request in doubt is remembered and published with the next sums as InDoubtPublishes; on its own
+ * it would be one more request that can be in doubt.
+ */
 #include "publish/publish.h"
 
 enum status publish_sums(struct publish_sink *sink, const struct aggregate *sums,

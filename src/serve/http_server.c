@@ -127,6 +127,7 @@ struct arguments {
     bool wrong;
 };
 
+/* Unknown and repeated arguments are errors: a misspelt "since" must not answer with everything. */
 static enum MHD_Result take_argument(void *context, enum MHD_ValueKind kind, const char *name,
                                      size_t name_length, const char *value, size_t value_length)
 {
@@ -225,6 +226,10 @@ static void release_document(void *context)
     answers_page_release(context);
 }
 
+/*
+ * The document is large and shared by all who ask: it is sent from where it is, and released when
+ * the last byte is out.  An asker that has this version already gets 204 and no body.
+ */
 static enum MHD_Result answer_page(struct http_server *s, struct MHD_Connection *connection)
 {
     const char *after = NULL;
@@ -270,6 +275,10 @@ static const char *header(struct MHD_Connection *connection, const char *name)
     return mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+/*
+ * The guard comes before everything else: a request that a foreign page made through DNS rebinding
+ * has that page's host in its Host header.
+ */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *path, const char *method, const char *version,
                                   const char *upload, size_t *upload_length, void **request)

@@ -1,6 +1,6 @@
 /*
- * Files to be counted go through a pool of readers to one thread that commits them.  What is counted
- * and not committed is bounded, so a slow disk slows reading, not memory.
+ * ingest.c: files to be counted go through a pool of readers to one thread that commits them.  What
+ * is counted and not committed is bounded, so a slow disk slows reading, not memory.
  */
 #include "serve/ingest.h"
 
@@ -48,6 +48,10 @@ struct ingest {
 
 /* ---- reading one file ---- */
 
+/*
+ * A file that changed while it was read may have been read in two halves: it is offered again
+ * later.
+ */
 static bool is_as_found(const struct job *job)
 {
     struct stat st;
@@ -68,8 +72,8 @@ static struct counted_object *make_result(struct job *job, enum object_state sta
     return o;
 }
 
-/* Count the file, and what it comes to in the store: NULL with ST_OK, ST_CANCELLED and ST_MISSING is
- * nothing to remember. */
+/* Count the file, and what it comes to in the store: NULL with ST_OK, ST_CANCELLED and
+ * ST_MISSING is nothing to remember. */
 static enum status do_job(struct ingest *in, struct reader *reader, struct job *job,
                           struct counted_object **out, struct error *err)
 {
@@ -135,6 +139,10 @@ static void set_fault(struct ingest *in, enum status st, const struct error *err
     pthread_cond_broadcast(&in->changed);
 }
 
+/*
+ * Results go to a list for the committing thread, so that the readers never wait for the disk,
+ * only for room in the list.
+ */
 static void run_job(void *context, struct reader *reader, void *given)
 {
     struct ingest *in = context;
@@ -227,6 +235,11 @@ static void roll_up(struct ingest *in)
     in->rollup_failed = st != ST_OK;
 }
 
+/*
+ * Takes the whole list at a time: while the disk is slow a transaction gets larger and the cost of
+ * a sync is shared.  A store that cannot be written (disk full) is tried again every few seconds,
+ * because the readers stop by themselves; with --once it ends the run.
+ */
 static void *committer_main(void *context)
 {
     struct ingest *in = context;
@@ -266,6 +279,10 @@ static void *committer_main(void *context)
 
 /* ---- offering ---- */
 
+/*
+ * A file with the size and time that the store has is known.  One that changed after it was
+ * counted is reported once (usage_touch remembers the new size and time) and not counted again.
+ */
 static enum status remembered(struct ingest *in, const struct ingest_file *file, bool *known,
                               struct error *err)
 {

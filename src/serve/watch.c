@@ -77,6 +77,7 @@ bool watch_is_settled(const char *path, int64_t mtime_ns)
     return age > settled_ns || age < -settled_ns;
 }
 
+/* A list without repeats, searched from its start: it is short, and looked at once a second. */
 void watch_again(struct watch *w, const char *path)
 {
     pthread_mutex_lock(&w->mutex);
@@ -234,6 +235,10 @@ enum status watch_walk(struct watch *w, uint64_t *faults, struct error *err)
 
 /* ---- events ---- */
 
+/*
+ * IN_CLOSE_WRITE and IN_MOVED_TO are the usual ends of a file.  A moved folder makes every path
+ * below it wrong, so all is walked again.
+ */
 static enum status take_event(struct watch *w, const struct inotify_event *event, struct buf *path,
                               struct error *err)
 {

@@ -1,6 +1,13 @@
 /*
  * chunk.c: the packing.  A cell is its series, its minute, a mask of metrics, then one number for
  * each bit of the mask; numbers are base 128, lowest group first, as in protocol buffers.
+ *
+ *   ac 02     series 300: 0x2c + 2 * 128
+ *   1e        minute 30
+ *   07        mask: Invocations, InputTokenCount and OutputTokenCount (metric.h)
+ *   01        1 invocation
+ *   e8 07     1000 input tokens
+ *   32        50 output tokens
  */
 #include "store/chunk.h"
 
@@ -178,6 +185,7 @@ static bool sort_by_series(uint64_t **keys, size_t count, uint32_t series_count)
     return true;
 }
 
+/* Neighbours of one series are one sum; its minute is 0, because a rollup knows no minutes. */
 static void add_runs(struct view cells, const uint64_t *keys, size_t count, struct buf *out)
 {
     struct chunk_cell cell, sum = {0};

@@ -66,6 +66,10 @@ static const struct {
 enum { LEVELS = sizeof(levels) / sizeof(levels[0]) };
 
 /* [since, until) by hours, what is left on both sides by minutes. */
+/*
+ * The largest level that fits inside, and its edges by the next one, down to chunks.  A level is
+ * used only when the interval is a multiple of it, and hours only when nobody asks for principals.
+ */
 static enum status add_hours(const struct span *s, size_t level, int64_t since, int64_t until,
                              struct error *err)
 {
@@ -89,6 +93,10 @@ static enum status add_hours(const struct span *s, size_t level, int64_t since, 
     return st;
 }
 
+/*
+ * The chunks above `rolled_up` are read in every case.  They and the rollups are of one moment,
+ * because the caller has begun a transaction.
+ */
 enum status gather_sums(const struct gather *g, struct error *err)
 {
     struct span s = {g, g->since, g->until, 0};

@@ -1,6 +1,6 @@
 /*
- * grouping.c: answers a question over millions of stored cells by small numbers only: a series has a
- * group, a group and a bucket have a cell.  Texts are met again at the end, once for each cell.
+ * grouping.c: answers a question over millions of stored cells by small numbers only: a series has
+ * a group, a group and a bucket have a cell.  Texts are met again at the end, once for each cell.
  */
 #include "store/gather.h"
 
@@ -34,6 +34,10 @@ struct grouping {
     enum status status;
 };
 
+/*
+ * Done once, before any cell is read: after it a cell costs one look at an array and one at the
+ * recent cells, whatever the question groups by.
+ */
 static bool find_groups(struct grouping *g)
 {
     const struct grouping_options *o = &g->options;
@@ -124,6 +128,10 @@ static int64_t enter_bucket(struct grouping *g, int64_t time)
     return g->bucket_begin;
 }
 
+/*
+ * Cells come by hours, so within a bucket a group has its cell already: `visit` says whether the
+ * one remembered is of this bucket.
+ */
 u128 *grouping_sums(struct grouping *g, uint32_t series, int64_t time)
 {
     int64_t bucket = enter_bucket(g, time);

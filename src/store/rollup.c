@@ -40,6 +40,10 @@ struct rollup {
 
 /* ---- series without the principal ---- */
 
+/*
+ * Hourly rollups leave the principal out.  Series that differ in nothing else share the lowest of
+ * their numbers, which is a series of its own right, so a rollup is read like a chunk.
+ */
 static bool learn_series(struct rollup *r, uint32_t count)
 {
     size_t width = dictionary_width(r->dictionary);
@@ -86,6 +90,7 @@ static void tail_clear(struct tail *tail)
     free(tail->hours);
 }
 
+/* Sorted by time, because a day is then a run of neighbours; new hours mostly come at the end. */
 static struct hour *hour_at(struct tail *tail, int64_t begin)
 {
     size_t low = 0, high = tail->count;
@@ -148,6 +153,10 @@ static int64_t day_of(int64_t seconds)
 }
 
 /* The hours of one day, from `at` on; *next is the first of another day.  `all` gains its cells. */
+/*
+ * Hours are summed first, the day from its hours, and all time from the days: so the tail is read
+ * only once.
+ */
 static enum status add_day(struct rollup *r, const struct tail *tail, size_t at, size_t *next,
                            struct buf *all, struct error *err)
 {
@@ -196,6 +205,10 @@ enum status rollup_last(struct store *store, int64_t *out, struct error *err)
     return st == ST_MISSING ? ST_OK : st;
 }
 
+/*
+ * "rolled_up" moves in the same transaction as the rollups, which makes a run harmless to repeat
+ * and to kill.  What is counted of the tail in memory follows only when the transaction has ended.
+ */
 enum status rollup_run(struct rollup *r, bool *more, struct error *err)
 {
     struct tail tail = {0};

@@ -190,6 +190,7 @@ static enum status ask_number(struct store *store, const char *sql, int64_t *out
 
 /* ---- opening ---- */
 
+/* SQLite would make the file with the umask; its side files then get the mode of this one. */
 static enum status make_private_file(const char *path, struct error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -219,6 +220,10 @@ static enum status migrate(struct store *store, struct error *err)
     return st;
 }
 
+/*
+ * The four cases of a file: ours and current, ours and older (brought up to date when writing),
+ * ours and newer (refused), or not ours.  An empty file without tables is new.
+ */
 static enum status check_version(struct store *store, bool write, struct error *err)
 {
     int64_t id = 0, version = 0, tables = 0;
@@ -249,6 +254,11 @@ static enum status check_version(struct store *store, bool write, struct error *
     return st == ST_OK ? mark(store, err) : st;
 }
 
+/*
+ * Defensive, without triggers or views of the file being trusted: a store may come from somebody
+ * else.  The version is checked within a write transaction, so that two processes do not both
+ * create tables.
+ */
 static enum status set_up(struct store *store, bool write, struct error *err)
 {
     sqlite3_busy_timeout(store->db, BUSY_MS);

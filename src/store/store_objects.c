@@ -198,6 +198,10 @@ static enum status judge_name(struct store *store, const struct counted_object *
 /* As an object that failed is in the tally. */
 static const struct counted_object was_failed = {.file = {.state = OBJECT_STATE_FAILED}};
 
+/*
+ * An object that is known stays as it was, unless it had failed: then this attempt replaces it, in
+ * its row and in the tally.
+ */
 static enum status commit_object(struct store *store, struct counted_object *o,
                                  store_exists_fn *exists, void *context, struct error *err)
 {
@@ -279,6 +283,10 @@ static enum status save_dictionary(struct store *store, const struct dictionary 
     return st == ST_OK ? store_save_series(store, d, series, err) : st;
 }
 
+/*
+ * One transaction for texts, series, objects, chunks and the tally.  What is saved of the
+ * dictionary is noted only after the commit, so that a list that failed can be tried again.
+ */
 enum status store_commit(struct store *store, const struct dictionary *dictionary,
                          struct counted_object *list, store_exists_fn *exists, void *context,
                          struct error *err)

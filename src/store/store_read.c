@@ -20,6 +20,7 @@ static enum status load_text(void *context, sqlite3_stmt *row)
 }
 
 /* A block of series from a number on: for each a text number a dimension. */
+/* A block is the text numbers of up to 4096 series, end to end. */
 static enum status load_block(void *context, sqlite3_stmt *row)
 {
     const struct load *load = context;

@@ -26,6 +26,11 @@ enum {
 
 /* ---- opening ---- */
 
+/*
+ * An flock on a file of its own, not on the database: SQLite locks that one itself, and closing a
+ * second descriptor of it would drop those locks.  Taken for writing only; any number of processes
+ * may read.
+ */
 static enum status take_lock(struct usage *u, const char *path, struct error *err)
 {
     char name[LOCK_PATH_BYTES];
@@ -305,6 +310,10 @@ static int64_t hour_of(int64_t seconds)
     return (seconds / CHUNK_SECONDS - (seconds % CHUNK_SECONDS < 0)) * CHUNK_SECONDS;
 }
 
+/*
+ * The rows of one object, one chunk for each hour.  Series are numbered here, in memory; the
+ * next commit writes those that the file does not have yet.
+ */
 enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
                        struct counted_object *object)
 {
@@ -331,6 +340,10 @@ enum status usage_pack(struct usage *u, const struct aggregate *aggregate,
     return st;
 }
 
+/*
+ * The version changes when an answer may change: a page that asks with its last version gets an
+ * empty answer.
+ */
 enum status usage_commit(struct usage *u, struct counted_object *list, store_exists_fn *exists,
                          void *context, struct error *err)
 {

@@ -128,6 +128,10 @@ static uint32_t kept_of(const struct usage *u, const struct usage_query *q, size
     return q->keep == NULL || !asked ? 0 : dimension_kept(d->kind, q->keep);
 }
 
+/*
+ * Folding looks at all time, not at the span that is asked for, so that the same values have a
+ * name of their own in every answer.
+ */
 static enum status fold_all(struct usage *u, struct store *store, const struct usage_query *q,
                             uint32_t *replace[DIMENSIONS_PER_SET], struct usage_fold *folded,
                             struct error *err)

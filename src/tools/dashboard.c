@@ -51,6 +51,11 @@ static void add_search(struct buf *out, struct view name_space, const struct dim
     buf_printf(out, "} MetricName=\"%s\"', '%s', %u)", metric_name(metric), statistic, period);
 }
 
+/*
+ * SEARCH takes 1024 characters (CloudWatch user guide, "CloudWatch search expression syntax"), and
+ * quotes in a name cannot be escaped.  A long metric name and period
+ * are tried.
+ */
 bool dashboard_can_search(struct view name_space, const struct dimension_set *set)
 {
     struct buf text;
@@ -185,6 +190,10 @@ static void add_expression(struct writer *w, const char *label, bool visible)
 }
 
 /* A line for each series of the set, labelled with its values. */
+/*
+ * In a template of CloudFormation ${...} is a substitution of its own, so it is written as
+ * ${!...}.
+ */
 static void add_series(struct writer *w, const struct dimension_set *set, enum metric metric,
                        const char *statistic, const char *prefix)
 {
@@ -252,6 +261,10 @@ static void add_tokens_by_kind(struct writer *w, const struct dimension_set *set
     end_graph(w);
 }
 
+/*
+ * Of all prompt tokens, read and written ones included.  FILL(..., 0), because a metric without a
+ * datum in a period would make the whole expression have none.
+ */
 static void add_cache_share(struct writer *w, const struct dimension_set *set)
 {
     if (!is_on(w, METRIC_INPUT) || !is_on(w, METRIC_CACHE_READ) || !is_on(w, METRIC_CACHE_WRITE))

@@ -43,6 +43,10 @@ static void grid_clear(struct grid *g)
     free(g->seen);
 }
 
+/*
+ * All arrays at once, by the number of rows: a plan is made once, and small next to the logs it
+ * read.
+ */
 static bool grid_new(struct grid *g, size_t rows, size_t dimensions)
 {
     size_t n = rows + 1; /* never 0 bytes */
@@ -71,6 +75,9 @@ static size_t index_at(const void *place)
     return index;
 }
 
+/*
+ * Values by their rank; the dimension that is left out (`skip`) makes the rest the set without it.
+ */
 static int compare_ids(const struct grid *g, size_t left, size_t right)
 {
     const uint32_t *l = g->id + left * g->dimensions, *r = g->id + right * g->dimensions;
@@ -145,6 +152,7 @@ static void sort(struct grid *g, size_t skip,
 
 /* ---- reading the rows ---- */
 
+/* The place of each value in bytewise order: from here on values are compared as numbers. */
 static void rank_values(struct grid *g, size_t dimension)
 {
     struct name_order order = {g->names + dimension, g->dimensions};
@@ -159,6 +167,7 @@ static void rank_values(struct grid *g, size_t dimension)
     }
 }
 
+/* A metric is in the mask where its sum is above 0, because only then is a datum published. */
 static void read_rows(struct grid *g, const struct aggregate_rows *rows, metric_set metrics)
 {
     struct aggregate_row row;

@@ -1,4 +1,7 @@
-/* plan_text.c: the report of `plan` for people. */
+/*
+ * plan_text.c: the report of `plan` for people: what it is based on, the sets with what each costs,
+ * what the cap folds, and what to change to pay less.
+ */
 #include "base/json_out.h"
 #include "base/rfc3339.h"
 #include "report/text_table.h"
@@ -35,6 +38,11 @@ static void text_head(const struct plan_report *r, struct buf *out)
                (unsigned long long)r->series->hour_count);
 }
 
+/*
+ *     series  metrics  metric-hours  at a time  $/month  set
+ *
+ * The table is laid out twice: the first pass measures its columns, the second one writes.
+ */
 static void text_sets(const struct plan_report *r, struct buf *out)
 {
     struct text_column columns[] = {
@@ -119,6 +127,11 @@ static void text_dimension(const struct plan_report *r, const struct plan_set *s
     buf_clear(&share);
 }
 
+/*
+ * What to change first: for each dimension how many values it has, what is left without it, and
+ * its largest values, because one label with thousands of values is the usual cause of a large
+ * bill.
+ */
 static void text_offenders(const struct plan_report *r, struct buf *out)
 {
     buf_add_cstr(out,
