@@ -45,6 +45,7 @@ struct round_options {
 
 struct round; /* used for one round after another, by one thread */
 
+/* ST_USAGE: settings that do not go together; others as the AWS clients and the ledger say. */
 NODISCARD enum status round_new(struct round **out, const struct round_options *options,
                                 struct error *err);
 void round_free(struct round *r); /* NULL does nothing */

@@ -67,6 +67,7 @@ struct exact_round_options {
 
 struct exact_round; /* of one thread */
 
+/* Copies *options; what they point to must outlive the round. */
 NODISCARD enum status exact_round_new(struct exact_round **out,
                                       const struct exact_round_options *options, struct error *err);
 void exact_round_free(struct exact_round *x); /* NULL does nothing */

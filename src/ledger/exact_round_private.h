@@ -45,13 +45,17 @@ struct exact_round {
 
 /* ---- exact_round.c ---- */
 
+/* The steady clock, and whether a deadline has passed or a stop was asked for. */
 int64_t exact_round_now_ms(const struct exact_round *x);
 bool exact_round_is_late(const struct exact_round *x); /* too late to read */
 bool exact_round_is_over(const struct exact_round *x); /* too late to publish */
+
+/* The options a reader of this round counts with. */
 struct counter_options exact_round_counter(const struct exact_round *x);
 
 /* ---- exact_round_read.c ---- */
 
+/* ledger_host.read: read and sum the objects of the run; see ledger_drive.h. */
 NODISCARD enum status exact_round_host_read(void *ctx, const struct protocol_run *run,
                                             struct ledger_batch_data *out);
 

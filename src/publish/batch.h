@@ -69,6 +69,7 @@ void batch_free(struct batch *batch); /* NULL does nothing */
 size_t batch_request_count(const struct batch *batch);
 void batch_request(const struct batch *batch, size_t request, size_t *first, size_t *count);
 
+/* The data of all requests, in the order in which they are sent. */
 size_t batch_data_count(const struct batch *batch);
 struct view batch_datum(const struct batch *batch, size_t datum); /* JSON */
 
