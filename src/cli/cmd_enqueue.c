@@ -289,11 +289,8 @@ static void print_totals(const struct options *o)
 static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    struct aws_client_options options = {.config = o->aws.config,
-                                         .creds = o->aws.creds,
-                                         .budget = o->aws.budget,
-                                         .clock = aws_clock_system(),
-                                         .stop = {stop_asked, NULL}};
+    struct aws_client_options options = settings_aws_client(&o->aws);
+    options.stop.asked = stop_asked;
     stop_catch_signals(STOP_IN_ORDER);
     if (!in->common.quiet && isatty(STDERR_FILENO))
         o->progress = progress_new();

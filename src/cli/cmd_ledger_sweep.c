@@ -180,10 +180,8 @@ static enum status open_sender(struct options *o, struct error *err)
 {
     const struct settings_aws *aws = &o->ledger.aws;
     struct event_sender_options sending = {.per_message = 1};
-    struct aws_client_options options = {.config = aws->config,
-                                         .budget = aws->budget,
-                                         .clock = aws_clock_system(),
-                                         .stop = o->sweep.stop};
+    struct aws_client_options options = settings_aws_client(aws);
+    options.stop = o->sweep.stop;
     enum status st = queue_option(o->queue, aws->config, &sending.queue, err);
     if (st == ST_OK)
         st = ledger_command_client(&o->ledger, &o->client, err);

@@ -161,11 +161,8 @@ static enum status compare(struct options *o, const struct aggregate *logs,
                            struct reconcile *result, struct error *err)
 {
     struct aws_client *client = NULL;
-    struct aws_client_options options = {.config = o->aws.config,
-                                         .creds = o->aws.creds,
-                                         .budget = o->aws.budget,
-                                         .clock = aws_clock_system(),
-                                         .stop = {stop_asked, NULL}};
+    struct aws_client_options options = settings_aws_client(&o->aws);
+    options.stop.asked = stop_asked;
     enum status st = aws_client_new(&client, &options, err);
     if (st == ST_OK && o->reconcile.account.len == 0) {
         st = sts_get_caller_identity(client, VIEW_EMPTY, &o->identity, err);

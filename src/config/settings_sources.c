@@ -13,10 +13,7 @@ static enum status open_s3(struct sources *s, size_t url_count, const struct sou
         return st;
     /* A connection that dies while it is written to is an error, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
-    struct aws_client_options client = {.config = s->aws.config,
-                                        .creds = s->aws.creds,
-                                        .budget = s->aws.budget,
-                                        .clock = aws_clock_system()};
+    struct aws_client_options client = settings_aws_client(&s->aws);
     s->pool = aws_pool_new(&client);
     if (s->pool == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");

@@ -19,7 +19,8 @@
 enum {
     /* Objects of one invocation read at a time: reading waits for S3 most of its time. */
     READERS = 8,
-    /* A pause between invocations that may have been a freeze. */
+    /* Between invocations Lambda freezes the process.  After a pause as long as this, kept connections
+     * are taken for dead: the other side may have closed them, and its word for it was not heard. */
     FREEZE_MS = 30 * 1000,
     /* Kept for the answer, and before that for publishing; less where the whole time is short. */
     ANSWER_MS = 1000,
@@ -85,6 +86,13 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+/*
+ *   now ............ reading ............ |.... publishing ....|. answer .| deadline
+ *                                          PUBLISH_MS            ANSWER_MS
+ *
+ * Objects that are not begun by then are returned.  Of a short time each part takes its share: a tenth
+ * for the answer, three tenths for publishing.
+ */
 static void set_deadlines(struct loop *l, int64_t deadline_wall_ms)
 {
     int64_t now = l->clock.steady_ms(l->clock.ctx);

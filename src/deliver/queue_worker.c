@@ -1,7 +1,12 @@
 /*
- * One queue: receive, read, publish, delete or return; and the heartbeat that keeps the messages of a
- * long round invisible.  A delete tries harder than anything else, because a message whose delete is
- * lost is counted again.
+ * One queue and its thread.  What becomes of a message:
+ *
+ *   received --> kept invisible by the heartbeat, read, published --> ST_OK: deleted
+ *                                                                \-> else: visible again after a while
+ *
+ * It is deleted only after every request with its data was accepted.  So whatever ends the process in
+ * between, SQS delivers the message again when its visibility timeout is over: nothing is lost, and
+ * without a ledger it may be counted twice.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -31,14 +36,17 @@ enum {
 
 /* ---- visibility ---- */
 
-/* Extends the visibility of what is held, so that a long round's messages are not delivered to others
- * meanwhile. */
+/*
+ * Extends the visibility of what is held, so that a long round's messages are not delivered to others
+ * meanwhile: every third of the timeout, so that two attempts may fail.  The receipts are read without
+ * the mutex; `busy` keeps their owner from reusing them until then.
+ */
 static void *heartbeat_main(void *context)
 {
     struct queue_worker *q = context;
-    struct sqs_visibility *entries =
-        calloc(q->worker->options->settings->batch_size, sizeof(*entries));
-    enum status *each = calloc(q->worker->options->settings->batch_size, sizeof(*each));
+    size_t most = (size_t)q->worker->options->settings->batch_size;
+    struct sqs_visibility *entries = calloc(most, sizeof(*entries));
+    enum status *each = calloc(most, sizeof(*each));
     int64_t interval = (int64_t)q->visibility_s * 1000 / 3;
     int64_t last = clock_steady_ms();
     pthread_mutex_lock(&q->locked.mutex);
@@ -157,7 +165,11 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
     return ST_OK;
 }
 
-/* Fill a round.  ST_END: the queue is empty (once). */
+/*
+ * Fill a round: it ends when it is full, or FLUSH_INTERVAL after its first message, or when enough
+ * bytes of bodies are held.  An empty round waits for a message as long as SQS lets it, which costs
+ * one request in twenty seconds.  ST_END: the queue is empty (once).
+ */
 static enum status fill(struct queue_worker *q)
 {
     const struct worker_options *o = q->worker->options;
@@ -191,6 +203,11 @@ static enum status fill(struct queue_worker *q)
 
 /* ---- answering the queue ---- */
 
+/*
+ * In how many seconds a message that failed is to be visible again.  Twice as long after each
+ * receive, so that a fault that lasts does not use up the queue's maxReceiveCount at once, and a
+ * message that never works is a dead letter within the hour.
+ */
 static uint32_t delay_of(const struct queue_worker *q, size_t i)
 {
     if (q->messages[i].status == ST_CANCELLED)
@@ -204,46 +221,40 @@ static uint32_t delay_of(const struct queue_worker *q, size_t i)
     return delay < MAX_AGAIN_S ? delay : MAX_AGAIN_S;
 }
 
+/* Where this fails they are delivered again when their visibility ends. */
 static void return_failed(struct queue_worker *q)
 {
     struct error err = {0};
-    struct sqs_visibility *entries = calloc(q->count + 1, sizeof(*entries));
-    enum status *each = calloc(q->count + 1, sizeof(*each));
     size_t n = 0;
-    for (size_t i = 0; i < q->count && entries != NULL; i++) {
+    for (size_t i = 0; i < q->count; i++) {
         if (q->messages[i].status != ST_OK)
-            entries[n++] = (struct sqs_visibility){q->receipts[i], delay_of(q, i)};
+            q->failed[n++] = (struct sqs_visibility){q->receipts[i], delay_of(q, i)};
     }
-    /* Where this fails they are delivered again when their visibility ends. */
-    if (n > 0 && each != NULL &&
-        sqs_change_visibility(q->finisher, &q->queue, entries, n, each, &err) != ST_OK)
+    if (n > 0 &&
+        sqs_change_visibility(q->finisher, &q->queue, q->failed, n, q->each, &err) != ST_OK)
         LOG_EVENT(LOG_INFO, "messages are returned only when their visibility ends",
                   log_cstr("queue", q->queue.name), log_cstr("reason", err.text));
-    free(entries);
-    free(each);
 }
 
 /* A message whose delete is lost is counted again: so this tries harder than anything else. */
 static void delete_done(struct queue_worker *q)
 {
     struct error err = {0};
-    struct view *receipts = calloc(q->count + 1, sizeof(*receipts));
-    enum status *each = calloc(q->count + 1, sizeof(*each));
     size_t n = 0, deleted = 0;
-    for (size_t i = 0; i < q->count && receipts != NULL; i++) {
+    for (size_t i = 0; i < q->count; i++) {
         if (q->messages[i].status == ST_OK)
-            receipts[n++] = q->receipts[i];
+            q->done[n++] = q->receipts[i];
     }
-    for (unsigned attempt = 0; n > 0 && each != NULL && attempt < DELETE_ATTEMPTS; attempt++) {
+    for (unsigned attempt = 0; n > 0 && attempt < DELETE_ATTEMPTS; attempt++) {
         if (attempt > 0 && !stop_asked(NULL))
             usleep((useconds_t)500 * 1000U << attempt);
-        enum status st = sqs_delete(q->finisher, &q->queue, receipts, n, each, &err);
+        enum status st = sqs_delete(q->finisher, &q->queue, q->done, n, q->each, &err);
         size_t left = 0;
         for (size_t i = 0; i < n; i++) {
-            if (each[i] == ST_OK)
+            if (q->each[i] == ST_OK)
                 deleted++;
             else
-                receipts[left++] = receipts[i];
+                q->done[left++] = q->done[i];
         }
         n = left;
         if (st == ST_CANCELLED)
@@ -257,8 +268,6 @@ static void delete_done(struct queue_worker *q)
     q->locked.totals.deleted += deleted;
     q->locked.totals.delete_failures += n;
     pthread_mutex_unlock(&q->locked.mutex);
-    free(receipts);
-    free(each);
 }
 
 static void end_round(struct queue_worker *q)
@@ -282,6 +291,8 @@ static void end_round(struct queue_worker *q)
 
 /* ---- life of a queue's thread ---- */
 
+/* The queue's own timeout, so that an operator's choice holds; where it may not be asked for, one is
+ * asked for with every receive instead. */
 static void learn_visibility(struct queue_worker *q)
 {
     struct sqs_attributes attributes = {0};
@@ -355,14 +366,14 @@ enum status queue_worker_init(struct queue_worker *q, struct worker *w,
     q->receipts = calloc(n, sizeof(*q->receipts));
     q->receive_counts = calloc(n, sizeof(*q->receive_counts));
     q->answers = calloc(n, sizeof(struct sqs_messages *));
+    q->done = calloc(n, sizeof(*q->done));
+    q->failed = calloc(n, sizeof(*q->failed));
+    q->each = calloc(n, sizeof(*q->each));
     if (q->messages == NULL || q->receipts == NULL || q->receive_counts == NULL ||
-        q->answers == NULL)
+        q->answers == NULL || q->done == NULL || q->failed == NULL || q->each == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    struct aws_client_options client = {.config = o->aws->config,
-                                        .creds = o->aws->creds,
-                                        .budget = o->aws->budget,
-                                        .clock = aws_clock_system(),
-                                        .stop = {stop_asked, NULL}};
+    struct aws_client_options client = settings_aws_client(o->aws);
+    client.stop.asked = stop_asked;
     enum status st = aws_client_new(&q->receiver, &client, err);
     client.stop.ctx = STOP_AFTER_MS(WORKER_STOP_ALL_MS);
     if (st == ST_OK)
@@ -395,6 +406,9 @@ void queue_worker_clear(struct queue_worker *q)
     free(q->receipts);
     free(q->receive_counts);
     free(q->answers);
+    free(q->done);
+    free(q->failed);
+    free(q->each);
     pthread_cond_destroy(&q->locked.changed);
     pthread_mutex_destroy(&q->locked.mutex);
 }

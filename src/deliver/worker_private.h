@@ -24,6 +24,9 @@ struct queue_worker {
     struct view *receipts;
     uint64_t *receive_counts;
     struct sqs_messages **answers;
+    struct view *done;             /* receipts to be deleted */
+    struct sqs_visibility *failed; /* and those to be returned */
+    enum status *each;             /* what the queue says to them */
     size_t count, answer_count, body_bytes;
     unsigned failures; /* of receiving, one after another */
     enum status ended; /* how the thread ended */

@@ -45,11 +45,8 @@ static enum status open_dynamodb(struct ledger_session *s,
 {
     if (options->aws == NULL)
         return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is not possible here", s->name);
-    struct aws_client_options client = {.config = options->aws->config,
-                                        .creds = options->aws->creds,
-                                        .budget = options->aws->budget,
-                                        .clock = aws_clock_system(),
-                                        .stop = options->stop};
+    struct aws_client_options client = settings_aws_client(options->aws);
+    client.stop = options->stop;
     s->pool = aws_pool_new(&client);
     if (s->pool == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
