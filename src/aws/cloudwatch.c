@@ -7,9 +7,9 @@
 #include "aws/cloudwatch.h"
 
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "aws/aws_private.h"
+#include "base/deflate.h"
 #include "base/log.h"
 
 enum {
@@ -31,37 +31,6 @@ struct cloudwatch_put {
     int64_t date_s;
 };
 
-/* zlib here, though the readers use ISA-L: a request is small, and zlib compresses it better. */
-static enum status gzip(struct view in, struct buf *out, struct error *err)
-{
-    z_stream z = {0};
-    if (in.len > UINT32_MAX)
-        return ST_TOO_BIG;
-    /* 15 + 16: the largest window, in a gzip wrapper. */
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return ST_NO_MEMORY;
-    union {
-        const char *in;
-        Bytef *z; /* zlib's next_in is not const, though it only reads */
-    } text = {.in = in.ptr};
-    z.next_in = text.z;
-    z.avail_in = (uInt)in.len;
-    int done = Z_OK;
-    while (done == Z_OK) {
-        unsigned char chunk[16384];
-        z.next_out = chunk;
-        z.avail_out = sizeof(chunk);
-        done = deflate(&z, Z_FINISH);
-        buf_add(out, chunk, sizeof(chunk) - z.avail_out);
-    }
-    deflateEnd(&z);
-    if (buf_status(out) == ST_TOO_BIG)
-        return error_set(err, ST_TOO_BIG, E_P111, "PutMetricData: larger than 1 MiB compressed");
-    if (done != Z_STREAM_END)
-        return ST_NO_MEMORY;
-    return buf_status(out);
-}
-
 enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c,
                                struct view region, struct view json, struct error *err)
 {
@@ -77,7 +46,9 @@ enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c
     if (st)
         st = error_set(err, ST_USAGE, E_U214, "Region name is too long");
     if (!st)
-        st = gzip(json, &p->body, err);
+        st = deflate_add(&p->body, json, DEFLATE_GZIP, DEFLATE_DEFAULT);
+    if (st == ST_TOO_BIG)
+        st = error_set(err, st, E_P111, "PutMetricData: larger than 1 MiB compressed");
     if (st) {
         cloudwatch_put_free(p);
         return st;

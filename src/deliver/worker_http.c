@@ -19,13 +19,9 @@ struct worker_http {
 static enum MHD_Result send_answer(struct MHD_Connection *connection, unsigned status,
                                    const char *type, const struct buf *body)
 {
-    /* The library copies; its parameter is not const, though it only reads. */
-    union {
-        const char *in;
-        void *out;
-    } cast = {.in = body->len > 0 ? body->ptr : ""};
-    struct MHD_Response *response =
-        mhd.create_response_from_buffer(body->len, cast.out, MHD_RESPMEM_MUST_COPY);
+    const char *text = body->len > 0 ? body->ptr : "";
+    struct MHD_Response *response = mhd.create_response_from_buffer(
+        body->len, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY); /* is only read */
     if (response == NULL)
         return MHD_NO;
     mhd.add_response_header(response, "Content-Type", type);

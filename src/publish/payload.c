@@ -6,11 +6,14 @@
  *   bedrock-metrics/payload/1 TAB namespace TAB Region LF
  *   tokens TAB {"MetricName":"Invocations",...} LF          one line a datum
  */
+#define ZLIB_CONST /* next_in is read only */
+
 #include "publish/payload.h"
 
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "base/deflate.h"
 #include "base/json_out.h"
 
 enum {
@@ -20,47 +23,14 @@ enum {
 
 #define HEAD "bedrock-metrics/payload/1"
 
-/* ---- zlib ---- */
-
-static void set_input(z_stream *z, struct view in)
-{
-    union {
-        const char *text;
-        Bytef *z; /* zlib's next_in is not const, though it only reads */
-    } input = {.text = in.ptr};
-    z->next_in = input.z;
-    z->avail_in = (uInt)in.len;
-}
-
-static enum status compress_text(struct view in, struct buf *out)
-{
-    z_stream z = {0};
-    if (in.len > MAX_TEXT)
-        return ST_TOO_BIG;
-    if (deflateInit(&z, Z_DEFAULT_COMPRESSION) != Z_OK)
-        return ST_NO_MEMORY;
-    set_input(&z, in);
-    int done = Z_OK;
-    char piece[8192];
-    while (done == Z_OK) {
-        z.next_out = (Bytef *)piece;
-        z.avail_out = sizeof(piece);
-        done = deflate(&z, Z_FINISH);
-        buf_add(out, piece, sizeof(piece) - z.avail_out);
-    }
-    deflateEnd(&z);
-    return done == Z_STREAM_END ? buf_status(out) : ST_NO_MEMORY;
-}
-
 static enum status inflate_text(struct view in, struct buf *out)
 {
-    z_stream z = {0};
+    z_stream z = {.next_in = (const Bytef *)in.ptr, .avail_in = (uInt)in.len};
     if (in.len > MAX_TEXT)
         return ST_BAD_ITEM;
     int done = inflateInit(&z);
     if (done != Z_OK)
         return ST_NO_MEMORY;
-    set_input(&z, in);
     while (done == Z_OK) {
         char *room = buf_reserve(out, PIECE);
         if (room == NULL)
@@ -94,7 +64,7 @@ enum status payload_encode(const struct batch *batch, size_t first, size_t count
     enum status st = buf_status(&text);
     buf_reset(out);
     if (st == ST_OK)
-        st = compress_text(buf_view(&text), out);
+        st = deflate_add(out, buf_view(&text), DEFLATE_ZLIB, DEFLATE_DEFAULT);
     buf_clear(&text);
     return st;
 }

@@ -1,39 +1,13 @@
 /* page_html.c: the page as one file with its data inside. */
 #include <errno.h>
 #include <stdlib.h>
-#include <zlib.h>
 
+#include "base/deflate.h"
 #include "report/page_table.h"
 
-enum { JSON_CEILING = 256 << 20, PACKED_CEILING = 256 << 20, GZIP_WINDOW = 15 + 16 };
+enum { JSON_CEILING = 256 << 20, PACKED_CEILING = 256 << 20 };
 
 static const char marker[] = "<!--BEDROCK-METRICS-DATA-->";
-
-static enum status pack(struct view text, struct buf *out)
-{
-    z_stream z = {0};
-    if (deflateInit2(&z, 9, Z_DEFLATED, GZIP_WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-        return ST_NO_MEMORY;
-    uLong bound = deflateBound(&z, (uLong)text.len);
-    char *at = buf_reserve(out, bound);
-    union {
-        const char *given;
-        Bytef *wanted;
-    } in = {text.ptr};
-    enum status st = ST_NO_MEMORY;
-    if (at != NULL && text.len <= UINT32_MAX) {
-        z.next_in = in.wanted;
-        z.avail_in = (uInt)text.len;
-        z.next_out = (Bytef *)at;
-        z.avail_out = (uInt)bound;
-        if (deflate(&z, Z_FINISH) == Z_STREAM_END) {
-            out->len += z.total_out;
-            st = ST_OK;
-        }
-    }
-    deflateEnd(&z);
-    return st;
-}
 
 static void add_base64(struct buf *out, struct view bytes)
 {
@@ -75,7 +49,7 @@ static enum status make_file(const struct page *page, size_t cube_rows, size_t p
     buf_init(&packed, PACKED_CEILING);
     enum status st = page_add_json_within(&json, page, cube_rows, principal_rows);
     if (st == ST_OK)
-        st = pack(buf_view(&json), &packed);
+        st = deflate_add(&packed, buf_view(&json), DEFLATE_GZIP, DEFLATE_BEST);
     if (st == ST_OK) {
         buf_reset(out);
         add_page(out, buf_view(&packed));

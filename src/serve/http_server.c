@@ -78,12 +78,8 @@ static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned cod
 static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned code, const char *text,
                                  const char *allow)
 {
-    union {
-        const char *given;
-        void *wanted; /* the library only reads it */
-    } body = {text};
-    struct MHD_Response *response =
-        mhd.create_response_from_buffer(strlen(text), body.wanted, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = mhd.create_response_from_buffer(
+        strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT); /* is only read */
     if (response == NULL)
         return MHD_NO;
     add_headers(response, "text/plain; charset=utf-8");
@@ -311,12 +307,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static struct MHD_Response *make_page_response(void)
 {
     struct view page = page_builtin_text();
-    union {
-        const char *given;
-        void *wanted;
-    } text = {page.ptr};
-    struct MHD_Response *response =
-        mhd.create_response_from_buffer(page.len, text.wanted, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = mhd.create_response_from_buffer(
+        page.len, (void *)(uintptr_t)page.ptr, MHD_RESPMEM_PERSISTENT); /* is only read */
     if (response != NULL)
         add_headers(response, "text/html; charset=utf-8");
     return response;

@@ -6,6 +6,7 @@
 
 #include <zlib.h>
 
+#include "base/deflate.h"
 #include "objects/content.h"
 #include "objects/gunzip.h"
 
@@ -439,6 +440,39 @@ static void lost_streams(void **state)
     content_free(content);
 }
 
+/* ---- our own compressor ---- */
+
+static void what_we_pack_is_read_back(void **state)
+{
+    (void)state;
+    reset();
+    struct content *content = content_new();
+    uint32_t seed = 1;
+    while (plain.len < 300000) {
+        seed = seed * 1664525 + 1013904223;
+        add_byte(&plain, seed >> 29); /* packs to less, not to nothing */
+    }
+    for (size_t n = 0; n <= plain.len; n = n * 7 + 1) {
+        struct buf out;
+        struct error err = {.text = ""};
+        buf_init(&out, ROOM);
+        buf_add_cstr(&out, "before");
+        assert_int_equal(deflate_add(&out, view_make(plain.data, n), DEFLATE_GZIP, DEFLATE_BEST),
+                         ST_OK);
+        struct memory_stream stream = stream_of(out.ptr + 6, out.len - 6, 1000);
+        assert_int_equal(read_all(content, &stream, 70000, ROOM, &got, &err), ST_END);
+        expect_view(n, view_make(got.data, got.len), view_make(plain.data, n));
+        buf_clear(&out);
+    }
+    content_free(content);
+    struct buf small;
+    buf_init(&small, 1000);
+    assert_int_equal(
+        deflate_add(&small, view_make(plain.data, plain.len), DEFLATE_ZLIB, DEFLATE_DEFAULT),
+        ST_TOO_BIG);
+    buf_clear(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +484,7 @@ int main(void)
         cmocka_unit_test(plain_content),
         cmocka_unit_test(ceiling),
         cmocka_unit_test(lost_streams),
+        cmocka_unit_test(what_we_pack_is_read_back),
     };
     return cmocka_run_group_tests_name("gunzip", tests, NULL, NULL);
 }

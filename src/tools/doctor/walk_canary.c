@@ -1,11 +1,11 @@
 /* --canary: the one step that writes: one marked log object, and the wait for its metric. */
 #include <openssl/rand.h>
 #include <stdio.h>
-#include <zlib.h>
 
 #include "aggregate/dimension.h"
 #include "aws/cloudwatch_read.h"
 #include "aws/s3.h"
+#include "base/deflate.h"
 #include "base/rfc3339.h"
 #include "config/config.h"
 #include "config/dimension_sets.h"
@@ -114,7 +114,6 @@ static enum status make_object(const struct canary *c, struct buf *out)
 {
     char time[RFC3339_BYTES];
     struct buf text;
-    z_stream z = {0};
     rfc3339_format(c->w->now_s, time);
     buf_init(&text, MAX_RECORD);
     buf_printf(&text,
@@ -125,19 +124,8 @@ static enum status make_object(const struct canary *c, struct buf *out)
                "\"application/json\",\"outputTokenCount\":1}}\n",
                time, c->w->account, SHOW(c->q->region), c->id, model);
     enum status st = buf_status(&text);
-    char *room = st == ST_OK ? buf_reserve(out, MAX_RECORD) : NULL;
-    if (room == NULL ||
-        deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        buf_clear(&text);
-        return st != ST_OK ? st : ST_NO_MEMORY;
-    }
-    z.next_in = (Bytef *)text.ptr;
-    z.avail_in = (uInt)text.len;
-    z.next_out = (Bytef *)room;
-    z.avail_out = MAX_RECORD;
-    st = deflate(&z, Z_FINISH) == Z_STREAM_END ? ST_OK : ST_TOO_BIG;
-    out->len += MAX_RECORD - z.avail_out;
-    deflateEnd(&z);
+    if (st == ST_OK)
+        st = deflate_add(out, buf_view(&text), DEFLATE_GZIP, DEFLATE_DEFAULT);
     buf_clear(&text);
     return st;
 }
