@@ -15,8 +15,8 @@
 #include "config/settings_sources.h"
 #include "count/pipeline.h"
 #include "deliver/publish_report.h"
-#include "ledger/ledger_source.h"
 #include "ledger/ledger_id.h"
+#include "ledger/ledger_source.h"
 
 enum { RECOVER_MAX = 2048 };
 

@@ -19,7 +19,7 @@ struct answers_options {
 struct answers;
 
 struct answers *answers_new(const struct answers_options *options); /* NULL: no memory */
-void answers_free(struct answers *answers); /* NULL does nothing */
+void answers_free(struct answers *answers);                         /* NULL does nothing */
 
 /* Let those who wait for an answer go. */
 void answers_end(struct answers *answers);
