@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { MAX_WORD = 64 };
+enum { MAX_WORD = 64, MAX_CHOICES = 16 };
 
 static char lower(char c)
 {
@@ -63,4 +63,28 @@ struct suggestion suggest_end(struct view given, const char *prefix, const char 
     if (near != NULL)
         (void)snprintf(end.text, sizeof(end.text), "; did you mean %s%.80s?", prefix, near);
     return end;
+}
+
+bool suggest_choice(const char *words, const char *value, unsigned *out, struct suggestion *known)
+{
+    struct view rest = view_of(words), word;
+    char copies[MAX_CHOICES][MAX_WORD];
+    const char *names[MAX_CHOICES];
+    char *text = known->text;
+    size_t n = 0, size = sizeof(known->text), length = 0;
+    for (; n < MAX_CHOICES && view_split(&rest, '|', &word); n++) {
+        if (view_eq_cstr(word, value)) {
+            *out = (unsigned)n;
+            return true;
+        }
+        (void)snprintf(copies[n], MAX_WORD, "%.*s", SHOW(word));
+        if (length < size)
+            length += (size_t)snprintf(text + length, size - length, "%s%s",
+                                       n == 0 ? "; known are " : ", ", copies[n]);
+        names[n] = copies[n];
+    }
+    if (length < size)
+        (void)snprintf(text + length, size - length, "%s",
+                       suggest_end(view_of(value), "", names, n).text);
+    return false;
 }

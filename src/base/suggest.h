@@ -9,9 +9,15 @@ const char *suggest_name(struct view word, const char *const *names, size_t coun
 
 /* The same as the end of a message: "; did you mean PREFIXname?", or "" when none is near. */
 struct suggestion {
-    char text[128];
+    char text[256];
 };
 struct suggestion suggest_end(struct view given, const char *prefix, const char *const *names,
                               size_t count);
+
+/*
+ * Find `value` in "text|json|csv": true and its position in *out.  Otherwise false and *known, the
+ * end of a message: "; known are text, json, csv; did you mean csv?"
+ */
+bool suggest_choice(const char *words, const char *value, unsigned *out, struct suggestion *known);
 
 #endif

@@ -11,8 +11,8 @@
 #include "cli/counting.h"
 #include "cli/ledger_command.h"
 #include "cli/result.h"
-#include "config/config.h"
 #include "config/settings_sources.h"
+#include "config/variables.h"
 #include "count/pipeline.h"
 #include "deliver/publish_report.h"
 #include "ledger/ledger_id.h"
@@ -127,7 +127,7 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
     o->pipeline.jobs = o->counted.jobs;
     /* Publishing without the ledger that is configured would count twice what it has counted. */
     if (o->ledger.name == NULL && o->publish)
-        o->ledger.name = config_get("LEDGER", NULL);
+        o->ledger.name = variable_get(VAR_LEDGER);
     if (st == ST_OK && o->ledger.name != NULL && o->publish &&
         (counter->has_since || counter->has_until))
         st =
@@ -412,6 +412,7 @@ COMMAND(aggregate) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
+    .reads = READ_COUNTING | READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_aggregate,
     .run = run,

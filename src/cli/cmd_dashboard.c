@@ -1,10 +1,12 @@
 /* cmd_dashboard.c: the body of a CloudWatch dashboard for what is published. */
+#include <stdlib.h>
+
 #include "aws/aws_config.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/out_file.h"
-#include "config/config.h"
 #include "config/dimension_sets.h"
+#include "config/variables.h"
 #include "publish/datum.h"
 #include "tools/dashboard.h"
 
@@ -24,13 +26,11 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"namespace", "NAMESPACE",
-     "where the metrics are (default CLOUDWATCH_NAMESPACE,\n"
-     "else Custom/BedrockMetrics)",
+    {"namespace", "NAMESPACE", "where the metrics are (default CLOUDWATCH_NAMESPACE)",
      OPT_TEXT(name_space)},
     {"dimensions", "SETS",
      "the sets that are published, separated by ;\n"
-     "(default METRIC_DIMENSIONS, else\n" DIMENSION_SETS_DEFAULT ")",
+     "(default METRIC_DIMENSIONS)",
      OPT_TEXT(dimensions)},
     {"metrics", "NAME,...",
      "the metrics that are published (default METRICS,\n"
@@ -82,41 +82,22 @@ static enum status choose_ledger(const char *value, struct targets *out, struct 
 
 static enum status choose_published(struct options *o, struct error *err)
 {
-    struct error detail = {0};
-    const char *dimensions = o->dimensions;
-    if (dimensions == NULL)
-        dimensions = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
-    enum status st = dimension_sets_parse(view_of(dimensions), &o->sets, &detail);
-    if (st != ST_OK)
-        return error_set(err, st, detail.code, "%s: %s",
-                         o->dimensions != NULL ? "--dimensions" : "METRIC_DIMENSIONS", detail.text);
-    bool latency;
-    uint64_t resolution;
-    st = config_get_bool("METRIC_LATENCY", false, &latency, err);
-    if (st != ST_OK)
-        return st;
-    st = dimension_sets_parse_resolution(view_of(config_get("METRIC_RESOLUTION", "60")),
-                                         &resolution, &detail);
-    if (st != ST_OK)
-        return error_set(err, st, detail.code, "METRIC_RESOLUTION: %s", detail.text);
+    uint64_t resolution = 0;
+    enum status st = dimension_sets_choose(o->dimensions, &o->sets, err);
+    if (st == ST_OK)
+        st = dimension_sets_choose_resolution(NULL, &resolution, err);
     o->dashboard.resolution = (unsigned)resolution;
-    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
-    if (latency)
-        on |= METRIC_BIT(METRIC_LATENCY);
-    if (o->metrics == NULL)
-        return config_get_metrics(on, &o->dashboard.metrics, err);
-    st = metric_set_parse(view_of(o->metrics), &o->dashboard.metrics, &detail);
-    return st == ST_OK ? st : error_set(err, st, detail.code, "--metrics: %s", detail.text);
+    if (st == ST_OK)
+        st = dimension_sets_choose_metrics(o->metrics, &o->dashboard.metrics, err);
+    return st;
 }
 
 static const char *region_of(const struct options *o)
 {
-    static const char *const variables[] = {"CLOUDWATCH_REGION", "AWS_REGION",
-                                            "AWS_DEFAULT_REGION"};
-    const char *region = o->region;
-    for (size_t i = 0; i < 3 && region == NULL; i++)
-        region = config_get(variables[i], NULL);
-    return region;
+    const char *region = o->region != NULL ? o->region : variable_get(VAR_CLOUDWATCH_REGION);
+    if (region == NULL)
+        region = getenv("AWS_REGION");
+    return region != NULL ? region : getenv("AWS_DEFAULT_REGION");
 }
 
 /* What template.yaml calls its own: Fn::Sub puts names in their place. */
@@ -154,7 +135,7 @@ static enum status choose_place(struct options *o, struct error *err)
     struct dashboard_options *d = &o->dashboard;
     const char *name_space = o->name_space;
     if (name_space == NULL)
-        name_space = config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics");
+        name_space = variable_get(VAR_CLOUDWATCH_NAMESPACE);
     const char *region = region_of(o);
     enum status st = datum_check_namespace(view_of(name_space), err);
     if (st != ST_OK)
@@ -172,7 +153,7 @@ static enum status choose_place(struct options *o, struct error *err)
     if (st == ST_OK)
         st = choose_targets("function", o->function, &o->functions, err);
     if (st == ST_OK)
-        st = choose_ledger(o->ledger != NULL ? o->ledger : config_get("LEDGER", NULL), &o->tables,
+        st = choose_ledger(o->ledger != NULL ? o->ledger : variable_get(VAR_LEDGER), &o->tables,
                            err);
     return st;
 }
@@ -233,6 +214,7 @@ COMMAND(dashboard) = {
         "  bedrock-metrics dashboard --region eu-west-1 --queue bedrock-events --out body.json\n"
         "  aws cloudwatch put-dashboard --dashboard-name bedrock --dashboard-body "
         "file://body.json\n",
+    .reads = READ_SETS | READ_DESTINATION | READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_dashboard,
     .run = run,

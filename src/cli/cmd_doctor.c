@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "tools/doctor/doctor.h"
 
 enum { MAX_OUTPUT = 64 * 1024 * 1024, MAX_WAIT_S = 86400, USUAL_WAIT_S = 300 };
@@ -29,24 +29,6 @@ static const struct option rows[] = {
      OPT_NUMBER(doctor.wait_s, 0, MAX_WAIT_S, WAIT_NOT_GIVEN)},
 };
 
-/* Options override the environment, and the environment files. */
-static enum status set_variables(const struct options *o, struct error *err)
-{
-    const struct {
-        const char *name, *value;
-    } given[] = {
-        {"S3_BUCKET_NAME", o->bucket},
-        {"SQS_QUEUE_URL", o->queue},
-        {"AWS_REGION", o->region},
-        {"CLOUDWATCH_NAMESPACE", o->name_space},
-    };
-    for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
-        if (given[i].value != NULL && setenv(given[i].name, given[i].value, 1) != 0)
-            return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    }
-    return ST_OK;
-}
-
 static enum status open_doctor(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
@@ -62,7 +44,15 @@ static enum status open_doctor(struct invocation *in, struct error *err)
             return error_set(err, ST_USAGE, E_U299, "--skip: unknown step \"%.*s\"; known are %s",
                              SHOW_MAX(part, 80), doctor_step_names());
     }
-    return set_variables(o, err);
+    /* Options override the environment and its files. */
+    enum status st = variable_set(VAR_S3_BUCKET_NAME, o->bucket, err);
+    if (st == ST_OK)
+        st = variable_set(VAR_SQS_QUEUE_URL, o->queue, err);
+    if (st == ST_OK)
+        st = variable_set(VAR_CLOUDWATCH_NAMESPACE, o->name_space, err);
+    if (st == ST_OK && o->region != NULL && setenv("AWS_REGION", o->region, 1) != 0)
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+    return st;
 }
 
 static enum status run(struct invocation *in, struct error *err)
@@ -76,8 +66,8 @@ static enum status run(struct invocation *in, struct error *err)
     if (o->output == AS_JSON)
         findings_write_json(&findings, &out);
     else
-        findings_write_text(&findings,
-                            isatty(STDOUT_FILENO) && config_get("NO_COLOR", NULL) == NULL, &out);
+        findings_write_text(&findings, isatty(STDOUT_FILENO) && !variable_given(VAR_NO_COLOR),
+                            &out);
     if (findings.number[DOCTOR_FAULT] > 0)
         in->exit = EXIT_FOUND_FAULTS;
     enum status st = command_print(&out, err);
@@ -105,6 +95,7 @@ COMMAND(doctor) = {
         "notification, queue-policy, mapping, function, concurrency, log-group, dead-letters,\n"
         "alarms, visibility, ledger, schedule, backlog, metrics, publishing, canary.\n"
         "What the codes mean: docs/doctor.md.\n",
+    .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_WORKER,
     COMMAND_OPTIONS(rows),
     .open = open_doctor,
     .run = run,

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "config/interval.h"
 #include "config/settings.h"
+#include "config/variables.h"
 #include "count/progress.h"
 #include "objects/object_key.h"
 #include "objects/source_s3.h"
@@ -255,8 +256,8 @@ static enum status open_enqueue(struct invocation *in, struct error *err)
         st = load_state(o, err);
     if (st == ST_OK && o->start_after != NULL)
         buf_add_cstr(&o->last_sent, o->start_after);
-    if (st == ST_OK && config_get("S3_BUCKET_NAME", NULL) != NULL &&
-        !event_bucket_allowed(view_of(config_get("S3_BUCKET_NAME", NULL)), o->bucket))
+    if (st == ST_OK && variable_given(VAR_S3_BUCKET_NAME) &&
+        !event_bucket_allowed(view_of(variable_get(VAR_S3_BUCKET_NAME)), o->bucket))
         LOG_FAULT(LOG_WARN, E_Q130,
                   "the bucket is not in S3_BUCKET_NAME: receivers refuse its events",
                   log_view("bucket", o->bucket));
@@ -354,6 +355,7 @@ COMMAND(enqueue) = {
     .word = "s3://BUCKET[/PREFIX]",
     .min_words = 1,
     .max_words = 1,
+    .reads = READ_QUEUE | READ_BUCKETS,
     COMMAND_OPTIONS(rows),
     .open = open_enqueue,
     .run = run,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "config/config.h"
+#include "config/variables.h"
 #include "deliver/lambda_loop.h"
 
 static enum status open_lambda(struct invocation *in, struct error *err)
@@ -12,7 +13,7 @@ static enum status open_lambda(struct invocation *in, struct error *err)
     if (in->common.env_file != NULL && config_load_env_file(in->common.env_file, err) != ST_OK)
         return ST_USAGE;
     enum status st = lambda_log_setup(err);
-    if (st == ST_OK && config_get("AWS_LAMBDA_RUNTIME_API", NULL) == NULL)
+    if (st == ST_OK && !variable_given(VAR_AWS_LAMBDA_RUNTIME_API))
         st = error_set(err, ST_USAGE, E_U304,
                        "AWS_LAMBDA_RUNTIME_API is not set: this runs inside AWS Lambda only");
     return st;
@@ -21,7 +22,7 @@ static enum status open_lambda(struct invocation *in, struct error *err)
 static enum status run(struct invocation *in, struct error *err)
 {
     struct lambda_options options = {.runtime_api =
-                                         view_of(config_get("AWS_LAMBDA_RUNTIME_API", NULL))};
+                                         view_of(variable_get(VAR_AWS_LAMBDA_RUNTIME_API))};
     enum status st = lambda_run(&options, err);
     if (st != ST_OK) {
         LOG_FAULT(LOG_ERROR, error_code(err, E_R100), "the function ends",
@@ -39,11 +40,8 @@ COMMAND(lambda) = {
     .details =
         "Takes S3 events (through SQS, SNS, EventBridge or directly), counts the objects, and\n"
         "publishes the sums to CloudWatch.  This is also what the program does when it is started\n"
-        "as `bootstrap`, or with AWS_LAMBDA_RUNTIME_API set and no command.  Settings come from "
-        "the\n"
-        "environment: S3_BUCKET_NAME (required), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION,\n"
-        "METRIC_DIMENSIONS, METRICS, METRIC_RESOLUTION, METRIC_LATENCY, MAX_SERIES_PER_SET,\n"
-        "PUBLISHER, ROLE_ARN, LOG_LEVEL.\n"
+        "as `bootstrap`, or with AWS_LAMBDA_RUNTIME_API set and no command.  S3_BUCKET_NAME is\n"
+        "required.\n"
         "\n"
         "Permissions: s3:GetObject on the buckets' log objects; cloudwatch:PutMetricData;\n"
         "kms:Decrypt where the logs are encrypted with a key of yours;\n"
@@ -51,6 +49,7 @@ COMMAND(lambda) = {
         "mapping needs on the queue.\n"
         "\n"
         "Exit status: 0 asked to stop; 1 the runtime API failed; 2 wrong configuration.\n",
+    .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_FUNCTION,
     .setup = SETUP_OWN,
     .open = open_lambda,
     .run = run,

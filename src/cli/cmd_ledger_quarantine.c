@@ -175,6 +175,7 @@ COMMAND(ledger_quarantine) = {
     .word = "list, show or release",
     .min_words = 1,
     .max_words = SIZE_MAX,
+    .reads = READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .run = run,
     .close = close_quarantine,

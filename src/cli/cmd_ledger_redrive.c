@@ -4,7 +4,7 @@
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
-#include "config/config.h"
+#include "config/variables.h"
 
 enum { MAX_TEXT = 1 << 20, VISIBILITY_S = 60, MAX_MESSAGES = 1000 * 1000 };
 
@@ -154,7 +154,7 @@ out:
 static enum status move_queues(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    struct view rest = view_of(o->queue != NULL ? o->queue : config_get("SQS_QUEUE_URL", NULL));
+    struct view rest = view_of(o->queue != NULL ? o->queue : variable_get(VAR_SQS_QUEUE_URL));
     struct view part;
     if (rest.len == 0)
         return error_set(err, ST_USAGE, E_U301, "SQS_QUEUE_URL is not set: the queue(s)");
@@ -224,6 +224,7 @@ COMMAND(ledger_redrive) = {
         "\n"
         "Exit status: 0 nothing is there any more; 1 with --dry-run: messages are\n"
         "there; or a queue could not be asked; 2 wrong usage or configuration.\n",
+    .reads = READ_QUEUE,
     COMMAND_OPTIONS(rows),
     .run = run,
     .close = close_redrive,

@@ -1,10 +1,9 @@
 /* cmd_ledger_resolve.c: finishes the batches that are open in the ledger. */
-#include <stdlib.h>
-
 #include "base/json_out.h"
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/ledger_command.h"
+#include "config/variables.h"
 
 enum { RECOVER_MAX = 256, MAX_TEXT = 1 << 20 };
 
@@ -76,9 +75,8 @@ static void write_json(struct buf *out, const struct ledger_recovery *r,
 static enum status open_resolve(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    if (o->policy != NULL && setenv("LEDGER_POLICY", o->policy, 1) != 0)
-        return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    return receipt_file_open(&o->receipt, true, err);
+    enum status st = variable_set(VAR_LEDGER_POLICY, o->policy, err);
+    return st == ST_OK ? receipt_file_open(&o->receipt, true, err) : st;
 }
 
 static enum status resolve(struct invocation *in, struct error *err)
@@ -136,6 +134,7 @@ COMMAND(ledger_resolve) = {
         "Permissions beside the worker's: none (cloudwatch:GetMetricData is among them).\n"
         "\n"
         "Exit status: 0 nothing is open; 1 batches stay open; 2 wrong usage or configuration.\n",
+    .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_resolve,
     .run = run,

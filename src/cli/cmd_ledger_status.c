@@ -131,6 +131,7 @@ COMMAND(ledger_status) = {
         "Exit status: 0 all is well; 1 objects are in quarantine, or a batch is open for more "
         "than\n"
         "an hour (see `ledger resolve`); 2 wrong usage or configuration.\n",
+    .reads = READ_DESTINATION | READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_status,
     .run = run,

@@ -8,7 +8,7 @@
 #include "cli/event_sender.h"
 #include "cli/ledger_command.h"
 #include "cli/option_values.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "ledger/sweep.h"
 #include "objects/source_s3.h"
 
@@ -111,7 +111,7 @@ static enum status open_sweep(struct invocation *in, struct error *err)
                          o->grace);
     if (o->grace != NULL)
         s->grace_s = s->now.seconds - grace.seconds;
-    s->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
+    s->buckets = view_of(variable_get(VAR_S3_BUCKET_NAME));
     if (in->word_count == 1)
         st = source_s3_parse(view_of(in->words[0]), &s->buckets, &s->prefix, err);
     else if (s->buckets.len == 0)
@@ -276,6 +276,8 @@ COMMAND(ledger_sweep) = {
         "missing; 2 wrong usage or configuration.\n",
     .word = "s3://BUCKET[/PREFIX]",
     .max_words = 1,
+    .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_LEDGER | READ_BUCKETS |
+             READ_QUEUE,
     COMMAND_OPTIONS(rows),
     .open = open_sweep,
     .run = run,

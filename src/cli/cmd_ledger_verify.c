@@ -250,6 +250,7 @@ COMMAND(ledger_verify) = {
         "\n"
         "Exit status: 0 they agree; 1 they do not (the first 200 differences are named); 2 wrong\n"
         "usage or configuration.\n",
+    .reads = READ_DESTINATION | READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_verify,
     .run = run,

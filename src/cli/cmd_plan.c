@@ -5,9 +5,9 @@
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/out_file.h"
-#include "config/config.h"
 #include "config/dimension_sets.h"
 #include "config/settings_sources.h"
+#include "config/variables.h"
 #include "count/pipeline.h"
 #include "report/report.h"
 #include "tools/plan.h"
@@ -33,7 +33,7 @@ struct options {
 static const struct option rows[] = {
     {"dimensions", "SETS",
      "the sets to publish, separated by ; (default\n"
-     "METRIC_DIMENSIONS, else\n" DIMENSION_SETS_DEFAULT ")",
+     "METRIC_DIMENSIONS)",
      OPT_TEXT(dimensions)},
     {"metrics", "NAME,...",
      "the metrics to publish (default METRICS, else all,\n"
@@ -41,11 +41,11 @@ static const struct option rows[] = {
      OPT_TEXT(metrics)},
     {"since", "TIME", "only records at or after TIME", OPT_TEXT(since)},
     {"until", "TIME", "only records before TIME", OPT_TEXT(until)},
-    {"resolution", "SECONDS", "length of a bucket (default METRIC_RESOLUTION, else 60)",
+    {"resolution", "SECONDS", "length of a bucket (default METRIC_RESOLUTION)",
      OPT_TEXT(resolution)},
     {"max-series", "N",
      "largest series kept of a set, the others become\n"
-     "Other (default MAX_SERIES_PER_SET, else 500)",
+     "Other (default MAX_SERIES_PER_SET)",
      OPT_NUMBER(max_series, 1, MAX_SERIES, 0)},
     {"price-per-metric", "USD", "a metric's price for a month, instead of the list's",
      OPT_TEXT(price)},
@@ -59,52 +59,9 @@ static const struct option rows[] = {
 
 /* ---- the choice ---- */
 
-static enum status choose_sets(struct options *o, struct error *err)
-{
-    struct error detail = {0};
-    const char *text = o->dimensions;
-    if (text == NULL)
-        text = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
-    enum status st = dimension_sets_parse(view_of(text), &o->sets, &detail);
-    if (st == ST_OK)
-        return st;
-    return error_set(err, st, detail.code, "%s: %s",
-                     o->dimensions != NULL ? "--dimensions" : "METRIC_DIMENSIONS", detail.text);
-}
-
-/* As the function and the worker choose: all, the cost too, because there is always a price list.
- */
-static enum status choose_metrics(struct options *o, struct error *err)
-{
-    struct error detail = {0};
-    o->plan.metrics = o->counted.metrics;
-    if (o->metrics != NULL) {
-        enum status st = metric_set_parse(view_of(o->metrics), &o->plan.metrics, &detail);
-        if (st != ST_OK)
-            return error_set(err, st, detail.code, "--metrics: %s", detail.text);
-    }
-    /* A latency asked for by name has to be read. */
-    o->counted.options.latency = (o->plan.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
-    return ST_OK;
-}
-
-static enum status choose_resolution(struct options *o, struct error *err)
-{
-    struct error detail = {0};
-    const char *text = o->resolution;
-    if (text == NULL)
-        text = config_get("METRIC_RESOLUTION", "60");
-    enum status st = dimension_sets_parse_resolution(view_of(text), &o->resolution_s, &detail);
-    if (st == ST_OK)
-        return st;
-    return error_set(err, st, detail.code, "%s: %s",
-                     o->resolution != NULL ? "--resolution" : "METRIC_RESOLUTION", detail.text);
-}
-
 static enum status choose_numbers(struct options *o, struct error *err)
 {
-    enum status st =
-        config_get_u64("MAX_SERIES_PER_SET", 500, 1, MAX_SERIES, &o->plan.max_series, err);
+    enum status st = variable_number(VAR_MAX_SERIES_PER_SET, &o->plan.max_series, err);
     if (o->max_series != 0)
         o->plan.max_series = o->max_series;
     o->plan.top = (size_t)o->top;
@@ -119,13 +76,15 @@ static enum status open_plan(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     struct counter_options *counter = &o->counted.options;
-    enum status st = choose_sets(o, err);
+    enum status st = dimension_sets_choose(o->dimensions, &o->sets, err);
     if (st == ST_OK)
         st = counting_resolve(&o->counting, &o->counted, err);
     if (st == ST_OK)
-        st = choose_metrics(o, err);
+        st = dimension_sets_choose_metrics(o->metrics, &o->plan.metrics, err);
+    /* A latency asked for by name has to be read. */
+    counter->latency = (o->plan.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     if (st == ST_OK)
-        st = choose_resolution(o, err);
+        st = dimension_sets_choose_resolution(o->resolution, &o->resolution_s, err);
     if (st == ST_OK)
         st = choose_numbers(o, err);
     if (st == ST_OK)
@@ -252,6 +211,7 @@ COMMAND(plan) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
+    .reads = READ_COUNTING | READ_SETS,
     COMMAND_OPTIONS(rows),
     .open = open_plan,
     .run = run,

@@ -4,7 +4,7 @@
 
 #include "base/rfc3339.h"
 #include "cli/commands.h"
-#include "config/config.h"
+#include "config/settings.h"
 #include "report/prices_text.h"
 
 enum { OUTPUT_MAX_BYTES = 256 * 1024 * 1024, NAME_MAX_BYTES = 2048, SECONDS_A_DAY = 86400 };
@@ -80,18 +80,10 @@ static enum status take_name(const char *what, const char *value, struct view *o
 static enum status open_list(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    struct error detail = {0};
-    const char *file = o->prices_file != NULL ? o->prices_file : config_get("PRICES_FILE", NULL);
     enum status st = take_name("--model", o->model, &o->filter.model, err);
     if (st == ST_OK)
         st = take_name("--scope", o->scope, &o->filter.scope, err);
-    if (st != ST_OK)
-        return st;
-    st = prices_open(file, &o->prices, &detail);
-    return st == ST_OK || st == ST_NO_MEMORY
-               ? st
-               : error_set(err, ST_USAGE, E_U403, "price list \"%.80s\": %s",
-                           file != NULL ? file : "built in", detail.text);
+    return st == ST_OK ? settings_prices(o->prices_file, &o->prices, err) : st;
 }
 
 static enum status open_explain(struct invocation *in, struct error *err)
@@ -165,6 +157,7 @@ COMMAND(prices_list) = {
     .details =
         "US dollars per 1,000,000 tokens.  SCOPE is default, global, us-gov, region:REGION,\n"
         "global:REGION, or a geography.\n",
+    .reads = READ_PRICES,
     COMMAND_OPTIONS(list_rows),
     .open = open_list,
     .run = run_list,
@@ -185,6 +178,7 @@ COMMAND(prices_explain) = {
     .word = "MODEL",
     .min_words = 1,
     .max_words = 1,
+    .reads = READ_PRICES,
     COMMAND_OPTIONS(explain_rows),
     .open = open_explain,
     .run = run_explain,
@@ -198,6 +192,7 @@ COMMAND(prices_age) = {
     .synopsis = "[OPTIONS]",
     .summary = "The dates of the price list",
     .details = "Those of the built-in rows and, with --prices, of the own ones.\n",
+    .reads = READ_PRICES,
     COMMAND_OPTIONS(age_rows),
     .open = open_list,
     .run = run_age,

@@ -232,6 +232,7 @@ COMMAND(report) = {
         "  bedrock-metrics report --store usage.sqlite --output csv --by Principal --interval 1d\n",
     .word = "SOURCE",
     .max_words = SIZE_MAX,
+    .reads = READ_COUNTING,
     COMMAND_OPTIONS(rows),
     .open = open_report,
     .run = run,

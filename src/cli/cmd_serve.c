@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/counting.h"
-#include "config/config.h"
 #include "report/report.h"
 #include "serve/http_server.h"
 #include "serve/ingest.h"
@@ -332,6 +331,7 @@ COMMAND(serve) = {
     .word = "FOLDER",
     .min_words = 1,
     .max_words = 1,
+    .reads = READ_COUNTING | READ_STORE,
     COMMAND_OPTIONS(rows),
     .open = open_serve,
     .run = run,

@@ -1,11 +1,9 @@
 /* cmd_worker.c: the program as a queue worker, until a signal or with --once until all is done. */
 
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/receipt_file.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "deliver/worker.h"
 
 struct options {
@@ -35,7 +33,7 @@ static const struct option rows[] = {
 
 static enum status parse_queues(struct options *o, struct error *err)
 {
-    struct view rest = view_of(o->queue != NULL ? o->queue : config_get("SQS_QUEUE_URL", NULL));
+    struct view rest = view_of(o->queue != NULL ? o->queue : variable_get(VAR_SQS_QUEUE_URL));
     struct view part;
     struct error detail = {0};
     struct sqs_queue *queues = o->queues;
@@ -61,12 +59,6 @@ static enum status parse_queues(struct options *o, struct error *err)
     return ST_OK;
 }
 
-static void set_variable(const char *name, const char *value)
-{
-    if (value != NULL)
-        (void)setenv(name, value, 1);
-}
-
 static void log_totals(const struct worker_totals *t)
 {
     const struct round_summary *r = &t->rounds;
@@ -87,22 +79,25 @@ static void log_totals(const struct worker_totals *t)
         log_cstr("delivery", t->delivery), log_cstr("receipt", receipt));
 }
 
-/* Flags go the way of the variables they stand for, so that there is one place that checks. */
 static enum status open_worker(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    set_variable("S3_BUCKET_NAME", o->bucket);
-    set_variable("BATCH_SIZE", o->batch);
-    set_variable("FLUSH_INTERVAL", o->flush);
-    set_variable("ALLOW_INFERENCE_REGIONS", o->allowed);
-    enum status st = settings_load(&o->settings, err);
+    enum status st = variable_set(VAR_S3_BUCKET_NAME, o->bucket, err);
+    if (st == ST_OK)
+        st = variable_set(VAR_BATCH_SIZE, o->batch, err);
+    if (st == ST_OK)
+        st = variable_set(VAR_FLUSH_INTERVAL, o->flush, err);
+    if (st == ST_OK)
+        st = variable_set(VAR_ALLOW_INFERENCE_REGIONS, o->allowed, err);
+    if (st == ST_OK)
+        st = settings_load(&o->settings, err);
     if (st == ST_OK)
         st = settings_open_prices(&o->settings, err);
     if (st == ST_OK)
         st = settings_aws_open(&o->aws, err);
     if (st == ST_OK)
         st = parse_queues(o, err);
-    if (st == ST_OK && o->receipt.path != NULL && config_get("LEDGER", NULL) == NULL)
+    if (st == ST_OK && o->receipt.path != NULL && !variable_given(VAR_LEDGER))
         st = error_set(err, ST_USAGE, E_U305,
                        "--receipt needs LEDGER: without it objects have no identity");
     if (st == ST_OK)
@@ -156,15 +151,10 @@ COMMAND(worker) = {
     .details =
         "Counts the log objects that the events name, until SIGTERM or SIGINT.\n"
         "\n"
-        "Settings come from the environment or --env-file: SQS_QUEUE_URL and S3_BUCKET_NAME\n"
-        "(required, comma separated), CLOUDWATCH_NAMESPACE, CLOUDWATCH_REGION, METRIC_DIMENSIONS,\n"
-        "METRICS, METRIC_RESOLUTION, MAX_SERIES_PER_SET, BATCH_SIZE, FLUSH_INTERVAL, PUBLISHER,\n"
-        "ROLE_ARN.\n"
-        "\n"
-        "With LEDGER=FILE (SQLite, one worker on one host) or LEDGER=dynamodb://TABLE every "
-        "object\n"
-        "counts exactly once; LEDGER_POLICY, LEDGER_IDENTITY and LEDGER_TTL_DAYS say how.\n"
-        "SWEEP_INTERVAL=3600 also counts each hour what no event came for (s3:ListBucket).\n"
+        "SQS_QUEUE_URL and S3_BUCKET_NAME are required.  With LEDGER=FILE (one worker on one host) "
+        "or\n"
+        "LEDGER=dynamodb://TABLE every object counts exactly once; SWEEP_INTERVAL=3600 then also\n"
+        "counts each hour what no event came for (s3:ListBucket).\n"
         "\n"
         "A message is deleted only after its data were published.  On a signal the worker "
         "finishes\n"
@@ -178,6 +168,7 @@ COMMAND(worker) = {
         "\n"
         "Exit status: 0 asked to stop, or drained; 1 --once, and messages were returned or a\n"
         "queue could not be polled; 2 wrong usage or configuration.\n",
+    .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_WORKER,
     COMMAND_OPTIONS(rows),
     .open = open_worker,
     .run = run,

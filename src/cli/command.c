@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/stop.h"
 #include "config/config.h"
+#include "config/variables.h"
 
 enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40 };
 
@@ -101,15 +102,14 @@ static enum status apply_common(const struct common_options *common, struct erro
     enum status st = read_env_files(common->env_file, &ignored, err);
     if (st != ST_OK)
         return st;
-    const char *name =
-        common->log_level != NULL ? common->log_level : config_get("LOG_LEVEL", "INFO");
+    const char *name = common->log_level != NULL ? common->log_level : variable_get(VAR_LOG_LEVEL);
     if (log_level_parse(view_of(name), &level) != ST_OK)
         return error_set(err, ST_USAGE, E_U299,
                          "%s: unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR",
                          common->log_level != NULL ? "--log-level" : "LOG_LEVEL", name);
     log_setup(common->quiet ? LOG_ERROR : level,
               common->log_format == AS_JSON ? LOG_JSON : LOG_TEXT,
-              isatty(STDERR_FILENO) && config_get("NO_COLOR", NULL) == NULL);
+              isatty(STDERR_FILENO) && !variable_given(VAR_NO_COLOR));
     if (ignored.text[0] != '\0')
         LOG_FAULT(LOG_WARN, E_R140, "not all of .env was read", log_cstr("reason", ignored.text));
     return ST_OK;
@@ -188,6 +188,23 @@ void command_help(const struct command *c, FILE *out)
         options_help(common_rows, COMMON_COUNT, out);
     if (c->details != NULL)
         fprintf(out, "\n%s", c->details);
+    if (c->reads != 0) {
+        fprintf(out, "\nEnvironment (\"bedrock-metrics help variables\" has all):\n");
+        command_help_variables(c->reads, out);
+    }
+}
+
+void command_help_variables(unsigned reads, FILE *out)
+{
+    for (unsigned i = 0; i < VARIABLE_COUNT; i++) {
+        const struct variable *v = variable_at(i);
+        if ((v->readers & reads) == 0)
+            continue;
+        fprintf(out, "  %s", v->name);
+        if (v->otherwise != NULL)
+            fprintf(out, " (default %s)", v->otherwise);
+        fprintf(out, "\n      %s\n", v->help);
+    }
 }
 
 /* ---- what several commands share ---- */

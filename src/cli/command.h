@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "cli/options.h"
+#include "config/variables.h"
 #include "count/progress.h"
 
 /* Exit statuses; a signal's is 128 and its number. */
@@ -52,6 +53,7 @@ struct command {
 
     const char *word; /* what its arguments are, for messages: "SOURCE"; NULL: it takes none */
     size_t min_words, max_words;
+    unsigned reads; /* what it does, for the variables it reads: a set of READ_... */
     const struct option *options;
     size_t option_count, options_size;
     enum command_setup {
@@ -81,6 +83,9 @@ int command_run(const struct command *command, int argc, char **argv);
 
 /* The help of one command. */
 void command_help(const struct command *command, FILE *out);
+
+/* The environment variables that a command with these .reads has, a paragraph each. */
+void command_help_variables(unsigned reads, FILE *out);
 
 /* The rows of the common options, for tests of all options. */
 const struct option *command_common_options(size_t *count);

@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/suggest.h"
-#include "config/config.h"
+#include "config/variables.h"
 
 enum { NAME_COLUMN = 22 };
 
@@ -39,7 +39,9 @@ static int print_help(FILE *out)
         fprintf(out, "\n%s:\n", group_titles[g]);
         list_commands(g, NULL, out);
     }
-    fprintf(out, "\n\"bedrock-metrics help COMMAND\" says more about one.\n");
+    fprintf(out,
+            "\n\"bedrock-metrics help COMMAND\" says more about one, \"help variables\" about the\n"
+            "environment.\n");
     return out == stdout ? EXIT_DONE : EXIT_USAGE;
 }
 
@@ -116,6 +118,10 @@ static int help_about(int count, char **words)
 {
     if (count == 0)
         return print_help(stdout);
+    if (strcmp(words[0], "variables") == 0) {
+        command_help_variables(~0U, stdout);
+        return EXIT_DONE;
+    }
     bool family = is_family(words[0]);
     if (family && count == 1)
         return print_family_help(words[0], stdout);
@@ -147,7 +153,7 @@ bool commands_is_lambda(int argc, char **argv)
         name = view_skip(name, slash + 1);
     if (view_eq(name, VIEW_LIT("bootstrap")))
         return true;
-    return argc < 2 && config_get("AWS_LAMBDA_RUNTIME_API", NULL) != NULL;
+    return argc < 2 && variable_given(VAR_AWS_LAMBDA_RUNTIME_API);
 }
 
 int commands_main(int argc, char **argv)

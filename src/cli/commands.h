@@ -36,6 +36,7 @@
 #define COMMANDS_NUMBER(name) COMMAND_##name,
 enum { COMMANDS(COMMANDS_NUMBER) COMMAND_COUNT };
 
+/* cmd_aggregate and all the others. */
 #define COMMANDS_DECLARE(name) extern const struct command cmd_##name;
 COMMANDS(COMMANDS_DECLARE)
 

@@ -9,10 +9,9 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cli/option_values.h"
-#include "config/config.h"
+#include "config/variables.h"
 
 enum { MAX_NOVELTIES = 256 };
-static const uint64_t default_max_object_bytes = UINT64_C(16) << 30;
 
 /* For aggregate_options.on_novelty; any thread. */
 static void report_novelty(enum novelty what, struct view text)
@@ -42,18 +41,15 @@ static void report_novelty(enum novelty what, struct view text)
 
 static enum status read_environment(struct counting *out, struct error *err)
 {
-    uint64_t chunk = 0;
-    enum status st = config_get_u64("MAX_OBJECT_BYTES", default_max_object_bytes, 1, UINT64_MAX / 2,
-                                    &out->options.max_object_bytes, err);
-    if (st == ST_OK)
-        st = config_get_bool("METRIC_LATENCY", false, &out->options.latency, err);
+    uint64_t chunk;
+    enum status st = variable_number(VAR_MAX_OBJECT_BYTES, &out->options.max_object_bytes, err);
     /* For tests: how much is scanned at a time, and with which instructions. */
     if (st == ST_OK)
-        st = config_get_u64("BEDROCK_METRICS_CHUNK", 0, 1, 1 << 30, &chunk, err);
+        st = variable_number(VAR_BEDROCK_METRICS_CHUNK, &chunk, err);
     if (st != ST_OK)
         return st;
     out->options.chunk_bytes = (size_t)chunk;
-    const char *kernel = config_get("BEDROCK_METRICS_SIMD", "auto");
+    const char *kernel = variable_get(VAR_BEDROCK_METRICS_SIMD);
     st = scan_select(view_of(kernel));
     if (st != ST_OK)
         return error_set(err, ST_USAGE, st == ST_MISSING ? E_U220 : E_U299,
@@ -61,67 +57,32 @@ static enum status read_environment(struct counting *out, struct error *err)
                                           : "BEDROCK_METRICS_SIMD: \"%.80s\" is unknown; known "
                                             "are auto, avx2, sse2, neon, scalar",
                          kernel);
-    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
-    if (out->options.latency)
-        on |= METRIC_BIT(METRIC_LATENCY);
-    st = config_get_metrics(on, &out->metrics, err);
-    /* Who asks for the metric by name wants it read. */
-    if ((out->metrics & METRIC_BIT(METRIC_LATENCY)) != 0)
-        out->options.latency = true;
+    st = dimension_sets_choose_metrics(NULL, &out->metrics, err);
+    out->options.latency = (out->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     return st;
 }
 
-static enum status read_profiles(const char *path, struct counting *out, struct error *err)
+static enum status read_lists(const struct counting_choice *choice, struct counting *out,
+                              struct error *err)
 {
-    struct buf text;
-    struct error detail = {0};
-    if (path == NULL)
-        path = config_get("INFERENCE_PROFILES_FILE", NULL);
-    if (path == NULL)
-        return ST_OK;
-    enum status st = config_read_file(path, &text, &detail);
-    out->profiles = profiles_new();
-    if (st == ST_OK)
-        st = out->profiles == NULL ? ST_NO_MEMORY
-                                   : profiles_add_json(out->profiles, buf_view(&text), &detail);
-    buf_clear(&text);
-    if (st != ST_OK)
-        return error_set(err, ST_USAGE, E_U402, "inference profiles file \"%.80s\": %s", path,
-                         detail.text);
-    if (profiles_count(out->profiles) == 0)
+    enum status st = settings_profiles(choice->profiles, &out->profiles, err);
+    if (out->profiles != NULL && profiles_count(out->profiles) == 0)
         LOG_FAULT(LOG_WARN, E_R132, "no application profile in the inference profiles file",
-                  log_cstr("file", path));
-    return ST_OK;
-}
-
-static enum status read_prices(const char *path, struct counting *out, struct error *err)
-{
-    struct error detail = {0};
-    if (path == NULL)
-        path = config_get("PRICES_FILE", NULL);
-    enum status st = prices_open(path, &out->prices, &detail);
-    if (st == ST_NO_MEMORY)
-        return error_set(err, st, E_R113, "out of memory");
+                  log_cstr("file", choice->profiles != NULL
+                                       ? choice->profiles
+                                       : variable_get(VAR_INFERENCE_PROFILES_FILE)));
+    if (st == ST_OK)
+        st = settings_prices(choice->prices, &out->prices, err);
     if (st != ST_OK)
-        return error_set(err, ST_USAGE, E_U403, "price list \"%.80s\": %s",
-                         path != NULL ? path : "built in", detail.text);
+        return st;
     struct prices_info info = prices_info(out->prices);
     int64_t day = info.own_as_of_day != PRICE_NO_DAY ? info.own_as_of_day : info.as_of_day;
     rfc3339_format(day * 86400, out->prices_as_of);
     out->prices_as_of[10] = '\0';
-    return ST_OK;
-}
-
-static enum status read_guard(const char *list, struct counting *out, struct error *err)
-{
-    struct error detail = {0};
-    if (list == NULL)
-        return ST_OK;
-    enum status st = region_guard_new(list, &out->guard, &detail);
-    if (st != ST_OK)
-        return error_set(err, st, detail.code, "--allow-inference-regions: %s", detail.text);
-    out->metrics |= METRIC_SET_GUARD;
-    return ST_OK;
+    st = settings_guard("--allow-inference-regions", choice->allowed, &out->guard, err);
+    if (out->guard != NULL)
+        out->metrics |= METRIC_SET_GUARD;
+    return st;
 }
 
 enum status counting_resolve(const struct counting_choice *choice, struct counting *out,
@@ -135,11 +96,7 @@ enum status counting_resolve(const struct counting_choice *choice, struct counti
         out->jobs = (unsigned)choice->jobs;
     enum status st = read_environment(out, err);
     if (st == ST_OK)
-        st = read_profiles(choice->profiles, out, err);
-    if (st == ST_OK)
-        st = read_prices(choice->prices, out, err);
-    if (st == ST_OK)
-        st = read_guard(choice->allowed, out, err);
+        st = read_lists(choice, out, err);
     out->options.aggregate.guard = out->guard;
     out->options.aggregate.profiles = out->profiles;
     out->options.aggregate.prices = out->prices;

@@ -2,7 +2,7 @@
 #include "cli/option_values.h"
 
 #include "base/clock.h"
-#include "config/config.h"
+#include "config/variables.h"
 
 struct instant time_option_now(void)
 {
@@ -44,7 +44,7 @@ enum status queue_option(const char *url, const struct aws_config *config, struc
 {
     struct error detail = {0};
     if (url == NULL)
-        url = config_get("SQS_QUEUE_URL", NULL);
+        url = variable_get(VAR_SQS_QUEUE_URL);
     if (url == NULL)
         return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
     if (strchr(url, ',') != NULL)

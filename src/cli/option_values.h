@@ -6,6 +6,7 @@
 #include "config/interval.h"
 #include "config/settings_sources.h"
 
+/* The time that spans are counted back from. */
 struct instant time_option_now(void);
 
 /*

@@ -3,7 +3,7 @@
 
 #include "base/suggest.h"
 
-enum { MAX_OPTIONS = 64, MAX_CHOICES = 8, HELP_COLUMN = 34, HELP_WIDTH = 60 };
+enum { MAX_OPTIONS = 64, HELP_COLUMN = 34, HELP_WIDTH = 60 };
 
 static const struct option *find(const struct option_table *tables, size_t table_count,
                                  struct view name, void **values, size_t *number)
@@ -32,30 +32,13 @@ static enum status unknown_option(const struct option_table *tables, size_t tabl
     return error_set(err, ST_USAGE, E_U101, "unknown option \"%.80s\"%s", word, near.text);
 }
 
-/*
- * text|json
- * ^^^^ ^^^^ 0 and 1
- */
 static enum status parse_choice(const struct option *o, const char *value, unsigned *out,
                                 struct error *err)
 {
-    struct view rest = view_of(o->value_name), word;
-    char copies[MAX_CHOICES][32], known[160] = "";
-    const char *names[MAX_CHOICES];
-    size_t n = 0, length = 0;
-    for (; n < MAX_CHOICES && view_split(&rest, '|', &word); n++) {
-        if (view_eq_cstr(word, value)) {
-            *out = (unsigned)n;
-            return ST_OK;
-        }
-        (void)snprintf(copies[n], sizeof(copies[n]), "%.*s", SHOW(word));
-        length += (size_t)snprintf(known + length, sizeof(known) - length, "%s%s",
-                                   n > 0 ? ", " : "", copies[n]);
-        names[n] = copies[n];
-    }
-    struct suggestion near = suggest_end(view_of(value), "", names, n);
-    return error_set(err, ST_USAGE, E_U299, "unknown --%s \"%.80s\"; known are %s%s", o->name,
-                     value, known, near.text);
+    struct suggestion known;
+    if (suggest_choice(o->value_name, value, out, &known))
+        return ST_OK;
+    return error_set(err, ST_USAGE, E_U299, "unknown --%s \"%.80s\"%s", o->name, value, known.text);
 }
 
 static enum status set_value(const struct option *o, const char *value, void *values,

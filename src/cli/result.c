@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "config/config.h"
 #include "config/interval.h"
+#include "config/variables.h"
 
 enum status result_resolve(struct result *r, enum result_form form, struct error *err)
 {
@@ -60,7 +60,7 @@ static enum status write_rows(const struct result *r, const struct page *page, m
         .tally = page->tally,
         .prices_as_of = page->prices_as_of,
         .width = out_file_terminal_width(r->out != NULL),
-        .colour = terminal && config_get("NO_COLOR", NULL) == NULL,
+        .colour = terminal && !variable_given(VAR_NO_COLOR),
     };
     return writers[r->form](&report, r->file.file);
 }

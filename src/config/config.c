@@ -8,12 +8,6 @@
 
 enum { MAX_LINE = 64 * 1024 };
 
-const char *config_get(const char *name, const char *otherwise)
-{
-    const char *value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : otherwise;
-}
-
 static bool is_name(struct view name)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -90,51 +84,6 @@ enum status config_load_env_file(const char *path, struct error *err)
     free(line);
     fclose(file);
     return st;
-}
-
-enum status config_get_bool(const char *name, bool otherwise, bool *out, struct error *err)
-{
-    static const char *const yes[] = {"true", "1", "yes", "on"};
-    static const char *const no[] = {"false", "0", "no", "off"};
-    const char *value = config_get(name, NULL);
-    *out = otherwise;
-    if (value == NULL)
-        return ST_OK;
-    for (size_t i = 0; i < 4; i++) {
-        bool is_yes = view_eq_nocase(view_of(value), view_of(yes[i]));
-        if (is_yes || view_eq_nocase(view_of(value), view_of(no[i]))) {
-            *out = is_yes;
-            return ST_OK;
-        }
-    }
-    return error_set(err, ST_USAGE, E_U207, "%s: \"%.80s\" is neither true nor false", name, value);
-}
-
-enum status config_get_u64(const char *name, uint64_t otherwise, uint64_t low, uint64_t high,
-                           uint64_t *out, struct error *err)
-{
-    const char *value = config_get(name, NULL);
-    *out = otherwise;
-    if (value == NULL)
-        return ST_OK;
-    uint64_t number;
-    if (view_parse_u64(view_of(value), high, &number) != ST_OK || number < low)
-        return error_set(err, ST_USAGE, E_U208,
-                         "%s: \"%.80s\" is no whole number from %llu to %llu", name, value,
-                         (unsigned long long)low, (unsigned long long)high);
-    *out = number;
-    return ST_OK;
-}
-
-enum status config_get_metrics(metric_set otherwise, metric_set *out, struct error *err)
-{
-    const char *value = config_get("METRICS", NULL);
-    *out = otherwise;
-    if (value == NULL)
-        return ST_OK;
-    struct error detail = {0};
-    enum status st = metric_set_parse(view_of(value), out, &detail);
-    return st == ST_OK ? st : error_set(err, st, detail.code, "METRICS: %s", detail.text);
 }
 
 enum status config_read_file(const char *path, struct buf *out, struct error *err)

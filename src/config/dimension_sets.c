@@ -4,6 +4,7 @@
 #include "config/dimension_sets.h"
 
 #include "base/suggest.h"
+#include "config/variables.h"
 #include "publish/datum.h"
 
 /* The order of the names does not make another set: CloudWatch would add both into one series. */
@@ -50,4 +51,45 @@ enum status dimension_sets_parse_resolution(struct view text, uint64_t *out, str
     return error_set(err, ST_USAGE, E_U209,
                      "\"%.*s\" is not 1, 5, 10, 30 or a multiple of 60 up to 3600",
                      SHOW_MAX(text, 80));
+}
+
+/* *detail, with the name of the option or variable that it is about. */
+static enum status name_it(enum status st, const char *given, const char *option,
+                           enum variable_id id, const struct error *detail, struct error *err)
+{
+    if (st == ST_OK)
+        return st;
+    return error_set(err, st, detail->code, "%s: %s",
+                     given != NULL ? option : variable_at(id)->name, detail->text);
+}
+
+enum status dimension_sets_choose(const char *given, struct dimension_sets *out, struct error *err)
+{
+    struct error detail = {0};
+    const char *text = given != NULL ? given : variable_get(VAR_METRIC_DIMENSIONS);
+    enum status st = dimension_sets_parse(view_of(text), out, &detail);
+    return name_it(st, given, "--dimensions", VAR_METRIC_DIMENSIONS, &detail, err);
+}
+
+enum status dimension_sets_choose_resolution(const char *given, uint64_t *out, struct error *err)
+{
+    struct error detail = {0};
+    const char *text = given != NULL ? given : variable_get(VAR_METRIC_RESOLUTION);
+    enum status st = dimension_sets_parse_resolution(view_of(text), out, &detail);
+    return name_it(st, given, "--resolution", VAR_METRIC_RESOLUTION, &detail, err);
+}
+
+enum status dimension_sets_choose_metrics(const char *given, metric_set *out, struct error *err)
+{
+    bool latency = false;
+    struct error detail = {0};
+    const char *text = given != NULL ? given : variable_get(VAR_METRICS);
+    enum status st = variable_flag(VAR_METRIC_LATENCY, &latency, err);
+    if (st != ST_OK)
+        return st;
+    *out = METRIC_SET_BASE | METRIC_SET_COST | (latency ? METRIC_BIT(METRIC_LATENCY) : 0);
+    if (text == NULL)
+        return ST_OK;
+    return name_it(metric_set_parse(view_of(text), out, &detail), given, "--metrics", VAR_METRICS,
+                   &detail, err);
 }

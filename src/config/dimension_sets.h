@@ -12,8 +12,6 @@
 
 enum { DIMENSION_SETS_MAX = 16 };
 
-#define DIMENSION_SETS_DEFAULT "InferenceProfileType;InferenceProfileType,ModelId"
-
 /* Views into the text that was parsed, which must outlive it. */
 struct dimension_sets {
     struct dimension_keys keys;
@@ -34,5 +32,19 @@ NODISCARD enum status dimension_sets_parse(struct view text, struct dimension_se
  */
 NODISCARD enum status dimension_sets_parse_resolution(struct view text, uint64_t *out,
                                                       struct error *err);
+
+/*
+ * The same of an option's value, or of the variable where `given` is NULL; *err begins with the name
+ * of the one.
+ */
+NODISCARD enum status dimension_sets_choose(const char *given, struct dimension_sets *out,
+                                            struct error *err);
+NODISCARD enum status dimension_sets_choose_resolution(const char *given, uint64_t *out,
+                                                       struct error *err);
+
+/* --metrics or METRICS; neither: all but those that are only published on request.  METRIC_LATENCY
+ * adds the latency: *out says whether it has to be read. */
+NODISCARD enum status dimension_sets_choose_metrics(const char *given, metric_set *out,
+                                                    struct error *err);
 
 #endif

@@ -1,7 +1,5 @@
 #include "config/settings.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "aggregate/region_guard.h"
@@ -10,6 +8,7 @@
 #include "config/config.h"
 #include "config/dimension_sets.h"
 #include "config/profile_asker.h"
+#include "config/variables.h"
 #include "events/event_body.h"
 #include "price/price.h"
 
@@ -21,65 +20,32 @@ enum status settings_load_dimensions(struct dimension_keys *keys, struct dimensi
                                      size_t *set_count, struct error *err)
 {
     struct dimension_sets parsed = {.keys = *keys};
-    struct error detail = {0};
-    const char *text = config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT);
-    enum status st = dimension_sets_parse(view_of(text), &parsed, &detail);
+    enum status st = dimension_sets_choose(NULL, &parsed, err);
     if (st != ST_OK)
-        return error_set(err, st, detail.code, "METRIC_DIMENSIONS: %s", detail.text);
+        return st;
     *keys = parsed.keys;
     memcpy(sets, parsed.set, sizeof(parsed.set));
     *set_count = parsed.count;
     return ST_OK;
 }
 
-static enum status load_resolution(struct run_settings *s, struct error *err)
+static enum status load_destination(struct run_settings *s, struct error *err)
 {
     struct error detail = {0};
-    const char *text = config_get("METRIC_RESOLUTION", "60");
-    enum status st = dimension_sets_parse_resolution(view_of(text), &s->resolution_s, &detail);
-    return st == ST_OK ? st : error_set(err, st, detail.code, "METRIC_RESOLUTION: %s", detail.text);
-}
-
-static enum status load_metrics(struct run_settings *s, struct error *err)
-{
-    enum status st = config_get_bool("METRIC_LATENCY", false, &s->latency, err);
-    if (st != ST_OK)
-        return st;
-    metric_set on = METRIC_SET_BASE | METRIC_SET_COST;
-    if (s->latency)
-        on |= METRIC_BIT(METRIC_LATENCY);
-    st = config_get_metrics(on, &s->metrics, err);
-    if (st == ST_OK && s->metrics == 0)
-        st = error_set(err, ST_USAGE, E_U307, "METRICS: \"%.80s\" names no metric",
-                       config_get("METRICS", ""));
-    /* A latency asked for by name has to be read. */
-    s->latency = (s->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
-    return st;
-}
-
-static enum status load_publisher(struct run_settings *s, struct error *err)
-{
-    const char *value = config_get("PUBLISHER", "cloudwatch");
-    if (strcmp(value, "emf") == 0)
-        s->publisher = PUBLISHER_EMF;
-    else if (strcmp(value, "cloudwatch") != 0)
-        return error_set(err, ST_USAGE, E_U299,
-                         "PUBLISHER: \"%.80s\" is unknown; known are cloudwatch, emf", value);
-    s->name_space = view_of(config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
-    struct error detail = {0};
+    s->name_space = view_of(variable_get(VAR_CLOUDWATCH_NAMESPACE));
     enum status st = datum_check_namespace(s->name_space, &detail);
     if (st != ST_OK)
         return error_set(err, st, detail.code, "CLOUDWATCH_NAMESPACE: %s", detail.text);
-    s->cloudwatch_region = view_of(config_get("CLOUDWATCH_REGION", NULL));
+    s->cloudwatch_region = view_of(variable_get(VAR_CLOUDWATCH_REGION));
     if (s->cloudwatch_region.len > 0 && !aws_region_valid(s->cloudwatch_region))
-        return error_set(err, ST_USAGE, E_U214, "CLOUDWATCH_REGION: \"%.*s\" is no Region",
+        return error_set(err, ST_USAGE, E_U214, "CLOUDWATCH_REGION: \"%.*s\" is not a Region",
                          SHOW_MAX(s->cloudwatch_region, 80));
     return ST_OK;
 }
 
 static enum status load_buckets(struct run_settings *s, struct error *err)
 {
-    s->buckets = view_of(config_get("S3_BUCKET_NAME", NULL));
+    s->buckets = view_of(variable_get(VAR_S3_BUCKET_NAME));
     if (s->buckets.len == 0)
         return error_set(err, ST_USAGE, E_U302,
                          "S3_BUCKET_NAME is not set: the bucket(s) whose events are taken");
@@ -87,65 +53,75 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         if (!aws_bucket_valid(part))
-            return error_set(err, ST_USAGE, E_U215, "S3_BUCKET_NAME: \"%.*s\" is no bucket name",
+            return error_set(err, ST_USAGE, E_U215, "S3_BUCKET_NAME: \"%.*s\" is not a bucket name",
                              SHOW_MAX(part, 80));
     }
     return ST_OK;
 }
 
-/* Whoever names the Regions wants to be told: with METRICS too. */
+/* Whoever names the Regions wants to know about the others: with METRICS too. */
 static enum status load_guard(struct run_settings *s, struct error *err)
 {
-    const char *list = config_get("ALLOW_INFERENCE_REGIONS", NULL);
+    enum status st = settings_guard("ALLOW_INFERENCE_REGIONS",
+                                    variable_get(VAR_ALLOW_INFERENCE_REGIONS), &s->guard, err);
+    if (s->guard != NULL)
+        s->metrics |= METRIC_SET_GUARD;
+    return st;
+}
+
+/* ---- files and lists that commands name with options, too ---- */
+
+enum status settings_guard(const char *name, const char *list, struct region_guard **out,
+                           struct error *err)
+{
     struct error detail = {0};
     if (list == NULL)
         return ST_OK;
-    enum status st = region_guard_new(list, &s->guard, &detail);
-    if (st != ST_OK)
-        return error_set(err, st, detail.code, "ALLOW_INFERENCE_REGIONS: %s", detail.text);
-    s->metrics |= METRIC_SET_GUARD;
-    return ST_OK;
+    enum status st = region_guard_new(list, out, &detail);
+    return st == ST_OK ? st : error_set(err, st, detail.code, "%s: %s", name, detail.text);
 }
 
-/* ---- files ---- */
-
-/* The profiles of INFERENCE_PROFILES_FILE, or none; the caller's. */
-static enum status profiles_from_file(struct profiles **out, struct error *err)
+enum status settings_profiles(const char *given, struct profiles **out, struct error *err)
 {
-    const char *path = config_get("INFERENCE_PROFILES_FILE", NULL);
+    const char *path = given != NULL ? given : variable_get(VAR_INFERENCE_PROFILES_FILE);
     struct error detail = {0};
+    struct buf text;
     *out = NULL;
     if (path == NULL)
         return ST_OK;
-    struct buf text;
-    struct profiles *profiles = profiles_new();
+    *out = profiles_new();
     enum status st = config_read_file(path, &text, &detail);
-    if (st == ST_OK && profiles == NULL)
-        st = ST_NO_MEMORY;
     if (st == ST_OK)
-        st = profiles_add_json(profiles, buf_view(&text), &detail);
+        st = *out == NULL ? ST_NO_MEMORY : profiles_add_json(*out, buf_view(&text), &detail);
     buf_clear(&text);
-    if (st != ST_OK) {
-        profiles_free(profiles);
-        return error_set(err, ST_USAGE, E_U402, "INFERENCE_PROFILES_FILE: \"%.80s\": %s", path,
-                         detail.text);
-    }
-    *out = profiles;
-    return ST_OK;
+    if (st == ST_OK)
+        return st;
+    profiles_free(*out);
+    *out = NULL;
+    return error_set(err, ST_USAGE, E_U402, "%s: inference profiles file \"%.80s\": %s",
+                     given != NULL ? "--profiles" : "INFERENCE_PROFILES_FILE", path, detail.text);
 }
 
+enum status settings_prices(const char *given, struct prices **out, struct error *err)
+{
+    const char *path = given != NULL ? given : variable_get(VAR_PRICES_FILE);
+    struct error detail = {0};
+    enum status st = prices_open(path, out, &detail);
+    if (st == ST_OK || path == NULL)
+        return st == ST_OK ? st : error_set(err, st, detail.code, "%s", detail.text);
+    return error_set(err, st == ST_NO_MEMORY ? st : ST_USAGE, E_U403,
+                     "%s: price list \"%.80s\": %s", given != NULL ? "--prices" : "PRICES_FILE",
+                     path, detail.text);
+}
+
+/* A list that is named has to be good, whether or not a cost is published. */
 static enum status load_files(struct run_settings *s, struct error *err)
 {
-    struct error detail = {0};
-    enum status st = profiles_from_file(&s->profiles, err);
-    const char *path = config_get("PRICES_FILE", NULL);
-    if (st != ST_OK)
-        return st;
-    /* A list that is named has to be good, whether or not a cost is published. */
-    if (path != NULL && prices_open(path, &s->prices, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, E_U403, "PRICES_FILE: \"%.80s\": %s", path, detail.text);
-    s->prices_later = path == NULL && (s->metrics & METRIC_SET_COST) != 0;
-    return ST_OK;
+    enum status st = settings_profiles(NULL, &s->profiles, err);
+    if (st == ST_OK && variable_given(VAR_PRICES_FILE))
+        st = settings_prices(NULL, &s->prices, err);
+    s->prices_later = s->prices == NULL && (s->metrics & METRIC_SET_COST) != 0;
+    return st;
 }
 
 enum status settings_open_prices(struct run_settings *s, struct error *err)
@@ -161,26 +137,28 @@ enum status settings_open_prices(struct run_settings *s, struct error *err)
 
 enum status settings_load_publishing(struct run_settings *s, struct error *err)
 {
+    unsigned publisher = PUBLISHER_CLOUDWATCH;
     *s = (struct run_settings){0};
     enum status st = settings_load_dimensions(&s->keys, s->sets, &s->set_count, err);
     if (st == ST_OK)
-        st = load_resolution(s, err);
+        st = dimension_sets_choose_resolution(NULL, &s->resolution_s, err);
     if (st == ST_OK)
-        st = load_metrics(s, err);
+        st = dimension_sets_choose_metrics(NULL, &s->metrics, err);
+    s->latency = (s->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     if (st == ST_OK)
         st = load_guard(s, err);
     if (st == ST_OK)
-        st = load_publisher(s, err);
+        st = variable_choice(VAR_PUBLISHER, &publisher, err);
+    s->publisher = publisher;
     if (st == ST_OK)
-        st = config_get_u64("MAX_SERIES_PER_SET", 500, 1, 1000000, &s->max_series, err);
+        st = load_destination(s, err);
     if (st == ST_OK)
-        st = config_get_u64("MAX_OBJECT_BYTES", UINT64_C(16) << 30, 1, UINT64_MAX / 2,
-                            &s->max_object_bytes, err);
+        st = variable_number(VAR_MAX_SERIES_PER_SET, &s->max_series, err);
     if (st == ST_OK)
-        st = config_get_bool("RESOLVE_INFERENCE_PROFILES", false, &s->resolve_profiles, err);
+        st = variable_number(VAR_MAX_OBJECT_BYTES, &s->max_object_bytes, err);
     if (st == ST_OK)
-        st = load_files(s, err);
-    return st;
+        st = variable_flag(VAR_RESOLVE_INFERENCE_PROFILES, &s->resolve_profiles, err);
+    return st == ST_OK ? load_files(s, err) : st;
 }
 
 enum status settings_load(struct run_settings *s, struct error *err)
@@ -189,9 +167,9 @@ enum status settings_load(struct run_settings *s, struct error *err)
     if (st == ST_OK)
         st = load_buckets(s, err);
     if (st == ST_OK)
-        st = config_get_u64("BATCH_SIZE", 10, 1, 10000, &s->batch_size, err);
+        st = variable_number(VAR_BATCH_SIZE, &s->batch_size, err);
     if (st == ST_OK)
-        st = config_get_u64("FLUSH_INTERVAL", 30, 0, 900, &s->flush_interval_s, err);
+        st = variable_number(VAR_FLUSH_INTERVAL, &s->flush_interval_s, err);
     return st;
 }
 
@@ -246,7 +224,7 @@ void settings_resolve_profiles(struct run_settings *s, struct aws_client *client
     struct error err = {0};
     struct profiles *fresh = NULL;
     s->profiles_listed_ms = now == 0 ? 1 : now;
-    if (profiles_from_file(&fresh, &err) != ST_OK) {
+    if (settings_profiles(NULL, &fresh, &err) != ST_OK) {
         LOG_FAULT(LOG_WARN, E_R131, "inference profiles are not read again",
                   log_cstr("reason", err.text));
         return;
@@ -311,7 +289,7 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
         bucket = view_trim(view_first(part, equals));
         arn = view_trim(view_skip(part, equals + 1));
         if (!aws_bucket_valid(bucket))
-            return error_set(err, ST_USAGE, E_U215, "ROLE_ARN: \"%.*s\" is no bucket name",
+            return error_set(err, ST_USAGE, E_U215, "ROLE_ARN: \"%.*s\" is not a bucket name",
                              SHOW_MAX(bucket, 80));
     }
     for (size_t i = 0; i < aws->role_count; i++) {
@@ -331,7 +309,7 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
 
 static enum status load_roles(struct settings_aws *aws, struct error *err)
 {
-    struct view rest = view_of(config_get("ROLE_ARN", NULL)), part;
+    struct view rest = view_of(variable_get(VAR_ROLE_ARN)), part;
     enum status st = ST_OK;
     while (st == ST_OK && view_split(&rest, ',', &part))
         st = add_role(aws, view_trim(part), err);

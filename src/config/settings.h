@@ -1,8 +1,7 @@
 /*
- * settings.h: what worker and Lambda function do, from the environment (run/config.h).
+ * settings.h: what worker and Lambda function do, from the environment (variables.h).
  *
- * Names and defaults are in the README.  Every unusable value is an error that
- * quotes it, before any work.
+ * Every unusable value is an error that begins with its variable and quotes it, before any work.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -64,6 +63,18 @@ NODISCARD enum status settings_load(struct run_settings *s, struct error *err);
  * its first invocation before.  To be called before a round.
  */
 NODISCARD enum status settings_open_prices(struct run_settings *s, struct error *err);
+
+/*
+ * What an option or a variable names: the application profiles of --profiles or
+ * INFERENCE_PROFILES_FILE (*out NULL: neither is given), the price list with the rows of --prices or
+ * PRICES_FILE, and the allowed Regions of the option or variable `name` (nothing when `list` is
+ * NULL).  `given` is the option's value, or NULL.  The caller frees *out.  ST_USAGE, ST_NO_MEMORY.
+ */
+NODISCARD enum status settings_profiles(const char *given, struct profiles **out,
+                                        struct error *err);
+NODISCARD enum status settings_prices(const char *given, struct prices **out, struct error *err);
+NODISCARD enum status settings_guard(const char *name, const char *list, struct region_guard **out,
+                                     struct error *err);
 
 /* A zeroed one may be cleared too.  Before settings_aws_close. */
 void settings_clear(struct run_settings *s);

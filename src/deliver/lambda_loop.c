@@ -11,7 +11,7 @@
 #include "base/kill_point.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "config/interval.h"
 #include "deliver/round.h"
 #include "ledger/sweep.h"
@@ -56,12 +56,12 @@ enum status lambda_log_setup(struct error *err)
     static const char *const names[] = {"TRACE", "FATAL"};
     static const enum log_level levels[] = {LOG_DEBUG, LOG_ERROR};
     enum log_level own = LOG_INFO, given = LOG_DEBUG;
-    const char *name = config_get("LOG_LEVEL", "INFO");
+    const char *name = variable_get(VAR_LOG_LEVEL);
     if (log_level_parse(view_of(name), &own) != ST_OK)
         return error_set(err, ST_USAGE, E_U299,
                          "LOG_LEVEL: \"%.80s\" is unknown; known are DEBUG, INFO, WARN, ERROR",
                          name);
-    name = config_get("AWS_LAMBDA_LOG_LEVEL", NULL);
+    name = variable_get(VAR_AWS_LAMBDA_LOG_LEVEL);
     bool known = name == NULL || log_level_parse(view_of(name), &given) == ST_OK;
     for (size_t i = 0; i < 2 && !known; i++) {
         known = view_eq_nocase(view_of(name), view_of(names[i]));
@@ -70,7 +70,7 @@ enum status lambda_log_setup(struct error *err)
     }
     if (!known)
         return error_set(err, ST_USAGE, E_U299, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
-    name = config_get("AWS_LAMBDA_LOG_FORMAT", "Text");
+    name = variable_get(VAR_AWS_LAMBDA_LOG_FORMAT);
     bool json = view_eq_nocase(view_of(name), VIEW_LIT("json"));
     if (!json && !view_eq_nocase(view_of(name), VIEW_LIT("text")))
         return error_set(err, ST_USAGE, E_U299,

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "deliver/worker_http.h"
 #include "deliver/worker_private.h"
 #include "ledger/sweep.h"
@@ -87,7 +87,7 @@ static enum status open_ledger(struct worker *w, struct error *err)
 {
     struct ledger_session_options options = {
         .aws = w->options->aws, .stop = {stop_asked, STOP_AFTER_MS(WORKER_STOP_ALL_MS)}};
-    enum status st = config_get_u64("SWEEP_INTERVAL", 0, 0, 7 * 86400, &w->sweep_interval_s, err);
+    enum status st = variable_number(VAR_SWEEP_INTERVAL, &w->sweep_interval_s, err);
     if (st == ST_OK)
         st = ledger_session_open(&w->ledger, &options, err);
     return st == ST_IO ? ST_RETRY : st; /* no wrong setting: see ledger_failed */

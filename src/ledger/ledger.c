@@ -6,17 +6,6 @@ static const char *const POLICY_NAMES[] = {[POLICY_RESOLVE] = "resolve",
                                            [POLICY_DROP] = "drop",
                                            [POLICY_HOLD] = "hold"};
 
-enum status ledger_policy_parse(struct view name, enum ledger_policy *out)
-{
-    for (size_t i = 0; i < sizeof POLICY_NAMES / sizeof *POLICY_NAMES; i++) {
-        if (view_eq_cstr(name, POLICY_NAMES[i])) {
-            *out = (enum ledger_policy)i;
-            return ST_OK;
-        }
-    }
-    return ST_USAGE;
-}
-
 const char *ledger_policy_name(enum ledger_policy policy)
 {
     return POLICY_NAMES[policy];

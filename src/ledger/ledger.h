@@ -28,7 +28,7 @@ enum {
     LEDGER_MARKER_DIGITS = 26,
     LEDGER_NAME_BYTES_MAX = 1024, /* S3 keys; longer local paths are cut in quarantine lists */
     LEDGER_REASON_BYTES_MAX = 128,
-    LEDGER_TTL_DAYS_DEFAULT = 35,
+    LEDGER_TTL_DAYS_DEFAULT = 35, /* as that of the variable LEDGER_TTL_DAYS */
 };
 
 /* A batch as it stands in the ledger. */
@@ -72,8 +72,7 @@ struct ledger_statistics {
     int64_t oldest_open_ms; /* 0: none */
 };
 
-/* "resolve", "resend", "drop" or "hold"; ST_USAGE otherwise. */
-NODISCARD enum status ledger_policy_parse(struct view name, enum ledger_policy *out);
+/* As LEDGER_POLICY has it; a static text. */
 const char *ledger_policy_name(enum ledger_policy policy);
 
 /* Count a batch, or one part, into *t: for the kinds. */

@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "config/config.h"
+#include "config/variables.h"
 #include "objects/source_s3.h"
 
 /* The last folder `AWSLogs`, because what stands before it is the user's own free text. */
@@ -83,12 +83,10 @@ uint64_t ledger_tag_of(struct view etag)
 
 enum status ledger_identity_load(enum ledger_identity *out, struct error *err)
 {
-    const char *name = config_get("LEDGER_IDENTITY", "key");
-    *out = strcmp(name, "path") == 0 ? IDENTITY_PATH : IDENTITY_KEY;
-    if (*out == IDENTITY_PATH || strcmp(name, "key") == 0)
-        return ST_OK;
-    return error_set(err, ST_USAGE, E_U222,
-                     "LEDGER_IDENTITY: \"%.80s\" is unknown; known are key, path", name);
+    unsigned identity = IDENTITY_KEY;
+    enum status st = variable_choice(VAR_LEDGER_IDENTITY, &identity, err);
+    *out = identity;
+    return st;
 }
 
 enum status ledger_name_split(struct view shown, struct view *bucket, struct view *key, char **path)

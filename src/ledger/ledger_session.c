@@ -5,12 +5,10 @@
 
 #include "aws/dynamodb.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "ledger/ledger_dynamodb.h"
 #include "ledger/ledger_id.h"
 #include "objects/source_s3.h"
-
-enum { TTL_DAYS_MIN = 17, TTL_DAYS_MAX = 3650 };
 
 static const char scheme[] = "dynamodb://";
 
@@ -63,26 +61,23 @@ static enum status open_dynamodb(struct ledger_session *s,
 static enum status read_variables(struct ledger_session *s, struct error *err)
 {
     uint64_t days, lease, fence;
-    const char *policy = config_get("LEDGER_POLICY", "resolve");
+    unsigned policy;
     s->config = PROTOCOL_DEFAULTS;
-    if (ledger_policy_parse(view_of(policy), &s->config.policy) != ST_OK)
-        return error_set(err, ST_USAGE, E_U222,
-                         "LEDGER_POLICY: \"%.80s\" is unknown; known are resolve, resend, drop, "
-                         "hold",
-                         policy);
-    enum status st = ledger_identity_load(&s->identity, err);
+    lease = (uint64_t)s->config.lease_ms;
+    fence = (uint64_t)s->config.fence_ms;
+    enum status st = variable_choice(VAR_LEDGER_POLICY, &policy, err);
     if (st == ST_OK)
-        st = config_get_u64("LEDGER_TTL_DAYS", LEDGER_TTL_DAYS_DEFAULT, TTL_DAYS_MIN, TTL_DAYS_MAX,
-                            &days, err);
+        st = ledger_identity_load(&s->identity, err);
+    if (st == ST_OK)
+        st = variable_number(VAR_LEDGER_TTL_DAYS, &days, err);
     /* For tests, which cannot wait: shorter than these in earnest, and objects count twice. */
     if (st == ST_OK)
-        st = config_get_u64("BEDROCK_METRICS_TEST_LEASE_MS", (uint64_t)s->config.lease_ms, 0,
-                            86400000, &lease, err);
+        st = variable_number(VAR_BEDROCK_METRICS_TEST_LEASE_MS, &lease, err);
     if (st == ST_OK)
-        st = config_get_u64("BEDROCK_METRICS_TEST_FENCE_MS", (uint64_t)s->config.fence_ms, 0,
-                            86400000, &fence, err);
+        st = variable_number(VAR_BEDROCK_METRICS_TEST_FENCE_MS, &fence, err);
     if (st != ST_OK)
         return st;
+    s->config.policy = policy;
     s->ttl_days = (unsigned)days;
     s->config.lease_ms = (int64_t)lease;
     s->config.fence_ms = (int64_t)fence;
@@ -92,7 +87,7 @@ static enum status read_variables(struct ledger_session *s, struct error *err)
 enum status ledger_session_open(struct ledger_session **out,
                                 const struct ledger_session_options *options, struct error *err)
 {
-    const char *name = options->name != NULL ? options->name : config_get("LEDGER", NULL);
+    const char *name = options->name != NULL ? options->name : variable_get(VAR_LEDGER);
     struct error detail = {0};
     *out = NULL;
     if (name == NULL)

@@ -72,8 +72,20 @@ def variables_of_program():
     names = set()
     for code in source("src").values():
         names |= set(re.findall(r'"(%s)"' % VARIABLE, code))
-        names |= set(re.findall(r'\b(?:config_get\w*|getenv)\(\s*"(\w+)"', code))
+        names |= set(re.findall(r'\bgetenv\(\s*"(\w+)"', code))
     return names - NOT_VARIABLES
+
+
+def table_of_variables(program):
+    """Name -> (default or "", help), as the program's own table has them."""
+    listed = program.run("help", "variables").stdout.decode()
+    rows = re.findall(r"(?m)^  ([A-Z0-9_]+)(?: \(default (.*)\))?\n      (.*)$", listed)
+    return {name: (otherwise, text) for name, otherwise, text in rows}
+
+
+def plain(cell):
+    """A cell of markdown as the program says it: without backticks and links."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell).replace("`", "")
 
 
 def check_targets(results):
@@ -89,8 +101,10 @@ def check_targets(results):
                     results.check(exists, "%s: there is no target %s" % (path, word))
 
 
-def check_variables(results):
-    there = variables_of_program()
+def check_variables(program, results):
+    table = table_of_variables(program)
+    results.check(len(table) > 30, "`help variables` lists the variables")
+    there = variables_of_program() | set(table)
     written = set()
     for path in documents():
         for name in re.findall(r"`([A-Z][A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`", read(path)):
@@ -104,10 +118,19 @@ def check_variables(results):
             results.check(known, "%s: nothing reads %s" % (path, name))
     for name in sorted(there):
         results.check(name in written, "no document names the variable %s" % name)
-    # The environment of the README's table is what the program reads, default by default.
+    # The README's table is the program's: the same names, defaults, and what they do.
+    shown = set()
     for row in table_behind(read("README.md"), "<!-- variables -->"):
-        for name in re.findall(VARIABLE, row[0]):
-            results.check(name in there, "README: nothing reads %s" % name)
+        name = code_text(row[0])
+        shown.add(name)
+        if results.check(name in table, "README: the program has no variable %s" % name):
+            otherwise, text = table[name]
+            same = not otherwise or plain(row[1]).split(" (")[0] == otherwise
+            results.check(same, "README: the default of %s is %s" % (name, otherwise))
+            found = plain(row[2])
+            results.check(text in found, "README: %s is %r, the program says %r" % (name, found, text))
+    for name in sorted(set(table) - shown):
+        results.check(False, "README: no row for %s" % name)
 
 
 def quoted(path, pattern):
@@ -273,7 +296,7 @@ def check_reasons(results):
 def check(program, results):
     check_commands(program, results)
     check_targets(results)
-    check_variables(results)
+    check_variables(program, results)
     check_metrics(results)
     check_log_lines(results)
     check_worker_metrics(results)

@@ -15,6 +15,7 @@
 #include "cli/out_file.h"
 #include "config/config.h"
 #include "config/settings.h"
+#include "config/variables.h"
 #include "events/event_body.h"
 #include "hostile_phrases.h"
 #include "ledger/ledger_id.h"
@@ -137,7 +138,7 @@ static enum status read_bool(const char *phrase, struct error *err)
 {
     bool out;
     setenv("METRIC_LATENCY", phrase, 1);
-    enum status st = config_get_bool("METRIC_LATENCY", false, &out, err);
+    enum status st = variable_flag(VAR_METRIC_LATENCY, &out, err);
     unsetenv("METRIC_LATENCY");
     return st;
 }
@@ -146,7 +147,7 @@ static enum status read_number(const char *phrase, struct error *err)
 {
     uint64_t out;
     setenv("BATCH_SIZE", phrase, 1);
-    enum status st = config_get_u64("BATCH_SIZE", 1, 1, 10, &out, err);
+    enum status st = variable_number(VAR_BATCH_SIZE, &out, err);
     unsetenv("BATCH_SIZE");
     return st;
 }
@@ -320,7 +321,7 @@ static const struct family {
     {"AWS profile", load_profile, E_A105, false},
     {"METRIC_LATENCY", read_bool, E_U207, false},
     {"BATCH_SIZE", read_number, E_U208, false},
-    {"LEDGER_IDENTITY", read_identity, E_U222, false},
+    {"LEDGER_IDENTITY", read_identity, E_U299, false},
     {"PUBLISHER", read_publisher, E_U299, false},
     {"METRIC_DIMENSIONS", read_dimensions, E_U201, false},
     {"METRICS", read_metrics, E_U202, false},

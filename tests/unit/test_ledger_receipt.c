@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "config/variables.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_id.h"
 #include "ledger/receipt.h"
@@ -82,29 +83,32 @@ static void test_identity_is_sha256(void **state)
     assert_int_equal(ledger_id_parse(view_first(view_of(text), 63), &back), ST_BAD_ITEM);
     text[5] = 'g';
     assert_int_equal(ledger_id_parse(view_of(text), &back), ST_BAD_ITEM);
-    enum ledger_identity how;
-    unsetenv("LEDGER_IDENTITY");
-    assert_int_equal(ledger_identity_load(&how, NULL), ST_OK);
-    assert_int_equal(how, IDENTITY_KEY);
-    setenv("LEDGER_IDENTITY", "path", 1);
-    assert_int_equal(ledger_identity_load(&how, NULL), ST_OK);
-    assert_int_equal(how, IDENTITY_PATH);
-    setenv("LEDGER_IDENTITY", "paths", 1);
-    assert_int_equal(ledger_identity_load(&how, NULL), ST_USAGE);
-    unsetenv("LEDGER_IDENTITY");
 }
 
-static void test_policy_names(void **state)
+/* The words of a variable are in the order of its enum. */
+static void test_variables_of_the_ledger(void **state)
 {
     (void)state;
-    enum ledger_policy policy;
+    unsigned found;
     for (int i = POLICY_RESOLVE; i <= POLICY_HOLD; i++) {
-        assert_int_equal(
-            ledger_policy_parse(view_of(ledger_policy_name((enum ledger_policy)i)), &policy),
-            ST_OK);
-        assert_int_equal(policy, i);
+        setenv("LEDGER_POLICY", ledger_policy_name((enum ledger_policy)i), 1);
+        assert_int_equal(variable_choice(VAR_LEDGER_POLICY, &found, NULL), ST_OK);
+        assert_int_equal(found, i);
     }
-    assert_int_equal(ledger_policy_parse(VIEW_LIT("Resolve"), &policy), ST_USAGE);
+    setenv("LEDGER_POLICY", "Resolve", 1);
+    assert_int_equal(variable_choice(VAR_LEDGER_POLICY, &found, NULL), ST_USAGE);
+    unsetenv("LEDGER_POLICY");
+    setenv("LEDGER_IDENTITY", "path", 1);
+    assert_int_equal(variable_choice(VAR_LEDGER_IDENTITY, &found, NULL), ST_OK);
+    assert_int_equal(found, IDENTITY_PATH);
+    setenv("LEDGER_IDENTITY", "paths", 1);
+    assert_int_equal(variable_choice(VAR_LEDGER_IDENTITY, &found, NULL), ST_USAGE);
+    unsetenv("LEDGER_IDENTITY");
+    assert_int_equal(variable_choice(VAR_LEDGER_IDENTITY, &found, NULL), ST_OK);
+    assert_int_equal(found, IDENTITY_KEY);
+    uint64_t days;
+    assert_int_equal(variable_number(VAR_LEDGER_TTL_DAYS, &days, NULL), ST_OK);
+    assert_int_equal(days, LEDGER_TTL_DAYS_DEFAULT);
 }
 
 static struct ledger_id number(unsigned n)
@@ -184,7 +188,7 @@ static void test_receipt_carries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy_names),
+        cmocka_unit_test(test_variables_of_the_ledger),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_identity_is_sha256),
         cmocka_unit_test(test_identity_of_notes),

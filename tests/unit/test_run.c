@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include "config/config.h"
+#include "config/dimension_sets.h"
+#include "config/variables.h"
 #include "report/report.h"
 
 static void tallies(void **state)
@@ -65,31 +67,29 @@ static void booleans(void **state)
     static const struct {
         const char *value;
         enum status status;
-        bool otherwise, wanted;
+        bool wanted;
     } cases[] = {
-        {NULL, ST_OK, true, true},     {"", ST_OK, true, true},
-        {NULL, ST_OK, false, false},   {"true", ST_OK, false, true},
-        {"TRUE", ST_OK, false, true},  {"1", ST_OK, false, true},
-        {"Yes", ST_OK, false, true},   {"on", ST_OK, false, true},
-        {"false", ST_OK, true, false}, {"0", ST_OK, true, false},
-        {"no", ST_OK, true, false},    {"OFF", ST_OK, true, false},
-        {"2", ST_USAGE, true, true},   {"true ", ST_USAGE, true, true},
-        {"y", ST_USAGE, true, true},
+        {NULL, ST_OK, false},       {"", ST_OK, false},      {"true", ST_OK, true},
+        {"TRUE", ST_OK, true},      {"1", ST_OK, true},      {"Yes", ST_OK, true},
+        {"on", ST_OK, true},        {"false", ST_OK, false}, {"0", ST_OK, false},
+        {"no", ST_OK, false},       {"OFF", ST_OK, false},   {"2", ST_USAGE, false},
+        {"true ", ST_USAGE, false}, {"y", ST_USAGE, false},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        bool got = false;
+        bool got = !cases[i].wanted;
         struct error err = {.text = ""};
-        unsetenv("TEST_VALUE");
+        unsetenv("METRIC_LATENCY");
         if (cases[i].value != NULL)
-            setenv("TEST_VALUE", cases[i].value, 1);
-        expect_status(i, config_get_bool("TEST_VALUE", cases[i].otherwise, &got, &err),
-                      cases[i].status);
+            setenv("METRIC_LATENCY", cases[i].value, 1);
+        expect_status(i, variable_flag(VAR_METRIC_LATENCY, &got, &err), cases[i].status);
         if (cases[i].status == ST_OK)
             expect_u64(i, "value", got, cases[i].wanted);
-        else if (strstr(err.text, cases[i].value) == NULL || strstr(err.text, "TEST_VALUE") == NULL)
+        else if (strstr(err.text, cases[i].value) == NULL ||
+                 strncmp(err.text, "METRIC_LATENCY: ", 16) != 0)
             fail_row(i, "\"%s\"", err.text);
     }
+    unsetenv("METRIC_LATENCY");
 }
 
 static void numbers(void **state)
@@ -99,17 +99,17 @@ static void numbers(void **state)
         enum status status;
         uint64_t wanted;
     } cases[] = {
-        {NULL, ST_OK, 7},
-        {"", ST_OK, 7},
-        {"5", ST_OK, 5},
-        {"10", ST_OK, 10},
-        {"4", ST_USAGE, 0},
-        {"11", ST_USAGE, 0},
-        {"-5", ST_USAGE, 0},
-        {"5.0", ST_USAGE, 0},
-        {"5x", ST_USAGE, 0},
-        {" 5", ST_USAGE, 0},
-        {"0x5", ST_USAGE, 0},
+        {NULL, ST_OK, 35},
+        {"", ST_OK, 35},
+        {"17", ST_OK, 17},
+        {"3650", ST_OK, 3650},
+        {"16", ST_USAGE, 0},
+        {"3651", ST_USAGE, 0},
+        {"-35", ST_USAGE, 0},
+        {"35.0", ST_USAGE, 0},
+        {"35x", ST_USAGE, 0},
+        {" 35", ST_USAGE, 0},
+        {"0x23", ST_USAGE, 0},
         {"five", ST_USAGE, 0},
         {"99999999999999999999", ST_USAGE, 0},
     };
@@ -117,14 +117,47 @@ static void numbers(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t got = 0;
         struct error err = {.text = ""};
-        unsetenv("TEST_VALUE");
+        unsetenv("LEDGER_TTL_DAYS");
         if (cases[i].value != NULL)
-            setenv("TEST_VALUE", cases[i].value, 1);
-        expect_status(i, config_get_u64("TEST_VALUE", 7, 5, 10, &got, &err), cases[i].status);
+            setenv("LEDGER_TTL_DAYS", cases[i].value, 1);
+        expect_status(i, variable_number(VAR_LEDGER_TTL_DAYS, &got, &err), cases[i].status);
         if (cases[i].status == ST_OK)
             expect_u64(i, "value", got, cases[i].wanted);
-        else if (strstr(err.text, "from 5 to 10") == NULL)
+        else if (strncmp(err.text, "LEDGER_TTL_DAYS: must be an integer from 17 to 3650, not \"",
+                         57) != 0)
             fail_row(i, "\"%s\"", err.text);
+    }
+    unsetenv("LEDGER_TTL_DAYS");
+}
+
+/* Each row by itself: a default that is good, words that differ, a name that is told apart. */
+static void variables(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < VARIABLE_COUNT; i++) {
+        const struct variable *v = variable_at(i);
+        struct error err = {.text = ""};
+        const char *kept = getenv(v->name);
+        unsetenv(v->name);
+        if (variable_check(i, &err) != ST_OK || v->help[0] == '\0' || v->readers == 0)
+            fail_row(i, "%s: %s", v->name, err.text);
+        assert_false(variable_given(i));
+        assert_ptr_equal(variable_get(i), v->otherwise);
+        setenv(v->name, "\"nonsense", 1);
+        assert_true(variable_given(i));
+        assert_string_equal(variable_get(i), "\"nonsense");
+        enum status wanted = v->kind == VARIABLE_TEXT ? ST_OK : ST_USAGE;
+        expect_status(i, variable_check(i, &err), wanted);
+        if (wanted != ST_OK && (strncmp(err.text, v->name, strlen(v->name)) != 0 ||
+                                strstr(err.text, "\"nonsense") == NULL))
+            fail_row(i, "%s: %s", v->name, err.text);
+        assert_int_equal(v->kind == VARIABLE_CHOICE, v->words != NULL);
+        assert_int_equal(v->kind == VARIABLE_NUMBER, v->high > 0);
+        unsetenv(v->name);
+        if (kept != NULL)
+            setenv(v->name, kept, 1);
+        for (unsigned k = 0; k < i; k++)
+            assert_string_not_equal(v->name, variable_at(k)->name);
     }
 }
 
@@ -136,7 +169,7 @@ static void chosen_metrics(void **state)
         metric_set wanted;
         const char *message;
     } cases[] = {
-        {NULL, ST_OK, METRIC_SET_BASE, ""},
+        {NULL, ST_OK, METRIC_SET_BASE | METRIC_SET_COST, ""},
         {"Invocations", ST_OK, METRIC_BIT(METRIC_INVOCATIONS), ""},
         {"InputTokenCount , OutputTokenCount", ST_OK,
          METRIC_BIT(METRIC_INPUT) | METRIC_BIT(METRIC_OUTPUT), ""},
@@ -151,7 +184,7 @@ static void chosen_metrics(void **state)
         unsetenv("METRICS");
         if (cases[i].value != NULL)
             setenv("METRICS", cases[i].value, 1);
-        expect_status(i, config_get_metrics(METRIC_SET_BASE, &got, &err), cases[i].status);
+        expect_status(i, dimension_sets_choose_metrics(NULL, &got, &err), cases[i].status);
         if (cases[i].status == ST_OK)
             expect_u64(i, "metrics", got, cases[i].wanted);
         else if (strstr(err.text, cases[i].message) == NULL)
@@ -214,16 +247,15 @@ static void env_files(void **state)
     struct error err;
     assert_int_equal(config_load_env_file(path, &err), ST_MISSING);
     assert_int_equal(config_load_env_file("/", &err), ST_IO);
-    setenv("TEST_A", "", 1);
-    assert_string_equal(config_get("TEST_A", "otherwise"), "otherwise");
-    assert_string_equal(config_get("TEST_B", "otherwise"), "from environment");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tallies), cmocka_unit_test(balance_lines),  cmocka_unit_test(booleans),
-        cmocka_unit_test(numbers), cmocka_unit_test(chosen_metrics), cmocka_unit_test(env_files),
+        cmocka_unit_test(tallies),   cmocka_unit_test(balance_lines),
+        cmocka_unit_test(booleans),  cmocka_unit_test(numbers),
+        cmocka_unit_test(variables), cmocka_unit_test(chosen_metrics),
+        cmocka_unit_test(env_files),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }

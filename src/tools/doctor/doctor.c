@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "config/config.h"
+#include "config/variables.h"
 #include "tools/doctor/walk.h"
 
 /* What a step needs: NULL when it is known, else why the step is not checked; "" when there is
@@ -16,7 +16,7 @@ typedef const char *needs_fn(struct walk *w);
 static const char *needs_roles(struct walk *w)
 {
     (void)w;
-    return config_get("ROLE_ARN", NULL) == NULL ? "" : NULL;
+    return !variable_given(VAR_ROLE_ARN) ? "" : NULL;
 }
 
 static const char *needs_bucket(struct walk *w)

@@ -7,8 +7,8 @@
 #include "aws/s3.h"
 #include "base/deflate.h"
 #include "base/rfc3339.h"
-#include "config/config.h"
 #include "config/dimension_sets.h"
+#include "config/variables.h"
 #include "tools/doctor/walk.h"
 
 static const char model[] = "bedrock-metrics.canary";
@@ -47,7 +47,7 @@ static const char *dimension_value(const struct canary *c, const struct dimensio
 /* The dimensions of the canary in the first set that tells models apart; NULL: there is none. */
 static json_t *dimensions_of(const struct canary *c)
 {
-    struct view rest = view_of(config_get("METRIC_DIMENSIONS", DIMENSION_SETS_DEFAULT));
+    struct view rest = view_of(variable_get(VAR_METRIC_DIMENSIONS));
     struct view part;
     while (view_split(&rest, ';', &part)) {
         struct dimension_keys keys = {0};

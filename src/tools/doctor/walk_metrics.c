@@ -6,7 +6,7 @@
 #include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
 #include "aws/dynamodb.h"
-#include "config/config.h"
+#include "config/variables.h"
 #include "tools/doctor/walk.h"
 
 enum {
@@ -73,7 +73,8 @@ static void judge_age(struct walk *w, size_t series, int64_t newest_s)
 /* The metric to look for: Invocations, or where METRICS leaves that out its first; the caller's. */
 static char *metric_looked_for(void)
 {
-    struct view list = view_of(config_get("METRICS", "Invocations"));
+    struct view list =
+        view_of(variable_given(VAR_METRICS) ? variable_get(VAR_METRICS) : "Invocations");
     if (walk_listed(list, VIEW_LIT("Invocations")))
         return strdup("Invocations");
     return view_dup(view_trim(view_first(list, view_find_char(list, ','))));

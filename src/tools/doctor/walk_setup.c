@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "aws/sts.h"
-#include "config/config.h"
 #include "config/settings.h"
+#include "config/variables.h"
 #include "tools/doctor/walk.h"
 
 /* ---- configuration ---- */
@@ -25,15 +25,6 @@ static void bad_variable(struct walk *w, struct view name, const char *text)
 /* What the worker and the function read before any work, and what only they look at later. */
 static void check_values(struct walk *w)
 {
-    static const struct {
-        const char *name;
-        uint64_t low, high;
-    } numbers[] = {
-        {"BATCH_SIZE", 1, 10000}, {"FLUSH_INTERVAL", 0, 900}, {"LEDGER_TTL_DAYS", 17, 3650}};
-    static const struct {
-        const char *name, *known; /* the first is the default */
-    } choices[] = {{"LEDGER_POLICY", "resolve, resend, drop, hold"},
-                   {"LEDGER_IDENTITY", "key, path"}};
     struct error err = {0};
     struct run_settings *s = calloc(1, sizeof(*s));
     enum status st = s == NULL ? ST_NO_MEMORY : settings_load_publishing(s, &err);
@@ -42,24 +33,19 @@ static void check_values(struct walk *w)
     if (s != NULL)
         settings_clear(s);
     free(s);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        uint64_t unused;
-        if (config_get_u64(numbers[i].name, numbers[i].low, numbers[i].low, numbers[i].high,
-                           &unused, &err) != ST_OK)
-            bad_variable(w, view_of(numbers[i].name), err.text);
-    }
-    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-        const char *value = config_get(choices[i].name, NULL);
-        if (value == NULL || walk_listed(view_of(choices[i].known), view_of(value)))
-            continue;
-        w->subject = view_of(choices[i].name);
-        walk_found(w, D04, "\"%.60s\" is unknown; known are %s", value, choices[i].known);
+    /* What is only read later, or by the other consumer; one of those above is named once. */
+    for (unsigned i = 0; i < VARIABLE_COUNT; i++) {
+        struct view name = view_of(variable_at(i)->name);
+        bool named = view_starts(view_of(err.text), name);
+        struct error detail = {0};
+        if (!named && variable_check(i, &detail) != ST_OK)
+            bad_variable(w, name, detail.text);
     }
 }
 
 static void check_buckets(struct walk *w)
 {
-    struct view rest = view_of(config_get("S3_BUCKET_NAME", NULL)), part;
+    struct view rest = view_of(variable_get(VAR_S3_BUCKET_NAME)), part;
     w->subject = VIEW_LIT("S3_BUCKET_NAME");
     if (rest.len == 0)
         walk_found(w, D01, "the variable is not set");
@@ -76,7 +62,7 @@ static void check_buckets(struct walk *w)
 
 static void check_queues(struct walk *w)
 {
-    struct view rest = view_of(config_get("SQS_QUEUE_URL", NULL)), part;
+    struct view rest = view_of(variable_get(VAR_SQS_QUEUE_URL)), part;
     w->subject = VIEW_LIT("SQS_QUEUE_URL");
     if (rest.len == 0)
         walk_found(w, D02, "the variable is not set");
@@ -108,17 +94,17 @@ bool walk_configuration(struct walk *w)
     /* Until a bucket's Region is known the only queue is taken to be that of the bucket. */
     for (size_t i = 0; i < w->bucket_count && w->queue_count == 1; i++)
         w->buckets[i].queue = &w->queues[0];
-    const char *ledger = config_get("LEDGER", "");
+    const char *ledger = variable_given(VAR_LEDGER) ? variable_get(VAR_LEDGER) : "";
     (void)snprintf(w->ledger, sizeof(w->ledger), "%.511s",
                    strcmp(ledger, "none") == 0 ? "" : ledger);
     w->ledger_region = w->region;
-    w->emf = strcmp(config_get("PUBLISHER", "cloudwatch"), "emf") == 0;
-    struct view region = view_of(config_get("CLOUDWATCH_REGION", NULL));
+    w->emf = strcmp(variable_get(VAR_PUBLISHER), "emf") == 0;
+    struct view region = view_of(variable_get(VAR_CLOUDWATCH_REGION));
     if (!aws_region_valid(region)) /* not set, or named above; the rest is looked at all the same */
         region = w->region;
     (void)snprintf(w->metrics_region, sizeof(w->metrics_region), "%.*s", SHOW(region));
     (void)snprintf(w->name_space, sizeof(w->name_space), "%.255s",
-                   config_get("CLOUDWATCH_NAMESPACE", "Custom/BedrockMetrics"));
+                   variable_get(VAR_CLOUDWATCH_NAMESPACE));
     if (w->region.len == 0) {
         w->subject = VIEW_LIT("AWS_REGION");
         walk_found(w, D03,
@@ -254,7 +240,7 @@ static void try_role(struct walk *w, struct view arn)
 
 void walk_roles(struct walk *w)
 {
-    struct view rest = view_of(config_get("ROLE_ARN", NULL)), part;
+    struct view rest = view_of(variable_get(VAR_ROLE_ARN)), part;
     while (view_split(&rest, ',', &part)) {
         part = view_trim(part);
         /* BUCKET=ARN; a role's name may hold `=`, a bucket's may not. */
