@@ -389,7 +389,6 @@ export class BedrockMetricsAggregatorStack extends Stack {
       environment: {
         variables: {
           S3_BUCKET_NAME: this.bucketName,
-          SQS_QUEUE_URL: queue.ref,
           CLOUDWATCH_NAMESPACE: p.CloudWatchNamespace.valueAsString,
           CLOUDWATCH_REGION: choose(
             c.hasCloudWatchRegion,
@@ -397,7 +396,6 @@ export class BedrockMetricsAggregatorStack extends Stack {
             Aws.REGION,
           ),
           LOG_LEVEL: p.LogLevel.valueAsString,
-          BATCH_SIZE: p.BatchSize.valueAsString,
           METRIC_RESOLUTION: p.MetricResolution.valueAsString,
           METRIC_DIMENSIONS: p.MetricDimensions.valueAsString,
           METRICS: choose(c.chooseMetrics, p.Metrics.valueAsString),

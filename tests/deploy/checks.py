@@ -30,11 +30,6 @@ from moto_harness import MotoServer  # noqa: E402
 TREE = WORK / "tree"
 WITHOUT = os.environ.get("WITHOUT", "").split()
 
-# The variables the program knows, and what else a runtime may set.
-VARIABLES = set("""S3_BUCKET_NAME SQS_QUEUE_URL CLOUDWATCH_NAMESPACE CLOUDWATCH_REGION LOG_LEVEL
-    BATCH_SIZE METRIC_RESOLUTION METRIC_DIMENSIONS METRICS METRIC_LATENCY MAX_SERIES_PER_SET LEDGER
-    LEDGER_TTL_DAYS PRICES_FILE INFERENCE_PROFILES_FILE RESOLVE_INFERENCE_PROFILES MAX_OBJECT_BYTES
-    FLUSH_INTERVAL LEDGER_IDENTITY LEDGER_POLICY PUBLISHER""".split())
 METRICS = set("""Invocations InputTokenCount OutputTokenCount CacheReadInputTokenCount
     CacheWriteInputTokenCount TotalTokenCount InvocationClientErrors InvocationServerErrors
     InvocationThrottles InvocationLatency EstimatedCost UnpricedTokens""".split())
@@ -512,19 +507,26 @@ def check_settings_that_belong_together():
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
+def variables_of(command):
+    """The environment that the help of a command lists; LOG_LEVEL is everybody's."""
+    text = run(str(ROOT / "build/release/bedrock-metrics"), "help", command)
+    return set(re.findall(r"(?m)^  ([A-Z][A-Z0-9_]+)(?: \(default .*)?$", text)) | {"LOG_LEVEL"}
+
+
 def check_environment_of_the_function():
-    """Only variables the program knows, none of them empty."""
+    """Only variables the function reads, none of them empty; likewise the worker's."""
     for parameters in ({}, {"Ledger": "true", "LedgerIdentity": "path", "Metrics": "Invocations",
                             "CloudWatchRegion": "eu-west-1", "LogBucketName": "mine"}):
         resources, _ = templates.resolve(templates.load(WORK / "plain.yaml"), **parameters)
         variables = resources["AggregatorLambdaFunction"]["Properties"]["Environment"]["Variables"]
-        assert set(variables) <= VARIABLES, set(variables) - VARIABLES
+        unread = set(variables) - variables_of("lambda")
+        assert not unread, unread
         assert all(variables.values()), variables
     assert variables["LEDGER"] == "dynamodb://<LedgerTable>"
     assert variables["LEDGER_POLICY"] == "resolve" and variables["LEDGER_IDENTITY"] == "path"
     assert variables["CLOUDWATCH_REGION"] == "eu-west-1" and variables["S3_BUCKET_NAME"] == "mine"
     text = (ROOT / "deploy/worker.env.example").read_text()
-    known = VARIABLES | {"AWS_REGION"}
+    known = variables_of("worker") | {"AWS_REGION"}
     assert set(re.findall(r"^#?([A-Z0-9_]+)=", text, re.M)) <= known
 
 
@@ -763,7 +765,7 @@ def look_at_stack(stack):
     variables = function["Configuration"]["Environment"]["Variables"]
     assert function["Configuration"]["FunctionName"] == stack
     assert function["Configuration"]["Runtime"] == "provided.al2023"
-    assert variables["SQS_QUEUE_URL"] == outputs["QueueUrl"]
+    assert outputs["QueueUrl"].endswith("/" + outputs["QueueArn"].split(":")[-1])
     assert variables["CLOUDWATCH_REGION"] == "us-east-1" and "LEDGER" not in variables
     mapping, = Moto.client("lambda").list_event_source_mappings(
         FunctionName=outputs["FunctionName"])["EventSourceMappings"]
@@ -1127,7 +1129,7 @@ def check_documentation():
         assert "`%s`" % name in text, "output %s is not explained" % name
     known = set(document["Parameters"]) | set(document["Outputs"]) | set(document["Resources"])
     for name in table:
-        assert name in known or name in VARIABLES, "%s is explained and does not exist" % name
+        assert name in known or name in variables_of("variables"), "%s is explained and does not exist" % name
     for name in re.findall(r"`((?:deploy|cdk|tests|docs)/[\w./-]+|template\.yaml|serverless\.yml)`",
                            text):
         assert (ROOT / name).exists(), name
