@@ -132,11 +132,6 @@ void item_add(json_t **object, const char *name, json_t *value)
 
 /* ---- calls ---- */
 
-struct ledger_dynamodb *table_of(struct ledger *l)
-{
-    return (struct ledger_dynamodb *)l;
-}
-
 enum status table_call(struct ledger_dynamodb *l, const char *operation, json_t *in, json_t **out)
 {
     json_t *answer = NULL;

@@ -75,11 +75,6 @@ static const char *const SQL_TEXT[SQL_N] = {
     [SQL_PRUNE_MARKERS] = "DELETE FROM marker WHERE minute < ?1 / 60000",
 };
 
-struct ledger_sqlite *file_of(struct ledger *l)
-{
-    return (struct ledger_sqlite *)l;
-}
-
 void file_close(struct ledger_sqlite *l)
 {
     for (int i = 0; i < SQL_N; i++) {

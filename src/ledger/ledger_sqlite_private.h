@@ -68,9 +68,11 @@ void sqlite_close(struct ledger *ledger);
 
 /* ---- ledger_sqlite_file.c ---- */
 
-/* The ledger behind its head: its first member. */
-struct ledger_sqlite *file_of(struct ledger *l);
-
+/* A ledger of this kind by its head. */
+static inline struct ledger_sqlite *file_of(struct ledger *l)
+{
+    return (struct ledger_sqlite *)l;
+}
 /* Finalize the statements and close the file; harmless when it is closed. */
 void file_close(struct ledger_sqlite *l);
 

@@ -566,6 +566,27 @@ static void text_is_copied(void **state)
     free(copy);
 }
 
+static void hexadecimal_bytes(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } rows[] = {
+        {"00ff1a", true},   {"00FF1A", true},  {"", false},       {"00ff1", false},
+        {"00ff1a0", false}, {"00ff1g", false}, {"0x0f1a", false}, {" 0ff1a", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t bytes[3];
+        char text[7];
+        expect_u64(i, "good", hex_parse(view_of(rows[i].text), bytes, sizeof(bytes)), rows[i].good);
+        if (!rows[i].good)
+            continue;
+        hex_format(bytes, sizeof(bytes), text);
+        assert_string_equal(text, "00ff1a");
+    }
+}
+
 static void hexadecimal_digits(void **state)
 {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
@@ -731,6 +752,7 @@ int main(void)
         cmocka_unit_test(hashes_stay_inside),
         cmocka_unit_test(text_is_copied),
         cmocka_unit_test(hexadecimal_digits),
+        cmocka_unit_test(hexadecimal_bytes),
         cmocka_unit_test(errors_are_cut),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
