@@ -11,8 +11,8 @@
 #include "base/kill_point.h"
 #include "base/log.h"
 #include "base/stop.h"
-#include "config/variables.h"
 #include "config/interval.h"
+#include "config/variables.h"
 #include "deliver/round.h"
 #include "ledger/sweep.h"
 
