@@ -412,7 +412,8 @@ COMMAND(aggregate) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    .reads = READ_COUNTING | READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_LEDGER,
+    .reads = READ_COUNTING | READ_SOURCES | READ_SETS | READ_DESTINATION | READ_PUBLISHING |
+             READ_LEDGER,
     COMMAND_OPTIONS(rows),
     .open = open_aggregate,
     .run = run,

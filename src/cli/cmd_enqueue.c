@@ -43,8 +43,7 @@ struct options {
     struct view url, bucket, prefix;
     struct event_sender_options sending;
     struct settings_aws aws;
-    struct aws_pool *pool;
-    struct aws_client *client;
+    struct aws_client *queue_client, *reader; /* the latter with the bucket's role */
     struct progress *progress;
     struct buf region; /* of the bucket */
     struct sources_range range;
@@ -208,9 +207,9 @@ static enum status send_all(struct options *o, struct error *err)
     buf_init(&start, 4096);
     buf_add_view(&start, buf_view(&o->last_sent)); /* which changes meanwhile */
     options.start_after = buf_view(&start);
-    enum status st = s3_head_bucket(o->client, o->bucket, &o->region, err);
+    enum status st = s3_head_bucket(o->reader, o->bucket, &o->region, err);
     if (st == ST_OK)
-        st = s3_walk_open(&o->walk, o->client, &options, err);
+        st = s3_walk_open(&o->walk, o->reader, &options, err);
     while (st == ST_OK && !stop_asked(NULL)) {
         st = s3_walk_next(o->walk, &entry, err);
         if (st == ST_OK)
@@ -296,8 +295,11 @@ static enum status run(struct invocation *in, struct error *err)
     if (!in->common.quiet && isatty(STDERR_FILENO))
         o->progress = progress_new();
     o->reported_s = o->saved_s = time(NULL);
-    enum status st = aws_client_new(&o->client, &options, err);
-    o->sending.client = o->dry_run ? NULL : o->client;
+    enum status st = aws_client_new(&o->queue_client, &options, err);
+    o->sending.client = o->dry_run ? NULL : o->queue_client;
+    options.creds = settings_aws_creds(&o->aws, settings_aws_role(&o->aws, o->bucket));
+    if (st == ST_OK)
+        st = aws_client_new(&o->reader, &options, err);
     o->sending.per_message = (size_t)o->per_message;
     if (st == ST_OK) {
         o->sender = event_sender_new(&o->sending);
@@ -321,7 +323,8 @@ static void close_enqueue(void *options)
 {
     struct options *o = options;
     s3_walk_close(o->walk);
-    aws_client_free(o->client);
+    aws_client_free(o->queue_client);
+    aws_client_free(o->reader);
     progress_free(o->progress);
     settings_aws_close(&o->aws);
     event_sender_free(o->sender);

@@ -191,7 +191,7 @@ static enum status open_sender(struct options *o, struct error *err)
     o->sender = event_sender_new(&sending);
     bool ok = o->sender != NULL;
     for (size_t i = 0; i <= aws->role_count && ok; i++) {
-        options.creds = i < aws->role_count ? aws->roles[i].creds : aws->creds;
+        options.creds = settings_aws_creds(aws, i);
         o->pools[i] = aws_pool_new(&options);
         ok = o->pools[i] != NULL;
     }

@@ -211,7 +211,7 @@ COMMAND(plan) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    .reads = READ_COUNTING | READ_SETS,
+    .reads = READ_COUNTING | READ_SOURCES | READ_SETS,
     COMMAND_OPTIONS(rows),
     .open = open_plan,
     .run = run,

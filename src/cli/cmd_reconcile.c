@@ -234,7 +234,7 @@ COMMAND(reconcile) = {
     .word = "SOURCE",
     .min_words = 1,
     .max_words = SIZE_MAX,
-    .reads = READ_COUNTING,
+    .reads = READ_COUNTING | READ_SOURCES,
     COMMAND_OPTIONS(rows),
     .open = open_reconcile,
     .run = run,

@@ -21,6 +21,8 @@ struct options {
     struct sources_range range;
     struct instant now;
     struct counting counted;
+    struct pipeline_options pipeline;
+    struct sources sources;
 };
 
 static const enum result_form forms[] = {RESULT_HTML, RESULT_TABLE, RESULT_JSON, RESULT_CSV};
@@ -92,6 +94,18 @@ static enum status open_report(struct invocation *in, struct error *err)
     if (st == ST_OK && r->form == RESULT_HTML && r->out == NULL && isatty(STDOUT_FILENO))
         st = error_set(err, ST_USAGE, E_U109,
                        "a page does not belong on a terminal: give --out FILE");
+    o->pipeline = (struct pipeline_options){.counter = o->counted.options, .jobs = o->counted.jobs};
+    struct counter_options *counter = &o->pipeline.counter;
+    counter->aggregate.sets = r->sets;
+    counter->aggregate.set_count = r->set_count;
+    counter->aggregate.keys = &r->keys;
+    counter->aggregate.interval_seconds = r->interval_seconds;
+    counter->has_since = o->range.has_since;
+    counter->has_until = o->range.has_until;
+    counter->since = o->range.since;
+    counter->until = o->range.until;
+    if (st == ST_OK && o->store == NULL)
+        st = counting_open(counter, in->words, in->word_count, &o->sources, err);
     stop_catch_signals(STOP_AT_ONCE);
     return st == ST_OK ? result_open(r, err) : st;
 }
@@ -141,28 +155,6 @@ static enum status from_store(struct options *o, struct figures *f, struct error
     return st;
 }
 
-static enum status from_logs(const struct invocation *in, struct figures *f, struct error *err)
-{
-    const struct options *o = in->options;
-    struct pipeline_options options = {.counter = o->counted.options, .jobs = o->counted.jobs};
-    struct counter_options *counter = &options.counter;
-    counter->aggregate.sets = o->result.sets;
-    counter->aggregate.set_count = o->result.set_count;
-    counter->aggregate.keys = &o->result.keys;
-    counter->aggregate.interval_seconds = o->result.interval_seconds;
-    counter->has_since = o->range.has_since;
-    counter->has_until = o->range.has_until;
-    counter->since = o->range.since;
-    counter->until = o->range.until;
-    struct source *source = source_files_new(in->words, in->word_count);
-    enum status st = source == NULL
-                         ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
-                         : pipeline_run(&source, 1, &options, &f->aggregate, &f->tally, err);
-    source_free(source);
-    f->source = strdup(in->word_count == 1 ? in->words[0] : "");
-    return st;
-}
-
 static enum status write_result(struct options *o, const struct figures *f, struct error *err)
 {
     struct page page = {
@@ -187,7 +179,14 @@ static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     struct figures f = {0};
-    enum status st = o->store != NULL ? from_store(o, &f, err) : from_logs(in, &f, err);
+    enum status st;
+    if (o->store != NULL) {
+        st = from_store(o, &f, err);
+    } else {
+        st = pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &f.aggregate, &f.tally,
+                          err);
+        f.source = strdup(in->word_count == 1 ? in->words[0] : "");
+    }
     if (st == ST_OK && f.source == NULL)
         st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     if (st == ST_OK)
@@ -209,6 +208,7 @@ static void close_report(void *options)
 {
     struct options *o = options;
     result_close(&o->result);
+    sources_close(&o->sources);
     counting_clear(&o->counted);
 }
 
@@ -232,7 +232,7 @@ COMMAND(report) = {
         "  bedrock-metrics report --store usage.sqlite --output csv --by Principal --interval 1d\n",
     .word = "SOURCE",
     .max_words = SIZE_MAX,
-    .reads = READ_COUNTING,
+    .reads = READ_COUNTING | READ_SOURCES,
     COMMAND_OPTIONS(rows),
     .open = open_report,
     .run = run,

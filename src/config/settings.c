@@ -340,6 +340,11 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
 {
     static struct aws_env env; /* the config keeps a pointer to it */
     env = aws_env_process();
+struct cred_chain *settings_aws_creds(const struct settings_aws *aws, size_t role)
+{
+    return role < aws->role_count ? aws->roles[role].creds : aws->creds;
+}
+
     *aws = (struct settings_aws){0};
     struct aws_clock clock = aws_clock_system();
     enum status st = aws_config_load(&aws->config, &env, NULL, err);

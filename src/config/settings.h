@@ -123,5 +123,7 @@ struct aws_client_options settings_aws_client(const struct settings_aws *aws);
 
 /* The role that reads this bucket: an index, or aws->role_count for our own credentials. */
 size_t settings_aws_role(const struct settings_aws *aws, struct view bucket);
+/* The credentials of that index. */
+struct cred_chain *settings_aws_creds(const struct settings_aws *aws, size_t role);
 
 #endif

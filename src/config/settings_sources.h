@@ -18,8 +18,9 @@ struct sources {
     size_t count;
     /* owned */
     char **paths, **urls;
-    struct aws_pool *pool;
-    struct settings_aws aws; /* opened only when there is an s3:// word */
+    struct aws_pool *pools[SETTINGS_MAX_ROLES + 1]; /* by role */
+    struct aws_pool **url_pools;                    /* of each URL */
+    struct settings_aws aws;                        /* opened only when there is an s3:// word */
 };
 
 /*

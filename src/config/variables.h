@@ -28,7 +28,8 @@ enum {
     READ_LEDGER = 1 << 10,
     READ_STORE = 1 << 11,
     READ_PRICES = 1 << 12,
-    READ_TESTS = 1 << 13, /* not in the help */
+    READ_SOURCES = 1 << 13, /* reads s3:// sources */
+    READ_TESTS = 1 << 14,   /* not in the help */
 };
 
 /* clang-format off */
@@ -58,7 +59,7 @@ enum {
       "cardinality limit: series per dimension set and round; smaller series are folded into Other") \
     X(PUBLISHER, "cloudwatch", ONE_OF("cloudwatch|emf"), READ_PUBLISHING, true,                   \
       "emf writes log lines in the CloudWatch embedded metric format instead")                    \
-    X(ROLE_ARN, NULL, ANY_TEXT, READ_EVENTS | READ_BUCKETS, false,                                \
+    X(ROLE_ARN, NULL, ANY_TEXT, READ_EVENTS | READ_BUCKETS | READ_SOURCES, false,                 \
       "role(s) to assume for reading buckets, comma-separated: BUCKET=ARN, or one ARN for all")   \
     X(LEDGER, NULL, ANY_TEXT, READ_LEDGER | READ_EVENTS, false,                                   \
       "count every object exactly once: a file (SQLite) or dynamodb://TABLE")                     \
@@ -141,7 +142,7 @@ NODISCARD enum status variable_choice(enum variable_id id, unsigned *out, struct
 NODISCARD enum status variable_check(enum variable_id id, struct error *err);
 
 /*
- * For an option that stands for a variable: the variable is set, so that one place checks it.  NULL
+ * For an option in place of a variable: the variable is set, so that one place checks it.  NULL
  * does nothing.
  */
 NODISCARD enum status variable_set(enum variable_id id, const char *value, struct error *err);

@@ -62,8 +62,7 @@ enum status round_new(struct round **out, const struct round_options *options, s
     client.stop = options->stop_calls;
     enum status st = ST_OK;
     for (size_t i = 0; i <= options->aws->role_count && st == ST_OK; i++) {
-        client.creds =
-            i < options->aws->role_count ? options->aws->roles[i].creds : options->aws->creds;
+        client.creds = settings_aws_creds(options->aws, i);
         r->pools[i] = aws_pool_new(&client);
         r->pool_count++;
         if (r->pools[i] == NULL)

@@ -348,6 +348,7 @@ void s3_walk_close(struct s3_walk *w)
 
 struct place {
     struct view url, bucket, prefix;
+    struct aws_pool *pool;
 };
 
 struct source_s3 {
@@ -382,7 +383,7 @@ static enum status list_place(const struct source_s3 *s3, const struct place *pl
                                       .since = s3->options.since,
                                       .until = s3->options.until};
     buf_init(&name, 4096);
-    enum status st = aws_pool_take(s3->options.pool, &client, err);
+    enum status st = aws_pool_take(place->pool, &client, err);
     if (st == ST_OK)
         st = s3_walk_open(&walk, client, &options, err);
     while (st == ST_OK && (st = s3_walk_next(walk, &entry, err)) == ST_OK) {
@@ -400,7 +401,7 @@ static enum status list_place(const struct source_s3 *s3, const struct place *pl
         *from_found = st != ST_OK;
     }
     s3_walk_close(walk);
-    aws_pool_give(s3->options.pool, client);
+    aws_pool_give(place->pool, client);
     buf_clear(&name);
     return st == ST_END ? ST_OK : st;
 }
@@ -430,7 +431,10 @@ static enum status open_s3(const struct source *source, const struct object_ref 
     struct view rest = view_skip(ref->key, scheme.len);
     get.bucket = view_first(rest, view_find_char(rest, '/'));
     get.key = view_skip(rest, get.bucket.len + 1);
-    return s3_stream_open(s3->options.pool, &get, stream, err);
+    const struct place *place = s3->places; /* one of them listed it */
+    while (!view_eq(place->bucket, get.bucket))
+        place++;
+    return s3_stream_open(place->pool, &get, stream, err);
 }
 
 static void free_s3(struct source *source)
@@ -457,6 +461,7 @@ enum status source_s3_new(const struct source_s3_options *options, struct source
     for (size_t i = 0; i < options->count && st == ST_OK; i++) {
         struct place *p = &s3->places[i];
         p->url = view_of(options->urls[i]);
+        p->pool = options->pools[i];
         st = source_s3_parse(p->url, &p->bucket, &p->prefix, err);
     }
     if (st != ST_OK) {

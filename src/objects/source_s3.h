@@ -79,7 +79,7 @@ NODISCARD enum status source_s3_parse(struct view url, struct view *bucket, stru
 struct source_s3_options {
     char *const *urls; /* "s3://bucket[/prefix]"; must live on */
     size_t count;
-    struct aws_pool *pool; /* outlives the source */
+    struct aws_pool *const *pools; /* what reads each URL's bucket; they outlive the source */
     bool has_since, has_until;
     struct instant since, until; /* list little: see s3_walk; the records decide what counts */
 };

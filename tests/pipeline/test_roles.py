@@ -47,6 +47,24 @@ def test_a_role_for_a_bucket():
             check(named in run.stderr, run.stderr)
 
 
+def test_the_role_of_every_command_that_reads_a_bucket():
+    url = "s3://" + BUCKET
+    for words in (("aggregate", url), ("plan", url), ("report", url, "--output", "csv"),
+                  ("enqueue", url, "--all")):
+        for value, role_reads in (("%s=%s" % (BUCKET, ROLE), True),
+                                  ("other-bucket=%s" % ROLE, False)):
+            with Cloud() as cloud, httpbase.Server(sts) as server:
+                cloud.proxy.keys["ASIAROLE"] = ("role-secret", "token")
+                cloud.proxy.routes["sts"] = ("127.0.0.1", server.port)
+                cloud.put("o", [numbered(1)])
+                run = cloud.run(*words, ROLE_ARN=value)
+                equal(run.returncode, 0, run.stderr)
+                keys = {e["access_key"] for e in cloud.proxy.log if e["service"] == "s3"}
+                equal(keys, {"ASIAROLE" if role_reads else ACCESS}, words)
+                keys = {e["access_key"] for e in cloud.proxy.log if e["service"] != "s3"}
+                check(keys <= {ACCESS}, words)
+
+
 def test_application_profiles_are_resolved():
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/ab12cd34ef56"
     asked = []

@@ -175,7 +175,7 @@ static void mixed_sources(void **state)
     clean(state);
     assert_int_equal(sources_open(&s, (char *[]){file}, 1, &range, &err), ST_OK);
     assert_int_equal(s.count, 1);
-    assert_null(s.pool); /* AWS is not looked at */
+    assert_null(s.pools[0]); /* AWS is not looked at */
     sources_close(&s);
     assert_int_equal(sources_open(&s, (char *[]){url, file}, 2, &range, &err), ST_OK);
     assert_int_equal(s.count, 2);
