@@ -91,8 +91,8 @@ deploy() {
     key=bedrock-metrics/$hash-$architecture.zip
 
     # CloudFormation takes larger templates only from S3.
-    local by_way_of_s3=(--s3-prefix bedrock-metrics)
-    [ "$(wc -c <"$template")" -le 51200 ] || by_way_of_s3+=(--s3-bucket "$code_bucket")
+    local through_s3=(--s3-prefix bedrock-metrics)
+    [ "$(wc -c <"$template")" -le 51200 ] || through_s3+=(--s3-bucket "$code_bucket")
     parameters+=("CodeBucket=$code_bucket" "CodeKey=$key")
 
     if [ "$dry_run" = true ]; then
@@ -102,7 +102,7 @@ deploy() {
     fi
     run "${aws[@]}" s3 cp "$zip" "s3://$code_bucket/$key"
     run "${aws[@]}" cloudformation deploy --stack-name "$stack" \
-        --template-file "$template" "${by_way_of_s3[@]}" \
+        --template-file "$template" "${through_s3[@]}" \
         --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
         --parameter-overrides "${parameters[@]}"
 }

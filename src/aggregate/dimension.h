@@ -55,7 +55,7 @@ enum dimension_kind {
 };
 #undef DIMENSION_ENUMERATOR
 
-_Static_assert(DIMENSION_PRINCIPAL == 7, "the first eight stand in stores in this order");
+_Static_assert(DIMENSION_PRINCIPAL == 7, "stores have the first eight in this order");
 
 /* The page draws from two tables: the cube, and the principals, which the cube leaves out. */
 enum dimension_page {

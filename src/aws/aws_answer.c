@@ -217,7 +217,7 @@ static enum code code_of_http(int status)
 
 /*
  * "User: ARN is not authorized to perform: kms:Decrypt on resource: ARN ...": the action that was
- * denied.  No ARN holds a blank, so what stands in front of the first "perform: " is AWS's.
+ * denied.  No ARN holds a blank, so what is in front of the first "perform: " is AWS's.
  */
 static bool is_denied_by_kms(const struct aws_answer *a)
 {

@@ -184,7 +184,7 @@ static enum status load_flag(struct aws_config *c, const char *variable, const c
     return ST_OK;
 }
 
-/* Region, attempts and retry mode; no Region is no error yet, because local commands need none. */
+/* Region, attempts and retry mode; a missing Region is not an error yet, because local commands need none. */
 static enum status load_texts(struct aws_config *c, struct error *err)
 {
     struct view region = setting(c, "AWS_REGION", "AWS_DEFAULT_REGION", "region");

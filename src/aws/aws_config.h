@@ -52,7 +52,7 @@ void aws_config_free(struct aws_config *c);
 const struct aws_env *aws_config_env(const struct aws_config *c);
 const struct aws_ini *aws_config_ini(const struct aws_config *c);
 struct view aws_config_profile(const struct aws_config *c); /* "default" */
-/* Named by aws_config_load's argument: it then goes before credentials in the environment. */
+/* Named by aws_config_load's argument: it then takes precedence over credentials in the environment. */
 bool aws_config_profile_forced(const struct aws_config *c);
 
 /* AWS_REGION, AWS_DEFAULT_REGION, the profile's region; VIEW_EMPTY when none is configured. */

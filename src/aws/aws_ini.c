@@ -24,7 +24,7 @@
 #include "base/array.h"
 #include "base/log.h"
 
-/* Where an entry stands: a profile ([default], [profile x], [x]) or a [services x] section. */
+/* Where an entry is: a profile ([default], [profile x], [x]) or a [services x] section. */
 enum section { SECTION_NONE, SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER };
 
 /* Offsets into `text`, which moves while it grows. */
@@ -134,7 +134,7 @@ static enum status parse_section(struct view line, enum aws_ini_kind file, enum 
     return name->len == 0 ? ST_USAGE : ST_OK;
 }
 
-/* " # text" and " ; text" behind a value are comments; a # inside a word is not. */
+/* " # text" and " ; text" after a value are comments; a # inside a word is not. */
 static struct view strip_comment(struct view v)
 {
     for (size_t i = 1; i < v.len; i++)
@@ -143,7 +143,7 @@ static struct view strip_comment(struct view v)
     return view_trim(v);
 }
 
-/* Where the reader stands between two lines. */
+/* Where the reader is between two lines. */
 struct position {
     enum section kind;
     struct span name;
@@ -163,7 +163,7 @@ static enum status parse_line(struct aws_ini *ini, enum aws_ini_kind file, struc
     size_t indent = 0;
     while (indent < line.len && is_blank(line.ptr[indent]))
         indent++;
-    /* Whole sections may be indented: only what stands deeper than its key is nested. */
+    /* Whole sections may be indented: only what is deeper than its key is nested. */
     bool nested = pos->has_key && indent > pos->key_indent;
     struct view text = view_trim(line);
     if (text.len == 0 || text.ptr[0] == '#' || text.ptr[0] == ';')

@@ -39,7 +39,7 @@ static enum status parse_answer(const struct aws_answer *a, const char *operatio
     *out = body.len == 0 ? json_object() : aws_json_parse(body);
     return *out != NULL
                ? ST_OK
-               : error_set(err, ST_RETRY, E_A305, "%s: the answer is no JSON object (request %s)",
+               : error_set(err, ST_RETRY, E_A305, "%s: the answer is not a JSON object (request %s)",
                            operation, a->request_id);
 }
 

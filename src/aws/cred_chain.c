@@ -83,7 +83,7 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
 {
     json_t *doc = aws_json_parse(text);
     if (doc == NULL)
-        return error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials are no JSON object", what);
+        return error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials are not a JSON object", what);
     struct view token = aws_json_text(doc, "Token");
     if (token.len == 0)
         token = aws_json_text(doc, "SessionToken");
@@ -94,7 +94,7 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
     if (version != NULL && json_integer_value(version) != 1)
         st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials of an unknown version", what);
     if (!st && expiry.len > 0 && rfc3339_parse(expiry, &at) != ST_OK)
-        st = error_set(err, ST_BAD_ITEM, E_A114, "%s: Expiration is no date-time", what);
+        st = error_set(err, ST_BAD_ITEM, E_A114, "%s: Expiration is not a date-time", what);
     if (!st && credentials_set(out, aws_json_text(doc, "AccessKeyId"),
                                aws_json_text(doc, "SecretAccessKey"), token, at.seconds) != ST_OK)
         st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials without usable keys", what);

@@ -16,7 +16,7 @@ bool cred_container_url_allowed(struct view url)
 {
     static const char *const hosts[] = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23"};
     struct uri u;
-    /* A query is allowed in the variable, so only what stands before it is parsed. */
+    /* A query is allowed in the variable, so only what comes before it is parsed. */
     size_t query = view_find_char(url, '?');
     if (uri_parse(query == SIZE_MAX ? url : view_first(url, query), &u) != ST_OK)
         return false;

@@ -25,7 +25,7 @@ enum status cred_split_command(struct view line, struct buf *words, size_t *n)
     bool in_word = false;
     *n = 0;
     if (view_find_char(line, '\0') != SIZE_MAX)
-        return ST_USAGE; /* would end a word, here or behind a backslash */
+        return ST_USAGE; /* would end a word, here or after a backslash */
     for (size_t i = 0; i < line.len; i++) {
         char c = line.ptr[i];
         if (quote != 0) {

@@ -158,7 +158,7 @@ static size_t on_header(char *bytes, size_t one, size_t n, void *user)
     struct http_stream *t = user;
     struct view line = view_make(bytes, n);
     t->progress += n;
-    if (t->resp == NULL) /* trailers behind a body that is already being read */
+    if (t->resp == NULL) /* trailers after a body that is already being read */
         return n;
     if (view_starts(line, VIEW_LIT("HTTP/"))) {
         /* HTTP/1.1 200 OK

@@ -155,7 +155,7 @@ static enum status on_close(struct s3_list *l, struct page *p, const struct xml_
     return ST_OK;
 }
 
-/* EncodingType may stand behind the keys, so it is looked for first. */
+/* EncodingType may come after the keys, so it is looked for first. */
 static enum status find_encoding(struct view xml, bool *encoded)
 {
     struct buf text;
@@ -163,7 +163,7 @@ static enum status find_encoding(struct view xml, bool *encoded)
     enum status st = xml_scan_find(xml, "ListBucketResult/EncodingType", &text);
     *encoded = st == ST_OK && view_eq_cstr(buf_view(&text), "url");
     buf_clear(&text);
-    return st == ST_MISSING ? ST_OK : st; /* keys then stand as they are */
+    return st == ST_MISSING ? ST_OK : st; /* keys are then as they are */
 }
 
 /*

@@ -24,7 +24,7 @@ enum {
 
 /* ---- queue URLs ---- */
 
-/* "sqs.eu-west-1.amazonaws.com" with "sqs." before and the Region's suffix behind: the Region. */
+/* "sqs.eu-west-1.amazonaws.com" with "sqs." before and the Region's suffix after: the Region. */
 static bool region_between(struct view host, const char *before, const char *middle,
                            struct view *region)
 {

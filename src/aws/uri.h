@@ -18,7 +18,7 @@ void uri_add_parameter(struct buf *query, const char *name, struct view value);
 
 /*
  * Undo percent-encoding.  plus_is_space: `+` means a blank (forms, S3 listings and S3 events).
- * ST_BAD_ITEM for a `%` without two hexadecimal digits behind it; what was appended before stays.
+ * ST_BAD_ITEM for a `%` without two hexadecimal digits after it; what was appended before stays.
  */
 NODISCARD enum status uri_decode(struct buf *out, struct view text, bool plus_is_space);
 

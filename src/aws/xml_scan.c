@@ -42,7 +42,7 @@ bool xml_scan_at(const struct xml_scan *x, const char *path)
     return view_eq_cstr(xml_scan_path(x), path);
 }
 
-/* The document cannot be used, because of what stands at the byte that is next. */
+/* The document cannot be used, because of what is at the byte that is next. */
 static enum status broken(struct xml_scan *x, struct error *err, enum status st, const char *what)
 {
     size_t at = x->length - x->rest.len;
@@ -63,7 +63,7 @@ static bool name_char(char c)
            c == '_' || c == '.' || c == ':' || (unsigned char)c >= 0x80;
 }
 
-/* "&amp;" at the front of rest: append what it stands for and step behind it. */
+/* "&amp;" at the front of rest: append what it means and step past it. */
 static enum status entity(struct xml_scan *x, struct error *err)
 {
     static const struct {
@@ -104,7 +104,7 @@ static enum status entity(struct xml_scan *x, struct error *err)
     return ST_OK;
 }
 
-/* Step behind `closing`, which must come. */
+/* Step past `closing`, which must come. */
 static enum status skip_past(struct xml_scan *x, const char *closing, struct error *err)
 {
     size_t at = view_find(x->rest, view_of(closing));

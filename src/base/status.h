@@ -36,7 +36,7 @@ enum status {
  * `text` is a whole sentence without the subject's name and never holds log content or secrets.
  */
 struct error {
-    enum code code; /* E_NONE: what happened is no cause of its own; see error_code() */
+    enum code code; /* E_NONE: what happened has no cause of its own; see error_code() */
     char text[320];
     uint64_t offset; /* byte position where one makes sense, else 0 */
 };

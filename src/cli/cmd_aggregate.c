@@ -62,7 +62,7 @@ static const struct option rows[] = {
      OPT_FLAG(publish)},
     {"ledger", "FILE|dynamodb://TABLE",
      "leave out what this ledger has counted; with --publish\n"
-     "count the rest by way of it, each object exactly once",
+     "count the rest through it, each object exactly once",
      OPT_TEXT(ledger.name)},
     {"dry-run", NULL, "read and check everything, write no result", OPT_FLAG(dry_run)},
     RECEIPT_OPTION,
@@ -274,7 +274,7 @@ static enum status note_counted_name(void *context, struct view key)
     return st == ST_MISSING ? ST_OK : st;
 }
 
-/* Of the report.  By way of a ledger it is of what that counted, which the pipeline did not see;
+/* Of the report.  With a ledger it is of what that counted, which the pipeline did not see;
  * `tally` is the pipeline's. */
 static void fill_receipt(struct run_receipt *r, const struct options *o,
                          const struct aggregate *counted, const struct tally *tally)

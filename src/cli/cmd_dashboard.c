@@ -117,7 +117,7 @@ static enum status choose_template(struct options *o, struct error *err)
         for (size_t i = 0; i < set->count; i++) {
             struct view name = set->dimension[i].name;
             if (view_find(name, VIEW_LIT("${")) < name.len)
-                return error_set(err, ST_USAGE, E_U224, "\"%.*s\" cannot stand in a template",
+                return error_set(err, ST_USAGE, E_U224, "\"%.*s\" cannot be used in a template",
                                  SHOW_MAX(name, 80));
         }
     }
@@ -144,7 +144,7 @@ static enum status choose_place(struct options *o, struct error *err)
         return error_set(err, ST_USAGE, E_U303,
                          "no Region: give --region, or set CLOUDWATCH_REGION or AWS_REGION");
     if (!aws_region_valid(view_of(region)))
-        return error_set(err, ST_USAGE, E_U214, "\"%.80s\" is no Region", region);
+        return error_set(err, ST_USAGE, E_U214, "\"%.80s\" is not a Region", region);
     d->name_space = view_of(name_space);
     d->region = view_of(region);
     st = choose_targets("queue", o->queue, &o->queues, err);

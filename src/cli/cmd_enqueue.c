@@ -59,9 +59,10 @@ static const struct option rows[] = {
     {"queue", "URL", "the queue (default: SQS_QUEUE_URL)", OPT_TEXT(queue_url)},
     {"since", "TIME", "only objects that can hold records at or after TIME", OPT_TEXT(since_text)},
     {"until", "TIME", "only objects that can hold records before TIME", OPT_TEXT(until_text)},
-    {"state", "FILE", "remember the last key sent there, and go on behind it", OPT_TEXT(state)},
-    {"start-after", "KEY", "only keys behind this one, in S3's order", OPT_TEXT(start_after)},
-    {"per-message", "N", "objects of a message (default 1); one that fails\nbrings the others back",
+    {"state", "FILE", "remember the last key sent there, and continue after it", OPT_TEXT(state)},
+    {"start-after", "KEY", "only keys after this one, in S3's order", OPT_TEXT(start_after)},
+    {"per-message", "N",
+     "objects of a message (default 1); one that fails\nmakes SQS deliver the others again too",
      OPT_NUMBER(per_message, 1, EVENT_SENDER_MAX_PER_MESSAGE, 1)},
     {"all", NULL, "send objects of any age", OPT_FLAG(all)},
     {"dry-run", NULL, "list and count, send nothing", OPT_FLAG(dry_run)},
@@ -113,7 +114,8 @@ static enum status load_state(struct options *o, struct error *err)
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
-        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is no state of enqueue", o->state);
+        st = error_set(err, ST_USAGE, E_U404, "--state %.80s is not a state file of enqueue",
+                       o->state);
     else if (st == ST_OK && (!same_text(state, "source", o->url) ||
                              !same_text(state, "queue", view_of(o->sending.queue.url))))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is of another bucket, prefix or queue",
@@ -222,7 +224,7 @@ static enum status send_all(struct options *o, struct error *err)
         if (st == ST_OK)
             st = save_state(o, true, err);
     } else {
-        /* What is gathered is not sent: the state stands before it. */
+        /* What is gathered is not sent: the state is from before it. */
         struct error ignored = {0};
         (void)!save_state(o, false, &ignored);
         if (stop_asked(NULL))

@@ -168,7 +168,7 @@ COMMAND(ledger_quarantine) = {
     .summary = "Objects that could not be counted: list, show, release",
     .details =
         "ID is the one that `list` prints.  A released object is counted by the next sweep, or\n"
-        "when its message comes again (redrive).  Listing works beside a running worker.\n"
+        "when its message is received again (redrive).  Listing works while a worker runs.\n"
         "\n"
         "Exit status: 0 none is there, or released; 1 `list` found some, or an ID is not there;\n"
         "2 wrong usage or configuration.\n",

@@ -131,7 +131,7 @@ COMMAND(ledger_resolve) = {
         "signed: run this again then.  --policy resend or drop decides at once, and what may then\n"
         "be counted twice or not at all is said to the token.\n"
         "\n"
-        "Permissions beside the worker's: none (cloudwatch:GetMetricData is among them).\n"
+        "Permissions in addition to the worker's: none (cloudwatch:GetMetricData is among them).\n"
         "\n"
         "Exit status: 0 nothing is open; 1 batches stay open; 2 wrong usage or configuration.\n",
     .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_LEDGER,

@@ -107,7 +107,7 @@ static enum status open_sweep(struct invocation *in, struct error *err)
     if (st != ST_OK)
         return st;
     if (o->grace != NULL && time_parse(view_of(o->grace), s->now, &grace) != ST_OK)
-        return error_set(err, ST_USAGE, E_U204, "--grace \"%.80s\" is no span such as 15m",
+        return error_set(err, ST_USAGE, E_U204, "--grace \"%.80s\" is not a span such as 15m",
                          o->grace);
     if (o->grace != NULL)
         s->grace_s = s->now.seconds - grace.seconds;
@@ -267,9 +267,9 @@ COMMAND(ledger_sweep) = {
         "\n"
         "--enqueue sends what is missing through the queue instead, and only looks into the "
         "ledger:\n"
-        "it works beside a running worker, and the function or the workers do the counting.\n"
+        "it works while a worker runs, and the function or the workers do the counting.\n"
         "\n"
-        "Permissions beside the worker's: s3:ListBucket; with --enqueue only that,\n"
+        "Permissions in addition to the worker's: s3:ListBucket; with --enqueue only that,\n"
         "sqs:SendMessage and reading the ledger.\n"
         "\n"
         "Exit status: 0 nothing is missing, or all of it is counted or sent now; 1 something is\n"

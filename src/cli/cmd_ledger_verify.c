@@ -238,7 +238,7 @@ COMMAND(ledger_verify) = {
         "The sums are compared per series and minute.\n"
         "CLOUDWATCH_NAMESPACE and CLOUDWATCH_REGION have to be those of the worker.  Data that\n"
         "others put into the same series show as too much.  GetMetricData costs $0.01 for 1000\n"
-        "series.  Works beside a running worker.\n"
+        "series.  Works while a worker runs.\n"
         "\n"
         "--markers looks at single requests instead: each carries one marker, and the time is\n"
         "that of sending.  `missing`: accepted, and not there; `repeated`: applied more than "

@@ -69,7 +69,8 @@ static enum status choose_numbers(struct options *o, struct error *err)
         bill_parse_usd(view_of(o->price), &o->micro_usd) == ST_OK)
         return st;
     return error_set(err, ST_USAGE, E_U208,
-                     "--price-per-metric \"%.80s\" is no amount in dollars such as 0.3", o->price);
+                     "--price-per-metric \"%.80s\" is not an amount in dollars such as 0.3",
+                     o->price);
 }
 
 static enum status open_plan(struct invocation *in, struct error *err)

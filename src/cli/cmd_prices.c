@@ -97,7 +97,7 @@ static enum status open_explain(struct invocation *in, struct error *err)
     if (st == ST_OK)
         st = take_name("--geography", o->geography, &query->geography, err);
     if (st == ST_OK && o->day != NULL && rfc3339_parse_date(view_of(o->day), &midnight) != ST_OK)
-        st = error_set(err, ST_USAGE, E_U204, "--day \"%.80s\" is no date such as 2026-11-01",
+        st = error_set(err, ST_USAGE, E_U204, "--day \"%.80s\" is not a date such as 2026-11-01",
                        o->day);
     o->question.day = midnight.seconds / SECONDS_A_DAY;
     return st == ST_OK ? open_list(in, err) : st;

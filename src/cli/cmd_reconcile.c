@@ -83,7 +83,7 @@ static enum status choose_regions(struct options *o, struct error *err)
     while (o->regions != NULL && view_split(&rest, ',', &region)) {
         region = view_trim(region);
         if (!aws_region_valid(region))
-            return error_set(err, ST_USAGE, E_U214, "--regions \"%.80s\": \"%.*s\" is no Region",
+            return error_set(err, ST_USAGE, E_U214, "--regions \"%.80s\": \"%.*s\" is not a Region",
                              o->regions, SHOW_MAX(region, 64));
         if (o->reconcile.region_count == RECONCILE_MAX_REGIONS)
             return error_set(err, ST_USAGE, E_U203, "--regions: more than %d",
@@ -110,7 +110,7 @@ static enum status open_reconcile(struct invocation *in, struct error *err)
     if (st == ST_OK)
         st = choose_regions(o, err);
     if (st == ST_OK && o->account != NULL && !is_account(o->account))
-        st = error_set(err, ST_USAGE, E_U217, "--account \"%.80s\" is no account number",
+        st = error_set(err, ST_USAGE, E_U217, "--account \"%.80s\" is not an account number",
                        o->account);
     o->reconcile.tolerance = (double)o->tolerance / 100;
     o->reconcile.by_model = o->by_model;
@@ -218,7 +218,7 @@ COMMAND(reconcile) = {
         "every Region that the logs or --regions name, for the account of the credentials; "
         "records\n"
         "of other accounts are left out.  Less in the logs: deliveries are missing.  More in the\n"
-        "logs: an object is there twice.  A call that runs over the hour may stand in the next "
+        "logs: an object is there twice.  A call that runs over the hour may be in the next "
         "one\n"
         "on one of the sides.  Invocations agree from the successful ones to all that were not\n"
         "throttled, as Bedrock has counted both.  GetMetricData costs $0.01 for 1000 series.\n"

@@ -241,7 +241,7 @@ static enum status run(struct invocation *in, struct error *err)
     return st;
 }
 
-/* "team,cost" as "Metadata:team,Metadata:cost", behind what is there. */
+/* "team,cost" as "Metadata:team,Metadata:cost", after what is there. */
 static enum status add_keys(struct buf *out, const char *option, const char *kind, const char *list,
                             struct error *err)
 {
@@ -294,7 +294,7 @@ static enum status open_serve(struct invocation *in, struct error *err)
         return error_set(err, ST_USAGE, E_U405, "FOLDER \"%.160s\": %s", o->folder,
                          strerrordesc_np(errno));
     if (!S_ISDIR(info.st_mode))
-        return error_set(err, ST_USAGE, E_U405, "FOLDER \"%.160s\" is no folder", o->folder);
+        return error_set(err, ST_USAGE, E_U405, "FOLDER \"%.160s\" is not a folder", o->folder);
     return ST_OK;
 }
 

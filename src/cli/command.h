@@ -37,7 +37,7 @@ struct invocation {
     const struct command *command;
     void *options; /* the command's own struct, zeroed and then filled by its table */
     struct common_options common;
-    char *const *words; /* arguments that are no options */
+    char *const *words; /* arguments that are not options */
     size_t word_count;
     int exit; /* what ends the process when run() returns ST_OK; EXIT_DONE unless changed */
 };
@@ -58,7 +58,7 @@ struct command {
     size_t option_count, options_size;
     enum command_setup {
         SETUP_COMMON, /* environment files and log, as the common options say */
-        SETUP_OWN,    /* the common options are taken, and open() looks after them */
+        SETUP_OWN,    /* the common options are taken, and open() handles them */
         SETUP_NONE,   /* needs neither settings nor log */
     } setup;
 

@@ -38,7 +38,7 @@ struct counting_choice {
 #define PROFILES_OPTION                                                                            \
     {                                                                                              \
         "profiles", "FILE",                                                                        \
-            "what application inference profiles stand for: the\n"                                 \
+            "what application inference profiles mean: the\n"                                      \
             "output of \"aws bedrock list-inference-profiles\"",                                   \
             OPT_TEXT(counting.profiles)                                                            \
     }

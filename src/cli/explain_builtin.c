@@ -1,3 +1,7 @@
+/*
+ * explain_builtin.c: docs/troubleshooting.md as a part of the program.  A file of its own, because
+ * it is what has to be compiled again when only the page has changed.
+ */
 #include "base/embed.h"
 #include "cli/cmd_explain.h"
 

@@ -17,10 +17,11 @@ enum status time_option(const char *option, const char *text, struct instant now
         return ST_OK;
     if (rfc3339_parse(view_of(text), &now) == ST_OK)
         return error_set(err, ST_USAGE, E_U204,
-                         "%s \"%.80s\" has more than nine digits behind the second", option, text);
+                         "%s \"%.80s\" has more than nine digits after the decimal point", option,
+                         text);
     return error_set(
         err, ST_USAGE, E_U204,
-        "%s \"%.80s\" is no date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
+        "%s \"%.80s\" is not a date-time (2026-11-01T10:30:00Z), date, or span (90m 36h 7d 2w)",
         option, text);
 }
 
@@ -49,7 +50,7 @@ enum status queue_option(const char *url, const struct aws_config *config, struc
         return error_set(err, ST_USAGE, E_U301, "no queue: give --queue or set SQS_QUEUE_URL");
     if (strchr(url, ',') != NULL)
         return error_set(err, ST_USAGE, E_U301,
-                         "SQS_QUEUE_URL names several queues: say with --queue which is meant");
+                         "SQS_QUEUE_URL names several queues: choose one with --queue");
     if (sqs_queue_parse(view_of(url), config, out, &detail) != ST_OK)
         return error_set(err, ST_USAGE, detail.code, "queue \"%.120s\": %s", url, detail.text);
     return ST_OK;

@@ -1,4 +1,4 @@
-/* out_file.c: results that appear whole or not at all: written beside their place, then renamed. */
+/* out_file.c: results that appear whole or not at all: written next to their place, then renamed. */
 #include "cli/out_file.h"
 
 #include <errno.h>

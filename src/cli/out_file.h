@@ -17,7 +17,7 @@ struct out_file {
 };
 
 /*
- * Open.  `path` NULL or "-" is standard output.  A regular or new file is written beside its place
+ * Open.  `path` NULL or "-" is standard output.  A regular or new file is written next to its place
  * first; a device or pipe in place.  An interrupt removes the temporary file.
  */
 NODISCARD enum status out_file_open(struct out_file *out, const char *path, struct error *err);

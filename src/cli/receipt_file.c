@@ -29,12 +29,12 @@ bool receipt_file_write(struct receipt_file *r, const struct run_receipt *receip
 {
     struct buf text;
     struct error err = {0};
-    struct run_receipt_about told = *about;
+    struct run_receipt_about full = *about;
     if (r->path == NULL)
         return true;
-    told.identity = r->identity;
+    full.identity = r->identity;
     buf_init(&text, MAX_TEXT);
-    run_receipt_add_json(&text, receipt, &told);
+    run_receipt_add_json(&text, receipt, &full);
     enum status st = buf_status(&text);
     if (st == ST_OK)
         (void)fwrite(text.ptr, 1, text.len, r->file.file); /* a failure shows when it is closed */

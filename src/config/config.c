@@ -1,3 +1,7 @@
+/*
+ * config.c: files that settings come from: NAME=VALUE lines put into the environment, so that every
+ * setting is read in one way wherever it was written, and small files read whole.
+ */
 #include "config/config.h"
 
 #include <errno.h>
@@ -20,9 +24,9 @@ static bool is_name(struct view name)
 }
 
 /*
- * Without its quotes; a single or double quoted value is taken as it stands between them.
+ * Without its quotes; a single or double quoted value is taken as it is between them.
  *     'two words'  # a comment may follow
- *     ^         ^ the quotes; without a comment behind it the last one of the line closes
+ *     ^         ^ the quotes; without a comment after it the last one of the line closes
  */
 static struct view unquote(struct view value)
 {
@@ -32,9 +36,9 @@ static struct view unquote(struct view value)
     size_t close = view_find_char(inner, value.ptr[0]);
     if (close == SIZE_MAX)
         return value;
-    struct view behind = view_skip(inner, close + 1);
-    struct view comment = view_trim(behind);
-    if (comment.len == 0 || (comment.len < behind.len && comment.ptr[0] == '#'))
+    struct view after = view_skip(inner, close + 1);
+    struct view comment = view_trim(after);
+    if (comment.len == 0 || (comment.len < after.len && comment.ptr[0] == '#'))
         return view_first(inner, close);
     return value.ptr[value.len - 1] == value.ptr[0] ? view_first(inner, inner.len - 1) : value;
 }

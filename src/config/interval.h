@@ -9,7 +9,7 @@ NODISCARD enum status interval_parse(struct view text, int64_t *seconds);
 
 /*
  * A date-time of RFC 3339, a date (midnight UTC), or a span before `now`: "90m", "36h", "7d", "2w".
- * ST_USAGE otherwise, also for more than nine digits behind the second: times are known to nine, so
+ * ST_USAGE otherwise, also for more than nine digits after the decimal point: times are known to nine, so
  * what such a bound lets through could not be decided.
  */
 NODISCARD enum status time_parse(struct view text, struct instant now, struct instant *out);

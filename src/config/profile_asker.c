@@ -1,5 +1,5 @@
 /*
- * profile_asker.c: profiles.h's asker with Bedrock behind it.  One client, used by one thread at a
+ * profile_asker.c: profiles.h's asker, which asks Bedrock.  One client, used by one thread at a
  * time; the answer of a profile and its tags are joined into the document that profiles_add_json()
  * reads.
  */

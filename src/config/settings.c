@@ -1,3 +1,7 @@
+/*
+ * settings.c: from environment variables to what a round needs: settings checked as a whole before
+ * anything is read or sent, and the AWS configuration with the roles that read buckets.
+ */
 #include "config/settings.h"
 
 #include <stdlib.h>
@@ -336,15 +340,15 @@ size_t settings_aws_role(const struct settings_aws *aws, struct view bucket)
     return any;
 }
 
-enum status settings_aws_open(struct settings_aws *aws, struct error *err)
-{
-    static struct aws_env env; /* the config keeps a pointer to it */
-    env = aws_env_process();
 struct cred_chain *settings_aws_creds(const struct settings_aws *aws, size_t role)
 {
     return role < aws->role_count ? aws->roles[role].creds : aws->creds;
 }
 
+enum status settings_aws_open(struct settings_aws *aws, struct error *err)
+{
+    static struct aws_env env; /* the config keeps a pointer to it */
+    env = aws_env_process();
     *aws = (struct settings_aws){0};
     struct aws_clock clock = aws_clock_system();
     enum status st = aws_config_load(&aws->config, &env, NULL, err);

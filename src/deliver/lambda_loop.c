@@ -200,7 +200,7 @@ static enum status answer_sweep(struct loop *l, const struct event_direct *event
     if (o.has_since && time_parse(since, o.now, &o.since) != ST_OK)
         return error_set(err, ST_USAGE, E_U204, "since is neither a time nor a span such as 3h");
     if (grace.ptr != NULL && time_parse(grace, o.now, &at) != ST_OK)
-        return error_set(err, ST_USAGE, E_U204, "grace is no span such as 15m");
+        return error_set(err, ST_USAGE, E_U204, "grace is not a span such as 15m");
     if (grace.ptr != NULL)
         o.grace_s = o.now.seconds - at.seconds;
     enum status st = sweep_run(&o, &result, err);

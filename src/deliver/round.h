@@ -59,7 +59,7 @@ void round_forget_connections(struct round *r);
 /* The client requests to CloudWatch go through, for other calls between rounds. */
 struct aws_client *round_client(struct round *r);
 
-/* What counts by way of the ledger, for recovery and commands; NULL without one. */
+/* What counts through the ledger, for recovery and commands; NULL without one. */
 struct exact_round *round_exact(struct round *r);
 
 /*

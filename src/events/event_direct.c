@@ -15,7 +15,7 @@
 
 enum { NUMBER_BYTES = 32 }; /* a 64-bit integer or a %.17g double, with its NUL */
 
-/* An option's value as text; false for values that are no scalar. */
+/* An option's value as text; false for values that are not scalars. */
 static bool scalar_text(const json_t *value, char number[NUMBER_BYTES], struct view *out)
 {
     if (json_is_string(value)) {
@@ -55,7 +55,7 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
         if (json_is_null(value))
             continue;
         if (!scalar_text(value, number, &text))
-            return error_set(err, ST_BAD_ITEM, E_Q113, "command with an option that is no scalar");
+            return error_set(err, ST_BAD_ITEM, E_Q113, "command with an option that is not a scalar");
         bool is_command = strcmp(name, "command") == 0;
         struct event_option *option = &out->options[out->noptions];
         enum status st =

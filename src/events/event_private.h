@@ -27,7 +27,7 @@ enum {
 
 /*
  * Parse one JSON text that is an object.  Refused: duplicate members, invalid UTF-8, anything
- * behind the object.  *out is the caller's (json_decref) on ST_OK only.  ST_BAD_ITEM: not such a
+ * after the object.  *out is the caller's (json_decref) on ST_OK only.  ST_BAD_ITEM: not such a
  * text, err->offset says where; ST_TOO_BIG: a ceiling above; ST_NO_MEMORY.  The text itself never
  * gets into *err.
  */

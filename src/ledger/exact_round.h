@@ -1,5 +1,5 @@
 /*
- * exact_round.h: objects counted exactly once, by way of the ledger: the host that ledger_drive.h
+ * exact_round.h: objects counted exactly once, through the ledger: the host that ledger_drive.h
  * asks for.
  *
  * Every object counts on its own, whatever becomes of others in the same queue message: one that

@@ -31,7 +31,7 @@ enum {
     LEDGER_TTL_DAYS_DEFAULT = 35, /* as that of the variable LEDGER_TTL_DAYS */
 };
 
-/* A batch as it stands in the ledger. */
+/* A batch as it is in the ledger. */
 struct ledger_record {
     struct ledger_batch batch;
     struct ledger_id members[PROTOCOL_OBJECTS_MAX]; /* batch.n_members of them */
@@ -220,7 +220,7 @@ struct ledger_sqlite_options {
 /*
  * Open or create.  The file is 0600, a missing last folder is made 0700; a file or folder that
  * belongs to somebody else or can be written by others is ST_DENIED, one in use by another writing
- * process ST_CONFLICT, one that is no ledger of this version or damaged ST_BAD_ITEM, all with a
+ * process ST_CONFLICT, one that is not a ledger of this version or damaged ST_BAD_ITEM, all with a
  * sentence in *err.  After a failed read, write or sync of the disk (also: disk full) the ledger
  * closes its file and answers ST_IO from then on: what a failed sync left behind is unknown, only
  * opening it again shows.

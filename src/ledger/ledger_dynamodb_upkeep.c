@@ -74,7 +74,7 @@ static enum status check_open(struct ledger_dynamodb *l, const struct ledger_non
 
 /*
  * Each entry is checked against its batch, because the list may be ahead (listed, not yet
- * prepared) or behind (done, not yet taken off).  An entry without a batch is removed only after
+ * prepared) or late (done, not yet taken off).  An entry without a batch is removed only after
  * two days: before that its worker may still prepare it.
  */
 enum status dynamodb_list_open(struct ledger *ledger, int64_t before_ms, struct ledger_nonce *out,

@@ -11,7 +11,7 @@
 #include "config/variables.h"
 #include "objects/source_s3.h"
 
-/* The last folder `AWSLogs`, because what stands before it is the user's own free text. */
+/* The last folder `AWSLogs`, because what comes before it is the user's own free text. */
 static struct view path_part(struct view key)
 {
     const struct view folder = VIEW_LIT("AWSLogs/");

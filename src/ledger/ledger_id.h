@@ -36,7 +36,7 @@ void ledger_id_of_doubts(const struct ledger_nonce *batch, struct ledger_id *out
 NODISCARD enum status ledger_id_of_change(const struct ledger_id *object, uint64_t tag,
                                           struct ledger_id *out);
 
-/* One of these two, which stand for no object. */
+/* One of these two, which mean no object. */
 bool ledger_id_is_note(const struct ledger_id *id);
 
 /* What an object's content is known by: 64 bits of SHA-256 of its ETag, never 0.  0 for an empty

@@ -52,7 +52,7 @@ static enum status open_dynamodb(struct ledger_session *s,
     const char *name = s->name + sizeof(scheme) - 1;
     int n = snprintf(s->marker_scope, sizeof(s->marker_scope), "%.*s/%s/", SHOW(region), name);
     if (n < 0 || (size_t)n >= sizeof(s->marker_scope)) /* longer than a table's name may be */
-        return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is no table's name", s->name);
+        return error_set(err, ST_USAGE, E_U222, "LEDGER: \"%.80s\" is not a table name", s->name);
     struct ledger_dynamodb_options table = {
         .table = name, .call = call_dynamodb, .ctx = s, .now_ms = wall_ms, .ttl_days = s->ttl_days};
     return ledger_dynamodb_open(&table, &s->ledger, err);

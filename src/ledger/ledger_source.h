@@ -1,6 +1,6 @@
 /*
  * ledger_source.h: for `aggregate --ledger`: only those objects of some sources that the ledger has
- * not counted, and with --publish counting them by way of it in the same pass.
+ * not counted, and with --publish counting them through it in the same pass.
  *
  * What the ledger has counted, or holds in an unfinished batch, is named as a duplicate and not
  * read.  Standard input has no identity and is always let through.

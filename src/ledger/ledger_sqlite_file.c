@@ -64,7 +64,7 @@ static const char *const SQL_TEXT[SQL_N] = {
                    " (SELECT count(*) FROM batch WHERE state = 3),"
                    " (SELECT count(*) FROM batch WHERE state = 1),"
                    " (SELECT ifnull(min(time_ms), 0) FROM batch WHERE state = 2)",
-    /* An object goes before its batch, and never while the batch is open. */
+    /* An object is removed before its batch, and never while the batch is open. */
     [SQL_PRUNE_OBJECTS] = "DELETE FROM object WHERE claimed_ms < ?1 AND owner NOT IN"
                           " (SELECT id FROM batch WHERE state = 2 OR max(time_ms, done_ms) >= ?1)",
     [SQL_PRUNE_BATCHES] = "DELETE FROM batch WHERE state <> 2 AND max(time_ms, done_ms) < ?1"

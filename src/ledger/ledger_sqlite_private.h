@@ -106,7 +106,7 @@ sqlite3_stmt *file_bind(struct ledger_sqlite *l, enum sql which, const struct sq
 NODISCARD enum status file_step_row(struct ledger_sqlite *l, sqlite3_stmt *s);
 NODISCARD enum status file_step_done(struct ledger_sqlite *l, sqlite3_stmt *s);
 
-/* What a loop over file_step_row() ended with: the end of the rows is no failure. */
+/* What a loop over file_step_row() ended with: the end of the rows is not a failure. */
 static inline enum status file_rows_status(enum status st)
 {
     return st == ST_MISSING ? ST_OK : st;

@@ -19,7 +19,7 @@ struct round_summary { /* all zero: nothing happened */
     uint64_t series_folded;
     struct batch_dropped dropped;
     int64_t ms_read, ms_publish;
-    struct receipt digest; /* of the objects counted by way of the ledger */
+    struct receipt digest; /* of the objects counted through the ledger */
 };
 
 /* *into had all that *from had, too. */

@@ -35,7 +35,7 @@ enum where {
     IN_COMMENT,
     IN_HEADER_CHECKSUM,
     IN_MEMBER,
-    IN_PADDING, /* zero bytes behind the last member */
+    IN_PADDING, /* zero bytes after the last member */
 };
 
 enum {
@@ -57,7 +57,7 @@ struct gunzip {
     size_t extra_left;
     uint32_t header_crc;
     uint8_t *at;    /* unread input */
-    uint8_t *end;   /* behind it */
+    uint8_t *end;   /* one past it */
     uint64_t taken; /* bytes of input before `at` */
     uint8_t input[KEPT_BYTES + INPUT_BYTES];
 };
@@ -132,7 +132,7 @@ static enum status read_padding(struct gunzip *gz, bool *more_input, struct erro
 {
     while (gz->at < gz->end) {
         if (*gz->at != 0)
-            return corrupt(gz, E_O104, "data behind the last gzip member", err);
+            return corrupt(gz, E_O104, "data after the last gzip member", err);
         take(gz, 1);
     }
     if (gz->input_ended)
@@ -198,7 +198,7 @@ static void next_part(struct gunzip *gz)
     gz->where = IN_MEMBER;
 }
 
-/* One part of a member's header; false: it goes on behind the input there is. */
+/* One part of a member's header; false: it continues after the input there is. */
 static bool read_part(struct gunzip *gz, enum status *st, struct error *err)
 {
     switch (gz->where) {
@@ -207,7 +207,7 @@ static bool read_part(struct gunzip *gz, enum status *st, struct error *err)
         if (!collect(gz, HEADER_BYTES))
             return false;
         if (gz->piece[0] != 0x1f || gz->piece[1] != 0x8b)
-            *st = corrupt(gz, E_O104, "data behind the last gzip member", err);
+            *st = corrupt(gz, E_O104, "data after the last gzip member", err);
         else if (gz->piece[2] != 8)
             *st = corrupt(gz, E_O105, "unknown gzip compression method", err);
         else if ((gz->piece[3] & RESERVED) != 0)
@@ -260,7 +260,7 @@ static enum status read_header(struct gunzip *gz, bool *more_input, struct error
     bool whole = read_part(gz, &st, err);
     if (gz->where == IN_HEADER && gz->members > 0 && gz->piece_len > 0 &&
         memcmp(gz->piece, "\x1f\x8b", gz->piece_len < 2 ? gz->piece_len : 2) != 0)
-        return corrupt(gz, E_O104, "data behind the last gzip member", err);
+        return corrupt(gz, E_O104, "data after the last gzip member", err);
     if (whole)
         return st;
     if (gz->input_ended)

@@ -24,7 +24,7 @@ enum {
 
 /* A path the user named, by its real path; the first one of that path counts. */
 struct root {
-    char *real; /* NULL: has none; "-" is a standard input that is no file */
+    char *real; /* NULL: has none; "-" is a standard input that is not a file */
     bool is_folder;
     bool is_input; /* named as "-" */
 };
@@ -51,7 +51,7 @@ static size_t find_root(const struct source_files *files, struct view path)
 }
 
 /*
- * Whether an earlier root named this real path: as it stands, or as a folder above it.  So no list
+ * Whether an earlier root named this real path: as it is, or as a folder above it.  So no list
  * of all files is needed.
  */
 static bool named_before(const struct source_files *files, const char *real, size_t index)
@@ -316,7 +316,7 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
         return ST_OK;
     }
     close(*fd);
-    return error_set(err, ST_BAD_ITEM, E_O107, "is no regular file any more");
+    return error_set(err, ST_BAD_ITEM, E_O107, "is no longer a regular file");
 }
 
 static enum status open_file(const struct source *source, const struct object_ref *ref,

@@ -224,23 +224,23 @@ static bool hour_folder(struct view key, struct view *region, int64_t *hour, boo
 {
     struct view rest = key, part;
     struct view parts[7];
-    size_t behind = SIZE_MAX;
+    size_t levels = SIZE_MAX;
     *other = false;
     while (view_split(&rest, '/', &part) && rest.ptr != NULL) {
         if (view_eq(part, VIEW_LIT("AWSLogs")))
-            behind = 0;
-        else if (behind < 7)
-            parts[behind++] = part;
-        if (behind == 2 || behind == 3) /* up to and with the slash */
+            levels = 0;
+        else if (levels < 7)
+            parts[levels++] = part;
+        if (levels == 2 || levels == 3) /* up to and with the slash */
             *region = view_first(key, (size_t)(rest.ptr - key.ptr));
-        if (behind == 2 && !view_eq(parts[1], VIEW_LIT("BedrockModelInvocationLogs"))) {
+        if (levels == 2 && !view_eq(parts[1], VIEW_LIT("BedrockModelInvocationLogs"))) {
             uint64_t account;
             *other = view_parse_u64(parts[0], UINT64_MAX, &account) == ST_OK;
             return false;
         }
     }
     uint64_t year, month, day, h;
-    if (behind != 7 || !number(parts[3], 4, 1, 9999, &year) ||
+    if (levels != 7 || !number(parts[3], 4, 1, 9999, &year) ||
         !number(parts[4], 2, 1, 12, &month) || !number(parts[5], 2, 1, 31, &day) ||
         !number(parts[6], 2, 0, 23, &h))
         return false;

@@ -57,7 +57,7 @@ static enum status merge_rows(struct prices *p, const struct price_loaded_row *l
             *last = *row;
             continue;
         }
-        /* Sorted, so the row for requests of any length would stand first. */
+        /* Sorted, so the row for requests of any length would come first. */
         if (row->over != 0 && (last == NULL || compare_place(last, row) != 0))
             return price_fault(err, &at, "over",
                                "needs a row without \"over\" for the same model, scope and from");

@@ -172,7 +172,7 @@ enum status price_read_row(json_t *object, struct price_loaded_row *out, struct 
         return price_fault(err, &at, NULL, "must be an object");
     const char *unknown = unknown_member(object, known);
     if (unknown != NULL)
-        return price_fault(err, &at, plain_or(unknown, "?"), "is no member of a price row");
+        return price_fault(err, &at, plain_or(unknown, "?"), "is not a member of a price row");
 
     const struct {
         const char *member;
@@ -210,7 +210,7 @@ enum status price_read_row(json_t *object, struct price_loaded_row *out, struct 
     if (from != NULL && !decode_day(from, &row->from_day))
         return price_fault(err, &at, "from", "must be a date such as \"2026-07-30\"");
     const json_t *over = json_object_get(object, "over");
-    json_int_t tokens = json_integer_value(over); /* 0 for what is no integer */
+    json_int_t tokens = json_integer_value(over); /* 0 for what is not an integer */
     if (over != NULL && (!json_is_integer(over) || tokens < 0))
         return price_fault(err, &at, "over", "must be a whole number of tokens");
     row->over = (uint64_t)tokens;
@@ -227,7 +227,7 @@ static enum status check_names(json_t *document, struct error *err)
 
     const char *unknown = unknown_member(document, known);
     if (unknown != NULL)
-        return error_set(err, ST_USAGE, E_U403, "%s: is no member of a price list",
+        return error_set(err, ST_USAGE, E_U403, "%s: is not a member of a price list",
                          plain_or(unknown, "?"));
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
         const json_t *value = json_object_get(document, arrays[i]);
@@ -269,7 +269,7 @@ enum status price_load_document(struct view text, json_t **out, struct error *er
         /* jansson names no place when an allocation failed. */
         if (fail.line < 0 || json_error_code(&fail) == json_error_out_of_memory)
             return error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
-        enum status st = error_set(err, ST_USAGE, E_U403, "line %d, column %d: is no valid JSON",
+        enum status st = error_set(err, ST_USAGE, E_U403, "line %d, column %d: is not valid JSON",
                                    fail.line, fail.column);
         if (err != NULL)
             err->offset = (uint64_t)(fail.position < 0 ? 0 : fail.position);
@@ -299,7 +299,7 @@ enum status price_read_alias(json_t *object, struct price_alias *out, struct err
         return price_fault(err, &at, NULL, "must be an object");
     const char *unknown = unknown_member(object, known);
     if (unknown != NULL)
-        return price_fault(err, &at, plain_or(unknown, "?"), "is no member of an alias");
+        return price_fault(err, &at, plain_or(unknown, "?"), "is not a member of an alias");
     enum status st = read_text(object, &at, "id", &out->id, err);
     if (st == ST_OK)
         st = read_text(object, &at, "model", &out->target, err);

@@ -2,7 +2,7 @@
  * publish_cloudwatch.c: sending a batch, and finding the one bad datum among a thousand.
  *
  * CloudWatch refuses a request as a whole for one datum that breaks a rule, and does not always
- * say which.  The request is then halved until the bad datum stands alone, is left out and named;
+ * say which.  The request is then halved until the bad datum is alone, is left out and named;
  * all others are published.
  */
 #include "publish/publish_cloudwatch.h"
@@ -68,7 +68,7 @@ static void log_rejected(size_t datum, const struct error *err)
 
 /*
  * The request was refused as a whole, so none of it is applied: its halves are sent on their own,
- * and so on until the bad data stand alone.
+ * and so on until the bad data are alone.
  */
 static enum status send_halves(struct sender *s, struct part whole, struct error *err)
 {

@@ -16,7 +16,7 @@ struct model_use {
     enum profile_type type;
     bool needs_evidence;     /* the id names no model: `type` takes the record's Regions too */
     bool unknown_geography;  /* accepted by its form only: worth telling the user once */
-    struct view model;       /* the base model, or the resource part as it stands */
+    struct view model;       /* the base model, or the resource part as it is */
     struct view profile;     /* as counted: name or canonical id; empty where there is none */
     struct view application; /* the id of a resolved application profile, else empty */
     struct view geography;   /* "us", "global", ...; empty where there is none; for the price */

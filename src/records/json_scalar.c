@@ -95,7 +95,7 @@ static void add_unicode_escape(struct json_string *js, uint32_t unit)
         add_code(js, unit);
 }
 
-/* The byte behind a backslash; false when no escape begins so. */
+/* The byte after a backslash; false when no escape begins so. */
 static bool escape_letter(struct json_string *js, uint8_t c)
 {
     static const char letters[] = "\"\\/bfnrt";
@@ -114,7 +114,7 @@ static bool escape_letter(struct json_string *js, uint8_t c)
     return true;
 }
 
-/* A byte inside an escape; false: it cannot stand there. */
+/* A byte inside an escape; false: it cannot be there. */
 static bool escape_byte(struct json_string *js, uint8_t c)
 {
     if (js->escape == 1)
@@ -207,7 +207,7 @@ static void add_digit(struct json_number *n, uint64_t digit)
     n->zeros = 0;
 }
 
-/* The state behind byte c; -1 when the number ends before it. */
+/* The state after byte c; -1 when the number ends before it. */
 static int step(struct json_number *n, uint8_t c)
 {
     bool digit = c >= '0' && c <= '9';

@@ -31,7 +31,7 @@ void json_string_begin(struct json_string *js, char *out, size_t max);
 /*
  * Take bytes up to and including the closing quote.  ST_END: *p is after the quote and
  * out[0..len) is the value.  ST_OK: everything up to `end` was taken.  ST_BAD_ITEM: *p is at the
- * byte that cannot stand there (a control character, a bad escape).
+ * byte that cannot be there (a control character, a bad escape).
  */
 NODISCARD enum status json_string_next(struct json_string *js, const uint8_t **p,
                                        const uint8_t *end);
@@ -58,7 +58,7 @@ void json_number_begin(struct json_number *number);
 
 /*
  * Take what belongs to the number.  ST_END: *p is at the first byte that does not (the number is
- * complete); ST_OK: all taken, there may be more; ST_BAD_ITEM: *p is at a byte that cannot stand
+ * complete); ST_OK: all taken, there may be more; ST_BAD_ITEM: *p is at a byte that cannot be
  * there.
  */
 NODISCARD enum status json_number_next(struct json_number *number, const uint8_t **p,

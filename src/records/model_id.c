@@ -76,7 +76,7 @@ bool model_id_is_geography(struct view label)
 
 /*
  * us.anthropic.claude-sonnet-4-6
- * ^^ ^^^^^^^^^ first and second label; what is behind the first is the base model
+ * ^^ ^^^^^^^^^ first and second label; what follows the first is the base model
  */
 static bool split_geography(struct view id, bool is_profile_arn, struct model_class *out)
 {

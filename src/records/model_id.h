@@ -24,7 +24,7 @@ struct model_class {
     bool needs_evidence;    /* names no model: CrossRegion if the record's Regions differ */
     bool application;       /* an application inference profile: `profile` is its id */
     bool unknown_geography; /* accepted by its form only: worth telling the user once */
-    struct view model;      /* the base model, or the resource part as it stands */
+    struct view model;      /* the base model, or the resource part as it is */
     struct view profile;    /* canonical profile id; empty where there is none */
     struct view geography;  /* "us", "global", ...; empty where there is none */
 };

@@ -231,7 +231,7 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
 {
     static const struct view kind = {"application-inference-profile/", 30};
     if (!json_is_object(item))
-        return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu is no object", index + 1);
+        return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu is not an object", index + 1);
     struct view arn = member(item, "inferenceProfileArn");
     struct view id = member(item, "inferenceProfileId");
     if (arn.len == 0 && id.len == 0)

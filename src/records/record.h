@@ -47,7 +47,7 @@ NODISCARD enum status record_check(const struct scan_record *raw, struct record_
 enum invocation_outcome record_outcome(struct view error_code);
 
 /*
- * "role/NAME", "user/NAME", "root", "federated-user/NAME", another resource part as it stands, or
+ * "role/NAME", "user/NAME", "root", "federated-user/NAME", another resource part as it is, or
  * "unknown": the identity of an ARN without path and session.  At most out_size bytes are written,
  * cut at a character border; returns the view of them, or of a constant.
  */

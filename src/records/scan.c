@@ -95,7 +95,7 @@ const char *scan_selected(void)
 /* A node whose guesses all point to `none`, so that guess_name() needs no NULL check. */
 static void make_node(struct name_node *node, struct name_node *none)
 {
-    *node = (struct name_node){.inside = MEMBER_CHECK}; /* no place a name can stand in */
+    *node = (struct name_node){.inside = MEMBER_CHECK}; /* not a place for a name */
     for (unsigned i = 0; i < NAME_GUESSES; i++)
         node->next[i] = none;
 }

@@ -36,16 +36,16 @@ static inline uint64_t block_escaped(uint64_t backslashes, uint64_t *carry)
         return escaped;
     }
     backslashes &= ~*carry;
-    uint64_t behind = backslashes << 1 | *carry;
-    uint64_t odd_starts = backslashes & ~even_places & ~behind;
+    uint64_t after = backslashes << 1 | *carry;
+    uint64_t odd_starts = backslashes & ~even_places & ~after;
     unsigned long long sum;
     *carry = __builtin_uaddll_overflow(odd_starts, backslashes, &sum);
-    return (even_places ^ (sum << 1)) & behind;
+    return (even_places ^ (sum << 1)) & after;
 }
 
 /*
  * Skip by brackets, 64 bytes at a time.  A block that needs a closer look (an error, a cut, a stray
- * backslash) and what is left behind the last whole block go byte by byte.
+ * backslash) and what is left after the last whole block go byte by byte.
  */
 static enum skip_result skip_nest(struct scanner *s, const uint8_t **at, const uint8_t *end)
 {
@@ -153,7 +153,7 @@ static inline bool is_space(uint8_t c)
 }
 
 /*
- * Skip white space.  *cut is set when it stopped at the `{` behind a line feed; when it ends with a
+ * Skip white space.  *cut is set when it stopped at the `{` after a line feed; when it ends with a
  * line feed at `end` the scanner remembers it.
  */
 static inline const uint8_t *skip_space(struct scanner *s, const uint8_t *p, const uint8_t *end,
@@ -291,7 +291,7 @@ static inline const uint8_t *begin_value(struct scanner *s, const uint8_t *p, co
     return scan_error(s, p);
 }
 
-/* A name begins behind its quote at p. */
+/* A name begins after its quote at p. */
 static inline const uint8_t *begin_name(struct scanner *s, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *q = find_special(p, end);
@@ -362,7 +362,7 @@ static struct name_node *read_name(struct scanner *s, struct name_node *from, co
     return node;
 }
 
-/* The usual string value behind its quote at p; its end, or NULL: unusual. */
+/* The usual string value after its quote at p; its end, or NULL: unusual. */
 static inline const uint8_t *read_value_string(struct scanner *s, struct name_node *node,
                                                const uint8_t *p, const uint8_t *last)
 {
@@ -406,15 +406,15 @@ static inline const uint8_t *read_value_string(struct scanner *s, struct name_no
  */
 enum { QUICK_SPACE = 64, QUICK_BYTES = NAME_NODE_BYTES + QUICK_SPACE + 64 + 8 };
 
-/* Whether white space (or an error) stands there, which is rare in Bedrock's own logs. */
+/* Whether white space (or an error) is there, which is rare in Bedrock's own logs. */
 static inline bool is_white(uint8_t c)
 {
     return __builtin_expect(c <= ' ', 0);
 }
 
 /*
- * Behind the white space at p, at `limit` at the latest.  Bedrock writes none, but copies of logs
- * that other tools have written have a blank behind each colon and comma, or are indented.
+ * After the white space at p, at `limit` at the latest.  Bedrock writes none, but copies of logs
+ * that other tools have written have a blank after each colon and comma, or are indented.
  */
 static inline const uint8_t *pass_space(const uint8_t *p, const uint8_t *limit)
 {
@@ -435,7 +435,7 @@ static const uint8_t *read_members(struct scanner *s, const uint8_t *p, const ui
     if (end - p < QUICK_BYTES)
         return p;
     const uint8_t *quick_end = end - QUICK_BYTES;
-    const uint8_t *last = end - 8; /* what stands before it is followed by that many bytes */
+    const uint8_t *last = end - 8; /* what is before it is followed by that many bytes */
     const uint8_t *next;
     struct name_node *node = &s->node[0];
     enum member inside = s->level == 2 ? s->inside : MEMBER_SKIP;

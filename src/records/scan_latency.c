@@ -80,7 +80,7 @@ static void outside_byte(struct scanner *s, uint8_t c)
         l->name_len = 0;
 }
 
-/* Behind what a string holds up to its end, an escape or a line feed; its beginning is kept. */
+/* Past what a string holds up to its end, an escape or a line feed; its beginning is kept. */
 static const uint8_t *pass_string(struct latency_search *l, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *q = string_end_byte(p, end);

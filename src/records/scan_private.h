@@ -14,8 +14,8 @@ enum scan_state {
     STATE_ARRAY_FIRST, /* in a top-level array: a text or ] */
     STATE_ARRAY_VALUE, /* a text */
     STATE_ARRAY_NEXT,  /* , or ] */
-    STATE_SCALAR_END,  /* level 0: a delimiter behind a number or literal */
-    STATE_RESYNC,      /* the line feed behind an error */
+    STATE_SCALAR_END,  /* level 0: a delimiter after a number or literal */
+    STATE_RESYNC,      /* the line feed after an error */
     STATE_FIRST_NAME,  /* a name or } */
     STATE_NAME,        /* a name */
     STATE_NAME_REST,   /* the rest of a name that needs decoding */
@@ -50,7 +50,7 @@ struct skip_nest {
     bool escape; /* the last byte was a backslash that escapes the next */
 };
 
-/* Where the walk for the latency stands; see scan_latency.c. */
+/* Where the walk for the latency is; see scan_latency.c. */
 struct latency_search {
     bool is_array;           /* the body is a stream: the last element's latency counts */
     bool after_string;       /* the last token was a string: a name if a colon follows */
@@ -72,7 +72,7 @@ enum { NAME_NODES = 64, NAME_SLOTS = 128, NAME_NODE_BYTES = 32, NAME_GUESSES = 3
 struct name_node {
     uint8_t bytes[NAME_NODE_BYTES]; /* the name with its quotes and colon, then zeros */
     uint32_t len;                   /* of them */
-    enum member inside;             /* where the name stands: MEMBER_SKIP at level 1 */
+    enum member inside;             /* where the name is: MEMBER_SKIP at level 1 */
     enum member member;
     uint32_t value_len;                   /* of the last string value */
     uint32_t oldest;                      /* of the guesses: to be replaced next */
@@ -112,7 +112,7 @@ struct scanner {
     struct view metadata_key[SCAN_MAX_METADATA];
     char *metadata_bytes; /* owns the keys */
 
-    struct name_node node[NAME_NODES]; /* the first stands for no name: it never matches */
+    struct name_node node[NAME_NODES]; /* the first means no name: it never matches */
     unsigned node_count;
     uint8_t name_slot[NAME_SLOTS]; /* a node's index by its name; 0: none */
 
@@ -122,7 +122,7 @@ struct scanner {
 
 enum skip_result { SKIP_MORE, SKIP_DONE, SKIP_ERROR, SKIP_CUT };
 
-/* Skip by brackets, one byte at a time.  *p stops at the error, at the `{` of a cut, or behind. */
+/* Skip by brackets, one byte at a time.  *p stops at the error, at the `{` of a cut, or past it. */
 enum skip_result scan_skip_bytes(struct scanner *s, const uint8_t **p, const uint8_t *end);
 
 /* The same for a body in which the latency is looked for. */
@@ -155,7 +155,7 @@ void scan_begin_object(struct scanner *s, uint64_t offset);
  */
 void scan_end_text(struct scanner *s, enum scan_outcome outcome);
 void scan_end_record(struct scanner *s);
-/* A fault at *p: count the text, then go on behind the next line feed; returns where to go on. */
+/* A fault at *p: count the text, then go on after the next line feed; returns where to go on. */
 const uint8_t *scan_error(struct scanner *s, const uint8_t *p);
 /* A line feed and `{` (at p): an open text is malformed, a new one begins; returns p + 1. */
 const uint8_t *scan_cut(struct scanner *s, const uint8_t *p);

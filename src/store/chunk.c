@@ -58,7 +58,7 @@ static bool take_long(struct view *rest, u128 *value)
 
 /*
  * Most numbers have few bytes, and the lengths vary from one to the next, so they are not looked at
- * byte by byte: eight bytes at once, cut behind the first one without its top bit, and the groups
+ * byte by byte: eight bytes at once, cut after the first one without its top bit, and the groups
  * of seven bits pushed together.
  */
 static inline bool take_number(struct view *rest, u128 *value)

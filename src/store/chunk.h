@@ -26,7 +26,7 @@ struct chunk_cell {
 void chunk_add(struct buf *out, const struct chunk_cell *cell);
 
 /*
- * Take the first cell off *rest.  ST_END: there is none.  ST_BAD_ITEM: this is no chunk, or names a
+ * Take the first cell off *rest.  ST_END: there is none.  ST_BAD_ITEM: this is not a chunk, or names a
  * series of `series_count` or above.
  */
 NODISCARD enum status chunk_next(struct view *rest, uint32_t series_count, struct chunk_cell *out);
@@ -43,7 +43,7 @@ static inline void chunk_add_to(u128 *sum, const struct chunk_cell *cell)
 /*
  * Add up what is of one series: each series of `cells` (chunks laid end to end) becomes one cell,
  * with minute 0, sorted by series, appended to `out`.  `map` (NULL: none) gives another series, not
- * above it, for each.  ST_BAD_ITEM: these are no chunks.  ST_TOO_BIG: 4 GiB.  ST_NO_MEMORY.
+ * above it, for each.  ST_BAD_ITEM: these are not chunks.  ST_TOO_BIG: 4 GiB.  ST_NO_MEMORY.
  */
 NODISCARD enum status chunk_condense(struct view cells, const uint32_t *map, uint32_t series_count,
                                      struct buf *out);

@@ -247,7 +247,7 @@ static enum status check_version(struct store *store, bool write, struct error *
                          "the store has version %lld, this program knows %d", (long long)version,
                          VERSION);
     if (id != 0 || tables != 0 || !write)
-        return error_set(err, ST_BAD_ITEM, E_S113, "the file is no usage store");
+        return error_set(err, ST_BAD_ITEM, E_S113, "the file is not a usage store");
     st = store_execute(store, schema, err);
     if (st == ST_OK)
         st = store_execute(store, store_schema_2, err);

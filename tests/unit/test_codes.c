@@ -25,7 +25,7 @@
 #include "publish/datum.h"
 #include "records/profile.h"
 
-/* Below a file that is no folder nothing exists, whoever runs the test. */
+/* Below a file that is not a folder nothing exists, whoever runs the test. */
 static const char *path_of(const char *phrase)
 {
     static char path[512];

@@ -70,7 +70,7 @@ static bool any(const json_t *one_or_many, match_fn *match, struct view text)
     return false;
 }
 
-/* An element and its Not... counterpart; absent both is no match. */
+/* An element and its Not... counterpart; absent both is not a match. */
 static bool element(const json_t *statement, const char *name, const char *not_name,
                     match_fn *match, struct view text)
 {

@@ -1,4 +1,4 @@
-/* The end of the pipeline: the metrics that arrived in CloudWatch, and the ledger behind them. */
+/* The end of the pipeline: the metrics that arrived in CloudWatch, and their ledger. */
 #include <libgen.h>
 #include <stdlib.h>
 #include <unistd.h>

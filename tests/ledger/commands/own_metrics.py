@@ -1,4 +1,4 @@
-"""own_metrics.py: what the program says of itself in CloudWatch by way of a ledger: requests in doubt,
+"""own_metrics.py: what the program says of itself in CloudWatch through a ledger: requests in doubt,
 duplicates, what a sweep found, rejected records, objects that changed.  Each is counted once."""
 import collections
 import time
