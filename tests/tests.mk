@@ -107,6 +107,10 @@ $(PRICE_TOOL): $(BUILD)/tests/prices/price_tool.o $(CORE)
 	@echo "  LINK  $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lpthread -lm
 
+# What the slower suites use besides; CI builds them before it starts those.
+test-programs: $(PROGRAMS) $(UNIT) $(PRICE_TOOL) $(AWS_TOOLS) $(BUILD)/ledger-sim \
+               $(BUILD)/tests/ledger/dynamodb_check
+
 ## @Slower tests
 
 ## check              all that CI runs, within 40 minutes on two cores
@@ -178,7 +182,7 @@ format:
 	@find src tests -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | \
 	    xargs clang-format -i
 
-.PHONY: test test-run test-unit unit-tests test-scenarios update-scenarios test-differential \
+.PHONY: test test-run test-programs test-unit unit-tests test-scenarios update-scenarios test-differential \
         test-chunks test-docs test-plan test-doctor test-aws aws-tools test-pipeline test-rie test-ledger \
         test-ledger-worlds test-ledger-dynamodb test-serve test-prometheus test-browser \
         test-deploy check check-long torture fuzz fuzz-run demo demo-aws bench bench-serve map \

@@ -4,7 +4,8 @@
 #     . tests/support/steps.sh        in the root of the tree
 #     steps FOLDER                    where the steps' output goes
 #     step NAME COMMAND...            one after another; or
-#     start NAME COMMAND...  ended NAME    side by side
+#     start NAME COMMAND...  ended NAME    side by side; or
+#     lane NAME FUNCTION  lanes_ended      the steps of several functions side by side
 #     finish                          "N passed, N failed[, N skipped]", exit status 1 when any failed
 #
 # A step says "N passed, N failed[, N skipped]" last, or is cmocka's or unittest's (count.py); one
@@ -57,6 +58,28 @@ COUNTS
 step() {
     start "$@"
     ended "$1"
+}
+
+# A failing step's lines may stand between those of another lane.
+lane() {
+    echo "0 1 0" >"$steps_logs/$1.lane"
+    (
+        steps_passed=0 steps_failed=0 steps_skipped=0
+        "$2"
+        echo "$steps_passed $steps_failed $steps_skipped" >"$steps_logs/$1.lane"
+    ) &
+}
+
+# Waits for the lanes and adds up their steps; one that ended early has failed.
+lanes_ended() {
+    wait
+    for steps_lane in "$steps_logs"/*.lane; do
+        read -r steps_good steps_bad steps_left <"$steps_lane"
+        steps_passed=$((steps_passed + steps_good))
+        steps_failed=$((steps_failed + steps_bad))
+        steps_skipped=$((steps_skipped + steps_left))
+        rm -f "$steps_lane"
+    done
 }
 
 # Whether a program is there; the step says that it is skipped.
