@@ -136,6 +136,19 @@ void json_close(struct json_out *j)
     j->depth--;
 }
 
+void json_begin(struct json_out *j, const char *schema)
+{
+    json_open_object(j, NULL);
+    json_add_cstr(j, "schema", schema);
+}
+
+void json_end(struct json_out *j)
+{
+    while (j->depth > 0)
+        json_close(j);
+    buf_add_char(j->out, '\n');
+}
+
 void json_add_string(struct json_out *j, const char *name, struct view value)
 {
     quote(json_add_value(j, name), value, j->html);

@@ -42,6 +42,10 @@ void json_open_array(struct json_out *j, const char *name);
 /* Close the innermost open object or array. */
 void json_close(struct json_out *j);
 
+/* A document: an object with its schema; then all that is open closed, and a line feed. */
+void json_begin(struct json_out *j, const char *schema);
+void json_end(struct json_out *j);
+
 /* The name of the next member where it comes from outside; the value then takes NULL. */
 void json_add_name(struct json_out *j, struct view name);
 

@@ -72,27 +72,18 @@ static const struct option rows[] = {
 
 static enum status save_state(struct options *o, bool complete, struct error *err)
 {
-    struct out_file out;
     struct buf text;
     struct json_out j = {.out = &text};
     if (o->state == NULL || o->dry_run)
         return ST_OK;
     buf_init(&text, 64 * 1024);
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/enqueue/1");
+    json_begin(&j, "bedrock-metrics/enqueue/1");
     json_add_string(&j, "source", o->url);
     json_add_cstr(&j, "queue", o->sending.queue.url);
     json_add_string(&j, "last_key", buf_view(&o->last_sent));
     json_add_bool(&j, "complete", complete);
-    json_close(&j);
-    buf_add_char(&text, '\n');
-    enum status st = buf_status(&text);
-    if (st == ST_OK)
-        st = out_file_open(&out, o->state, err);
-    if (st == ST_OK) {
-        (void)fwrite(text.ptr, 1, text.len, out.file);
-        st = out_file_close(&out, err);
-    }
+    json_end(&j);
+    enum status st = out_file_write(o->state, &text, err);
     buf_clear(&text);
     return st;
 }

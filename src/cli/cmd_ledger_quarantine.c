@@ -24,20 +24,6 @@ struct listing {
     uint64_t found;
 };
 
-static void open_document(struct json_out *j, const char *schema)
-{
-    json_open_object(j, NULL);
-    json_add_cstr(j, "schema", schema);
-    json_open_array(j, "objects");
-}
-
-static void close_document(struct json_out *j)
-{
-    json_close(j);
-    json_close(j);
-    buf_add_char(j->out, '\n');
-}
-
 static bool add_entry(void *ctx, const struct ledger_quarantined *q)
 {
     struct listing *l = ctx;
@@ -72,11 +58,13 @@ static enum status list(struct invocation *in, const struct ledger_id *only, str
     const struct options *o = in->options;
     struct listing l = {.json = o->output == AS_JSON, .only = only, .j.out = &l.out};
     buf_init(&l.out, MAX_TEXT);
-    if (l.json)
-        open_document(&l.j, "bedrock-metrics/quarantine/1");
+    if (l.json) {
+        json_begin(&l.j, "bedrock-metrics/quarantine/1");
+        json_open_array(&l.j, "objects");
+    }
     enum status st = ledger_quarantine_list(o->ledger.session->ledger, add_entry, &l);
     if (st == ST_OK && l.json)
-        close_document(&l.j);
+        json_end(&l.j);
     else if (st == ST_OK && l.found == 0)
         buf_add_cstr(&l.out, only != NULL ? "not in quarantine\n" : "none\n");
     if (only != NULL ? l.found == 0 : l.found > 0)
@@ -95,8 +83,10 @@ static enum status release(struct invocation *in, char *const *ids, size_t count
     struct json_out j = {.out = &out};
     buf_init(&out, MAX_TEXT);
     enum status st = ST_OK;
-    if (json)
-        open_document(&j, "bedrock-metrics/release/1");
+    if (json) {
+        json_begin(&j, "bedrock-metrics/release/1");
+        json_open_array(&j, "objects");
+    }
     struct progress *progress = command_progress(in, "objects");
     progress_expect(progress, 0, count, true);
     for (size_t i = 0; i < count && st == ST_OK; i++) {
@@ -127,7 +117,7 @@ static enum status release(struct invocation *in, char *const *ids, size_t count
     }
     progress_free(progress);
     if (json)
-        close_document(&j);
+        json_end(&j);
     if (st == ST_OK)
         st = command_print(&out, err);
     buf_clear(&out);

@@ -177,19 +177,15 @@ static enum status run(struct invocation *in, struct error *err)
     o->j.out = &o->out;
     buf_init(&o->out, MAX_TEXT);
     if (json) {
-        json_open_object(&o->j, NULL);
-        json_add_cstr(&o->j, "schema", "bedrock-metrics/redrive/1");
+        json_begin(&o->j, "bedrock-metrics/redrive/1");
         json_open_array(&o->j, "queues");
     }
     stop_catch_signals(STOP_IN_ORDER);
     enum status st = move_queues(in, err);
     if (st != ST_OK && !o->named)
         return st;
-    if (json) {
-        json_close(&o->j);
-        json_close(&o->j);
-        buf_add_char(&o->out, '\n');
-    }
+    if (json)
+        json_end(&o->j);
     /* Also what was moved before a failure. */
     struct error detail = {0};
     enum status printed = command_print(&o->out, &detail);

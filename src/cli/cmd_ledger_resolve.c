@@ -54,8 +54,7 @@ static void write_json(struct buf *out, const struct ledger_recovery *r,
                        const struct ledger_statistics *t)
 {
     struct json_out j = {.out = out};
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/resolve/1");
+    json_begin(&j, "bedrock-metrics/resolve/1");
     JSON_ADD_NUMBERS(&j, {"found", r->found}, {"finished", r->done}, {"open", t->batches_open});
     add_pair(&j, "in_doubt", t->parts_in_doubt, t->tokens_in_doubt);
     json_open_object(&j, "resolved");
@@ -68,8 +67,7 @@ static void write_json(struct buf *out, const struct ledger_recovery *r,
     JSON_ADD_NUMBERS(&j, {"violations", r->tally.violations}, {"quarantined", t->quarantined});
     json_add_bool(&j, "totals_are_of_open_batches", t->open_only);
     json_add_i64(&j, "retry_after_seconds", (r->retry_after_ms + 999) / 1000);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }
 
 static enum status open_resolve(struct invocation *in, struct error *err)

@@ -81,10 +81,8 @@ static enum status run(struct invocation *in, struct error *err)
     struct view region = l->settings.cloudwatch_region.len > 0 ? l->settings.cloudwatch_region
                                                                : aws_config_region(l->aws.config);
     buf_init(&out, MAX_TEXT);
-    if (json) {
-        json_open_object(&j, NULL);
-        json_add_cstr(&j, "schema", "bedrock-metrics/ledger-status/1");
-    }
+    if (json)
+        json_begin(&j, "bedrock-metrics/ledger-status/1");
     add_text(&j, json, "ledger", "ledger", view_of(l->session->name));
     add_text(&j, json, "delivery", "delivery", view_of(ledger_session_delivery(l->session)));
     add_text(&j, json, "namespace", "namespace", l->settings.name_space);
@@ -96,13 +94,9 @@ static enum status run(struct invocation *in, struct error *err)
     } else if (json) {
         json_add_cstr(&j, "oldest_open", NULL);
     }
-    if (json) {
-        json_close(&j);
-        buf_add_char(&out, '\n');
-    }
-    st = command_print(&out, err);
-    buf_clear(&out);
-    return st;
+    if (json)
+        json_end(&j);
+    return command_print(&out, err);
 }
 
 static enum status open_status(struct invocation *in, struct error *err)

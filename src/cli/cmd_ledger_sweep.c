@@ -68,9 +68,7 @@ static void write_result(const struct options *o, const struct sweep_result *r, 
         sweep_add_json(&j, r);
         json_open_array(&j, "objects");
         buf_add_view(out, buf_view(&o->missing));
-        json_close(&j);
-        json_close(&j);
-        buf_add_char(out, '\n');
+        json_end(&j);
         return;
     }
     buf_add_view(out, buf_view(&o->missing));

@@ -147,9 +147,7 @@ static void write_result(struct options *o, const struct sums *s, struct buf *ou
         json_add_u64(&j, s->names[i], s->numbers[i]);
     json_open_array(&j, "differences");
     buf_add_view(out, buf_view(&o->differences));
-    json_close(&j);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }
 
 static enum status compare_sums(const struct verify_options *v, struct sums *s, struct error *err)

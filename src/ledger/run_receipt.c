@@ -24,8 +24,7 @@ void run_receipt_add_json(struct buf *out, const struct run_receipt *r,
     metric_set metrics = about->metrics | METRIC_SET_BASE;
     char digest[RECEIPT_TEXT_BYTES];
     receipt_format(&r->digest, digest);
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/receipt/1");
+    json_begin(&j, "bedrock-metrics/receipt/1");
     json_add_cstr(&j, "version", BM_VERSION);
     json_add_cstr(&j, "command", about->command);
     json_add_cstr(&j, "delivery", about->delivery);
@@ -49,7 +48,5 @@ void run_receipt_add_json(struct buf *out, const struct run_receipt *r,
     json_open_object(&j, "digest");
     json_add_u64(&j, "objects", r->digest.objects);
     json_add_cstr(&j, "sum", digest);
-    json_close(&j);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }

@@ -66,8 +66,7 @@ static void add_line(struct emf *e, const struct dimension_set *set,
             metric_add_value(json_add_value(&j, metric_name((enum metric)m)), (enum metric)m,
                              values[m]);
     }
-    json_close(&j);
-    buf_add_char(&e->line, '\n');
+    json_end(&j);
 }
 
 static enum status write_line(struct emf *e)

@@ -354,8 +354,7 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
         add_table(&j, "cube", &tables[0], values, has_prices, unit);
         j.gap = "\n";
         add_table(&j, "principals", &tables[1], values, has_prices, unit);
-        json_close(&j);
-        buf_add_char(out, '\n');
+        json_end(&j);
         st = buf_status(out);
     }
     for (size_t t = 0; t < PAGE_SETS; t++)

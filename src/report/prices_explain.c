@@ -83,8 +83,7 @@ static void explanation_json(struct buf *out, const struct prices *prices,
 {
     struct json_out j = {.out = out};
 
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/price-explanation/1");
+    json_begin(&j, "bedrock-metrics/price-explanation/1");
     prices_json_dates(&j, prices);
     json_add_string(&j, "asked", question->query.model);
     json_add_string(&j, "region", question->query.region);
@@ -108,8 +107,7 @@ static void explanation_json(struct buf *out, const struct prices *prices,
     }
     json_add_u128(&j, "unpriced_tokens", x->cost.unpriced_tokens);
     json_add_u128(&j, "approximate_tokens", x->cost.approximate_tokens);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }
 
 /* One step: what it is about, and what came of it, in two columns. */

@@ -192,8 +192,7 @@ void prices_add_list(struct buf *out, enum prices_format format, const struct pr
         return;
     }
     if (format == PRICES_JSON) {
-        json_open_object(&j, NULL);
-        json_add_cstr(&j, "schema", "bedrock-metrics/prices/1");
+        json_begin(&j, "bedrock-metrics/prices/1");
         json_add_cstr(&j, "currency", "USD");
         json_add_cstr(&j, "unit", "per_1M_tokens");
         prices_json_dates(&j, prices);
@@ -214,9 +213,7 @@ void prices_add_list(struct buf *out, enum prices_format format, const struct pr
     }
     if (format != PRICES_JSON)
         return;
-    json_close(&j);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }
 
 /* ---- age ---- */
@@ -238,8 +235,7 @@ void prices_add_age(struct buf *out, enum prices_format format, const struct pri
     struct json_out j = {.out = out};
 
     if (format == PRICES_JSON) {
-        json_open_object(&j, NULL);
-        json_add_cstr(&j, "schema", "bedrock-metrics/prices-age/1");
+        json_begin(&j, "bedrock-metrics/prices-age/1");
         JSON_ADD_NUMBERS(&j, {"rows", info.rows}, {"own_rows", info.own_rows},
                          {"models", info.models});
     } else if (format == PRICES_CSV) {
@@ -263,8 +259,6 @@ void prices_add_age(struct buf *out, enum prices_format format, const struct pri
             buf_printf(out, "%-16s%s  %lld days old\n", dates[i].text, date, age);
         }
     }
-    if (format == PRICES_JSON) {
-        json_close(&j);
-        buf_add_char(out, '\n');
-    }
+    if (format == PRICES_JSON)
+        json_end(&j);
 }

@@ -41,8 +41,7 @@ static void add_row(struct json_out *j, const struct report *report,
 static void add_head(struct json_out *j, const struct report *report)
 {
     const struct dimension_set *set = aggregate_set(report->aggregate, report->set);
-    json_open_object(j, NULL);
-    json_add_cstr(j, "schema", "bedrock-metrics/aggregate/1");
+    json_begin(j, "bedrock-metrics/aggregate/1");
     j->gap = "\n";
     json_open_array(j, "by");
     for (size_t i = 0; i < set->count; i++)
@@ -80,8 +79,7 @@ enum status report_write_json(const struct report *report, FILE *out)
         json_close(&j);
         j.gap = "\n";
         report_add_tally(&j, report->tally);
-        json_close(&j);
-        buf_add_char(&text, '\n');
+        json_end(&j);
         st = report_flush(&text, 0, out);
     }
     buf_clear(&text);

@@ -100,8 +100,7 @@ static enum MHD_Result send_error(struct MHD_Connection *connection, enum status
     buf_init(&text, 4096);
     json_open_object(&j, NULL);
     json_add_cstr(&j, "error", err->text);
-    json_close(&j);
-    buf_add_char(&text, '\n');
+    json_end(&j);
     if (buf_status(&text) != ST_OK) {
         buf_clear(&text);
         return MHD_NO;

@@ -491,9 +491,7 @@ enum status dashboard_write(const struct dashboard_options *options, struct buf 
     add_tables(&w);
     add_in_doubt(&w);
     w.j.gap = "\n";
-    json_close(&w.j);
-    json_close(&w.j);
-    buf_add_char(out, '\n');
+    json_end(&w.j);
     enum status st = buf_status(&w.text);
     buf_clear(&w.text);
     return st != ST_OK ? st : buf_status(out);

@@ -171,6 +171,5 @@ void plan_add_json(const struct plan_report *report, struct buf *out)
         j.gap = "\n";
         json_add_cstr(&j, "month", NULL);
     }
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }

@@ -120,8 +120,7 @@ uint64_t reconcile_add_json(const struct reconcile *r, const struct reconcile_op
     struct json_out j = {.out = out};
     struct reconcile_total total;
     uint64_t apart = 0;
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/reconcile/1");
+    json_begin(&j, "bedrock-metrics/reconcile/1");
     json_add_time(&j, "since", o->since_s);
     json_add_time(&j, "until", o->until_s);
     json_add_string(&j, "account", o->account);
@@ -150,8 +149,6 @@ uint64_t reconcile_add_json(const struct reconcile *r, const struct reconcile_op
         json_numbers(&j, p);
         json_close(&j);
     }
-    json_close(&j);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
     return apart;
 }

@@ -70,8 +70,7 @@ const char *findings_first_fault(const struct findings *f)
 void findings_write_json(const struct findings *f, struct buf *out)
 {
     struct json_out j = {.out = out};
-    json_open_object(&j, NULL);
-    json_add_cstr(&j, "schema", "bedrock-metrics/doctor/1");
+    json_begin(&j, "bedrock-metrics/doctor/1");
     json_open_array(&j, "checks");
     for (size_t i = 0; i < f->count; i++) {
         const struct doctor_finding *x = &f->all[i];
@@ -93,8 +92,7 @@ void findings_write_json(const struct findings *f, struct buf *out)
     json_close(&j);
     for (size_t i = 0; i < DOCTOR_VERDICTS; i++)
         json_add_u64(&j, verdicts[i].total, f->number[i]);
-    json_close(&j);
-    buf_add_char(out, '\n');
+    json_end(&j);
 }
 
 static void add_line(struct buf *out, const char *name, const char *text)
