@@ -77,7 +77,7 @@ all: $(BINARY)
 CFLAGS_scan_avx2 := $(if $(filter x86_64,$(ARCH)),-mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul)
 $(BUILD)/src/price/price_builtin.o: data/bedrock-prices.json
 $(BUILD)/src/report/page_builtin.o: build/web/index.html
-$(BUILD)/src/cli/explain_builtin.o: docs/troubleshooting.md
+$(BUILD)/src/cli/cmd_explain.o: docs/troubleshooting.md
 
 # The page is built in a copy, so that nothing generated stands among the sources.
 build/web/index.html: $(wildcard web/*.mjs web/*.json web/.npmrc web/src/*)

@@ -10,12 +10,11 @@
  * The first quoted text is the code's title.  A log line or message that was copied without its
  * code is looked up by these texts; that is a help for reading and decides nothing.
  */
-#include "cli/cmd_explain.h"
-
 #include <ctype.h>
 #include <stdio.h>
 
 #include "base/codes.h"
+#include "base/embed.h"
 #include "cli/commands.h"
 #include "tools/doctor/findings.h"
 
@@ -45,6 +44,10 @@ static size_t read_code(struct view text, char code[CODE_BYTES])
                    (int)digits, text.ptr + at);
     return at + digits;
 }
+
+/* The page itself, so that there is one text of what a code means. */
+struct view explain_builtin_text(void);
+EMBED_FILE(explain_builtin_text, "docs/troubleshooting.md")
 
 /* The section below the heading "### CODE". */
 static struct view find_section(const char *code)
@@ -195,23 +198,16 @@ static enum status choose(const char *word, char code[CODE_BYTES], const char **
                      "\"%.80s\" is neither a code nor a message that has one", word);
 }
 
-/* Each code with its title. */
-static void list_all(void)
-{
-    for (int i = E_NONE + 1; i < E_END; i++)
-        print_code(code_text((enum code)i), true);
-    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES_END; i++) {
-        const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
-        printf("%s\t%s\n", info->name, info->needed);
-    }
-}
-
 static enum status run(struct invocation *in, struct error *err)
 {
     const struct options *o = in->options;
     enum status st = ST_OK;
-    if (in->word_count == 0)
-        list_all();
+    for (int i = E_NONE + 1; i < E_END && in->word_count == 0; i++)
+        print_code(code_text((enum code)i), true);
+    for (int i = DOCTOR_NO_CODE + 1; i < DOCTOR_CODES_END && in->word_count == 0; i++) {
+        const struct doctor_code_info *info = doctor_code_info((enum doctor_code)i);
+        printf("%s\t%s\n", info->name, info->needed);
+    }
     for (size_t i = 0; i < in->word_count && st == ST_OK; i++) {
         char code[CODE_BYTES];
         const char *found;
