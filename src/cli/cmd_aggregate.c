@@ -11,9 +11,7 @@
 #include "cli/counting.h"
 #include "cli/ledger_command.h"
 #include "cli/result.h"
-#include "config/settings_sources.h"
 #include "config/variables.h"
-#include "count/pipeline.h"
 #include "deliver/publish_report.h"
 #include "ledger/ledger_id.h"
 #include "ledger/ledger_source.h"
@@ -30,9 +28,7 @@ struct options {
     struct receipt_file receipt;
     /* resolved */
     struct counting counted;
-    struct region_guard *guard; /* NULL: none */
-    struct pipeline_options pipeline;
-    struct sources sources;
+    struct region_guard *guard;        /* NULL: none */
     struct publish_report *publishing; /* NULL: nothing is published */
     struct ledger_filter *filter;      /* NULL: no ledger */
     struct exact_report report;        /* of what the ledger counted */
@@ -89,20 +85,20 @@ static enum status open_publishing(struct options *o, struct error *err)
 {
     struct ledger_command *l = &o->ledger;
     enum status st = ST_OK;
-    l->readers = o->counted.jobs;
-    l->counter = &o->pipeline.counter;
+    l->readers = o->counted.pipeline.jobs;
+    l->counter = &o->counted.pipeline.counter;
     l->report = &o->report;
     if (l->name != NULL)
         st = ledger_command_open(l, o->publish ? LEDGER_COUNT : LEDGER_LOOK, err);
     else
         st = ledger_command_open(l, LEDGER_NONE, err);
     if (st == ST_OK && o->publish)
-        st = publish_report_new(&o->publishing, &l->settings, &o->pipeline.counter, &o->result.keys,
-                                err);
+        st = publish_report_new(&o->publishing, &l->settings, &o->counted.pipeline.counter,
+                                &o->result.keys, err);
     o->report.add = publish_report_add;
     o->report.context = o->publishing;
     if (st == ST_OK && l->name != NULL &&
-        ledger_filter_new(&o->filter, o->sources.list, o->sources.count, l->session,
+        ledger_filter_new(&o->filter, o->counted.sources.list, o->counted.sources.count, l->session,
                           o->publish && !o->dry_run ? round_exact(l->round) : NULL) != ST_OK)
         st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     return st;
@@ -111,20 +107,16 @@ static enum status open_publishing(struct options *o, struct error *err)
 static enum status open_aggregate(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    struct counter_options *counter = &o->pipeline.counter;
+    struct counter_options *counter = &o->counted.pipeline.counter;
     enum status st = result_resolve(&o->result, o->output, err);
     if (st == ST_OK)
         st = choose_guard(o, err);
     if (st == ST_OK)
         st = counting_resolve(&o->counting, &o->counted, err);
-    *counter = o->counted.options;
     if (st == ST_OK)
-        st = counting_resolve_times(o->since, o->until, counter, err);
-    counter->aggregate.sets = o->result.sets;
-    counter->aggregate.set_count = o->result.set_count;
-    counter->aggregate.keys = &o->result.keys;
-    counter->aggregate.interval_seconds = o->result.interval_seconds;
-    o->pipeline.jobs = o->counted.jobs;
+        st = counting_resolve_times(o->since, o->until, &o->counted, err);
+    counting_by(&o->counted, &o->result.keys, o->result.sets, o->result.set_count,
+                o->result.interval_seconds);
     /* Publishing without the ledger that is configured would count twice what it has counted. */
     if (o->ledger.name == NULL && o->publish)
         o->ledger.name = variable_get(VAR_LEDGER);
@@ -135,7 +127,7 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
                       "--since and --until do not go with --publish and a ledger: an object counts "
                       "as a whole");
     if (st == ST_OK)
-        st = counting_open(counter, in->words, in->word_count, &o->sources, err);
+        st = counting_open(&o->counted, in->words, in->word_count, err);
     if (st == ST_OK && (o->publish || o->ledger.name != NULL))
         st = open_publishing(o, err);
     stop_catch_signals(STOP_AT_ONCE);
@@ -153,7 +145,7 @@ static enum status write_result(const struct invocation *in, const struct aggreg
                                 const struct tally *tally, struct error *err)
 {
     struct options *o = in->options;
-    const struct counter_options *counter = &o->pipeline.counter;
+    const struct counter_options *counter = &o->counted.pipeline.counter;
     struct page page = {
         .aggregate = aggregate,
         .tally = tally,
@@ -321,24 +313,24 @@ static enum status run(struct invocation *in, struct error *err)
     struct options *o = in->options;
     struct aggregate *aggregate = NULL, *counted = NULL;
     struct tally tally;
-    struct measure measure = {.sources = &o->sources};
+    struct measure measure = {.sources = &o->counted.sources};
     struct run_receipt receipt = {0};
     bool by_ledger = o->filter != NULL && o->publish && !o->dry_run;
     bool published = true;
     enum status st = ST_OK;
     if (o->receipt.path != NULL)
-        o->pipeline.on_counted = note_counted_name;
-    o->pipeline.context = o;
+        o->counted.pipeline.on_counted = note_counted_name;
+    o->counted.pipeline.context = o;
     /* To list through the ledger twice, only for a percentage, is too much. */
     if (o->filter == NULL)
         begin_progress(in, &measure);
-    o->pipeline.progress = measure.progress;
+    o->counted.pipeline.progress = measure.progress;
     if (by_ledger) {
         struct ledger_recovery recovery;
         st = exact_round_recover(round_exact(o->ledger.round), true, RECOVER_MAX, &recovery, err);
     }
     if (st == ST_OK)
-        st = pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &aggregate, &tally, err);
+        st = counting_run(&o->counted, &aggregate, &tally, err);
     end_progress(&measure);
     if (st == ST_OK && by_ledger)
         published = publish(o, NULL);
@@ -376,7 +368,6 @@ static void close_aggregate(void *options)
     struct options *o = options;
     result_close(&o->result);
     receipt_file_abandon(&o->receipt);
-    sources_close(&o->sources);
     ledger_filter_free(o->filter);
     ledger_command_close(&o->ledger);
     publish_report_free(o->publishing);

@@ -6,9 +6,7 @@
 #include "cli/counting.h"
 #include "cli/out_file.h"
 #include "config/dimension_sets.h"
-#include "config/settings_sources.h"
 #include "config/variables.h"
-#include "count/pipeline.h"
 #include "report/report.h"
 #include "tools/plan.h"
 
@@ -23,9 +21,7 @@ struct options {
     /* resolved */
     struct dimension_sets sets;
     struct counting counted;
-    struct pipeline_options pipeline;
     struct plan_options plan;
-    struct sources sources;
     uint64_t resolution_s;
     uint64_t micro_usd; /* of `price` */
 };
@@ -76,27 +72,22 @@ static enum status choose_numbers(struct options *o, struct error *err)
 static enum status open_plan(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
-    struct counter_options *counter = &o->counted.options;
     enum status st = dimension_sets_choose(o->dimensions, &o->sets, err);
     if (st == ST_OK)
         st = counting_resolve(&o->counting, &o->counted, err);
     if (st == ST_OK)
         st = dimension_sets_choose_metrics(o->metrics, &o->plan.metrics, err);
     /* A latency asked for by name has to be read. */
-    counter->latency = (o->plan.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
+    o->counted.pipeline.counter.latency = (o->plan.metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     if (st == ST_OK)
         st = dimension_sets_choose_resolution(o->resolution, &o->resolution_s, err);
     if (st == ST_OK)
         st = choose_numbers(o, err);
     if (st == ST_OK)
-        st = counting_resolve_times(o->since, o->until, counter, err);
-    counter->aggregate.sets = o->sets.set;
-    counter->aggregate.set_count = o->sets.count;
-    counter->aggregate.keys = &o->sets.keys;
-    counter->aggregate.interval_seconds = HOUR_S;
-    o->pipeline = (struct pipeline_options){.counter = *counter, .jobs = o->counted.jobs};
+        st = counting_resolve_times(o->since, o->until, &o->counted, err);
+    counting_by(&o->counted, &o->sets.keys, o->sets.set, o->sets.count, HOUR_S);
     if (st == ST_OK)
-        st = counting_open(&o->pipeline.counter, in->words, in->word_count, &o->sources, err);
+        st = counting_open(&o->counted, in->words, in->word_count, err);
     return st;
 }
 
@@ -160,8 +151,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct buf text;
     buf_init(&text, MAX_RESULT_BYTES);
     stop_catch_signals(STOP_AT_ONCE);
-    enum status st =
-        pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &aggregate, &tally, err);
+    enum status st = counting_run(&o->counted, &aggregate, &tally, err);
     if (st == ST_OK)
         st = plan_series_count(aggregate, &o->plan, &series);
     if (st == ST_OK) {
@@ -183,9 +173,7 @@ static enum status run(struct invocation *in, struct error *err)
 
 static void close_plan(void *options)
 {
-    struct options *o = options;
-    sources_close(&o->sources);
-    counting_clear(&o->counted);
+    counting_clear(&((struct options *)options)->counted);
 }
 
 COMMAND(plan) = {

@@ -8,8 +8,6 @@
 #include "cli/commands.h"
 #include "cli/counting.h"
 #include "cli/option_values.h"
-#include "config/settings_sources.h"
-#include "count/pipeline.h"
 #include "report/report.h"
 #include "tools/reconcile.h"
 
@@ -25,11 +23,9 @@ struct options {
     struct dimension_keys keys;
     struct dimension_set set;
     struct counting counted;
-    struct pipeline_options pipeline;
     struct view region_list[RECONCILE_MAX_REGIONS];
     struct reconcile_options reconcile;
     struct settings_aws aws;
-    struct sources sources;
     struct sts_identity identity;
 };
 
@@ -67,7 +63,7 @@ static enum status choose_times(struct options *o, struct error *err)
     if (until.seconds - since.seconds > (int64_t)RECONCILE_MAX_HOURS * RECONCILE_HOUR_S)
         return error_set(err, ST_USAGE, E_U206, "--since: CloudWatch keeps hours for %d days only",
                          RECONCILE_MAX_HOURS / 24);
-    struct counter_options *counter = &o->pipeline.counter;
+    struct counter_options *counter = &o->counted.pipeline.counter;
     counter->has_since = counter->has_until = true;
     counter->since = (struct instant){.seconds = since.seconds};
     counter->until = (struct instant){.seconds = until.seconds};
@@ -93,23 +89,18 @@ static enum status choose_regions(struct options *o, struct error *err)
     return ST_OK;
 }
 
-static bool is_account(const char *text)
-{
-    return strlen(text) == 12 && strspn(text, "0123456789") == 12;
-}
-
 static enum status open_reconcile(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     enum status st = counting_resolve(&o->counting, &o->counted, err);
-    o->pipeline.counter = o->counted.options;
-    o->pipeline.counter.log_skips = false; /* most are out of the range */
-    o->pipeline.jobs = o->counted.jobs;
+    struct counter_options *counter = &o->counted.pipeline.counter;
+    counter->log_skips = false; /* most are out of the range */
     if (st == ST_OK)
         st = choose_times(o, err);
     if (st == ST_OK)
         st = choose_regions(o, err);
-    if (st == ST_OK && o->account != NULL && !is_account(o->account))
+    if (st == ST_OK && o->account != NULL &&
+        (strlen(o->account) != 12 || strspn(o->account, "0123456789") != 12))
         st = error_set(err, ST_USAGE, E_U217, "--account \"%.80s\" is not an account number",
                        o->account);
     o->reconcile.tolerance = (double)o->tolerance / 100;
@@ -117,17 +108,13 @@ static enum status open_reconcile(struct invocation *in, struct error *err)
     o->reconcile.account = view_of(o->account);
     if (st == ST_OK)
         st = reconcile_set(&o->keys, &o->set, err);
-    struct aggregate_options *aggregate = &o->pipeline.counter.aggregate;
-    aggregate->sets = &o->set;
-    aggregate->set_count = 1;
-    aggregate->keys = &o->keys;
-    aggregate->interval_seconds = RECONCILE_HOUR_S;
-    aggregate->prices = NULL;
-    aggregate->profiles = NULL; /* Bedrock knows a profile by its id */
+    counting_by(&o->counted, &o->keys, &o->set, 1, RECONCILE_HOUR_S);
+    counter->aggregate.prices = NULL;
+    counter->aggregate.profiles = NULL; /* Bedrock knows a profile by its id */
     if (st == ST_OK)
         st = settings_aws_open(&o->aws, err);
     if (st == ST_OK)
-        st = counting_open(&o->pipeline.counter, in->words, in->word_count, &o->sources, err);
+        st = counting_open(&o->counted, in->words, in->word_count, err);
     return st;
 }
 
@@ -152,9 +139,7 @@ static enum status print(struct invocation *in, const struct reconcile *result, 
                   log_u128("records", result->other_regions));
     if (apart > 0)
         in->exit = EXIT_FOUND_FAULTS;
-    enum status st = command_print(&out, err);
-    buf_clear(&out);
-    return st;
+    return command_print(&out, err);
 }
 
 static enum status compare(struct options *o, const struct aggregate *logs,
@@ -182,8 +167,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct reconcile result = {0};
     struct tally tally;
     stop_catch_signals(STOP_IN_ORDER);
-    enum status st =
-        pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &logs, &tally, err);
+    enum status st = counting_run(&o->counted, &logs, &tally, err);
     if (st == ST_OK)
         st = compare(o, logs, &result, err);
     if (st == ST_OK)
@@ -202,7 +186,6 @@ static enum status run(struct invocation *in, struct error *err)
 static void close_reconcile(void *options)
 {
     struct options *o = options;
-    sources_close(&o->sources);
     settings_aws_close(&o->aws);
     counting_clear(&o->counted);
 }

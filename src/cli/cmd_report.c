@@ -8,7 +8,6 @@
 #include "cli/counting.h"
 #include "cli/option_values.h"
 #include "cli/result.h"
-#include "count/pipeline.h"
 #include "serve/page_query.h"
 #include "store/usage.h"
 
@@ -21,8 +20,6 @@ struct options {
     struct sources_range range;
     struct instant now;
     struct counting counted;
-    struct pipeline_options pipeline;
-    struct sources sources;
 };
 
 static const enum result_form forms[] = {RESULT_HTML, RESULT_TABLE, RESULT_JSON, RESULT_CSV};
@@ -94,18 +91,14 @@ static enum status open_report(struct invocation *in, struct error *err)
     if (st == ST_OK && r->form == RESULT_HTML && r->out == NULL && isatty(STDOUT_FILENO))
         st = error_set(err, ST_USAGE, E_U109,
                        "a page does not belong on a terminal: give --out FILE");
-    o->pipeline = (struct pipeline_options){.counter = o->counted.options, .jobs = o->counted.jobs};
-    struct counter_options *counter = &o->pipeline.counter;
-    counter->aggregate.sets = r->sets;
-    counter->aggregate.set_count = r->set_count;
-    counter->aggregate.keys = &r->keys;
-    counter->aggregate.interval_seconds = r->interval_seconds;
+    counting_by(&o->counted, &r->keys, r->sets, r->set_count, r->interval_seconds);
+    struct counter_options *counter = &o->counted.pipeline.counter;
     counter->has_since = o->range.has_since;
     counter->has_until = o->range.has_until;
     counter->since = o->range.since;
     counter->until = o->range.until;
     if (st == ST_OK && o->store == NULL)
-        st = counting_open(counter, in->words, in->word_count, &o->sources, err);
+        st = counting_open(&o->counted, in->words, in->word_count, err);
     stop_catch_signals(STOP_AT_ONCE);
     return st == ST_OK ? result_open(r, err) : st;
 }
@@ -183,8 +176,7 @@ static enum status run(struct invocation *in, struct error *err)
     if (o->store != NULL) {
         st = from_store(o, &f, err);
     } else {
-        st = pipeline_run(o->sources.list, o->sources.count, &o->pipeline, &f.aggregate, &f.tally,
-                          err);
+        st = counting_run(&o->counted, &f.aggregate, &f.tally, err);
         f.source = strdup(in->word_count == 1 ? in->words[0] : "");
     }
     if (st == ST_OK && f.source == NULL)
@@ -208,7 +200,6 @@ static void close_report(void *options)
 {
     struct options *o = options;
     result_close(&o->result);
-    sources_close(&o->sources);
     counting_clear(&o->counted);
 }
 

@@ -140,8 +140,8 @@ static enum status start(struct options *o, struct error *err)
     struct ingest_options ingest = {
         .usage = o->usage,
         .folder = o->folder,
-        .counter = o->counted.options,
-        .jobs = o->counted.jobs,
+        .counter = o->counted.pipeline.counter,
+        .jobs = o->counted.pipeline.jobs,
         .once = o->once,
         .is_ready = is_ready,
         .on_unsettled = on_unsettled,
@@ -179,13 +179,6 @@ static void stop(struct options *o)
     watch_free(o->watch);
     answers_free(o->answers);
     usage_close(o->usage);
-}
-
-static void say_where(const struct options *o)
-{
-    fprintf(stderr, "store:  %s\n", o->store_path);
-    if (o->http != NULL)
-        fprintf(stderr, "page:   http://%s/\n", http_server_address(o->http));
 }
 
 /* The balance of the whole store: of files that were counted before, too. */
@@ -227,7 +220,9 @@ static enum status run(struct invocation *in, struct error *err)
         return st == ST_CONFLICT ? ST_USAGE : st;
     }
     if (!in->common.quiet)
-        say_where(o);
+        fprintf(stderr, "store:  %s\n", o->store_path);
+    if (!in->common.quiet && o->http != NULL)
+        fprintf(stderr, "page:   http://%s/\n", http_server_address(o->http));
     do {
         sigwait(&signals, &number);
     } while (number == SIGUSR1 && !o->finished);

@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "cli/option_values.h"
 #include "config/variables.h"
+#include "price/price.h"
 
 enum { MAX_NOVELTIES = 256 };
 
@@ -42,13 +43,14 @@ static void report_novelty(enum novelty what, struct view text)
 static enum status read_environment(struct counting *out, struct error *err)
 {
     uint64_t chunk;
-    enum status st = variable_number(VAR_MAX_OBJECT_BYTES, &out->options.max_object_bytes, err);
+    enum status st =
+        variable_number(VAR_MAX_OBJECT_BYTES, &out->pipeline.counter.max_object_bytes, err);
     /* For tests: how much is scanned at a time, and with which instructions. */
     if (st == ST_OK)
         st = variable_number(VAR_BEDROCK_METRICS_CHUNK, &chunk, err);
     if (st != ST_OK)
         return st;
-    out->options.chunk_bytes = (size_t)chunk;
+    out->pipeline.counter.chunk_bytes = (size_t)chunk;
     const char *kernel = variable_get(VAR_BEDROCK_METRICS_SIMD);
     st = scan_select(view_of(kernel));
     if (st != ST_OK)
@@ -58,7 +60,7 @@ static enum status read_environment(struct counting *out, struct error *err)
                                             "are auto, avx2, sse2, neon, scalar",
                          kernel);
     st = dimension_sets_choose_metrics(NULL, &out->metrics, err);
-    out->options.latency = (out->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
+    out->pipeline.counter.latency = (out->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     return st;
 }
 
@@ -89,34 +91,47 @@ enum status counting_resolve(const struct counting_choice *choice, struct counti
                              struct error *err)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    out->jobs = processors < 1                   ? 1
-                : processors > COUNTING_MAX_JOBS ? COUNTING_MAX_JOBS
-                                                 : (unsigned)processors;
+    out->pipeline.jobs = processors < 1                   ? 1
+                         : processors > COUNTING_MAX_JOBS ? COUNTING_MAX_JOBS
+                                                          : (unsigned)processors;
     if (choice->jobs != 0)
-        out->jobs = (unsigned)choice->jobs;
+        out->pipeline.jobs = (unsigned)choice->jobs;
     enum status st = read_environment(out, err);
     if (st == ST_OK)
         st = read_lists(choice, out, err);
-    out->options.aggregate.guard = out->guard;
-    out->options.aggregate.profiles = out->profiles;
-    out->options.aggregate.prices = out->prices;
-    out->options.aggregate.on_novelty = report_novelty;
-    out->options.log_skips = log_level_now() <= LOG_WARN;
+    struct aggregate_options *aggregate = &out->pipeline.counter.aggregate;
+    aggregate->guard = out->guard;
+    aggregate->profiles = out->profiles;
+    aggregate->prices = out->prices;
+    aggregate->on_novelty = report_novelty;
+    out->pipeline.counter.log_skips = log_level_now() <= LOG_WARN;
     return st;
 }
 
 void counting_clear(struct counting *counting)
 {
+    sources_close(&counting->sources);
     profiles_free(counting->profiles);
     prices_free(counting->prices);
     region_guard_free(counting->guard);
     *counting = (struct counting){0};
 }
 
-enum status counting_resolve_times(const char *since, const char *until,
-                                   struct counter_options *counter, struct error *err)
+void counting_by(struct counting *c, const struct dimension_keys *keys,
+                 const struct dimension_set *sets, size_t set_count, int64_t interval_seconds)
+{
+    struct aggregate_options *aggregate = &c->pipeline.counter.aggregate;
+    aggregate->keys = keys;
+    aggregate->sets = sets;
+    aggregate->set_count = set_count;
+    aggregate->interval_seconds = interval_seconds;
+}
+
+enum status counting_resolve_times(const char *since, const char *until, struct counting *c,
+                                   struct error *err)
 {
     struct sources_range range = {0};
+    struct counter_options *counter = &c->pipeline.counter;
     enum status st = time_option_range(since, until, time_option_now(), &range, err);
     counter->has_since = range.has_since;
     counter->has_until = range.has_until;
@@ -125,10 +140,16 @@ enum status counting_resolve_times(const char *since, const char *until,
     return st;
 }
 
-enum status counting_open(const struct counter_options *counter, char *const *words, size_t count,
-                          struct sources *sources, struct error *err)
+enum status counting_open(struct counting *c, char *const *words, size_t count, struct error *err)
 {
+    const struct counter_options *counter = &c->pipeline.counter;
     struct sources_range range = {counter->has_since, counter->has_until, counter->since,
                                   counter->until};
-    return sources_open(sources, words, count, &range, err);
+    return sources_open(&c->sources, words, count, &range, err);
+}
+
+enum status counting_run(const struct counting *c, struct aggregate **out, struct tally *tally,
+                         struct error *err)
+{
+    return pipeline_run(c->sources.list, c->sources.count, &c->pipeline, out, tally, err);
 }

@@ -4,20 +4,17 @@
 
 #include "base/rfc3339.h"
 #include "cli/options.h"
-#include "count/object_counter.h"
-#include "price/price.h"
-
-struct region_guard;
-struct sources;
+#include "config/settings_sources.h"
+#include "count/pipeline.h"
 
 struct counting {
-    struct counter_options options; /* all but dimensions, interval and range */
-    metric_set metrics;             /* that are shown */
+    struct pipeline_options pipeline;
+    struct sources sources;
+    metric_set metrics; /* that are shown */
     struct profiles *profiles;
     struct prices *prices;
     struct region_guard *guard;
     char prices_as_of[RFC3339_BYTES];
-    unsigned jobs;
 };
 
 enum { COUNTING_MAX_JOBS = 64 };
@@ -57,17 +54,25 @@ struct counting_choice {
             OPT_TEXT(counting.allowed)                                                             \
     }
 
-/* ST_USAGE: *err says why. */
+/* All but dimensions, interval, range and sources.  ST_USAGE: *err says why. */
 NODISCARD enum status counting_resolve(const struct counting_choice *choice, struct counting *out,
                                        struct error *err);
 void counting_clear(struct counting *counting);
 
-/* --since and --until, NULL where not given, into *counter.  ST_USAGE: *err says why. */
-NODISCARD enum status counting_resolve_times(const char *since, const char *until,
-                                             struct counter_options *counter, struct error *err);
+/* What to count by; the views live on. */
+void counting_by(struct counting *c, const struct dimension_keys *keys,
+                 const struct dimension_set *sets, size_t set_count, int64_t interval_seconds);
 
-/* The sources of the command line for what *counter counts; as sources_open(). */
-NODISCARD enum status counting_open(const struct counter_options *counter, char *const *words,
-                                    size_t count, struct sources *sources, struct error *err);
+/* --since and --until, NULL where not given.  ST_USAGE: *err says why. */
+NODISCARD enum status counting_resolve_times(const char *since, const char *until,
+                                             struct counting *c, struct error *err);
+
+/* The sources of the command line, for the range; as sources_open(). */
+NODISCARD enum status counting_open(struct counting *c, char *const *words, size_t count,
+                                    struct error *err);
+
+/* As pipeline_run(). */
+NODISCARD enum status counting_run(const struct counting *c, struct aggregate **out,
+                                   struct tally *tally, struct error *err);
 
 #endif
