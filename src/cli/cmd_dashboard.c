@@ -3,6 +3,7 @@
 
 #include "aws/aws_config.h"
 #include "base/log.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/out_file.h"
 #include "config/dimension_sets.h"
@@ -80,26 +81,6 @@ static enum status choose_ledger(const char *value, struct targets *out, struct 
     return ST_OK;
 }
 
-static enum status choose_published(struct options *o, struct error *err)
-{
-    uint64_t resolution = 0;
-    enum status st = dimension_sets_choose(o->dimensions, &o->sets, err);
-    if (st == ST_OK)
-        st = dimension_sets_choose_resolution(NULL, &resolution, err);
-    o->dashboard.resolution = (unsigned)resolution;
-    if (st == ST_OK)
-        st = dimension_sets_choose_metrics(o->metrics, &o->dashboard.metrics, err);
-    return st;
-}
-
-static const char *region_of(const struct options *o)
-{
-    const char *region = o->region != NULL ? o->region : variable_get(VAR_CLOUDWATCH_REGION);
-    if (region == NULL)
-        region = getenv("AWS_REGION");
-    return region != NULL ? region : getenv("AWS_DEFAULT_REGION");
-}
-
 /* What template.yaml calls its own: Fn::Sub puts names in their place. */
 static enum status choose_template(struct options *o, struct error *err)
 {
@@ -136,7 +117,11 @@ static enum status choose_place(struct options *o, struct error *err)
     const char *name_space = o->name_space;
     if (name_space == NULL)
         name_space = variable_get(VAR_CLOUDWATCH_NAMESPACE);
-    const char *region = region_of(o);
+    const char *const regions[] = {o->region, variable_get(VAR_CLOUDWATCH_REGION),
+                                   getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")};
+    const char *region = NULL;
+    for (size_t i = 0; i < 4 && region == NULL; i++)
+        region = regions[i];
     enum status st = datum_check_namespace(view_of(name_space), err);
     if (st != ST_OK)
         return st;
@@ -162,7 +147,13 @@ static enum status open_dashboard(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
     struct dashboard_options *d = &o->dashboard;
-    enum status st = choose_published(o, err);
+    uint64_t resolution = 0;
+    enum status st = dimension_sets_choose(o->dimensions, &o->sets, err);
+    if (st == ST_OK)
+        st = dimension_sets_choose_resolution(NULL, &resolution, err);
+    d->resolution = (unsigned)resolution;
+    if (st == ST_OK)
+        st = dimension_sets_choose_metrics(o->metrics, &d->metrics, err);
     if (st == ST_OK)
         st = (o->cloudformation ? choose_template : choose_place)(o, err);
     d->sets = o->sets.set;
@@ -190,7 +181,8 @@ static enum status run(struct invocation *in, struct error *err)
     if (st == ST_TOO_BIG)
         (void)error_set(err, st, E_P131, "the body is larger than CloudWatch takes (%d bytes)",
                         DASHBOARD_MAX_BYTES);
-    else if (st == ST_OK)
+    stop_catch_signals(STOP_AT_ONCE);
+    if (st == ST_OK)
         st = out_file_write(o->out, &body, err);
     buf_clear(&body);
     return st;

@@ -73,7 +73,6 @@ static enum status run(struct invocation *in, struct error *err)
     enum status st = command_print(&out, err);
     if (walked != ST_OK)
         st = error_set(err, walked, E_R113, "out of memory, findings are incomplete");
-    buf_clear(&out);
     findings_clear(&findings);
     return st;
 }

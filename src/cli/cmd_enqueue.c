@@ -154,17 +154,12 @@ static enum status add_object(struct options *o, const struct s3_entry *entry, s
 
 /* ---- listing ---- */
 
-/* No record in it can be newer than this: by its hour folder, or when it was written. */
-static int64_t newest_s(const struct s3_entry *entry)
-{
-    int64_t hour;
-    return s3_key_hour(entry->key, &hour) ? hour + HOUR_S : entry->modified_s;
-}
-
 static enum status see(struct options *o, const struct s3_entry *entry, struct error *err)
 {
     enum object_skip skip = object_key_skip(entry->key);
-    int64_t newest = newest_s(entry);
+    /* No record in it can be newer than this: by its hour folder, or when it was written. */
+    int64_t hour;
+    int64_t newest = s3_key_hour(entry->key, &hour) ? hour + HOUR_S : entry->modified_s;
     enum status st = ST_OK;
     bool send = false;
     o->totals.found++;

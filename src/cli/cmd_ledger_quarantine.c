@@ -69,10 +69,10 @@ static enum status list(struct invocation *in, const struct ledger_id *only, str
         buf_add_cstr(&l.out, only != NULL ? "not in quarantine\n" : "none\n");
     if (only != NULL ? l.found == 0 : l.found > 0)
         in->exit = EXIT_FOUND_FAULTS;
-    st = st == ST_OK ? command_print(&l.out, err)
-                     : error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
+    if (st == ST_OK)
+        return command_print(&l.out, err);
     buf_clear(&l.out);
-    return st;
+    return error_set(err, st, E_L209, "the ledger cannot be read: %s", status_name(st));
 }
 
 static enum status release(struct invocation *in, char *const *ids, size_t count, struct error *err)

@@ -93,9 +93,7 @@ static enum status resolve(struct invocation *in, struct error *err)
         in->exit = EXIT_FOUND_FAULTS;
     buf_init(&out, MAX_TEXT);
     (o->output == AS_JSON ? write_json : write_text)(&out, &r, &t);
-    st = command_print(&out, err);
-    buf_clear(&out);
-    return st;
+    return command_print(&out, err);
 }
 
 static enum status run(struct invocation *in, struct error *err)

@@ -123,8 +123,6 @@ struct ahead {
     const struct sweep_options *options;
     struct progress *progress;
     atomic_bool stop;
-    pthread_t thread;
-    bool started;
 };
 
 static void *measure_main(void *context)
@@ -135,21 +133,6 @@ static void *measure_main(void *context)
     if (sweep_measure(a->options, &a->stop, &keys, &err) == ST_OK)
         progress_expect(a->progress, 0, keys, true);
     return NULL;
-}
-
-static void begin_progress(struct ahead *a, const struct invocation *in, struct sweep_options *o)
-{
-    a->options = o;
-    a->progress = o->progress = command_progress(in, "objects");
-    a->started = a->progress != NULL && pthread_create(&a->thread, NULL, measure_main, a) == 0;
-}
-
-static void end_progress(struct ahead *a)
-{
-    atomic_store(&a->stop, true);
-    if (a->started)
-        pthread_join(a->thread, NULL);
-    progress_free(a->progress);
 }
 
 /* ---- sending what is missing ---- */
@@ -201,6 +184,7 @@ static enum status run(struct invocation *in, struct error *err)
     struct options *o = in->options;
     struct sweep_options *s = &o->sweep;
     struct ahead ahead = {.options = s};
+    pthread_t thread;
     struct sweep_result r;
     struct buf out;
     s->stop = (struct aws_stop){stop_asked, NULL};
@@ -217,9 +201,13 @@ static enum status run(struct invocation *in, struct error *err)
     s->send_ctx = o;
     s->on_object = name_object;
     s->ctx = o;
-    begin_progress(&ahead, in, s);
+    ahead.progress = s->progress = command_progress(in, "objects");
+    bool measured = s->progress != NULL && pthread_create(&thread, NULL, measure_main, &ahead) == 0;
     st = sweep_run(s, &r, err);
-    end_progress(&ahead);
+    atomic_store(&ahead.stop, true);
+    if (measured)
+        pthread_join(thread, NULL);
+    progress_free(s->progress);
     if (sweep_is_off(&r))
         in->exit = EXIT_FOUND_FAULTS;
     /* Also what was done before a failure. */
@@ -227,7 +215,6 @@ static enum status run(struct invocation *in, struct error *err)
     buf_init(&out, 2 * MAX_TEXT);
     write_result(o, &r, &out);
     enum status printed = command_print(&out, &detail);
-    buf_clear(&out);
     if (!o->enqueue)
         ledger_command_receipt(in, &o->ledger, &o->receipt);
     if (st == ST_OK && printed != ST_OK)

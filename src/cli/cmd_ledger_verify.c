@@ -213,9 +213,7 @@ static enum status run(struct invocation *in, struct error *err)
         in->exit = EXIT_FOUND_FAULTS;
     buf_init(&out, 2 * MAX_TEXT);
     write_result(o, &sums, &out);
-    st = command_print(&out, err);
-    buf_clear(&out);
-    return st;
+    return command_print(&out, err);
 }
 
 static void close_verify(void *options)

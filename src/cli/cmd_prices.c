@@ -58,23 +58,16 @@ static const struct option explain_rows[] = {
 
 static const struct option age_rows[] = {PRICES_FILE_OPTION, FORMAT_OPTION};
 
-static bool is_name(struct view text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
-            return false;
-    }
-    return text.len > 0 && text.len <= NAME_MAX_BYTES;
-}
-
 static enum status take_name(const char *what, const char *value, struct view *out,
                              struct error *err)
 {
     if (value == NULL)
         return ST_OK;
     *out = view_of(value);
-    return is_name(*out) ? ST_OK
-                         : error_set(err, ST_USAGE, E_U299, "%s cannot be \"%.80s\"", what, value);
+    bool good = out->len > 0 && out->len <= NAME_MAX_BYTES;
+    for (size_t i = 0; i < out->len && good; i++)
+        good = value[i] > ' ' && value[i] <= '~';
+    return good ? ST_OK : error_set(err, ST_USAGE, E_U299, "%s cannot be \"%.80s\"", what, value);
 }
 
 static enum status open_list(struct invocation *in, struct error *err)
@@ -103,20 +96,13 @@ static enum status open_explain(struct invocation *in, struct error *err)
     return st == ST_OK ? open_list(in, err) : st;
 }
 
-static enum status print(struct buf *out, struct error *err)
-{
-    enum status st = command_print(out, err);
-    buf_clear(out);
-    return st;
-}
-
 static enum status run_list(struct invocation *in, struct error *err)
 {
     const struct options *o = in->options;
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     prices_add_list(&out, o->format, o->prices, &o->filter);
-    return print(&out, err);
+    return command_print(&out, err);
 }
 
 static enum status run_explain(struct invocation *in, struct error *err)
@@ -130,7 +116,7 @@ static enum status run_explain(struct invocation *in, struct error *err)
     prices_add_explanation(&out, o->format, o->prices, q, &x);
     if (x.row == NULL)
         in->exit = EXIT_FOUND_FAULTS;
-    return print(&out, err);
+    return command_print(&out, err);
 }
 
 static enum status run_age(struct invocation *in, struct error *err)
@@ -139,7 +125,7 @@ static enum status run_age(struct invocation *in, struct error *err)
     struct buf out;
     buf_init(&out, OUTPUT_MAX_BYTES);
     prices_add_age(&out, o->format, o->prices, (int64_t)time(NULL) / SECONDS_A_DAY);
-    return print(&out, err);
+    return command_print(&out, err);
 }
 
 static void close_prices(void *options)

@@ -84,24 +84,15 @@ int command_failed(const char *command, const struct error *err)
 
 /* ---- running ---- */
 
-/* A .env that happens to lie here may be another program's: what is not understood is named. */
-static enum status read_env_files(const char *env_file, struct error *ignored, struct error *err)
-{
-    struct error detail = {0};
-    if (env_file != NULL && config_load_env_file(env_file, &detail) != ST_OK)
-        return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
-    if (config_load_env_file(".env", ignored) == ST_MISSING)
-        ignored->text[0] = '\0';
-    return ST_OK;
-}
-
 static enum status apply_common(const struct common_options *common, struct error *err)
 {
-    struct error ignored = {0};
+    struct error detail = {0}, ignored = {0};
     enum log_level level = LOG_INFO;
-    enum status st = read_env_files(common->env_file, &ignored, err);
-    if (st != ST_OK)
-        return st;
+    if (common->env_file != NULL && config_load_env_file(common->env_file, &detail) != ST_OK)
+        return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
+    /* A .env that happens to be here may be another program's: what is not understood is named. */
+    if (config_load_env_file(".env", &ignored) == ST_MISSING)
+        ignored.text[0] = '\0';
     const char *name = common->log_level != NULL ? common->log_level : variable_get(VAR_LOG_LEVEL);
     if (log_level_parse(view_of(name), &level) != ST_OK)
         return error_set(err, ST_USAGE, E_U299,
@@ -214,14 +205,15 @@ struct progress *command_progress(const struct invocation *in, const char *what)
     return in->common.quiet || !isatty(STDERR_FILENO) ? NULL : progress_new_items(what);
 }
 
-enum status command_print(const struct buf *text, struct error *err)
+enum status command_print(struct buf *text, struct error *err)
 {
     enum status st = buf_status(text);
     if (st == ST_TOO_BIG)
-        return error_set(err, st, E_R110, "the result is too large");
-    if (st != ST_OK)
-        return error_set(err, st, E_R113, "out of memory");
-    if (fwrite(text->ptr, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
-        return error_set(err, ST_IO, E_R110, "the result could not be written");
-    return ST_OK;
+        st = error_set(err, st, E_R110, "the result is too large");
+    else if (st != ST_OK)
+        st = error_set(err, st, E_R113, "out of memory");
+    else if (fwrite(text->ptr, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        st = error_set(err, ST_IO, E_R110, "the result could not be written");
+    buf_clear(text);
+    return st;
 }

@@ -107,7 +107,10 @@ int command_failed(const char *command, const struct error *err);
 /* A line of progress on a terminal, else NULL; see progress_new_items. */
 struct progress *command_progress(const struct invocation *in, const char *what);
 
-/* Write a result to standard output.  ST_IO; ST_NO_MEMORY or ST_TOO_BIG of the text itself. */
-NODISCARD enum status command_print(const struct buf *text, struct error *err);
+/*
+ * Write a result to standard output, and clear it.  ST_IO; ST_NO_MEMORY or ST_TOO_BIG of the text
+ * itself.
+ */
+NODISCARD enum status command_print(struct buf *text, struct error *err);
 
 #endif

@@ -32,23 +32,19 @@ static enum status unknown_option(const struct option_table *tables, size_t tabl
     return error_set(err, ST_USAGE, E_U101, "unknown option \"%.80s\"%s", word, near.text);
 }
 
-static enum status parse_choice(const struct option *o, const char *value, unsigned *out,
-                                struct error *err)
-{
-    struct suggestion known;
-    if (suggest_choice(o->value_name, value, out, &known))
-        return ST_OK;
-    return error_set(err, ST_USAGE, E_U299, "unknown --%s \"%.80s\"%s", o->name, value, known.text);
-}
-
 static enum status set_value(const struct option *o, const char *value, void *values,
                              struct error *err)
 {
+    struct suggestion known;
     void *member = (char *)values + o->offset;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)member = true; return ST_OK;
     case OPTION_TEXT: *(const char **)member = value; return ST_OK;
-    case OPTION_CHOICE: return parse_choice(o, value, member, err);
+    case OPTION_CHOICE:
+        if (suggest_choice(o->value_name, value, member, &known))
+            return ST_OK;
+        return error_set(err, ST_USAGE, E_U299, "unknown --%s \"%.80s\"%s", o->name, value,
+                         known.text);
     case OPTION_NUMBER: break;
     }
     uint64_t *number = member;
@@ -59,23 +55,19 @@ static enum status set_value(const struct option *o, const char *value, void *va
                      (unsigned long long)o->low, (unsigned long long)o->high, value);
 }
 
-static void set_defaults(const struct option_table *table)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        const struct option *o = &table->rows[i];
-        if (o->kind == OPTION_NUMBER)
-            *(uint64_t *)(void *)((char *)table->values + o->offset) = o->otherwise;
-    }
-}
-
 enum status options_parse(const struct option_table *tables, size_t table_count, int argc,
                           char **argv, size_t *count, struct error *err)
 {
     bool seen[MAX_OPTIONS] = {false};
     bool only_arguments = false;
     *count = 0;
-    for (size_t t = 0; t < table_count; t++)
-        set_defaults(&tables[t]);
+    for (size_t t = 0; t < table_count; t++) {
+        for (size_t i = 0; i < tables[t].count; i++) {
+            const struct option *o = &tables[t].rows[i];
+            if (o->kind == OPTION_NUMBER)
+                *(uint64_t *)(void *)((char *)tables[t].values + o->offset) = o->otherwise;
+        }
+    }
     for (int i = 1; i < argc; i++) {
         char *word = argv[i];
         if (only_arguments || word[0] != '-' || word[1] == '\0') {

@@ -112,7 +112,6 @@ enum status out_file_write(const char *path, const struct buf *text, struct erro
         return error_set(err, st, E_R110, "the result is too large");
     if (st != ST_OK)
         return error_set(err, st, E_R113, "out of memory");
-    stop_catch_signals(STOP_AT_ONCE);
     st = out_file_open(&out, path, err);
     if (st != ST_OK)
         return st;

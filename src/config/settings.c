@@ -63,16 +63,6 @@ static enum status load_buckets(struct run_settings *s, struct error *err)
     return ST_OK;
 }
 
-/* Whoever names the Regions wants to know about the others: with METRICS too. */
-static enum status load_guard(struct run_settings *s, struct error *err)
-{
-    enum status st = settings_guard("ALLOW_INFERENCE_REGIONS",
-                                    variable_get(VAR_ALLOW_INFERENCE_REGIONS), &s->guard, err);
-    if (s->guard != NULL)
-        s->metrics |= METRIC_SET_GUARD;
-    return st;
-}
-
 /* ---- files and lists that commands name with options, too ---- */
 
 enum status settings_guard(const char *name, const char *list, struct region_guard **out,
@@ -118,16 +108,6 @@ enum status settings_prices(const char *given, struct prices **out, struct error
                      path, detail.text);
 }
 
-/* A list that is named has to be good, whether or not a cost is published. */
-static enum status load_files(struct run_settings *s, struct error *err)
-{
-    enum status st = settings_profiles(NULL, &s->profiles, err);
-    if (st == ST_OK && variable_given(VAR_PRICES_FILE))
-        st = settings_prices(NULL, &s->prices, err);
-    s->prices_later = s->prices == NULL && (s->metrics & METRIC_SET_COST) != 0;
-    return st;
-}
-
 enum status settings_open_prices(struct run_settings *s, struct error *err)
 {
     if (!s->prices_later)
@@ -150,7 +130,11 @@ enum status settings_load_publishing(struct run_settings *s, struct error *err)
         st = dimension_sets_choose_metrics(NULL, &s->metrics, err);
     s->latency = (s->metrics & METRIC_BIT(METRIC_LATENCY)) != 0;
     if (st == ST_OK)
-        st = load_guard(s, err);
+        st = settings_guard("ALLOW_INFERENCE_REGIONS", variable_get(VAR_ALLOW_INFERENCE_REGIONS),
+                            &s->guard, err);
+    /* Whoever names the Regions wants to know about the others: with METRICS too. */
+    if (s->guard != NULL)
+        s->metrics |= METRIC_SET_GUARD;
     if (st == ST_OK)
         st = variable_choice(VAR_PUBLISHER, &publisher, err);
     s->publisher = publisher;
@@ -162,7 +146,13 @@ enum status settings_load_publishing(struct run_settings *s, struct error *err)
         st = variable_number(VAR_MAX_OBJECT_BYTES, &s->max_object_bytes, err);
     if (st == ST_OK)
         st = variable_flag(VAR_RESOLVE_INFERENCE_PROFILES, &s->resolve_profiles, err);
-    return st == ST_OK ? load_files(s, err) : st;
+    if (st == ST_OK)
+        st = settings_profiles(NULL, &s->profiles, err);
+    /* A list that is named has to be good, whether or not a cost is published. */
+    if (st == ST_OK && variable_given(VAR_PRICES_FILE))
+        st = settings_prices(NULL, &s->prices, err);
+    s->prices_later = s->prices == NULL && (s->metrics & METRIC_SET_COST) != 0;
+    return st;
 }
 
 enum status settings_load(struct run_settings *s, struct error *err)
@@ -311,15 +301,6 @@ static enum status add_role(struct settings_aws *aws, struct view part, struct e
     return ST_OK;
 }
 
-static enum status load_roles(struct settings_aws *aws, struct error *err)
-{
-    struct view rest = view_of(variable_get(VAR_ROLE_ARN)), part;
-    enum status st = ST_OK;
-    while (st == ST_OK && view_split(&rest, ',', &part))
-        st = add_role(aws, view_trim(part), err);
-    return st;
-}
-
 struct aws_client_options settings_aws_client(const struct settings_aws *aws)
 {
     return (struct aws_client_options){.config = aws->config,
@@ -356,8 +337,9 @@ enum status settings_aws_open(struct settings_aws *aws, struct error *err)
         st = retry_budget_new(&aws->budget);
     if (st == ST_OK)
         st = cred_chain_new(&aws->creds, aws->config, &clock);
-    if (st == ST_OK)
-        st = load_roles(aws, err);
+    struct view rest = view_of(variable_get(VAR_ROLE_ARN)), part;
+    while (st == ST_OK && view_split(&rest, ',', &part))
+        st = add_role(aws, view_trim(part), err);
     if (st != ST_OK)
         settings_aws_close(aws);
     return st;
