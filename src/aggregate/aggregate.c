@@ -458,8 +458,3 @@ int64_t aggregate_interval(const struct aggregate *agg)
 {
     return agg->interval;
 }
-
-bool aggregate_has_statistics(const struct aggregate *agg)
-{
-    return agg->statistics;
-}

@@ -110,14 +110,9 @@ bool aggregate_next_row(const struct aggregate *agg, size_t set, uint32_t *curso
 /* The sums over all rows of a set (the same for every set). */
 void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT]);
 
-/* Number of series of a set. */
-NODISCARD enum status aggregate_series_count(const struct aggregate *agg, size_t set,
-                                             uint64_t *count);
-
 /* What the options said. */
 const struct dimension_set *aggregate_set(const struct aggregate *agg, size_t set);
 size_t aggregate_set_count(const struct aggregate *agg);
 int64_t aggregate_interval(const struct aggregate *agg);
-bool aggregate_has_statistics(const struct aggregate *agg);
 
 #endif

@@ -178,16 +178,6 @@ static struct cells *sum_series(const struct aggregate *agg, size_t set)
     return series;
 }
 
-enum status aggregate_series_count(const struct aggregate *agg, size_t set, uint64_t *count)
-{
-    struct cells *series = sum_series(agg, set);
-    if (series == NULL)
-        return ST_NO_MEMORY;
-    *count = cells_count(series);
-    cells_free(series);
-    return ST_OK;
-}
-
 static int compare_u128(u128 left, u128 right)
 {
     return (left > right) - (left < right);

@@ -6,13 +6,12 @@
 enum { NAMES_SHOWN = 6 };
 
 #define METRIC_NAME(id, name, ...) name,
-#define METRIC_ROW(id, name, unit, title, when, bit, adds, help) {unit, title, help, when},
+#define METRIC_ROW(id, name, unit, title, when, bit, adds, help) {unit, title, help},
 
 static const char *const names[METRIC_COUNT] = {METRICS(METRIC_NAME)};
 
 static const struct {
     const char *unit, *title, *help;
-    enum metric_when when;
 } metrics[METRIC_COUNT] = {METRICS(METRIC_ROW)};
 
 const char *metric_name(enum metric metric)
@@ -33,11 +32,6 @@ const char *metric_title(enum metric metric)
 const char *metric_help(enum metric metric)
 {
     return metrics[metric].help;
-}
-
-enum metric_when metric_when(enum metric metric)
-{
-    return metrics[metric].when;
 }
 
 enum metric metric_find(struct view name)

@@ -73,6 +73,7 @@
       "Invocations that ran in a Region that is not allowed.")
 /* clang-format on */
 
+/* When it is published where METRICS does not say so. */
 enum metric_when {
     METRIC_ALWAYS,
     METRIC_IF_LATENCY,
@@ -114,9 +115,6 @@ const char *metric_title(enum metric metric);
 
 /* A sentence for OpenMetrics' HELP lines. */
 const char *metric_help(enum metric metric);
-
-/* When it is published where METRICS does not say so. */
-enum metric_when metric_when(enum metric metric);
 
 /*
  * "Invocations,TotalTokenCount" into *out.  ST_USAGE: an empty or unknown name, also of an

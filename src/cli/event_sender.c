@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "aws/sigv4.h"
-#include "events/event_make.h"
+#include "events/event_body.h"
 
 enum { GATHERED = 100, MAX_KEY = 1024, MAX_ETAG = 64 };
 

@@ -2,7 +2,7 @@
  * event_make.c: the notification that S3 would send, written for objects that are there already
  * (enqueue, sweep --enqueue), so that a backfill takes the same path as new objects.
  */
-#include "events/event_make.h"
+#include "events/event_body.h"
 
 #include "base/json_out.h"
 #include "base/rfc3339.h"

@@ -5,7 +5,7 @@
  * say which.  The request is then halved until the bad datum is alone, is left out and named;
  * all others are published.
  */
-#include "publish/publish_cloudwatch.h"
+#include "publish/publish.h"
 
 #include "aws/cloudwatch.h"
 #include "base/log.h"

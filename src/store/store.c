@@ -36,7 +36,16 @@ static const char schema[] =
     "CREATE INDEX object_by_inode ON object(inode);"
     "CREATE TABLE chunk(id INTEGER PRIMARY KEY, object INTEGER NOT NULL REFERENCES object,"
     " hour INTEGER NOT NULL, cells BLOB NOT NULL) STRICT;"
-    "CREATE INDEX chunk_by_hour ON chunk(hour);";
+    "CREATE INDEX chunk_by_hour ON chunk(hour);"
+    "CREATE TABLE series(first INTEGER PRIMARY KEY, texts BLOB NOT NULL) STRICT;"
+    "CREATE TABLE tally(state INTEGER NOT NULL, reason TEXT NOT NULL, objects INTEGER NOT NULL,"
+    " found INTEGER NOT NULL, counted INTEGER NOT NULL, malformed INTEGER NOT NULL,"
+    " not_log INTEGER NOT NULL, invalid INTEGER NOT NULL, out_of_range INTEGER NOT NULL,"
+    " bytes_read INTEGER NOT NULL, bytes_inflated INTEGER NOT NULL, first_time INTEGER,"
+    " last_time INTEGER, PRIMARY KEY(state, reason)) STRICT, WITHOUT ROWID;"
+    /* Cells can be megabytes: no table for WITHOUT ROWID. */
+    "CREATE TABLE rollup(level INTEGER NOT NULL, bucket INTEGER NOT NULL, cells BLOB NOT NULL,"
+    " PRIMARY KEY(level, bucket)) STRICT;";
 
 #define OBJECT_COLUMNS                                                                             \
     "size=?2, mtime_ns=?3, state=?4, reason=?5, found=?6, counted=?7, malformed=?8, not_log=?9, "  \
@@ -209,20 +218,9 @@ static enum status mark(struct store *store, struct error *err)
     return store_execute(store, text, err);
 }
 
-static enum status migrate(struct store *store, struct error *err)
-{
-    enum status st = store_migrate_1(store, err);
-    if (st == ST_OK)
-        st = mark(store, err);
-    if (st == ST_OK)
-        LOG_EVENT(LOG_INFO, "store brought up to date", log_u64("from_version", 1),
-                  log_u64("to_version", VERSION));
-    return st;
-}
-
 /*
- * The four cases of a file: ours and current, ours and older (brought up to date when writing),
- * ours and newer (refused), or not ours.  An empty file without tables is new.
+ * A file is ours and of this version, ours and of another, or not ours; an empty one without tables
+ * is new.  Nothing is converted: the logs are there, and counting them again is the sure way.
  */
 static enum status check_version(struct store *store, bool write, struct error *err)
 {
@@ -236,21 +234,14 @@ static enum status check_version(struct store *store, bool write, struct error *
         return st;
     if (id == APPLICATION_ID && version == VERSION)
         return ST_OK;
-    if (id == APPLICATION_ID && version == 1 && write)
-        return migrate(store, err);
-    if (id == APPLICATION_ID && version == 1)
-        return error_set(err, ST_BAD_ITEM, E_S117,
-                         "the store is of version 1; \"bedrock-metrics serve FOLDER --once\" with "
-                         "it brings it up to date");
     if (id == APPLICATION_ID)
         return error_set(err, ST_BAD_ITEM, E_S112,
-                         "the store has version %lld, this program knows %d", (long long)version,
-                         VERSION);
+                         "the store has version %lld, this program needs %d: count the logs again "
+                         "with a new file, \"bedrock-metrics serve FOLDER --store NEW\"",
+                         (long long)version, VERSION);
     if (id != 0 || tables != 0 || !write)
         return error_set(err, ST_BAD_ITEM, E_S113, "the file is not a usage store");
     st = store_execute(store, schema, err);
-    if (st == ST_OK)
-        st = store_execute(store, store_schema_2, err);
     return st == ST_OK ? mark(store, err) : st;
 }
 

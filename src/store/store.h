@@ -24,7 +24,7 @@
 struct store;
 
 enum store_mode {
-    STORE_WRITE, /* made if it is not there, brought up to date if it is of an earlier version */
+    STORE_WRITE, /* created if it is not there */
     STORE_READ,
 };
 

@@ -238,8 +238,8 @@ static enum status commit_object(struct store *store, struct counted_object *o,
     return st;
 }
 
-enum status store_save_series(struct store *store, const struct dictionary *d, uint32_t count,
-                              struct error *err)
+static enum status save_series(struct store *store, const struct dictionary *d, uint32_t count,
+                               struct error *err)
 {
     size_t width = dictionary_width(d);
     struct buf texts;
@@ -280,7 +280,7 @@ static enum status save_dictionary(struct store *store, const struct dictionary 
         store_bind_view(s, 2, dictionary_text(d, i));
         st = store_finish(store, s, err);
     }
-    return st == ST_OK ? store_save_series(store, d, series, err) : st;
+    return st == ST_OK ? save_series(store, d, series, err) : st;
 }
 
 /*

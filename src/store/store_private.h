@@ -69,12 +69,4 @@ NODISCARD enum status store_finish(struct store *store, sqlite3_stmt *statement,
 void store_bind_view(sqlite3_stmt *statement, int at, struct view v);
 struct view store_column_view(sqlite3_stmt *statement, int column);
 
-/* Append all series from store->series_saved on, which is not changed. */
-NODISCARD enum status store_save_series(struct store *store, const struct dictionary *dictionary,
-                                        uint32_t count, struct error *err);
-
-/* The tables that version 2 has and version 1 had not, and what fills them from the latter. */
-extern const char store_schema_2[];
-NODISCARD enum status store_migrate_1(struct store *store, struct error *err);
-
 #endif

@@ -98,25 +98,6 @@ def check(path):
     return len(chunks), behind
 
 
-def to_version_1(path):
-    """The same store as the program's first version wrote it."""
-    base = sqlite3.connect(path)
-    series = read_series(base)
-    base.execute('DROP TABLE series')
-    base.execute('DROP TABLE rollup')
-    base.execute('DROP TABLE tally')
-    base.execute("DELETE FROM about WHERE name NOT IN ('folder', 'prices')")
-    base.execute('CREATE TABLE series(id INTEGER PRIMARY KEY, profile_type INTEGER NOT NULL,'
-                 ' profile INTEGER NOT NULL, model INTEGER NOT NULL, source_region INTEGER NOT NULL,'
-                 ' inference_region INTEGER NOT NULL, account INTEGER NOT NULL,'
-                 ' operation INTEGER NOT NULL, principal INTEGER NOT NULL) STRICT')
-    for number, values in enumerate(series):
-        base.execute('INSERT INTO series VALUES(?,?,?,?,?,?,?,?,?)', (number, *values))
-    base.execute('PRAGMA user_version=1')
-    base.commit()
-    base.close()
-
-
 def check_while(path, seconds):
     """At many moments of a store in use; the number of checks and of different states seen."""
     end, states, checks = time.monotonic() + seconds, set(), 0

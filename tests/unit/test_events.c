@@ -16,7 +16,6 @@
 
 #include "events/event_body.h"
 #include "events/event_direct.h"
-#include "events/event_make.h"
 #include "events/event_private.h"
 #include "events/event_sqs.h"
 
