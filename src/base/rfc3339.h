@@ -12,6 +12,12 @@ struct instant {
     uint32_t nanos;  /* 0..999999999; digits of the fraction beyond nine are dropped */
 };
 
+/* [since, until), open where it has none. */
+struct time_range {
+    bool has_since, has_until;
+    struct instant since, until;
+};
+
 /*
  * A whole date-time: "T"/"t", "Z"/"z" or a numeric offset, any fraction.  Second 60 (a leap second)
  * stays in its minute as its last instant.  ST_BAD_ITEM for anything else, also for a UTC year

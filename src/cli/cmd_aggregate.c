@@ -121,7 +121,7 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
     if (o->ledger.name == NULL && o->publish)
         o->ledger.name = variable_get(VAR_LEDGER);
     if (st == ST_OK && o->ledger.name != NULL && o->publish &&
-        (counter->has_since || counter->has_until))
+        (counter->range.has_since || counter->range.has_until))
         st =
             error_set(err, ST_USAGE, E_U108,
                       "--since and --until do not go with --publish and a ledger: an object counts "
@@ -153,8 +153,8 @@ static enum status write_result(const struct invocation *in, const struct aggreg
         .generated = (int64_t)time(NULL),
         .source = view_of(in->word_count == 1 ? in->words[0] : ""),
         .has_range = o->since != NULL && o->until != NULL,
-        .since = counter->since.seconds,
-        .until = counter->until.seconds,
+        .since = counter->range.since.seconds,
+        .until = counter->range.until.seconds,
         .prices_as_of = o->counted.prices_as_of,
     };
     return result_write(&o->result, &page, o->counted.metrics, err);

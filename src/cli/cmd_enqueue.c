@@ -46,7 +46,7 @@ struct options {
     struct aws_client *queue_client, *reader; /* the latter with the bucket's role */
     struct progress *progress;
     struct buf region; /* of the bucket */
-    struct sources_range range;
+    struct time_range range;
     struct s3_walk *walk;
     struct totals totals;
     struct event_sender *sender;
@@ -187,10 +187,7 @@ static enum status send_all(struct options *o, struct error *err)
     struct s3_walk_options options = {.bucket = o->bucket,
                                       .prefix = o->prefix,
                                       .start_after = buf_view(&o->last_sent),
-                                      .has_since = o->range.has_since,
-                                      .has_until = o->range.has_until,
-                                      .since = o->range.since,
-                                      .until = o->range.until};
+                                      .range = o->range};
     struct buf start;
     buf_init(&start, 4096);
     buf_add_view(&start, buf_view(&o->last_sent)); /* which changes meanwhile */

@@ -63,10 +63,8 @@ static enum status choose_times(struct options *o, struct error *err)
     if (until.seconds - since.seconds > (int64_t)RECONCILE_MAX_HOURS * RECONCILE_HOUR_S)
         return error_set(err, ST_USAGE, E_U206, "--since: CloudWatch keeps hours for %d days only",
                          RECONCILE_MAX_HOURS / 24);
-    struct counter_options *counter = &o->counted.pipeline.counter;
-    counter->has_since = counter->has_until = true;
-    counter->since = (struct instant){.seconds = since.seconds};
-    counter->until = (struct instant){.seconds = until.seconds};
+    o->counted.pipeline.counter.range =
+        (struct time_range){true, true, {.seconds = since.seconds}, {.seconds = until.seconds}};
     o->reconcile.since_s = since.seconds;
     o->reconcile.until_s = until.seconds;
     return ST_OK;

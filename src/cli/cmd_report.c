@@ -17,7 +17,7 @@ struct options {
     struct result result;
     struct counting_choice counting;
     /* resolved */
-    struct sources_range range;
+    struct time_range range;
     struct instant now;
     struct counting counted;
 };
@@ -62,16 +62,15 @@ static enum status check_minute(const char *option, const char *text, struct ins
 
 static enum status choose_times(struct options *o, struct error *err)
 {
-    struct sources_range range = {0};
+    struct time_range *range = &o->range;
     struct instant now = o->now = time_option_now();
     if (o->store != NULL)
         now = (struct instant){now.seconds / 60 * 60, 0};
-    enum status st = time_option_range(o->since, o->until, now, &range, err);
+    enum status st = time_option_range(o->since, o->until, now, range, err);
     if (st == ST_OK && o->store != NULL)
-        st = check_minute("--since", o->since, range.since, err);
+        st = check_minute("--since", o->since, range->since, err);
     if (st == ST_OK && o->store != NULL)
-        st = check_minute("--until", o->until, range.until, err);
-    o->range = range;
+        st = check_minute("--until", o->until, range->until, err);
     return st;
 }
 
@@ -92,11 +91,7 @@ static enum status open_report(struct invocation *in, struct error *err)
         st = error_set(err, ST_USAGE, E_U109,
                        "a page does not belong on a terminal: give --out FILE");
     counting_by(&o->counted, &r->keys, r->sets, r->set_count, r->interval_seconds);
-    struct counter_options *counter = &o->counted.pipeline.counter;
-    counter->has_since = o->range.has_since;
-    counter->has_until = o->range.has_until;
-    counter->since = o->range.since;
-    counter->until = o->range.until;
+    o->counted.pipeline.counter.range = o->range;
     if (st == ST_OK && o->store == NULL)
         st = counting_open(&o->counted, in->words, in->word_count, err);
     stop_catch_signals(STOP_AT_ONCE);

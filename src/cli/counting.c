@@ -130,22 +130,12 @@ void counting_by(struct counting *c, const struct dimension_keys *keys,
 enum status counting_resolve_times(const char *since, const char *until, struct counting *c,
                                    struct error *err)
 {
-    struct sources_range range = {0};
-    struct counter_options *counter = &c->pipeline.counter;
-    enum status st = time_option_range(since, until, time_option_now(), &range, err);
-    counter->has_since = range.has_since;
-    counter->has_until = range.has_until;
-    counter->since = range.since;
-    counter->until = range.until;
-    return st;
+    return time_option_range(since, until, time_option_now(), &c->pipeline.counter.range, err);
 }
 
 enum status counting_open(struct counting *c, char *const *words, size_t count, struct error *err)
 {
-    const struct counter_options *counter = &c->pipeline.counter;
-    struct sources_range range = {counter->has_since, counter->has_until, counter->since,
-                                  counter->until};
-    return sources_open(&c->sources, words, count, &range, err);
+    return sources_open(&c->sources, words, count, &c->pipeline.counter.range, err);
 }
 
 enum status counting_run(const struct counting *c, struct aggregate **out, struct tally *tally,

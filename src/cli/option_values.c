@@ -26,7 +26,7 @@ enum status time_option(const char *option, const char *text, struct instant now
 }
 
 enum status time_option_range(const char *since, const char *until, struct instant now,
-                              struct sources_range *out, struct error *err)
+                              struct time_range *out, struct error *err)
 {
     out->has_since = since != NULL;
     out->has_until = until != NULL;

@@ -18,7 +18,7 @@ NODISCARD enum status time_option(const char *option, const char *text, struct i
 
 /* Both, NULL where not given; ST_USAGE also when the first is not before the second. */
 NODISCARD enum status time_option_range(const char *since, const char *until, struct instant now,
-                                        struct sources_range *out, struct error *err);
+                                        struct time_range *out, struct error *err);
 
 /* The value of --queue; NULL: SQS_QUEUE_URL, which has to name one.  ST_USAGE quotes what is wrong.
  */

@@ -9,7 +9,7 @@
 
 #include "objects/source_s3.h"
 
-static enum status open_s3(struct sources *s, size_t url_count, const struct sources_range *range,
+static enum status open_s3(struct sources *s, size_t url_count, const struct time_range *range,
                            struct error *err)
 {
     enum status st = settings_aws_open(&s->aws, err);
@@ -30,20 +30,15 @@ static enum status open_s3(struct sources *s, size_t url_count, const struct sou
     }
     if (st != ST_OK)
         return st;
-    struct source_s3_options options = {.urls = s->urls,
-                                        .count = url_count,
-                                        .pools = s->url_pools,
-                                        .has_since = range->has_since,
-                                        .has_until = range->has_until,
-                                        .since = range->since,
-                                        .until = range->until};
+    struct source_s3_options options = {
+        .urls = s->urls, .count = url_count, .pools = s->url_pools, .range = *range};
     st = source_s3_new(&options, &s->list[s->count], err);
     s->count += st == ST_OK;
     return st;
 }
 
 enum status sources_open(struct sources *out, char *const *words, size_t count,
-                         const struct sources_range *range, struct error *err)
+                         const struct time_range *range, struct error *err)
 {
     size_t path_count = 0, url_count = 0;
     *out = (struct sources){0};

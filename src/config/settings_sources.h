@@ -8,11 +8,6 @@
 #include "config/settings.h"
 #include "objects/source.h"
 
-struct sources_range {
-    bool has_since, has_until;
-    struct instant since, until;
-};
-
 struct sources {
     struct source *list[2]; /* for pipeline_run */
     size_t count;
@@ -28,7 +23,7 @@ struct sources {
  * or AWS configuration, named in *err.  Close in every case.
  */
 NODISCARD enum status sources_open(struct sources *out, char *const *words, size_t count,
-                                   const struct sources_range *range, struct error *err);
+                                   const struct time_range *range, struct error *err);
 void sources_close(struct sources *s);
 
 #endif

@@ -44,8 +44,9 @@ static void skip(struct object_counter *c, enum record_skip why, uint64_t offset
 
 static bool in_range(const struct object_counter *c, struct instant time)
 {
-    return (!c->options.has_since || instant_compare(time, c->options.since) >= 0) &&
-           (!c->options.has_until || instant_compare(time, c->options.until) < 0);
+    const struct time_range *r = &c->options.range;
+    return (!r->has_since || instant_compare(time, r->since) >= 0) &&
+           (!r->has_until || instant_compare(time, r->until) < 0);
 }
 
 /*

@@ -14,9 +14,8 @@
 
 struct counter_options {
     struct aggregate_options aggregate;
-    bool latency;              /* read the latency from bodies */
-    bool has_since, has_until; /* records outside [since, until) are out_of_range */
-    struct instant since, until;
+    bool latency;            /* read the latency from bodies */
+    struct time_range range; /* records outside are out_of_range */
     uint64_t max_object_bytes;
     size_t chunk_bytes; /* inflated bytes scanned at a time; 0: the usual */
     bool log_skips;     /* a WARN line for a skipped text (the first ten of an object) */

@@ -154,8 +154,9 @@ typedef enum status key_fn(void *ctx, struct view bucket, const struct s3_entry 
 static enum status each_key_of(const struct sweep_options *o, struct view bucket, key_fn *fn,
                                void *ctx, struct error *err)
 {
-    struct s3_walk_options options = {
-        .bucket = bucket, .prefix = o->prefix, .has_since = o->has_since, .since = o->since};
+    struct s3_walk_options options = {.bucket = bucket,
+                                      .prefix = o->prefix,
+                                      .range = {.has_since = o->has_since, .since = o->since}};
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
     struct aws_pool *pool =

@@ -259,7 +259,7 @@ bool s3_key_hour(struct view key, int64_t *hour)
 /* Set the target when this key cannot hold records of the range. */
 static enum status aim(struct s3_walk *w, struct view key)
 {
-    const struct s3_walk_options *o = &w->options;
+    const struct time_range *o = &w->options.range;
     struct view region = VIEW_EMPTY;
     int64_t hour;
     bool other;
@@ -376,12 +376,8 @@ static enum status list_place(const struct source_s3 *s3, const struct place *pl
     struct s3_walk *walk = NULL;
     struct s3_entry entry;
     struct buf name; /* "s3://bucket/key" */
-    struct s3_walk_options options = {.bucket = place->bucket,
-                                      .prefix = place->prefix,
-                                      .has_since = s3->options.has_since,
-                                      .has_until = s3->options.has_until,
-                                      .since = s3->options.since,
-                                      .until = s3->options.until};
+    struct s3_walk_options options = {
+        .bucket = place->bucket, .prefix = place->prefix, .range = s3->options.range};
     buf_init(&name, 4096);
     enum status st = aws_pool_take(place->pool, &client, err);
     if (st == ST_OK)

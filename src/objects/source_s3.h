@@ -55,8 +55,7 @@ struct s3_walk;
 struct s3_walk_options {
     struct view bucket, prefix; /* all texts must live on */
     struct view start_after;
-    bool has_since, has_until;
-    struct instant since, until;
+    struct time_range range;
 };
 
 /* Nothing is sent yet.  Status as s3_list_open(). */
@@ -80,8 +79,7 @@ struct source_s3_options {
     char *const *urls; /* "s3://bucket[/prefix]"; must live on */
     size_t count;
     struct aws_pool *const *pools; /* what reads each URL's bucket; they outlive the source */
-    bool has_since, has_until;
-    struct instant since, until; /* list little: see s3_walk; the records decide what counts */
+    struct time_range range;       /* list little: see s3_walk; the records decide what counts */
 };
 
 /*

@@ -169,7 +169,7 @@ static void key_hours(void **state)
 static void mixed_sources(void **state)
 {
     static char file[] = "/nonexistent/a", url[] = "s3://logs/x", bad[] = "s3://Bad";
-    struct sources_range range = {.has_since = false};
+    struct time_range range = {.has_since = false};
     struct sources s;
     struct error err;
     clean(state);
