@@ -15,12 +15,12 @@ from common import read, source, tracked
 
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
-    "lines of code in src/": (43000, 44300),
-    "comments, percent of the lines that are not blank": (12.0, 11.3),
+    "lines of code in src/": (43000, 43400),
+    "comments, percent of the lines that are not blank": (12.0, 11.8),
     "folders with more than 30 .c files": (0, 0),
     "headers under 40 lines that one file includes": (0, 7),
-    "prototypes without a comment above them or their group": (0, 19),
-    "files that do not open with a comment": (0, 5),
+    "prototypes without a comment above them or their group": (0, 0),
+    "files that do not open with a comment": (0, 0),
 }
 NEVER = 54000  # lines of code, whatever the limit above says
 LEAST = "comments, percent of the lines that are not blank"
