@@ -8,6 +8,8 @@
 
 #include "base/json_out.h"
 
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 enum {
     PERIOD_S = 300,       /* of a point, unless buckets are longer */
     COST_PERIOD_S = 3600, /* cents show over an hour, not over minutes */
@@ -189,10 +191,9 @@ static void add_expression(struct writer *w, const char *label, bool visible)
     end_metric(w);
 }
 
-/* A line for each series of the set, labelled with its values. */
 /*
- * In a template of CloudFormation ${...} is a substitution of its own, so it is written as
- * ${!...}.
+ * A line for each series of the set, labelled with its values.  In a template of CloudFormation
+ * ${...} is a substitution of its own, so it is written as ${!...}.
  */
 static void add_series(struct writer *w, const struct dimension_set *set, enum metric metric,
                        const char *statistic, const char *prefix)
@@ -247,18 +248,45 @@ static void add_top(struct writer *w)
     add_text_widget(w, 2);
 }
 
-static void add_tokens_by_kind(struct writer *w, const struct dimension_set *set)
+struct total_graph {
+    const char *title, *unit;
+    bool stacked;
+    unsigned seconds;
+    struct {
+        const char *label; /* NULL: no more */
+        enum metric metric;
+    } lines[4];
+};
+
+/* The sums over all series; the share of the cache comes after the first. */
+/* clang-format off */
+static const struct total_graph totals[] = {
+    {"Tokens by kind", "tokens", true, PERIOD_S,
+     {{"input", METRIC_INPUT}, {"output", METRIC_OUTPUT},
+      {"cache read", METRIC_CACHE_READ}, {"cache write", METRIC_CACHE_WRITE}}},
+    {"Failed invocations", "invocations", false, PERIOD_S,
+     {{"throttled", METRIC_THROTTLES}, {"server errors", METRIC_SERVER_ERRORS},
+      {"client errors", METRIC_CLIENT_ERRORS}}},
+    {"Estimated cost in USD", "USD", false, COST_PERIOD_S, {{"list price, USD", METRIC_COST}}},
+    {"Tokens without a price (not in the cost)", "tokens", false, COST_PERIOD_S,
+     {{"unpriced", METRIC_UNPRICED}}},
+};
+/* clang-format on */
+
+static void add_total_graph(struct writer *w, const struct dimension_set *set,
+                            const struct total_graph *g)
 {
-    metric_set kinds = METRIC_BIT(METRIC_INPUT) | METRIC_BIT(METRIC_OUTPUT) |
-                       METRIC_BIT(METRIC_CACHE_READ) | METRIC_BIT(METRIC_CACHE_WRITE);
-    if ((w->options->metrics & kinds) == 0)
-        return;
-    begin_graph(w, THIRD, "Tokens by kind", NULL, true, PERIOD_S, "tokens");
-    add_total(w, set, METRIC_INPUT, "input", true);
-    add_total(w, set, METRIC_OUTPUT, "output", true);
-    add_total(w, set, METRIC_CACHE_READ, "cache read", true);
-    add_total(w, set, METRIC_CACHE_WRITE, "cache write", true);
-    end_graph(w);
+    bool begun = false;
+    for (size_t i = 0; i < COUNT_OF(g->lines) && g->lines[i].label != NULL; i++) {
+        if (!is_on(w, g->lines[i].metric))
+            continue;
+        if (!begun)
+            begin_graph(w, THIRD, g->title, NULL, g->stacked, g->seconds, g->unit);
+        begun = true;
+        add_total(w, set, g->lines[i].metric, g->lines[i].label, true);
+    }
+    if (begun)
+        end_graph(w);
 }
 
 /*
@@ -280,34 +308,6 @@ static void add_cache_share(struct writer *w, const struct dimension_set *set)
     end_graph(w);
 }
 
-static void add_failures(struct writer *w, const struct dimension_set *set)
-{
-    metric_set failures = METRIC_BIT(METRIC_THROTTLES) | METRIC_BIT(METRIC_SERVER_ERRORS) |
-                          METRIC_BIT(METRIC_CLIENT_ERRORS);
-    if ((w->options->metrics & failures) == 0)
-        return;
-    begin_graph(w, THIRD, "Failed invocations", NULL, false, PERIOD_S, "invocations");
-    add_total(w, set, METRIC_THROTTLES, "throttled", true);
-    add_total(w, set, METRIC_SERVER_ERRORS, "server errors", true);
-    add_total(w, set, METRIC_CLIENT_ERRORS, "client errors", true);
-    end_graph(w);
-}
-
-static void add_total_cost(struct writer *w, const struct dimension_set *set)
-{
-    if (is_on(w, METRIC_COST)) {
-        begin_graph(w, THIRD, "Estimated cost in USD", NULL, false, COST_PERIOD_S, "USD");
-        add_total(w, set, METRIC_COST, "list price, USD", true);
-        end_graph(w);
-    }
-    if (is_on(w, METRIC_UNPRICED)) {
-        begin_graph(w, THIRD, "Tokens without a price (not in the cost)", NULL, false,
-                    COST_PERIOD_S, "tokens");
-        add_total(w, set, METRIC_UNPRICED, "unpriced", true);
-        end_graph(w);
-    }
-}
-
 static void add_set_failures(struct writer *w, const struct dimension_set *set)
 {
     static const struct {
@@ -319,7 +319,7 @@ static void add_set_failures(struct writer *w, const struct dimension_set *set)
         {METRIC_CLIENT_ERRORS, "client error"},
     };
     bool begun = false;
-    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
         if (!is_on(w, failures[i].metric))
             continue;
         if (!begun)
@@ -344,7 +344,7 @@ static void add_set(struct writer *w, const struct dimension_set *set)
         {METRIC_COST, "Estimated cost in USD", "Sum", "USD", true, COST_PERIOD_S},
         {METRIC_LATENCY, "Mean latency", "Average", "milliseconds", false, PERIOD_S},
     };
-    for (size_t i = 0; i < sizeof(graphs) / sizeof(graphs[0]); i++) {
+    for (size_t i = 0; i < COUNT_OF(graphs); i++) {
         if (!is_on(w, graphs[i].metric))
             continue;
         begin_graph(w, HALF, graphs[i].title, set, graphs[i].stacked, graphs[i].seconds,
@@ -357,84 +357,75 @@ static void add_set(struct writer *w, const struct dimension_set *set)
 
 /* ---- the pipeline ---- */
 
-/* One metric of AWS/SQS, AWS/Lambda or AWS/DynamoDB for each target. */
-static void add_targets(struct writer *w, const struct dashboard_targets *targets,
-                        const char *name_space, const char *dimension, const char *metric,
-                        const char *statistic, const char *label, bool right)
-{
-    for (size_t i = 0; i < targets->count; i++) {
-        const struct dashboard_target *target = &targets->list[i];
-        begin_metric(w);
-        json_add_cstr(&w->j, NULL, name_space);
-        json_add_cstr(&w->j, NULL, metric);
-        json_add_cstr(&w->j, NULL, dimension);
-        json_add_string(&w->j, NULL, target->name);
-        json_open_object(&w->j, NULL);
-        json_add_cstr(&w->j, "stat", statistic);
-        buf_reset(&w->text);
-        buf_add_cstr(&w->text, label);
-        if (targets->count > 1)
-            buf_printf(&w->text, " %.*s%s%.*s", SHOW(target->name),
-                       target->region.len > 0 ? " " : "", SHOW(target->region));
-        json_add_string(&w->j, "label", buf_view(&w->text));
-        if (target->region.len > 0)
-            json_add_string(&w->j, "region", target->region);
-        if (right)
-            json_add_cstr(&w->j, "yAxis", "right");
-        end_metric(w);
-    }
-}
+enum target_list { QUEUES, DEAD_LETTERS, FUNCTIONS, TABLES };
 
-static void add_queues(struct writer *w)
+struct target_graph {
+    const char *title, *unit, *name_space, *dimension;
+    struct {
+        const char *metric, *statistic, *label; /* metric NULL: no more */
+        enum target_list list;
+        bool right; /* on the right axis */
+    } lines[4];
+};
+
+/* clang-format off */
+static const struct target_graph target_graphs[] = {
+    {"Queue", "messages", "AWS/SQS", "QueueName",
+     {{"ApproximateNumberOfMessagesVisible", "Maximum", "waiting", QUEUES, false},
+      {"ApproximateNumberOfMessagesNotVisible", "Maximum", "being counted or held back", QUEUES, false},
+      {"ApproximateNumberOfMessagesVisible", "Maximum", "dead letters", DEAD_LETTERS, false}}},
+    {"Age of the oldest message", "seconds", "AWS/SQS", "QueueName",
+     {{"ApproximateAgeOfOldestMessage", "Maximum", "seconds", QUEUES, false}}},
+    {"Function", "runs", "AWS/Lambda", "FunctionName",
+     {{"Invocations", "Sum", "runs", FUNCTIONS, false},
+      {"Errors", "Sum", "errors", FUNCTIONS, false},
+      {"Throttles", "Sum", "throttles", FUNCTIONS, false},
+      {"Duration", "p95", "p95 ms", FUNCTIONS, true}}},
+    {"Ledger table", "units, events", "AWS/DynamoDB", "TableName",
+     {{"ConsumedReadCapacityUnits", "Sum", "read units", TABLES, false},
+      {"ConsumedWriteCapacityUnits", "Sum", "write units", TABLES, false},
+      {"ReadThrottleEvents", "Sum", "reads throttled", TABLES, false},
+      {"WriteThrottleEvents", "Sum", "writes throttled", TABLES, false}}},
+};
+/* clang-format on */
+
+/* Each metric for each target of its list; nothing where the lists are empty. */
+static void add_target_graph(struct writer *w, const struct target_graph *g)
 {
-    const struct dashboard_targets *queues = &w->options->queues;
-    const struct dashboard_targets *letters = &w->options->dead_letters;
-    static const char space[] = "AWS/SQS", visible[] = "ApproximateNumberOfMessagesVisible";
-    if (queues->count + letters->count > 0) {
-        begin_graph(w, THIRD, "Queue", NULL, false, PERIOD_S, "messages");
-        add_targets(w, queues, space, "QueueName", visible, "Maximum", "waiting", false);
-        add_targets(w, queues, space, "QueueName", "ApproximateNumberOfMessagesNotVisible",
-                    "Maximum", "being counted or held back", false);
-        add_targets(w, letters, space, "QueueName", visible, "Maximum", "dead letters", false);
+    const struct dashboard_targets *lists[] = {[QUEUES] = &w->options->queues,
+                                               [DEAD_LETTERS] = &w->options->dead_letters,
+                                               [FUNCTIONS] = &w->options->functions,
+                                               [TABLES] = &w->options->tables};
+    bool begun = false;
+    for (size_t l = 0; l < COUNT_OF(g->lines) && g->lines[l].metric != NULL; l++) {
+        const struct dashboard_targets *targets = lists[g->lines[l].list];
+        for (size_t i = 0; i < targets->count; i++) {
+            const struct dashboard_target *target = &targets->list[i];
+            if (!begun)
+                begin_graph(w, THIRD, g->title, NULL, false, PERIOD_S, g->unit);
+            begun = true;
+            begin_metric(w);
+            json_add_cstr(&w->j, NULL, g->name_space);
+            json_add_cstr(&w->j, NULL, g->lines[l].metric);
+            json_add_cstr(&w->j, NULL, g->dimension);
+            json_add_string(&w->j, NULL, target->name);
+            json_open_object(&w->j, NULL);
+            json_add_cstr(&w->j, "stat", g->lines[l].statistic);
+            buf_reset(&w->text);
+            buf_add_cstr(&w->text, g->lines[l].label);
+            if (targets->count > 1)
+                buf_printf(&w->text, " %.*s%s%.*s", SHOW(target->name),
+                           target->region.len > 0 ? " " : "", SHOW(target->region));
+            json_add_string(&w->j, "label", buf_view(&w->text));
+            if (target->region.len > 0)
+                json_add_string(&w->j, "region", target->region);
+            if (g->lines[l].right)
+                json_add_cstr(&w->j, "yAxis", "right");
+            end_metric(w);
+        }
+    }
+    if (begun)
         end_graph(w);
-    }
-    if (queues->count > 0) {
-        begin_graph(w, THIRD, "Age of the oldest message", NULL, false, PERIOD_S, "seconds");
-        add_targets(w, queues, space, "QueueName", "ApproximateAgeOfOldestMessage", "Maximum",
-                    "seconds", false);
-        end_graph(w);
-    }
-}
-
-static void add_functions(struct writer *w)
-{
-    const struct dashboard_targets *functions = &w->options->functions;
-    static const char space[] = "AWS/Lambda", dimension[] = "FunctionName";
-    if (functions->count == 0)
-        return;
-    begin_graph(w, THIRD, "Function", NULL, false, PERIOD_S, "runs");
-    add_targets(w, functions, space, dimension, "Invocations", "Sum", "runs", false);
-    add_targets(w, functions, space, dimension, "Errors", "Sum", "errors", false);
-    add_targets(w, functions, space, dimension, "Throttles", "Sum", "throttles", false);
-    add_targets(w, functions, space, dimension, "Duration", "p95", "p95 ms", true);
-    end_graph(w);
-}
-
-static void add_tables(struct writer *w)
-{
-    const struct dashboard_targets *tables = &w->options->tables;
-    static const char space[] = "AWS/DynamoDB", dimension[] = "TableName";
-    if (tables->count == 0)
-        return;
-    begin_graph(w, THIRD, "Ledger table", NULL, false, PERIOD_S, "units, events");
-    add_targets(w, tables, space, dimension, "ConsumedReadCapacityUnits", "Sum", "read units",
-                false);
-    add_targets(w, tables, space, dimension, "ConsumedWriteCapacityUnits", "Sum", "write units",
-                false);
-    add_targets(w, tables, space, dimension, "ReadThrottleEvents", "Sum", "reads throttled", false);
-    add_targets(w, tables, space, dimension, "WriteThrottleEvents", "Sum", "writes throttled",
-                false);
-    end_graph(w);
 }
 
 /* The one metric of the pipeline itself that is published without dimensions. */
@@ -474,10 +465,11 @@ enum status dashboard_write(const struct dashboard_options *options, struct buf 
     add_top(&w);
     if (total != NULL) {
         add_heading(&w, "All usage");
-        add_tokens_by_kind(&w, total);
-        add_cache_share(&w, total);
-        add_failures(&w, total);
-        add_total_cost(&w, total);
+        for (size_t i = 0; i < COUNT_OF(totals); i++) {
+            add_total_graph(&w, total, &totals[i]);
+            if (i == 0)
+                add_cache_share(&w, total);
+        }
     }
     if (total != NULL)
         add_heading(&w, "Usage by dimensions");
@@ -486,9 +478,8 @@ enum status dashboard_write(const struct dashboard_options *options, struct buf 
             add_set(&w, &options->sets[i]);
     }
     add_heading(&w, "The pipeline");
-    add_queues(&w);
-    add_functions(&w);
-    add_tables(&w);
+    for (size_t i = 0; i < COUNT_OF(target_graphs); i++)
+        add_target_graph(&w, &target_graphs[i]);
     add_in_doubt(&w);
     w.j.gap = "\n";
     json_end(&w.j);
