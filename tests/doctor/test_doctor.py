@@ -183,7 +183,7 @@ def check_documents(binary):
     source = open(os.path.join(ROOT, "src/tools/doctor/codes.c")).read()
     docs = open(os.path.join(ROOT, "docs/doctor.md")).read()
     codes = [("BM-D" + number, verdict)
-             for number, verdict in re.findall(r"ROW\((\d\d), (FAULT|WARNING)", source)]
+             for number, verdict in re.findall(r"(?:ROW|FIX)\((\d\d), (FAULT|WARNING)", source)]
     rows = re.findall(r"^\| (BM-D\d\d) \| (fault|warning) \|", docs, re.M)
     problems = []
     if [(c, v.lower()) for c, v in codes] != rows:
