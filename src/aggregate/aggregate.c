@@ -330,17 +330,6 @@ static bool add_sample(struct cells *cells, uint32_t cell, const struct sample *
     return true;
 }
 
-/*
- * The log has had schemaVersion "1.0" since it exists.  Another one is counted all the same, and
- * said once.
- */
-static void check_version(struct aggregate *agg, struct view version)
-{
-    if (version.len == 0 || view_eq(version, VIEW_LIT("1.0")) || agg->on_novelty == NULL)
-        return;
-    agg->on_novelty(NOVELTY_SCHEMA_VERSION, version);
-}
-
 enum status aggregate_add(struct aggregate *agg, const struct record *record)
 {
     uint32_t model_id = remember(agg, record->model_id);
@@ -349,7 +338,10 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
     if (model == NULL ||
         (agg->prices != NULL && !cost_of(agg, model_id, model, record, &sample.cost)))
         return ST_NO_MEMORY;
-    check_version(agg, record->schema_version);
+    /* The log has had schemaVersion "1.0" since it exists.  Another one counts all the same, and is reported once. */
+    struct view version = record->schema_version;
+    if (version.len > 0 && !view_eq(version, VIEW_LIT("1.0")) && agg->on_novelty != NULL)
+        agg->on_novelty(NOVELTY_SCHEMA_VERSION, version);
     enum profile_type type = classify_type(model->type, model->needs_evidence, record);
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         sample.total += record->tokens[i];

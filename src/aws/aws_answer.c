@@ -15,6 +15,7 @@
 
 #include "aws/aws_json.h"
 #include "aws/xml_scan.h"
+#include "base/json_read.h"
 
 void aws_answer_init(struct aws_answer *a)
 {
@@ -78,12 +79,12 @@ static void read_json_error(struct aws_answer *a, struct view body)
     json_t *doc = aws_json_parse(body);
     if (doc == NULL)
         return;
-    struct view code = aws_json_text(doc, "__type");
+    struct view code = json_text(doc, "__type");
     if (code.len == 0)
-        code = aws_json_text(doc, "code");
-    struct view message = aws_json_text(doc, "message");
+        code = json_text(doc, "code");
+    struct view message = json_text(doc, "message");
     if (message.len == 0)
-        message = aws_json_text(doc, "Message");
+        message = json_text(doc, "Message");
     if (a->code[0] == '\0')
         copy_text(a->code, sizeof(a->code), bare_code(code));
     copy_text(a->message, sizeof(a->message), message);

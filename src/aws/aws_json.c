@@ -23,24 +23,16 @@ json_t *aws_json_parse(struct view text)
     return doc;
 }
 
-struct view aws_json_text(const json_t *object, const char *key)
-{
-    const json_t *member = json_object_get(object, key);
-    if (!json_is_string(member))
-        return VIEW_EMPTY;
-    return view_make(json_string_value(member), json_string_length(member));
-}
-
 /* The object an answer holds.  Operations without a result answer with an empty body or {}. */
 static enum status parse_answer(const struct aws_answer *a, const char *operation, json_t **out,
                                 struct error *err)
 {
     struct view body = buf_view(&a->http.body);
     *out = body.len == 0 ? json_object() : aws_json_parse(body);
-    return *out != NULL
-               ? ST_OK
-               : error_set(err, ST_RETRY, E_A305, "%s: the answer is not a JSON object (request %s)",
-                           operation, a->request_id);
+    return *out != NULL ? ST_OK
+                        : error_set(err, ST_RETRY, E_A305,
+                                    "%s: the answer is not a JSON object (request %s)", operation,
+                                    a->request_id);
 }
 
 enum status aws_json_call(struct aws_client *c, const struct aws_json_call *call, const json_t *in,
@@ -131,7 +123,7 @@ enum status aws_rest_list(struct aws_client *c, const struct aws_rest_call *call
         st = aws_rest_call(c, &next, &page, err);
         if (!st && json_array_extend(all, json_object_get(page, pages->member)) != 0)
             st = error_set(err, ST_RETRY, E_A305, "%s: unusable answer", call->operation);
-        struct view token = aws_json_text(page, pages->token);
+        struct view token = json_text(page, pages->token);
         more = token.len > 0;
         buf_reset(&query);
         buf_add_view(&query, call->query);

@@ -58,9 +58,6 @@ NODISCARD enum status aws_rest_list(struct aws_client *c, const struct aws_rest_
                                     const struct aws_rest_pages *pages, json_t **out,
                                     struct error *err);
 
-/* A string member as a view into `object`; VIEW_EMPTY when it is absent or not a string. */
-struct view aws_json_text(const json_t *object, const char *key);
-
 /*
  * Parse a JSON object, the caller's; jansson limits the nesting.  NULL: it is not an object, or
  * memory is short.

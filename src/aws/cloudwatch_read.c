@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "aws/aws_json.h"
+#include "base/json_read.h"
 
 enum {
     MAX_PAGES = 200,
@@ -44,10 +45,10 @@ static enum status get_page(struct aws_client *c, struct view region, const char
  * that one.  Only results of GetMetricData have an Id. */
 static enum status join(json_t *all, json_t *item)
 {
-    struct view id = aws_json_text(item, "Id");
+    struct view id = json_text(item, "Id");
     for (size_t i = 0; id.len > 0 && i < json_array_size(all); i++) {
         json_t *known = json_array_get(all, i);
-        if (!view_eq(aws_json_text(known, "Id"), id))
+        if (!view_eq(json_text(known, "Id"), id))
             continue;
         if (json_array_extend(json_object_get(known, "Timestamps"),
                               json_object_get(item, "Timestamps")) != 0 ||
@@ -125,11 +126,11 @@ static enum status hand_over(const struct cloudwatch_query *q, size_t series, co
 /* {"Id":"s7",...}: the number of the series; SIZE_MAX for anything else, or not complete. */
 static size_t series_of(const json_t *result)
 {
-    struct view id = aws_json_text(result, "Id");
+    struct view id = json_text(result, "Id");
     uint64_t number;
     if (!view_starts(id, VIEW_LIT("s")) ||
         view_parse_u64(view_skip(id, 1), SIZE_MAX - 1, &number) != ST_OK ||
-        !view_eq_cstr(aws_json_text(result, "StatusCode"), "Complete"))
+        !view_eq_cstr(json_text(result, "StatusCode"), "Complete"))
         return SIZE_MAX;
     return (size_t)number;
 }

@@ -16,6 +16,7 @@
 #include "aws/aws_json.h"
 #include "aws/aws_private.h"
 #include "aws/sts.h"
+#include "base/json_read.h"
 #include "base/log.h"
 #include "base/rfc3339.h"
 
@@ -84,10 +85,10 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
     json_t *doc = aws_json_parse(text);
     if (doc == NULL)
         return error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials are not a JSON object", what);
-    struct view token = aws_json_text(doc, "Token");
+    struct view token = json_text(doc, "Token");
     if (token.len == 0)
-        token = aws_json_text(doc, "SessionToken");
-    struct view expiry = aws_json_text(doc, "Expiration");
+        token = json_text(doc, "SessionToken");
+    struct view expiry = json_text(doc, "Expiration");
     struct instant at = {0};
     enum status st = ST_OK;
     const json_t *version = json_object_get(doc, "Version");
@@ -95,8 +96,8 @@ enum status cred_parse_json(struct view text, const char *what, struct credentia
         st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials of an unknown version", what);
     if (!st && expiry.len > 0 && rfc3339_parse(expiry, &at) != ST_OK)
         st = error_set(err, ST_BAD_ITEM, E_A114, "%s: Expiration is not a date-time", what);
-    if (!st && credentials_set(out, aws_json_text(doc, "AccessKeyId"),
-                               aws_json_text(doc, "SecretAccessKey"), token, at.seconds) != ST_OK)
+    if (!st && credentials_set(out, json_text(doc, "AccessKeyId"),
+                               json_text(doc, "SecretAccessKey"), token, at.seconds) != ST_OK)
         st = error_set(err, ST_BAD_ITEM, E_A114, "%s: credentials without usable keys", what);
     json_decref(doc);
     return st;

@@ -14,6 +14,7 @@
 #include "aws/aws_json.h"
 #include "aws/aws_private.h"
 #include "aws/uri.h"
+#include "base/json_read.h"
 
 enum {
     /* Ten messages of the largest size are 1 MiB together on AWS; escaped in JSON several times
@@ -152,7 +153,7 @@ static enum status call(struct aws_client *c, const struct sqs_queue *q, const c
 static uint64_t attribute_u64(const json_t *attributes, const char *name)
 {
     uint64_t value = 0;
-    if (view_parse_u64(aws_json_text(attributes, name), INT64_MAX, &value) != ST_OK)
+    if (view_parse_u64(json_text(attributes, name), INT64_MAX, &value) != ST_OK)
         return 0;
     return value;
 }
@@ -187,15 +188,15 @@ static enum status read_messages(struct sqs_messages *m, struct error *err)
         if (m->n == SQS_MAX_BATCH)
             return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: more messages than asked for");
         struct sqs_message *out = &m->all[m->n++];
-        *out = (struct sqs_message){.message_id = aws_json_text(item, "MessageId"),
-                                    .receipt_handle = aws_json_text(item, "ReceiptHandle"),
-                                    .body = aws_json_text(item, "Body"),
-                                    .group_id = aws_json_text(attributes, "MessageGroupId"),
+        *out = (struct sqs_message){.message_id = json_text(item, "MessageId"),
+                                    .receipt_handle = json_text(item, "ReceiptHandle"),
+                                    .body = json_text(item, "Body"),
+                                    .group_id = json_text(attributes, "MessageGroupId"),
                                     .receive_count =
                                         attribute_u64(attributes, "ApproximateReceiveCount")};
         if (out->message_id.len == 0 || out->receipt_handle.len == 0)
             return error_set(err, ST_RETRY, E_A305, "ReceiveMessage: message without id or handle");
-        if (!md5_fits(out->body, aws_json_text(item, "MD5OfBody")))
+        if (!md5_fits(out->body, json_text(item, "MD5OfBody")))
             return error_set(err, ST_RETRY, E_A305,
                              "ReceiveMessage: a body does not match its MD5");
     }
@@ -240,7 +241,7 @@ void sqs_messages_free(struct sqs_messages *m)
 static size_t entry_index(const json_t *entry, size_t n)
 {
     uint64_t id = 0;
-    if (view_parse_u64(aws_json_text(entry, "Id"), UINT32_MAX, &id) != ST_OK || id >= n)
+    if (view_parse_u64(json_text(entry, "Id"), UINT32_MAX, &id) != ST_OK || id >= n)
         return SIZE_MAX;
     return (size_t)id;
 }
@@ -251,7 +252,7 @@ static size_t entry_index(const json_t *entry, size_t n)
  */
 static enum status failed_entry(const json_t *entry)
 {
-    struct view code = aws_json_text(entry, "Code");
+    struct view code = json_text(entry, "Code");
     static const char *const stale[] = {"ReceiptHandleIsInvalid", "MessageNotInflight",
                                         "InvalidParameterValue",
                                         "AWS.SimpleQueueService.MessageNotInflight"};
@@ -292,7 +293,7 @@ static enum status send_batch(struct aws_client *c, const struct sqs_queue *q,
     json_array_foreach(json_object_get(out, "Failed"), i, entry)
     {
         size_t at = entry_index(entry, n);
-        struct view code = aws_json_text(entry, "Code");
+        struct view code = json_text(entry, "Code");
         if (at == SIZE_MAX)
             continue;
         each[at] = failed_entry(entry);
@@ -434,7 +435,7 @@ static void read_redrive(struct sqs_attributes *out, struct view text)
     out->max_receive_count = json_is_integer(count) && json_integer_value(count) > 0
                                  ? (uint64_t)json_integer_value(count)
                                  : attribute_u64(doc, "maxReceiveCount");
-    (void)view_copy(aws_json_text(doc, "deadLetterTargetArn"), out->dead_letter_arn,
+    (void)view_copy(json_text(doc, "deadLetterTargetArn"), out->dead_letter_arn,
                     sizeof(out->dead_letter_arn));
     json_decref(doc);
 }
@@ -459,12 +460,12 @@ enum status sqs_attributes(struct aws_client *c, const struct sqs_queue *q,
     out->visibility_timeout_s = attribute_u64(a, "VisibilityTimeout");
     out->retention_s = attribute_u64(a, "MessageRetentionPeriod");
     out->receive_wait_s = attribute_u64(a, "ReceiveMessageWaitTimeSeconds");
-    out->fifo = view_eq_cstr(aws_json_text(a, "FifoQueue"), "true");
-    out->encrypted = view_eq_cstr(aws_json_text(a, "SqsManagedSseEnabled"), "true") ||
-                     aws_json_text(a, "KmsMasterKeyId").len > 0;
-    (void)view_copy(aws_json_text(a, "QueueArn"), out->arn, sizeof(out->arn));
-    read_redrive(out, aws_json_text(a, "RedrivePolicy"));
-    buf_add_view(&out->policy, aws_json_text(a, "Policy"));
+    out->fifo = view_eq_cstr(json_text(a, "FifoQueue"), "true");
+    out->encrypted = view_eq_cstr(json_text(a, "SqsManagedSseEnabled"), "true") ||
+                     json_text(a, "KmsMasterKeyId").len > 0;
+    (void)view_copy(json_text(a, "QueueArn"), out->arn, sizeof(out->arn));
+    read_redrive(out, json_text(a, "RedrivePolicy"));
+    buf_add_view(&out->policy, json_text(a, "Policy"));
     st = buf_status(&out->policy);
     json_decref(doc);
     return st;

@@ -1,4 +1,4 @@
-/* json_read.h: documents by jansson, with its memory watched. */
+/* json_read.h: documents by jansson, with its memory watched, and their strings as views. */
 #ifndef BASE_JSON_READ_H
 #define BASE_JSON_READ_H
 
@@ -12,5 +12,17 @@
  * `fault` may be NULL.
  */
 json_t *json_read(struct view text, size_t flags, json_error_t *fault);
+
+/* A string as a view into its document; VIEW_EMPTY with ptr NULL for NULL and other types. */
+static inline struct view json_view(const json_t *value)
+{
+    return view_make(json_string_value(value), json_string_length(value));
+}
+
+/* The string member `name` of an object. */
+static inline struct view json_text(const json_t *object, const char *name)
+{
+    return json_view(json_object_get(object, name));
+}
 
 #endif

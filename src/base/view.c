@@ -102,6 +102,14 @@ enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out)
     return ST_OK;
 }
 
+bool view_is_digits(struct view v)
+{
+    size_t i = 0;
+    while (i < v.len && v.ptr[i] >= '0' && v.ptr[i] <= '9')
+        i++;
+    return v.len > 0 && i == v.len;
+}
+
 bool view_is_word(struct view v, const char *also)
 {
     for (size_t i = 0; i < v.len; i++) {

@@ -100,6 +100,9 @@ bool view_eq_nocase(struct view a, struct view b);
 /* Decimal digits only, within 0..max; ST_BAD_ITEM leaves *out untouched. */
 NODISCARD enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out);
 
+/* Only digits; an empty view is none such. */
+bool view_is_digits(struct view v);
+
 /* Only ASCII letters, digits and characters of `also`; an empty view is none such. */
 bool view_is_word(struct view v, const char *also);
 

@@ -88,13 +88,6 @@ static enum status save_state(struct options *o, bool complete, struct error *er
     return st;
 }
 
-static bool same_text(const json_t *state, const char *name, struct view wanted)
-{
-    const json_t *m = json_object_get(state, name);
-    return json_is_string(m) &&
-           view_eq(view_make(json_string_value(m), json_string_length(m)), wanted);
-}
-
 /* last_sent from the file, if there is one. */
 static enum status load_state(struct options *o, struct error *err)
 {
@@ -104,15 +97,15 @@ static enum status load_state(struct options *o, struct error *err)
     enum status st = config_read_file(o->state, &text, err);
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
-    if (st == ST_OK && !same_text(state, "schema", VIEW_LIT("bedrock-metrics/enqueue/1")))
+    if (st == ST_OK && !view_eq_cstr(json_text(state, "schema"), "bedrock-metrics/enqueue/1"))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is not a state file of enqueue",
                        o->state);
-    else if (st == ST_OK && (!same_text(state, "source", o->url) ||
-                             !same_text(state, "queue", view_of(o->sending.queue.url))))
+    else if (st == ST_OK && (!view_eq(json_text(state, "source"), o->url) ||
+                             !view_eq_cstr(json_text(state, "queue"), o->sending.queue.url)))
         st = error_set(err, ST_USAGE, E_U404, "--state %.80s is of another bucket, prefix or queue",
                        o->state);
     else if (st == ST_OK && json_is_string(last))
-        buf_add(&o->last_sent, json_string_value(last), json_string_length(last));
+        buf_add_view(&o->last_sent, json_view(last));
     json_decref(state);
     buf_clear(&text);
     return st == ST_OK ? buf_status(&o->last_sent) : st;

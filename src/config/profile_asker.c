@@ -9,6 +9,7 @@
 
 #include "aws/aws_json.h"
 #include "aws/bedrock.h"
+#include "base/json_read.h"
 #include "base/log.h"
 
 struct profile_asker {
@@ -61,7 +62,7 @@ static enum status add_tags(struct aws_client *client, struct view region, json_
                             struct error *err)
 {
     json_t *answer = NULL;
-    struct view arn = aws_json_text(profile, "inferenceProfileArn");
+    struct view arn = json_text(profile, "inferenceProfileArn");
     if (arn.len == 0 || json_object_get(profile, "tags") != NULL)
         return ST_OK;
     enum status st = bedrock_list_tags(client, region, arn, &answer, err);

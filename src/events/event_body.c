@@ -17,6 +17,7 @@
 
 #include "base/array.h"
 #include "base/aws_name.h"
+#include "base/json_read.h"
 #include "events/event_private.h"
 
 /* ---- grammars ---- */
@@ -135,16 +136,16 @@ static enum status add_object(struct event_body *body, const json_t *event, cons
     const json_t *found = json_object_get(root, "object");
     const json_t *size = json_object_get(found, "size");
     struct event_object object = {
-        .bucket = event_json_text(json_object_get(root, "bucket"), "name"),
-        .key = event_json_text(found, "key"),
-        .etag = event_json_text(found, form->etag),
-        .version_id = event_json_text(found, form->version_id),
+        .bucket = json_text(json_object_get(root, "bucket"), "name"),
+        .key = json_text(found, "key"),
+        .etag = json_text(found, form->etag),
+        .version_id = json_text(found, form->version_id),
         .event_name = name,
-        .region = event_json_text(event, form->region),
-        .sequencer = event_json_text(found, "sequencer"),
+        .region = json_text(event, form->region),
+        .sequencer = json_text(found, "sequencer"),
     };
     if (object.etag.len == 0)
-        object.etag = event_json_text(found, "eTag"); /* an emulator's spelling */
+        object.etag = json_text(found, "eTag"); /* an emulator's spelling */
     /* Quotes belong to the header's form of a tag; some senders leave them on. */
     struct view etag = object.etag;
     if (etag.len >= 2 && etag.ptr[0] == '"' && etag.ptr[etag.len - 1] == '"')
@@ -175,11 +176,11 @@ static enum status add_object(struct event_body *body, const json_t *event, cons
 static enum status add_record(struct event_body *body, const json_t *record, struct error *err)
 {
     static const struct form s3 = {"s3", "eTag", "versionId", "awsRegion", true};
-    struct view version = event_json_text(record, "eventVersion");
-    struct view name = event_json_text(record, "eventName");
+    struct view version = json_text(record, "eventVersion");
+    struct view name = json_text(record, "eventName");
     if (!json_is_object(record))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not an object");
-    if (!view_eq_cstr(event_json_text(record, "eventSource"), "aws:s3"))
+    if (!view_eq_cstr(json_text(record, "eventSource"), "aws:s3"))
         return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not from S3");
     /* "2", "2.1", "2.6": AWS promises compatible minor versions ("Event message structure"). */
     if (!view_eq_cstr(version, "2") && !view_starts(version, VIEW_LIT("2.")))
@@ -200,16 +201,16 @@ static enum status add_bare(struct event_body *body, const json_t *document, str
 {
     static const struct form eventbridge = {"detail", "etag", "version-id", "region", false};
     const json_t *records = json_object_get(document, "Records");
-    struct view type = event_json_text(document, "detail-type");
+    struct view type = json_text(document, "detail-type");
     enum status st = ST_OK;
     if (json_is_array(records)) {
         if (json_array_size(records) == 0)
             return error_set(err, ST_BAD_ITEM, E_Q110, "event without records");
         for (size_t i = 0; i < json_array_size(records) && st == ST_OK; i++)
             st = add_record(body, json_array_get(records, i), err);
-    } else if (view_eq_cstr(event_json_text(document, "Event"), "s3:TestEvent")) {
+    } else if (view_eq_cstr(json_text(document, "Event"), "s3:TestEvent")) {
         body->test_events++;
-    } else if (!view_eq_cstr(event_json_text(document, "source"), "aws.s3") || type.len == 0) {
+    } else if (!view_eq_cstr(json_text(document, "source"), "aws.s3") || type.len == 0) {
         st = error_set(err, ST_BAD_ITEM, E_Q110, "not an S3, SNS or EventBridge event");
     } else if (view_eq_cstr(type, "Object Created")) {
         st = add_object(body, document, &eventbridge, type, err);
@@ -221,8 +222,8 @@ static enum status add_bare(struct event_body *body, const json_t *document, str
 
 enum status event_body_add(struct event_body *body, json_t *document, struct error *err)
 {
-    struct view message = event_json_text(document, "Message");
-    if (!view_eq_cstr(event_json_text(document, "Type"), "Notification") || message.ptr == NULL)
+    struct view message = json_text(document, "Message");
+    if (!view_eq_cstr(json_text(document, "Type"), "Notification") || message.ptr == NULL)
         return add_bare(body, document, err);
     /* One envelope only: SNS does not put envelopes into envelopes. */
     json_t *inner = NULL;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_read.h"
 #include "events/event_private.h"
 
 enum { NUMBER_BYTES = 32 }; /* a 64-bit integer or a %.17g double, with its NUL */
@@ -19,7 +20,7 @@ enum { NUMBER_BYTES = 32 }; /* a 64-bit integer or a %.17g double, with its NUL 
 static bool scalar_text(const json_t *value, char number[NUMBER_BYTES], struct view *out)
 {
     if (json_is_string(value)) {
-        *out = view_make(json_string_value(value), json_string_length(value));
+        *out = json_view(value);
     } else if (json_is_integer(value)) {
         snprintf(number, NUMBER_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         *out = view_of(number);
@@ -55,7 +56,8 @@ static enum status load_command(json_t *document, size_t text_bytes, struct even
         if (json_is_null(value))
             continue;
         if (!scalar_text(value, number, &text))
-            return error_set(err, ST_BAD_ITEM, E_Q113, "command with an option that is not a scalar");
+            return error_set(err, ST_BAD_ITEM, E_Q113,
+                             "command with an option that is not a scalar");
         bool is_command = strcmp(name, "command") == 0;
         struct event_option *option = &out->options[out->noptions];
         enum status st =
@@ -76,8 +78,8 @@ static enum status load_sns(const json_t *records, struct event_body *body, stru
     enum status st = ST_OK;
     for (size_t i = 0; i < json_array_size(records) && st == ST_OK; i++) {
         const json_t *record = json_array_get(records, i);
-        struct view message = event_json_text(json_object_get(record, "Sns"), "Message");
-        if (!view_eq_cstr(event_json_text(record, "EventSource"), "aws:sns") || message.ptr == NULL)
+        struct view message = json_text(json_object_get(record, "Sns"), "Message");
+        if (!view_eq_cstr(json_text(record, "EventSource"), "aws:sns") || message.ptr == NULL)
             return error_set(err, ST_BAD_ITEM, E_Q110, "event record is not from SNS");
         json_t *inner = NULL;
         st = event_json_load(message, EVENT_MAX_BODY_VALUES, &inner, err);
@@ -91,11 +93,11 @@ static enum status load_sns(const json_t *records, struct event_body *body, stru
 static enum status load(json_t *document, size_t text_bytes, struct event_direct *out,
                         struct error *err)
 {
-    if (event_json_text(document, "command").len > 0)
+    if (json_text(document, "command").len > 0)
         return load_command(document, text_bytes, out, err);
     const json_t *records = json_object_get(document, "Records");
     const json_t *first = json_array_get(records, 0);
-    if (view_eq_cstr(event_json_text(first, "eventSource"), "aws:sqs")) {
+    if (view_eq_cstr(json_text(first, "eventSource"), "aws:sqs")) {
         out->kind = EVENT_QUEUE;
         return event_sqs_load(records, text_bytes, &out->sqs, err);
     }
@@ -103,7 +105,7 @@ static enum status load(json_t *document, size_t text_bytes, struct event_direct
     enum status st = event_body_init(&out->body, text_bytes);
     if (st != ST_OK)
         return error_set(err, st, E_R113, "out of memory");
-    if (view_eq_cstr(event_json_text(first, "EventSource"), "aws:sns"))
+    if (view_eq_cstr(json_text(first, "EventSource"), "aws:sns"))
         return load_sns(records, &out->body, err);
     return event_body_add(&out->body, document, err); /* a message's body itself */
 }

@@ -72,14 +72,6 @@ enum status event_json_load(struct view text, size_t max_values, json_t **out, s
     return ST_OK;
 }
 
-struct view event_json_text(const json_t *object, const char *name)
-{
-    const json_t *member = json_object_get(object, name);
-    if (!json_is_string(member))
-        return VIEW_EMPTY;
-    return view_make(json_string_value(member), json_string_length(member));
-}
-
 struct event_pool *event_pool_new(size_t size)
 {
     struct event_pool *pool = malloc(sizeof(*pool) + size);

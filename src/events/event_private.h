@@ -34,9 +34,6 @@ enum {
 NODISCARD enum status event_json_load(struct view text, size_t max_values, json_t **out,
                                       struct error *err);
 
-/* The string member `name`; VIEW_EMPTY with ptr NULL when it is absent, null or no string. */
-struct view event_json_text(const json_t *object, const char *name);
-
 /*
  * Room for strings whose total is known before: decoded JSON strings are never longer than the text
  * they came from.  Never moves, so views into it stay valid.

@@ -11,6 +11,7 @@
 
 #include "base/aws_name.h"
 #include "base/json_out.h"
+#include "base/json_read.h"
 #include "events/event_private.h"
 
 /*
@@ -20,19 +21,19 @@
 static enum status load_message(struct event_pool *pool, const json_t *record,
                                 struct event_message *out, struct error *err)
 {
-    if (!json_is_object(record) || !view_eq_cstr(event_json_text(record, "eventSource"), "aws:sqs"))
+    if (!json_is_object(record) || !view_eq_cstr(json_text(record, "eventSource"), "aws:sqs"))
         return error_set(err, ST_BAD_ITEM, E_Q110, "record is not a queue message");
     const json_t *attributes = json_object_get(record, "attributes");
     const struct {
         struct view from;
         struct view *to;
     } texts[] = {
-        {event_json_text(record, "messageId"), &out->message_id},
-        {event_json_text(record, "receiptHandle"), &out->receipt_handle},
-        {event_json_text(record, "body"), &out->body},
-        {event_json_text(record, "eventSourceARN"), &out->queue_arn},
-        {event_json_text(record, "awsRegion"), &out->region},
-        {event_json_text(attributes, "MessageGroupId"), &out->group_id},
+        {json_text(record, "messageId"), &out->message_id},
+        {json_text(record, "receiptHandle"), &out->receipt_handle},
+        {json_text(record, "body"), &out->body},
+        {json_text(record, "eventSourceARN"), &out->queue_arn},
+        {json_text(record, "awsRegion"), &out->region},
+        {json_text(attributes, "MessageGroupId"), &out->group_id},
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (event_pool_copy(pool, texts[i].from, texts[i].to) != ST_OK)
@@ -43,7 +44,7 @@ static enum status load_message(struct event_pool *pool, const json_t *record,
     if (!aws_region_valid(out->region))
         out->region = VIEW_EMPTY;
     out->is_fifo = view_ends(out->queue_arn, VIEW_LIT(".fifo"));
-    if (view_parse_u64(event_json_text(attributes, "ApproximateReceiveCount"), UINT64_MAX,
+    if (view_parse_u64(json_text(attributes, "ApproximateReceiveCount"), UINT64_MAX,
                        &out->receive_count) != ST_OK)
         out->receive_count = 0;
     return ST_OK;

@@ -141,13 +141,6 @@ static enum status take(void *ctx, struct view bucket, const struct s3_entry *en
 
 /* ---- listing ---- */
 
-/* Keys below no hour folder are all listed: of those the time of writing says what is old. */
-static bool is_old(const struct sweep_options *o, const struct s3_entry *entry)
-{
-    int64_t hour;
-    return o->has_since && entry->modified_s < o->since.seconds && !s3_key_hour(entry->key, &hour);
-}
-
 typedef enum status key_fn(void *ctx, struct view bucket, const struct s3_entry *entry,
                            struct error *err);
 
@@ -168,7 +161,11 @@ static enum status each_key_of(const struct sweep_options *o, struct view bucket
     st = s3_walk_open(&walk, lister, &options, err);
     while (st == ST_OK) {
         st = s3_walk_next(walk, &entry, err);
-        if (st == ST_OK && !is_old(o, &entry))
+        /* Keys below no hour folder are all listed: of those the time of writing says what is old. */
+        int64_t hour;
+        bool old = st == ST_OK && o->has_since && entry.modified_s < o->since.seconds &&
+                   !s3_key_hour(entry.key, &hour);
+        if (st == ST_OK && !old)
             st = fn(ctx, bucket, &entry, err);
     }
     s3_walk_close(walk);

@@ -84,11 +84,6 @@ static int by_place(const void *left, const void *right)
 
 /* ---- what CloudWatch says ---- */
 
-static struct known *find(const struct audit *a, const struct ledger_marker *m)
-{
-    return a->count == 0 ? NULL : bsearch(m, a->known, a->count, sizeof(*a->known), by_place);
-}
-
 static void differ(const struct audit *a, enum marker_fault fault, const struct ledger_marker *m,
                    unsigned applied, const struct known *k)
 {
@@ -104,7 +99,8 @@ static void differ(const struct audit *a, enum marker_fault fault, const struct 
 static void compare(struct audit *a, const struct ledger_marker *m, unsigned applied,
                     uint32_t handed_out)
 {
-    struct known *k = find(a, m);
+    struct known *k =
+        a->count == 0 ? NULL : bsearch(m, a->known, a->count, sizeof(*a->known), by_place);
     uint32_t number = (uint32_t)m->slot * LEDGER_MARKER_DIGITS + m->digit;
     if (k != NULL)
         k->seen = true;

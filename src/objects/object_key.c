@@ -20,16 +20,6 @@ const char *object_skip_name(enum object_skip skip)
     return "none";
 }
 
-/* Digits only.  Not exactly twelve: simulated and test logs have shorter numbers. */
-static bool is_account(struct view segment)
-{
-    for (size_t i = 0; i < segment.len; i++) {
-        if (segment.ptr[i] < '0' || segment.ptr[i] > '9')
-            return false;
-    }
-    return segment.len > 0;
-}
-
 enum object_skip object_key_skip(struct view key)
 {
     /* PREFIX/AWSLogs/ACCOUNT/BedrockModelInvocationLogs/REGION/YYYY/MM/DD/HH/data/ID_input.json.gz
@@ -50,7 +40,8 @@ enum object_skip object_key_skip(struct view key)
             since_awslogs++;
         else
             since_awslogs = INT_MAX;
-        if (since_awslogs == 1 && !is_account(segment))
+        /* Not exactly twelve digits: simulated and test logs have shorter numbers. */
+        if (since_awslogs == 1 && !view_is_digits(segment))
             since_awslogs = INT_MAX;
         if (since_awslogs == 2)
             other = folder && !view_eq(segment, logs);

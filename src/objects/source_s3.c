@@ -202,12 +202,6 @@ struct s3_walk {
 /* Sorts after all keys of a folder: the last character there is (U+10FFFF). */
 static const struct view after_all = {"\xf4\x8f\xbf\xbf", 4};
 
-static int64_t hour_of(int64_t seconds)
-{
-    int64_t index = seconds / HOUR_S - (seconds % HOUR_S < 0);
-    return index * HOUR_S;
-}
-
 /* A number of exactly so many digits, within low..high. */
 static bool number(struct view text, size_t digits, uint64_t low, uint64_t high, uint64_t *out)
 {
@@ -268,7 +262,8 @@ static enum status aim(struct s3_walk *w, struct view key)
         return ST_OK;
     bool is_hour = hour_folder(key, &region, &hour, &other);
     /* An hour on each side for folders named by another moment of the writing than we think. */
-    int64_t first = hour_of(o->since.seconds) - HOUR_S;
+    int64_t since = o->since.seconds;
+    int64_t first = (since / HOUR_S - (since % HOUR_S < 0) - 1) * HOUR_S;
     if (other || (is_hour && o->has_until && hour >= o->until.seconds + 2 * HOUR_S)) {
         buf_add_view(&w->target, region);
         buf_add_view(&w->target, after_all);

@@ -78,11 +78,6 @@ static void sum_parts(bool approximate, const struct price_part parts[PRICE_PART
     }
 }
 
-static u128 total_tokens(const struct price_usage *usage)
-{
-    return (u128)usage->input + usage->cache_read + usage->cache_write + usage->output;
-}
-
 void price_line_cost(const struct price_line *line, int64_t day, const struct price_usage *usage,
                      struct price_cost *out)
 {
@@ -90,7 +85,8 @@ void price_line_cost(const struct price_line *line, int64_t day, const struct pr
     enum price_day_rule rule;
 
     if (line->n_rows == 0) {
-        *out = (struct price_cost){.unpriced_tokens = total_tokens(usage)};
+        *out = (struct price_cost){.unpriced_tokens = (u128)usage->input + usage->cache_read +
+                                                      usage->cache_write + usage->output};
         return;
     }
     const struct price_row *row = choose_row(line, day, prompt_tokens(line, usage), &rule);

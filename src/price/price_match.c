@@ -5,15 +5,6 @@
 #include "price/price_list.h"
 #include "records/model_id.h"
 
-static bool all_digits(struct view text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len > 0;
-}
-
 /*
  * 1. What the ARN names; false when it names no model.  A bare resource part is taken like its ARN,
  * because records keep only that of ARNs without a model.
@@ -89,7 +80,7 @@ static struct view context_suffix(struct view id)
         return VIEW_EMPTY;
     struct view tail = view_skip(id, colon + 1);
     if (view_eq_cstr(tail, "mm") ||
-        (view_ends(tail, VIEW_LIT("k")) && all_digits(view_first(tail, tail.len - 1))))
+        (view_ends(tail, VIEW_LIT("k")) && view_is_digits(view_first(tail, tail.len - 1))))
         return view_skip(id, colon);
     return VIEW_EMPTY;
 }

@@ -25,11 +25,6 @@ enum status price_fault(struct error *err, const struct price_place *at, const c
                      member == NULL ? "" : ".", member == NULL ? "" : member, what);
 }
 
-static struct view string_view(const json_t *value)
-{
-    return view_make(json_string_value(value), json_string_length(value));
-}
-
 /* Members of `object` that are none of `known` (ended by NULL) are refused: a misspelt
  * "cache_wirte" must not become a price that is silently absent. */
 static const char *unknown_member(json_t *object, const char *const *known)
@@ -68,10 +63,10 @@ static enum status read_text(json_t *object, const struct price_place *at, const
 
     if (value == NULL)
         return price_fault(err, at, member, "is missing");
-    if (!json_is_string(value) || !is_plain(string_view(value)))
+    if (!json_is_string(value) || !is_plain(json_view(value)))
         return price_fault(err, at, member,
                            "must be a text of 1 to 256 printable ASCII characters");
-    *out = string_view(value);
+    *out = json_view(value);
     return ST_OK;
 }
 
@@ -119,7 +114,7 @@ static bool decode_day(const json_t *value, int64_t *out)
 {
     struct instant midnight;
 
-    if (!json_is_string(value) || rfc3339_parse_date(string_view(value), &midnight) != ST_OK)
+    if (!json_is_string(value) || rfc3339_parse_date(json_view(value), &midnight) != ST_OK)
         return false;
     /* Midnight is a whole number of days, also before 1970. */
     *out = midnight.seconds / SECONDS_A_DAY;
@@ -242,7 +237,7 @@ static enum status check_text(json_t *document, const char *member, const char *
 {
     const json_t *value = json_object_get(document, member);
 
-    if (json_is_string(value) && view_eq_cstr(string_view(value), must))
+    if (json_is_string(value) && view_eq_cstr(json_view(value), must))
         return ST_OK;
     return error_set(err, ST_USAGE, E_U403, "%s: must be \"%s\"", member, must);
 }

@@ -59,13 +59,6 @@ static bool is_refusal_of_data(enum status st)
     return st == ST_BAD_ITEM || st == ST_TOO_BIG;
 }
 
-/* The datum is shown by its number: dimension values are the user's. */
-static void log_rejected(size_t datum, const struct error *err)
-{
-    LOG_FAULT(LOG_ERROR, E_P110, "datum refused by CloudWatch, left out", log_u64("datum", datum),
-              log_cstr("reason", err->text));
-}
-
 /*
  * The request was refused as a whole, so none of it is applied: its halves are sent on their own,
  * and so on until the bad data are alone.
@@ -89,7 +82,9 @@ static enum status send_halves(struct sender *s, struct part whole, struct error
             if (!s->accepted && s->rejected >= GIVE_UP_AFTER)
                 return ST_BAD_ITEM;
             s->result->data_rejected++;
-            log_rejected(part.first, err);
+            /* The datum is shown by its number: dimension values are the user's. */
+            LOG_FAULT(LOG_ERROR, E_P110, "datum refused by CloudWatch, left out",
+                      log_u64("datum", part.first), log_cstr("reason", err->text));
             continue;
         }
         size_t half = part.count / 2;

@@ -136,14 +136,6 @@ struct view profiles_tag(const struct profiles *profiles, struct view id, struct
     return value;
 }
 
-/* A string member; empty when it is absent or of another type. */
-static struct view member(const json_t *object, const char *name)
-{
-    const json_t *value = json_object_get(object, name);
-    return json_is_string(value) ? view_make(json_string_value(value), json_string_length(value))
-                                 : VIEW_EMPTY;
-}
-
 /* arn:aws:bedrock:us-east-1::foundation-model/ID; an empty Region marks a copy of a global profile.
  */
 static bool model_arn(struct view arn, struct view *region, struct view *model)
@@ -172,7 +164,7 @@ static void resolve_models(const json_t *models, struct profile *out)
     json_array_foreach(models, i, item)
     {
         struct view region, model;
-        if (!model_arn(member(item, "modelArn"), &region, &model))
+        if (!model_arn(json_text(item, "modelArn"), &region, &model))
             continue;
         if (out->model.len == 0)
             out->model = model;
@@ -200,7 +192,7 @@ static enum status read_tags(const json_t *profile, struct entry *entry)
         return ST_NO_MEMORY;
     for (size_t i = 0; i < entry->tag_count; i++) {
         const json_t *tag = json_array_get(tags, i);
-        entry->tags[i] = (struct tag){member(tag, "key"), member(tag, "value")};
+        entry->tags[i] = (struct tag){json_text(tag, "key"), json_text(tag, "value")};
     }
     return ST_OK;
 }
@@ -232,14 +224,14 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
     static const struct view kind = {"application-inference-profile/", 30};
     if (!json_is_object(item))
         return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu is not an object", index + 1);
-    struct view arn = member(item, "inferenceProfileArn");
-    struct view id = member(item, "inferenceProfileId");
+    struct view arn = json_text(item, "inferenceProfileArn");
+    struct view id = json_text(item, "inferenceProfileId");
     if (arn.len == 0 && id.len == 0)
         return error_set(err, ST_BAD_ITEM, E_U402,
                          "profile %zu has neither inferenceProfileArn nor inferenceProfileId",
                          index + 1);
     size_t at = view_find(arn, kind);
-    if (at == SIZE_MAX && !view_eq_cstr(member(item, "type"), "APPLICATION"))
+    if (at == SIZE_MAX && !view_eq_cstr(json_text(item, "type"), "APPLICATION"))
         return ST_OK; /* a system-defined profile says all in its id */
     if (at != SIZE_MAX)
         id = view_skip(arn, at + kind.len);
@@ -248,7 +240,7 @@ static enum status add_profile(struct profiles *profiles, json_t *item, size_t i
     if (!json_is_array(json_object_get(item, "models")))
         return error_set(err, ST_BAD_ITEM, E_U402, "profile %zu has no array \"models\"",
                          index + 1);
-    struct entry entry = {.profile = {.id = id, .name = member(item, "inferenceProfileName")}};
+    struct entry entry = {.profile = {.id = id, .name = json_text(item, "inferenceProfileName")}};
     resolve_models(json_object_get(item, "models"), &entry.profile);
     entry.document = json_incref(item);
     enum status st = read_tags(item, &entry);

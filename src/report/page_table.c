@@ -246,22 +246,15 @@ static bool has_principals(const struct build *b)
     return false;
 }
 
-/* Hours for a month or two, else days; principals always by the day. */
-static int64_t first_interval(const struct build *b)
-{
-    if (b->count == 0)
-        return PAGE_INTERVAL;
-    int64_t span = b->facts[b->count - 1].time - b->facts[0].time;
-    return span > LONGEST_BY_HOUR ? DAY : PAGE_INTERVAL;
-}
-
 static enum status choose(struct build *b, size_t max_rows, struct page_table *out)
 {
     bool principals = has_principals(b);
     const struct attempt *attempts = principals ? principal_attempts : cube_attempts;
     size_t count = principals ? sizeof(principal_attempts) / sizeof(principal_attempts[0])
                               : sizeof(cube_attempts) / sizeof(cube_attempts[0]);
-    int64_t interval = first_interval(b);
+    /* Hours for a month or two, else days; principals always by the day. */
+    bool is_long = b->count > 0 && b->facts[b->count - 1].time - b->facts[0].time > LONGEST_BY_HOUR;
+    int64_t interval = is_long ? DAY : PAGE_INTERVAL;
     enum status st = ST_OK;
     out->row_count = SIZE_MAX;
     for (size_t i = 0; i < count && st == ST_OK && out->row_count > max_rows; i++)

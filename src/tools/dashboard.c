@@ -75,13 +75,6 @@ bool dashboard_can_search(struct view name_space, const struct dimension_set *se
 
 /* ---- widgets ---- */
 
-/* The shortest whole number of buckets that is at least `seconds`. */
-static unsigned period_of(const struct writer *w, unsigned seconds)
-{
-    unsigned bucket = w->options->resolution < 60 ? 60 : w->options->resolution;
-    return (seconds + bucket - 1) / bucket * bucket;
-}
-
 /* Open a widget and its properties, which end_widget closes. */
 static void begin_widget(struct writer *w, const char *type, unsigned width, unsigned height)
 {
@@ -126,7 +119,9 @@ static void begin_graph(struct writer *w, unsigned width, const char *kind,
                         const char *unit)
 {
     struct json_out *j = &w->j;
-    w->period = period_of(w, seconds);
+    /* The shortest whole number of buckets that is at least `seconds`. */
+    unsigned bucket = w->options->resolution < 60 ? 60 : w->options->resolution;
+    w->period = (seconds + bucket - 1) / bucket * bucket;
     w->next_id = 1;
     begin_widget(w, "metric", width, width >= HALF ? 7 : 6);
     buf_reset(&w->text);

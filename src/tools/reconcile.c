@@ -12,6 +12,7 @@
 #include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
 #include "base/array.h"
+#include "base/json_read.h"
 #include "base/tuples.h"
 #include "records/model_id.h"
 
@@ -148,11 +149,11 @@ static enum status add_listed(struct question *q, const json_t *item)
 {
     const json_t *dimensions = json_object_get(item, "Dimensions");
     const json_t *first = json_array_get(dimensions, 0);
-    struct view name = aws_json_text(item, "MetricName"), id = aws_json_text(first, "Value");
+    struct view name = json_text(item, "MetricName"), id = json_text(first, "Value");
     uint32_t metric = 0, model_id, model;
     struct model_class class;
     if (json_array_size(dimensions) != 1 || id.len == 0 ||
-        !view_eq_cstr(aws_json_text(first, "Name"), "ModelId"))
+        !view_eq_cstr(json_text(first, "Name"), "ModelId"))
         return ST_OK;
     while (metric < RECONCILE_METRICS && !view_eq_cstr(name, reconcile_metrics[metric].native))
         metric++;

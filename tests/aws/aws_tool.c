@@ -22,6 +22,7 @@
 #include "aws/s3.h"
 #include "aws/sqs.h"
 #include "aws/sts.h"
+#include "base/json_read.h"
 #include "base/log.h"
 
 #include <openssl/evp.h>
@@ -54,7 +55,7 @@ static bool stop_asked(void *ctx)
 
 static struct view text(const json_t *o, const char *key)
 {
-    return aws_json_text(o, key);
+    return json_text(o, key);
 }
 
 static json_int_t number(const json_t *o, const char *key, json_int_t otherwise)

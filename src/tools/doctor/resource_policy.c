@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "aws/aws_json.h"
+#include "base/json_read.h"
 
 bool policy_like(struct view text, struct view pattern)
 {
@@ -63,8 +64,7 @@ static bool any(const json_t *one_or_many, match_fn *match, struct view text)
     for (size_t i = 0; i < n; i++) {
         const json_t *item =
             json_is_array(one_or_many) ? json_array_get(one_or_many, i) : one_or_many;
-        if (json_is_string(item) &&
-            match(text, view_make(json_string_value(item), json_string_length(item))))
+        if (json_is_string(item) && match(text, json_view(item)))
             return true;
     }
     return false;
@@ -219,7 +219,7 @@ static void note(struct policy_result *out, enum policy_answer answer, const jso
 
 static bool is_effect(const json_t *statement, const char *effect)
 {
-    return view_eq_cstr(aws_json_text(statement, "Effect"), effect);
+    return view_eq_cstr(json_text(statement, "Effect"), effect);
 }
 
 /* One statement's part in the answer. */

@@ -5,6 +5,7 @@
 #include "aws/aws_json.h"
 #include "aws/bedrock.h"
 #include "aws/s3.h"
+#include "base/json_read.h"
 #include "objects/object_key.h"
 #include "tools/doctor/walk.h"
 
@@ -90,7 +91,7 @@ static void fix_logging(struct walk *w, const json_t *config)
 static void judge_logging(struct walk *w, const json_t *config)
 {
     const json_t *s3 = json_object_get(config, "s3Config");
-    struct view bucket = aws_json_text(s3, "bucketName"), prefix = aws_json_text(s3, "keyPrefix");
+    struct view bucket = json_text(s3, "bucketName"), prefix = json_text(s3, "keyPrefix");
     bool ours = w->bucket_count == 0, some_missing = false;
     for (size_t i = 0; i < w->bucket_count; i++) {
         ours = ours || view_eq(w->buckets[i].name, bucket);
@@ -149,12 +150,6 @@ enum {
     LATE_S = WALK_DAY_S,
 };
 
-static bool is_number(struct view v)
-{
-    uint64_t unused;
-    return view_parse_u64(v, UINT64_MAX, &unused) == ST_OK;
-}
-
 /*
  * When the newest record object below *prefix was written, if later than *newest.  The folders are
  *
@@ -189,7 +184,7 @@ static enum status newest_below(struct walk *w, enum level level, struct buf *pr
         if (!entry.is_prefix || name.len < 2)
             continue;
         if (level >= LEVEL_YEAR) {
-            if (!is_number(view_first(name, name.len - 1)) ||
+            if (!view_is_digits(view_first(name, name.len - 1)) ||
                 (names.len > 0 && view_compare(name, view_of(names.ptr)) <= 0))
                 continue;
             buf_reset(&names);

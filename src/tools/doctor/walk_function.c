@@ -7,14 +7,14 @@
 #include "aws/aws_json.h"
 #include "aws/control_plane.h"
 #include "base/json_out.h"
+#include "base/json_read.h"
 #include "tools/doctor/walk.h"
 
 /* ---- mapping ---- */
 
 static bool is_on(const json_t *mapping)
 {
-    return walk_listed(VIEW_LIT("Enabled,Enabling,Updating,Creating"),
-                       aws_json_text(mapping, "State"));
+    return walk_listed(VIEW_LIT("Enabled,Enabling,Updating,Creating"), json_text(mapping, "State"));
 }
 
 /* "FunctionResponseTypes":["ReportBatchItemFailures"]: without it the function's answer is not
@@ -34,13 +34,13 @@ static bool reports_items(const json_t *mapping)
 static void judge_mapping(struct walk *w, size_t enabled)
 {
     const json_t *mapping = w->queue->mapping;
-    struct view region = w->queue->region, uuid = aws_json_text(mapping, "UUID");
+    struct view region = w->queue->region, uuid = json_text(mapping, "UUID");
     struct view name = w->queue->function_name;
     if (!is_on(mapping)) {
         walk_fix(w, "aws lambda update-event-source-mapping --region % --uuid % --enabled", region,
                  uuid);
         walk_found(w, D71, "the mapping to %.*s is %.*s", SHOW(name),
-                   SHOW(aws_json_text(mapping, "State")));
+                   SHOW(json_text(mapping, "State")));
     } else if (!reports_items(mapping)) {
         walk_fix(w,
                  "aws lambda update-event-source-mapping --region % --uuid % "
@@ -89,7 +89,7 @@ void walk_mapping(struct walk *w)
     }
     /* arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER] */
     const struct view function = VIEW_LIT(":function:");
-    struct view arn = aws_json_text(q->mapping, "FunctionArn");
+    struct view arn = json_text(q->mapping, "FunctionArn");
     size_t at = view_find(arn, function);
     q->function_name = at == SIZE_MAX ? arn : view_skip(arn, at + function.len);
     q->function_name = view_first(q->function_name, view_find_char(q->function_name, ':'));
@@ -137,9 +137,9 @@ static bool judge_buckets(struct walk *w, struct view list)
 /* What the function has as its namespace and Region takes precedence over what is set here. */
 static bool judge_namespace(struct walk *w, const json_t *variables)
 {
-    struct view space = aws_json_text(variables, "CLOUDWATCH_NAMESPACE");
-    struct view region = aws_json_text(variables, "CLOUDWATCH_REGION");
-    bool emf = view_eq_cstr(aws_json_text(variables, "PUBLISHER"), "emf");
+    struct view space = json_text(variables, "CLOUDWATCH_NAMESPACE");
+    struct view region = json_text(variables, "CLOUDWATCH_REGION");
+    bool emf = view_eq_cstr(json_text(variables, "PUBLISHER"), "emf");
     if (space.len == 0)
         space = VIEW_LIT("Custom/BedrockMetrics");
     if (region.len == 0 || emf)
@@ -161,8 +161,8 @@ static void judge_function(struct walk *w)
     struct walk_queue *q = w->queue;
     const json_t *config = q->function;
     const json_t *variables = json_object_get(json_object_get(config, "Environment"), "Variables");
-    struct view state = aws_json_text(config, "State");
-    struct view ledger = aws_json_text(variables, "LEDGER");
+    struct view state = json_text(config, "State");
+    struct view ledger = json_text(variables, "LEDGER");
     json_int_t timeout = json_integer_value(json_object_get(config, "Timeout"));
     if (view_eq_cstr(ledger, "none"))
         ledger = VIEW_EMPTY;
@@ -180,18 +180,16 @@ static void judge_function(struct walk *w)
         q->region, w->subject);
     /* Inactive: idle for long; it wakes up with the next message. */
     if (state.len > 0 && !walk_listed(VIEW_LIT("Active,Inactive"), state)) {
-        walk_found(w, D75, "state %.*s: %.*s", SHOW(state),
-                   SHOW(aws_json_text(config, "StateReason")));
+        walk_found(w, D75, "state %.*s: %.*s", SHOW(state), SHOW(json_text(config, "StateReason")));
         return;
     }
-    if (view_eq_cstr(aws_json_text(config, "LastUpdateStatus"), "Failed")) {
+    if (view_eq_cstr(json_text(config, "LastUpdateStatus"), "Failed")) {
         walk_found(w, D76, "the last update failed: %.*s",
-                   SHOW(aws_json_text(config, "LastUpdateStatusReason")));
+                   SHOW(json_text(config, "LastUpdateStatusReason")));
         return;
     }
     buf_reset(&w->fix);
-    if (!judge_buckets(w, aws_json_text(variables, "S3_BUCKET_NAME")) ||
-        !judge_namespace(w, variables))
+    if (!judge_buckets(w, json_text(variables, "S3_BUCKET_NAME")) || !judge_namespace(w, variables))
         return;
     if (w->ledger[0] != '\0' && !view_eq_cstr(ledger, w->ledger))
         walk_found(w, D79, "LEDGER is %s%.*s in the function, here %s",
@@ -203,7 +201,7 @@ static void judge_function(struct walk *w)
 void walk_function(struct walk *w)
 {
     struct walk_queue *q = w->queue;
-    struct view arn = aws_json_text(q->mapping, "FunctionArn");
+    struct view arn = json_text(q->mapping, "FunctionArn");
     w->subject = q->function_name;
     enum status st = lambda_get_function(w->client, q->region, arn, &q->function, &w->err);
     if (st == ST_MISSING)
@@ -239,7 +237,7 @@ static void judge_concurrency(struct walk *w, const json_t *reserved, const json
         walk_fix(w,
                  "aws lambda update-event-source-mapping --region % --uuid % --scaling-config "
                  "MaximumConcurrency=%",
-                 q->region, aws_json_text(q->mapping, "UUID"), view_of(maximum));
+                 q->region, json_text(q->mapping, "UUID"), view_of(maximum));
     } else {
         walk_fix(w,
                  "aws lambda put-function-concurrency --region % --function-name % "
@@ -276,7 +274,7 @@ void walk_log_group(struct walk *w)
     const json_t *days = NULL;
     bool there = false;
     size_t i;
-    w->subject = aws_json_text(json_object_get(q->function, "LoggingConfig"), "LogGroup");
+    w->subject = json_text(json_object_get(q->function, "LoggingConfig"), "LogGroup");
     if (w->subject.len == 0) { /* Lambda's default */
         (void)snprintf(own, sizeof(own), "/aws/lambda/%.*s", SHOW(q->function_name));
         w->subject = view_of(own);
@@ -286,7 +284,7 @@ void walk_log_group(struct walk *w)
                                         &answer, &w->err);
     json_array_foreach(json_object_get(answer, "logGroups"), i, group)
     {
-        if (!there && view_eq(aws_json_text(group, "logGroupName"), w->subject)) {
+        if (!there && view_eq(json_text(group, "logGroupName"), w->subject)) {
             there = true;
             days = json_object_get(group, "retentionInDays");
         }
@@ -314,7 +312,7 @@ void walk_log_group(struct walk *w)
 void walk_schedule(struct walk *w)
 {
     const struct walk_queue *q = w->queue;
-    struct view function = aws_json_text(q->mapping, "FunctionArn"), region = q->region;
+    struct view function = json_text(q->mapping, "FunctionArn"), region = q->region;
     json_t *answer = NULL;
     json_t *in = json_pack("{s:s%}", "TargetArn", function.ptr, function.len);
     enum status st = control_plane_call(w->client, CONTROL_EVENTS, region, "ListRuleNamesByTarget",

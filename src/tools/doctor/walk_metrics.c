@@ -6,6 +6,7 @@
 #include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
 #include "aws/dynamodb.h"
+#include "base/json_read.h"
 #include "config/variables.h"
 #include "tools/doctor/walk.h"
 
@@ -142,8 +143,8 @@ static bool key_is_ours(const json_t *table, struct view key)
     struct view type = VIEW_EMPTY;
     json_array_foreach(json_object_get(table, "AttributeDefinitions"), i, a)
     {
-        if (view_eq_cstr(aws_json_text(a, "AttributeName"), "pk"))
-            type = aws_json_text(a, "AttributeType");
+        if (view_eq_cstr(json_text(a, "AttributeName"), "pk"))
+            type = json_text(a, "AttributeType");
     }
     return json_array_size(json_object_get(table, "KeySchema")) == 1 && view_eq_cstr(key, "pk") &&
            view_eq_cstr(type, "S");
@@ -162,8 +163,8 @@ static void look_at_table(struct walk *w, struct view name)
     enum status st = dynamodb_call(w->client, region, "DescribeTable", in, &answer, &w->err);
     const json_t *table = json_object_get(answer, "Table");
     const json_t *schema = json_array_get(json_object_get(table, "KeySchema"), 0);
-    struct view state = aws_json_text(table, "TableStatus");
-    struct view key = aws_json_text(schema, "AttributeName");
+    struct view state = json_text(table, "TableStatus");
+    struct view key = json_text(schema, "AttributeName");
     w->subject = name;
     if (st == ST_MISSING) {
         walk_fix(w, CREATE_TABLE, region, name);

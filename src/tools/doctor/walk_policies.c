@@ -8,6 +8,7 @@
 #include "aws/control_plane.h"
 #include "aws/s3.h"
 #include "aws/xml_scan.h"
+#include "base/json_read.h"
 #include "tools/doctor/resource_policy.h"
 #include "tools/doctor/walk.h"
 
@@ -163,7 +164,7 @@ static void look_at_key(struct walk *w, struct view key)
     enum status st =
         control_plane_call(w->client, CONTROL_KMS, region, "DescribeKey", in, &described, &w->err);
     const json_t *data = json_object_get(described, "KeyMetadata");
-    struct view state = aws_json_text(data, "KeyState");
+    struct view state = json_text(data, "KeyState");
     if (st == ST_MISSING) {
         walk_fix(w, "aws s3api put-bucket-encryption --bucket % (with a key that exists)",
                  w->bucket->name);
@@ -179,7 +180,7 @@ static void look_at_key(struct walk *w, struct view key)
         else
             walk_fix(w, "aws kms enable-key --region % --key-id %", region, key);
         walk_found(w, D38, "the state of key %.*s is %.*s", SHOW(key), SHOW(state));
-    } else if (view_eq_cstr(aws_json_text(data, "KeyManager"), "AWS")) {
+    } else if (view_eq_cstr(json_text(data, "KeyManager"), "AWS")) {
         walk_not_checked(w,
                          "%.*s is a key of AWS, whose policy cannot be changed; a key of yours can "
                          "let Bedrock in",
@@ -189,7 +190,7 @@ static void look_at_key(struct walk *w, struct view key)
         st = control_plane_call(w->client, CONTROL_KMS, region, "GetKeyPolicy", in, &answer,
                                 &w->err);
         if (walk_answered(w, st, "kms:GetKeyPolicy"))
-            judge_key_policy(w, key, aws_json_text(data, "Arn"), aws_json_text(answer, "Policy"));
+            judge_key_policy(w, key, json_text(data, "Arn"), json_text(answer, "Policy"));
     }
     json_decref(in);
     json_decref(described);

@@ -3,6 +3,7 @@
 
 #include "aws/aws_json.h"
 #include "aws/cloudwatch_read.h"
+#include "base/json_read.h"
 #include "tools/doctor/walk.h"
 
 enum {
@@ -37,7 +38,7 @@ static void judge_key(struct walk *w)
     json_t *in = json_pack("{s:s, s:[s]}", "QueueUrl", w->queue->queue.url, "AttributeNames",
                            "KmsMasterKeyId");
     enum status st = aws_json_call(w->client, &call, in, &answer, NULL, &w->err);
-    struct view key = aws_json_text(json_object_get(answer, "Attributes"), "KmsMasterKeyId");
+    struct view key = json_text(json_object_get(answer, "Attributes"), "KmsMasterKeyId");
     if (st == ST_OK && view_ends(key, VIEW_LIT("alias/aws/sqs"))) {
         fix_attribute(w, w->queue->queue.url, "KmsMasterKeyId=,SqsManagedSseEnabled=true");
         walk_found(w, D52, "encrypted with the key alias/aws/sqs");
@@ -189,13 +190,13 @@ static bool is_metric_of(const json_t *metric, struct view queue)
 {
     size_t i;
     json_t *dimension;
-    if (!view_eq_cstr(aws_json_text(metric, "Namespace"), "AWS/SQS") ||
-        !view_eq_cstr(aws_json_text(metric, "MetricName"), "ApproximateNumberOfMessagesVisible"))
+    if (!view_eq_cstr(json_text(metric, "Namespace"), "AWS/SQS") ||
+        !view_eq_cstr(json_text(metric, "MetricName"), "ApproximateNumberOfMessagesVisible"))
         return false;
     json_array_foreach(json_object_get(metric, "Dimensions"), i, dimension)
     {
-        if (view_eq_cstr(aws_json_text(dimension, "Name"), "QueueName") &&
-            view_eq(aws_json_text(dimension, "Value"), queue))
+        if (view_eq_cstr(json_text(dimension, "Name"), "QueueName") &&
+            view_eq(json_text(dimension, "Value"), queue))
             return true;
     }
     return false;
@@ -231,11 +232,11 @@ static void judge_alarms(struct walk *w, const json_t *alarms)
             continue;
         best = best == NULL || has_action(alarm) ? alarm : best;
         if (has_action(alarm) && !json_is_false(json_object_get(alarm, "ActionsEnabled"))) {
-            walk_ok(w, "%.*s watches for dead letters", SHOW(aws_json_text(alarm, "AlarmName")));
+            walk_ok(w, "%.*s watches for dead letters", SHOW(json_text(alarm, "AlarmName")));
             return;
         }
     }
-    struct view name = aws_json_text(best, "AlarmName");
+    struct view name = json_text(best, "AlarmName");
     if (best != NULL && has_action(best)) {
         walk_fix(w, "aws cloudwatch enable-alarm-actions --region % --alarm-names %",
                  w->queue->region, name);
