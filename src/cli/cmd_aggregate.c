@@ -50,15 +50,15 @@ static const struct option rows[] = {
     JOBS_OPTION,
     PROFILES_OPTION,
     PRICES_OPTION,
-    {"allow-inference-regions", "REGION,...", "name what ran in other Regions, and exit with 1",
-     OPT_TEXT(allowed)},
+    {"allow-inference-regions", "REGION,...",
+     "report calls that ran outside these Regions, and exit\nwith 1", OPT_TEXT(allowed)},
     {"publish", NULL,
      "send the sums of METRIC_DIMENSIONS to CloudWatch too\n"
-     "(not twice: they add up there)",
+     "(not idempotent: publishing twice doubles the sums)",
      OPT_FLAG(publish)},
     {"ledger", "FILE|dynamodb://TABLE",
-     "leave out what this ledger has counted; with --publish\n"
-     "count the rest through it, each object exactly once",
+     "skip objects that this ledger has already counted; with\n"
+     "--publish count the rest exactly once",
      OPT_TEXT(ledger.name)},
     {"dry-run", NULL, "read and check everything, write no result", OPT_FLAG(dry_run)},
     RECEIPT_OPTION,
@@ -122,10 +122,10 @@ static enum status open_aggregate(struct invocation *in, struct error *err)
         o->ledger.name = variable_get(VAR_LEDGER);
     if (st == ST_OK && o->ledger.name != NULL && o->publish &&
         (counter->range.has_since || counter->range.has_until))
-        st =
-            error_set(err, ST_USAGE, E_U108,
-                      "--since and --until do not go with --publish and a ledger: an object counts "
-                      "as a whole");
+        st = error_set(
+            err, ST_USAGE, E_U108,
+            "--since and --until cannot be combined with --publish and a ledger: an object counts "
+            "as a whole");
     if (st == ST_OK)
         st = counting_open(&o->counted, in->words, in->word_count, err);
     if (st == ST_OK && (o->publish || o->ledger.name != NULL))
@@ -386,9 +386,9 @@ COMMAND(aggregate) = {
         "\n"
         "SOURCE is a log file (gzip or plain), a folder (with all below it), - for standard "
         "input,\n"
-        "or s3://BUCKET[/PREFIX], of which --since and --until list little.  Objects that hold no\n"
-        "log records (offloaded bodies, permission checks, other services' logs) are skipped by\n"
-        "their names.  Each object counts whole or not at all.\n"
+        "or s3://BUCKET[/PREFIX] (--since and --until limit which hourly folders are listed).\n"
+        "Objects that hold no log records (offloaded bodies, permission checks, other services'\n"
+        "logs) are skipped by key.  An object is counted completely or not at all.\n"
         "\n"
         "TIME is a date-time such as 2026-11-01T10:30:00Z, a date, or a span back from now: 90m,\n"
         "36h, 7d, 2w.  All times are UTC.\n"

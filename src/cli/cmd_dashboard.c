@@ -41,12 +41,14 @@ static const struct option rows[] = {
      "where the metrics are (default CLOUDWATCH_REGION,\n"
      "else AWS_REGION)",
      OPT_TEXT(region)},
-    {"queue", "NAME,...", "the queue: what waits, and for how long", OPT_TEXT(queue)},
-    {"dlq", "NAME,...", "the dead-letter queue", OPT_TEXT(dlq)},
-    {"function", "NAME,...", "the Lambda function: runs, errors, duration", OPT_TEXT(function)},
+    {"queue", "NAME,...", "add widgets for these queues (depth, age of the oldest\nmessage)",
+     OPT_TEXT(queue)},
+    {"dlq", "NAME,...", "add widgets for these dead-letter queues", OPT_TEXT(dlq)},
+    {"function", "NAME,...", "add widgets for these functions (runs, errors, duration)",
+     OPT_TEXT(function)},
     {"ledger", "LEDGER", "dynamodb://TABLE (default LEDGER)", OPT_TEXT(ledger)},
     {"cloudformation", NULL,
-     "the body for Fn::Sub in template.yaml, which puts in\n"
+     "a body with placeholders for Fn::Sub in template.yaml:\n"
      "namespace, Region, queues and function",
      OPT_FLAG(cloudformation)},
     OUT_OPTION,

@@ -16,11 +16,11 @@ struct options {
 };
 
 static const struct option rows[] = {
-    {"bucket", "NAMES", "in place of S3_BUCKET_NAME", OPT_TEXT(bucket)},
-    {"queue", "URLS", "in place of SQS_QUEUE_URL", OPT_TEXT(queue)},
-    {"region", "REGION", "in place of AWS_REGION", OPT_TEXT(region)},
-    {"namespace", "NAME", "in place of CLOUDWATCH_NAMESPACE", OPT_TEXT(name_space)},
-    {"consumer", "function|worker", "who takes the messages (default function)",
+    {"bucket", "NAMES", "overrides S3_BUCKET_NAME", OPT_TEXT(bucket)},
+    {"queue", "URLS", "overrides SQS_QUEUE_URL", OPT_TEXT(queue)},
+    {"region", "REGION", "overrides AWS_REGION", OPT_TEXT(region)},
+    {"namespace", "NAME", "overrides CLOUDWATCH_NAMESPACE", OPT_TEXT(name_space)},
+    {"consumer", "function|worker", "what consumes the queue (default function)",
      OPT_CHOICE(doctor.consumer)},
     {"skip", "STEP,...", "leave these steps out", OPT_TEXT(skip)},
     OUTPUT_OPTION,
@@ -83,17 +83,18 @@ COMMAND(doctor) = {
     .synopsis = "[OPTIONS]",
     .summary = "Check the whole pipeline, and name each fault with its fix",
     .details =
-        "The walk goes from Bedrock's logging to the metrics.  Nothing is changed, but by\n"
-        "--canary, which writes one log object.  A step that needs a\n"
-        "permission which is missing is \"not checked\" and names the permission. A step that\n"
-        "rests on one that failed is \"not checked\" too, so that a fault is named once.\n"
+        "The checks follow the data, from Bedrock's logging configuration to the metrics.  doctor\n"
+        "is read-only, except for --canary, which writes one log object.  A step that depends on "
+        "a\n"
+        "failed step, or needs a permission you do not have, is reported as \"not checked\", and\n"
+        "the permission is named.\n"
         "\n"
         "Exit status: 0 no fault (there may be warnings), 1 a fault, 2 wrong usage.\n"
         "\n"
         "Steps for --skip: roles, bucket, logging, objects, bucket-policy, key, queue,\n"
         "notification, queue-policy, mapping, function, concurrency, log-group, dead-letters,\n"
         "alarms, visibility, ledger, schedule, backlog, metrics, publishing, canary.\n"
-        "What the codes mean: docs/doctor.md.\n",
+        "What a code means: \"bedrock-metrics explain BM-D40\".\n",
     .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_WORKER,
     COMMAND_OPTIONS(rows),
     .open = open_doctor,

@@ -317,16 +317,16 @@ COMMAND(enqueue) = {
     .synopsis = "s3://BUCKET[/PREFIX] [OPTIONS]",
     .summary = "Send existing objects through the queue (backfill)",
     .details =
-        "The objects go as S3 events to the queue, so that the Lambda function or the workers\n"
-        "count them.\n"
+        "Sends an S3 event for each object to the queue, so that the Lambda function or the\n"
+        "workers count them.\n"
         "\n"
-        "Objects that hold no log records are left out by their names.  CloudWatch takes nothing\n"
-        "older than two weeks: such objects are counted and left out, unless --all is given;\n"
+        "Objects that hold no log records are skipped by key.  CloudWatch rejects data older than\n"
+        "two weeks: such objects are counted and skipped, unless --all is given;\n"
         "\"bedrock-metrics aggregate s3://...\" reports on any age.\n"
         "\n"
-        "With --state FILE an interrupted run goes on where it stopped when it is started again.\n"
+        "With --state FILE an interrupted run resumes where it stopped when it is started again.\n"
         "A message whose answer was lost is sent again, and an object that was counted before\n"
-        "counts again: only a ledger (LEDGER) at the receiving end prevents that.\n"
+        "counts again: only a ledger (LEDGER) on the consumer prevents that.\n"
         "\n"
         "Permissions: s3:ListBucket on the bucket, sqs:SendMessage on the queue.\n"
         "\n"

@@ -43,12 +43,16 @@ COMMAND(lambda) = {
         "as `bootstrap`, or with AWS_LAMBDA_RUNTIME_API set and no command.  S3_BUCKET_NAME is\n"
         "required.\n"
         "\n"
-        "Permissions: s3:GetObject on the buckets' log objects; cloudwatch:PutMetricData;\n"
-        "kms:Decrypt where the logs are encrypted with a key of yours;\n"
-        "bedrock:ListInferenceProfiles with RESOLVE_INFERENCE_PROFILES; and what the event source\n"
-        "mapping needs on the queue.\n"
+        "Permissions: s3:GetObject on the buckets' log objects, s3:ListBucket to tell missing "
+        "from\n"
+        "forbidden ones; cloudwatch:PutMetricData; kms:Decrypt where the logs are encrypted with "
+        "a\n"
+        "customer managed KMS key; bedrock:ListInferenceProfiles with RESOLVE_INFERENCE_PROFILES;\n"
+        "sts:AssumeRole with ROLE_ARN; with LEDGER cloudwatch:GetMetricData and dynamodb:GetItem,\n"
+        "BatchGetItem, PutItem and UpdateItem; and what the event source mapping needs on the\n"
+        "queue.\n"
         "\n"
-        "Exit status: 0 asked to stop; 1 the runtime API failed; 2 wrong configuration.\n",
+        "Exit status: 0 shut down by Lambda; 1 the runtime API failed; 2 wrong configuration.\n",
     .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_FUNCTION,
     .setup = SETUP_OWN,
     .open = open_lambda,

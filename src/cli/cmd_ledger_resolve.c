@@ -124,8 +124,8 @@ COMMAND(ledger_resolve) = {
     .details =
         "A request whose answer was lost is looked up in CloudWatch by its marker.  When it was\n"
         "applied, that is found at once; that it was not is certain only 20 minutes after it was\n"
-        "signed: run this again then.  --policy resend or drop decides at once, and what may then\n"
-        "be counted twice or not at all is said to the token.\n"
+        "signed: run this again then.  --policy resend or drop decides at once, and reports\n"
+        "the exact number of tokens that may then be counted twice or lost.\n"
         "\n"
         "Permissions in addition to the worker's: none (cloudwatch:GetMetricData is among them).\n"
         "\n"

@@ -100,7 +100,7 @@ static enum status open_sweep(struct invocation *in, struct error *err)
         return error_set(err, ST_USAGE, E_U108,
                          "--receipt and --enqueue exclude each other: nothing is counted");
     if (o->queue != NULL && !o->enqueue)
-        return error_set(err, ST_USAGE, E_U108, "--queue goes with --enqueue only");
+        return error_set(err, ST_USAGE, E_U108, "--queue requires --enqueue");
     enum status st = time_option("--since", o->since, s->now, &s->since, err);
     if (st != ST_OK)
         return st;

@@ -40,10 +40,10 @@ static const struct option rows[] = {
     {"resolution", "SECONDS", "length of a bucket (default METRIC_RESOLUTION)",
      OPT_TEXT(resolution)},
     {"max-series", "N",
-     "largest series kept of a set, the others become\n"
-     "Other (default MAX_SERIES_PER_SET)",
+     "keep the N largest series of each set; fold the others\n"
+     "into Other (default MAX_SERIES_PER_SET)",
      OPT_NUMBER(max_series, 1, MAX_SERIES, 0)},
-    {"price-per-metric", "USD", "a metric's price for a month, instead of the list's",
+    {"price-per-metric", "USD", "monthly price per metric, instead of the list price",
      OPT_TEXT(price)},
     {"top", "N", "values shown of each dimension (default 3)", OPT_NUMBER(top, 1, MAX_TOP, 3)},
     OUTPUT_OPTION,

@@ -177,7 +177,7 @@ COMMAND(prices_age) = {
     .name = "age",
     .synopsis = "[OPTIONS]",
     .summary = "The dates of the price list",
-    .details = "Those of the built-in rows and, with --prices, of the own ones.\n",
+    .details = "The dates of the built-in rows and, with --prices, of your own rows.\n",
     .reads = READ_PRICES,
     COMMAND_OPTIONS(age_rows),
     .open = open_list,

@@ -31,14 +31,15 @@ struct options {
 
 static const struct option rows[] = {
     {"since", "TIME", "from the hour of TIME on (default 24 hours back)", OPT_TEXT(since)},
-    {"until", "TIME", "until the hour of TIME (default the last one that is over\nfor 15 minutes)",
+    {"until", "TIME",
+     "up to the hour of TIME (default: the last hour that ended\nat least 15 minutes ago)",
      OPT_TEXT(until)},
-    {"regions", "REGION,...", "Regions to ask besides those of the logs", OPT_TEXT(regions)},
+    {"regions", "REGION,...", "additional Regions to query", OPT_TEXT(regions)},
     {"account", "ID", "whose records are compared (default: the account of the\ncredentials)",
      OPT_TEXT(account)},
-    {"tolerance", "PERCENT", "how far apart still agrees (default 1)",
+    {"tolerance", "PERCENT", "difference that still counts as equal (default 1)",
      OPT_NUMBER(tolerance, 0, 99, 1)},
-    {"by-model", NULL, "compare each model and profile by itself", OPT_FLAG(by_model)},
+    {"by-model", NULL, "compare per model and profile", OPT_FLAG(by_model)},
     OUTPUT_OPTION,
     JOBS_OPTION,
 };
@@ -127,7 +128,7 @@ static enum status print(struct invocation *in, const struct reconcile *result, 
                                            : reconcile_add_text)(result, &o->reconcile, &out);
     if (result->count == 0)
         LOG_FAULT_MESSAGE(LOG_WARN, E_R122,
-                          "neither the logs nor AWS/Bedrock have anything in this time");
+                          "neither the logs nor AWS/Bedrock have data in this time range");
     if (result->other_accounts > 0)
         LOG_EVENT(LOG_INFO, "records of other accounts left out",
                   log_cstr("account", o->identity.account),
@@ -198,11 +199,11 @@ COMMAND(reconcile) = {
         "in\n"
         "every Region that the logs or --regions name, for the account of the credentials; "
         "records\n"
-        "of other accounts are left out.  Less in the logs: deliveries are missing.  More in the\n"
-        "logs: an object is there twice.  A call that runs over the hour may be in the next "
-        "one\n"
-        "on one of the sides.  Invocations agree from the successful ones to all that were not\n"
-        "throttled, as Bedrock has counted both.  GetMetricData costs $0.01 for 1000 series.\n"
+        "of other accounts are left out.  Fewer in the logs: deliveries are missing.  More: an\n"
+        "object was copied.  A call that crosses the full hour may be counted in different hours\n"
+        "on the two sides.  Invocations agree if CloudWatch's value lies between the successful\n"
+        "calls and all calls that were not throttled: AWS has documented both.  GetMetricData\n"
+        "costs $0.01 for 1000 series.\n"
         "\n"
         "Permissions: cloudwatch:ListMetrics, cloudwatch:GetMetricData, and what SOURCE needs.\n"
         "\n"

@@ -50,8 +50,7 @@ static const struct option rows[] = {
      "where to listen (default 127.0.0.1:8377; port 0 is any\n"
      "free one).  Only this machine can reach 127.0.0.1",
      OPT_TEXT(listen)},
-    {"allow-host", "NAME", "a host name the page may be asked by, besides addresses",
-     OPT_TEXT(allow_host)},
+    {"allow-host", "NAME", "also accept requests with this Host header", OPT_TEXT(allow_host)},
     {"store", "FILE",
      "where sums are kept (default: a file for each FOLDER\n"
      "below $XDG_STATE_HOME/bedrock-metrics or\n"
@@ -308,14 +307,14 @@ COMMAND(serve) = {
     .synopsis = "FOLDER [OPTIONS]",
     .summary = "Watch a folder of logs and show its usage on a local page",
     .details =
-        "Each log file is counted once and for all, with its sums kept in a store (SQLite); the\n"
-        "program can be stopped or killed at any moment and goes on where it was.  A file that\n"
+        "Each log file is counted exactly once; its sums are kept in a store (SQLite), so the\n"
+        "program can be stopped or killed at any time and resumes.  A file that\n"
         "changes after it was counted is reported and not counted again; one that could not be\n"
         "read is tried again when it has changed.\n"
         "\n"
-        "The page is at http://127.0.0.1:8377/.  Programs ask /api/usage (by, interval, since,\n"
-        "until, top: the JSON of \"aggregate\"), Prometheus asks /metrics.  There is no login:\n"
-        "everybody who reaches the address can read the figures.\n"
+        "The page is at http://127.0.0.1:8377/.  Programs query /api/usage (by, interval, since,\n"
+        "until, top: the JSON of \"aggregate\"), Prometheus scrapes /metrics.  There is no\n"
+        "authentication: anyone who can reach the address can read the figures.\n"
         "\n"
         "Exit status: 130 or 143 on a signal; 1 the store or address cannot be used; 2 wrong\n"
         "usage.  With --once: 0 done, 1 an object failed.\n"

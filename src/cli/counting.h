@@ -35,22 +35,22 @@ struct counting_choice {
 #define PROFILES_OPTION                                                                            \
     {                                                                                              \
         "profiles", "FILE",                                                                        \
-            "what application inference profiles mean: the\n"                                      \
+            "models of application inference profiles: the\n"                                      \
             "output of \"aws bedrock list-inference-profiles\"",                                   \
             OPT_TEXT(counting.profiles)                                                            \
     }
 #define PRICES_OPTION                                                                              \
     {                                                                                              \
         "prices", "FILE",                                                                          \
-            "list prices over the built-in ones, row by row\n"                                     \
+            "price list whose rows override the built-in ones\n"                                   \
             "(default PRICES_FILE; see \"bedrock-metrics prices\")",                               \
             OPT_TEXT(counting.prices)                                                              \
     }
 #define ALLOW_OPTION                                                                               \
     {                                                                                              \
         "allow-inference-regions", "REGION,...",                                                   \
-            "count what ran in other Regions as\n"                                                 \
-            "DisallowedRegionTokenCount and say so on the page",                                   \
+            "count calls outside these Regions as\n"                                               \
+            "DisallowedRegionTokenCount, shown on the page",                                       \
             OPT_TEXT(counting.allowed)                                                             \
     }
 

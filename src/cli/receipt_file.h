@@ -16,8 +16,8 @@ struct receipt_file {
 #define RECEIPT_OPTION                                                                             \
     {                                                                                              \
         "receipt", "FILE|-",                                                                       \
-            "write what was counted there as JSON: balance, sums,\n"                               \
-            "and a digest of the objects that machines can compare",                               \
+            "write a JSON receipt of what was counted: balance,\n"                                 \
+            "sums, and an object digest that can be compared across\nmachines",                    \
             OPT_TEXT(receipt.path)                                                                 \
     }
 

@@ -38,7 +38,7 @@ static void add_difference(struct buf *out, const struct reconcile_point *p)
     if (beyond == 0)
         buf_add_char(out, '0');
     else if (p->logs == 0)
-        buf_add_cstr(out, "only there");
+        buf_add_cstr(out, "only in CloudWatch");
     else
         buf_printf(out, "%+.2f%%", 100 * beyond / logs);
 }
@@ -51,7 +51,7 @@ static void text_totals(const struct reconcile *r, struct buf *out)
         {.title = VIEW_LIT("Logs"), .width = 15, .right = true},
         {.title = VIEW_LIT("AWS/Bedrock"), .width = 15, .right = true},
         {.title = VIEW_LIT("Difference"), .width = 10, .right = true},
-        {.title = VIEW_LIT("Apart")},
+        {.title = VIEW_LIT("Mismatches")},
     };
     struct text_table t = {.column = columns, .count = 6};
     struct reconcile_total total;
