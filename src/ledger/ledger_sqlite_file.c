@@ -127,13 +127,7 @@ sqlite3_stmt *file_bind(struct ledger_sqlite *l, enum sql which, const struct sq
 {
     sqlite3_stmt *s = l->locked.statements[which];
     sqlite3_reset(s);
-    /* Binding can only fail for lack of memory, which stepping a NOT NULL column then reports. */
-    for (size_t i = 0; i < n; i++) {
-        if (values[i].bytes != NULL)
-            sqlite3_bind_blob(s, (int)i + 1, values[i].bytes, (int)values[i].n, SQLITE_STATIC);
-        else
-            sqlite3_bind_int64(s, (int)i + 1, values[i].number);
-    }
+    sql_bind(s, values, n);
     return s;
 }
 

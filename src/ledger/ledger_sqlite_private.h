@@ -7,10 +7,9 @@
 #ifndef LEDGER_LEDGER_SQLITE_PRIVATE_H
 #define LEDGER_LEDGER_SQLITE_PRIVATE_H
 
-#include <pthread.h>
-#include <sqlite3.h>
-
+#include "base/sql_value.h"
 #include "ledger/ledger.h"
+#include <pthread.h>
 
 enum sql {
     SQL_BEGIN_READ,
@@ -82,22 +81,10 @@ NODISCARD enum status file_status_of(struct ledger_sqlite *l, int rc);
 /* Prepare all statements, once the tables are known to be there. */
 NODISCARD enum status file_prepare(struct ledger_sqlite *l, struct error *err);
 
-/* A parameter of a statement: bytes, which stay in place until it was stepped, or a number. */
-struct sql_value {
-    const void *bytes; /* NULL: the number */
-    size_t n;
-    int64_t number;
-};
-#define SQL_NUMBER(x) ((struct sql_value){NULL, 0, (int64_t)(x)})
-#define SQL_NAME(x) ((struct sql_value){(x).bytes, sizeof(x).bytes, 0}) /* an id or a nonce */
-#define SQL_VIEW(x) ((struct sql_value){(x).len == 0 ? "" : (x).ptr, (x).len, 0})
-
 /* A prepared statement, reset, with its parameters from ?1 on. */
 sqlite3_stmt *file_bind(struct ledger_sqlite *l, enum sql which, const struct sql_value *values,
                         size_t n);
-#define file_statement(l, which, ...)                                                              \
-    file_bind((l), (which), (const struct sql_value[]){__VA_ARGS__},                               \
-              sizeof((const struct sql_value[]){__VA_ARGS__}) / sizeof(struct sql_value))
+#define file_statement(l, which, ...) file_bind((l), (which), SQL_VALUES(__VA_ARGS__))
 
 /* A writing statement, done. */
 #define file_write(l, which, ...) file_step_done((l), file_statement((l), (which), __VA_ARGS__))

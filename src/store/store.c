@@ -136,6 +136,23 @@ sqlite3_stmt *store_statement(struct store *store, enum store_statement which, e
     return *st == ST_OK ? *s : NULL;
 }
 
+sqlite3_stmt *store_bind(struct store *store, enum store_statement which, enum status *st,
+                         struct error *err, const struct sql_value *values, size_t n)
+{
+    sqlite3_stmt *s = store_statement(store, which, st, err);
+    if (s != NULL)
+        sql_bind(s, values, n);
+    return s;
+}
+
+enum status store_write(struct store *store, enum store_statement which, struct error *err,
+                        const struct sql_value *values, size_t n)
+{
+    enum status st;
+    sqlite3_stmt *s = store_bind(store, which, &st, err, values, n);
+    return s == NULL ? st : store_finish(store, s, err);
+}
+
 void store_bind_view(sqlite3_stmt *s, int at, struct view v)
 {
     sqlite3_bind_blob64(s, at, v.len == 0 ? "" : v.ptr, v.len, SQLITE_STATIC);

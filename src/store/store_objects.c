@@ -26,10 +26,9 @@ static enum status find(struct store *store, struct view key, int64_t *id, struc
                         struct error *err)
 {
     enum status st;
-    sqlite3_stmt *s = store_statement(store, S_FIND, &st, err);
+    sqlite3_stmt *s = STORE_BIND(store, S_FIND, &st, err, SQL_VIEW(key));
     if (s == NULL)
         return st;
-    store_bind_view(s, 1, key);
     int code = sqlite3_step(s);
     if (code == SQLITE_ROW) {
         *id = sqlite3_column_int64(s, 0);
@@ -108,13 +107,9 @@ static enum status put_chunks(struct store *store, int64_t id, const struct coun
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < o->chunk_count && st == ST_OK; i++) {
-        sqlite3_stmt *s = store_statement(store, S_INSERT_CHUNK, &st, err);
-        if (s == NULL)
-            return st;
-        sqlite3_bind_int64(s, 1, id);
-        sqlite3_bind_int64(s, 2, o->chunks[i].hour);
-        store_bind_view(s, 3, buf_view(&o->chunks[i].cells));
-        st = store_finish(store, s, err);
+        struct view cells = buf_view(&o->chunks[i].cells);
+        st = STORE_WRITE_ROW(store, S_INSERT_CHUNK, err, SQL_NUMBER(id),
+                             SQL_NUMBER(o->chunks[i].hour), SQL_VIEW(cells));
     }
     return st;
 }
@@ -158,15 +153,9 @@ static enum status find_twin(struct store *store, const struct store_object *fil
 static enum status rename_object(struct store *store, int64_t id, const struct counted_object *o,
                                  struct error *err)
 {
-    enum status st;
-    sqlite3_stmt *s = store_statement(store, S_RENAME, &st, err);
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int64(s, 1, id);
-    store_bind_view(s, 2, view_make(o->key, o->key_len));
-    sqlite3_bind_int64(s, 3, o->file.size);
-    sqlite3_bind_int64(s, 4, o->file.mtime_ns);
-    return store_finish(store, s, err);
+    struct view key = view_make(o->key, o->key_len);
+    return STORE_WRITE_ROW(store, S_RENAME, err, SQL_NUMBER(id), SQL_VIEW(key),
+                           SQL_NUMBER(o->file.size), SQL_NUMBER(o->file.mtime_ns));
 }
 
 enum name { NAME_NEW, NAME_CHANGED, NAME_GONE };
@@ -254,14 +243,10 @@ static enum status save_series(struct store *store, const struct dictionary *d, 
             for (size_t k = 0; k < width; k++)
                 chunk_add_number(&texts, text[k]);
         }
-        sqlite3_stmt *s = store_statement(store, S_INSERT_SERIES, &st, err);
-        if (s == NULL)
-            break;
-        st = buf_status(&texts);
-        sqlite3_bind_int64(s, 1, first);
-        store_bind_view(s, 2, buf_view(&texts));
-        st =
-            st == ST_OK ? store_finish(store, s, err) : error_set(err, st, E_R113, "out of memory");
+        struct view block = buf_view(&texts);
+        st = buf_status(&texts) != ST_OK
+                 ? error_set(err, buf_status(&texts), E_R113, "out of memory")
+                 : STORE_WRITE_ROW(store, S_INSERT_SERIES, err, SQL_NUMBER(first), SQL_VIEW(block));
         first += n;
     }
     buf_clear(&texts);
@@ -273,12 +258,8 @@ static enum status save_dictionary(struct store *store, const struct dictionary 
 {
     enum status st = ST_OK;
     for (uint32_t i = store->texts_saved; i < texts && st == ST_OK; i++) {
-        sqlite3_stmt *s = store_statement(store, S_INSERT_TEXT, &st, err);
-        if (s == NULL)
-            return st;
-        sqlite3_bind_int64(s, 1, i);
-        store_bind_view(s, 2, dictionary_text(d, i));
-        st = store_finish(store, s, err);
+        struct view text = dictionary_text(d, i);
+        st = STORE_WRITE_ROW(store, S_INSERT_TEXT, err, SQL_NUMBER(i), SQL_VIEW(text));
     }
     return st == ST_OK ? save_series(store, d, series, err) : st;
 }
@@ -310,12 +291,6 @@ enum status store_commit(struct store *store, const struct dictionary *dictionar
 enum status store_touch(struct store *store, struct view key, int64_t size, int64_t mtime_ns,
                         struct error *err)
 {
-    enum status st;
-    sqlite3_stmt *s = store_statement(store, S_TOUCH, &st, err);
-    if (s == NULL)
-        return st;
-    store_bind_view(s, 1, key);
-    sqlite3_bind_int64(s, 2, size);
-    sqlite3_bind_int64(s, 3, mtime_ns);
-    return store_finish(store, s, err);
+    return STORE_WRITE_ROW(store, S_TOUCH, err, SQL_VIEW(key), SQL_NUMBER(size),
+                           SQL_NUMBER(mtime_ns));
 }

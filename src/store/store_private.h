@@ -2,8 +2,7 @@
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
-#include <sqlite3.h>
-
+#include "base/sql_value.h"
 #include "store/store.h"
 
 enum store_statement {
@@ -61,6 +60,18 @@ NODISCARD enum status store_each(struct store *store, sqlite3_stmt *statement, s
 /* A statement kept for the life of the store; NULL with *st set: it cannot be had. */
 sqlite3_stmt *store_statement(struct store *store, enum store_statement which, enum status *st,
                               struct error *err);
+
+/* The same with its values from ?1 on. */
+sqlite3_stmt *store_bind(struct store *store, enum store_statement which, enum status *st,
+                         struct error *err, const struct sql_value *values, size_t n);
+#define STORE_BIND(store, which, st, err, ...)                                                     \
+    store_bind((store), (which), (st), (err), SQL_VALUES(__VA_ARGS__))
+
+/* A statement that gives no rows, with its values, done. */
+NODISCARD enum status store_write(struct store *store, enum store_statement which,
+                                  struct error *err, const struct sql_value *values, size_t n);
+#define STORE_WRITE_ROW(store, which, err, ...)                                                    \
+    store_write((store), (which), (err), SQL_VALUES(__VA_ARGS__))
 
 /* Step a statement that gives no rows, and make it ready for its next use. */
 NODISCARD enum status store_finish(struct store *store, sqlite3_stmt *statement, struct error *err);

@@ -125,14 +125,10 @@ enum status store_chunks_of_hours(struct store *store, int64_t since, int64_t un
                                   struct error *err)
 {
     enum status st;
-    sqlite3_stmt *s = store_statement(store, S_CHUNKS_OF_HOURS, &st, err);
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int64(s, 1, since);
-    sqlite3_bind_int64(s, 2, until);
-    sqlite3_bind_int64(s, 3, last_id);
+    sqlite3_stmt *s = STORE_BIND(store, S_CHUNKS_OF_HOURS, &st, err, SQL_NUMBER(since),
+                                 SQL_NUMBER(until), SQL_NUMBER(last_id));
     struct cells_walk walk = {store, found, context, UINT64_MAX, NULL};
-    return store_each(store, s, pass_cells, &walk, err);
+    return s == NULL ? st : store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_chunks_after(struct store *store, int64_t after, uint64_t max_bytes,
@@ -140,13 +136,10 @@ enum status store_chunks_after(struct store *store, int64_t after, uint64_t max_
                                struct error *err)
 {
     enum status st;
-    sqlite3_stmt *s = store_statement(store, S_CHUNKS_AFTER, &st, err);
-    *last = after;
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int64(s, 1, after);
+    sqlite3_stmt *s = STORE_BIND(store, S_CHUNKS_AFTER, &st, err, SQL_NUMBER(after));
     struct cells_walk walk = {store, found, context, max_bytes, last};
-    return store_each(store, s, pass_cells, &walk, err);
+    *last = after;
+    return s == NULL ? st : store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_measure_chunks(struct store *store, int64_t after, uint64_t *count,
@@ -177,11 +170,9 @@ enum status store_rollup(struct store *store, int level, int64_t bucket, struct 
                          struct error *err)
 {
     enum status st;
-    sqlite3_stmt *s = store_statement(store, S_ROLLUP, &st, err);
+    sqlite3_stmt *s = STORE_BIND(store, S_ROLLUP, &st, err, SQL_NUMBER(level), SQL_NUMBER(bucket));
     if (s == NULL)
         return st;
-    sqlite3_bind_int(s, 1, level);
-    sqlite3_bind_int64(s, 2, bucket);
     int code = sqlite3_step(s);
     if (code == SQLITE_ROW)
         buf_add_view(out, store_column_view(s, 0));
@@ -195,25 +186,15 @@ enum status store_rollups(struct store *store, int level, int64_t since, int64_t
                           store_cells_fn *found, void *context, struct error *err)
 {
     enum status st;
-    sqlite3_stmt *s = store_statement(store, S_ROLLUPS, &st, err);
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int(s, 1, level);
-    sqlite3_bind_int64(s, 2, since);
-    sqlite3_bind_int64(s, 3, until);
+    sqlite3_stmt *s = STORE_BIND(store, S_ROLLUPS, &st, err, SQL_NUMBER(level), SQL_NUMBER(since),
+                                 SQL_NUMBER(until));
     struct cells_walk walk = {store, found, context, UINT64_MAX, NULL};
-    return store_each(store, s, pass_cells, &walk, err);
+    return s == NULL ? st : store_each(store, s, pass_cells, &walk, err);
 }
 
 enum status store_put_rollup(struct store *store, int level, int64_t bucket, struct view cells,
                              struct error *err)
 {
-    enum status st;
-    sqlite3_stmt *s = store_statement(store, S_PUT_ROLLUP, &st, err);
-    if (s == NULL)
-        return st;
-    sqlite3_bind_int(s, 1, level);
-    sqlite3_bind_int64(s, 2, bucket);
-    store_bind_view(s, 3, cells);
-    return store_finish(store, s, err);
+    return STORE_WRITE_ROW(store, S_PUT_ROLLUP, err, SQL_NUMBER(level), SQL_NUMBER(bucket),
+                           SQL_VIEW(cells));
 }
