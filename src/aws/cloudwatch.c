@@ -43,7 +43,7 @@ enum status cloudwatch_put_new(struct cloudwatch_put **out, struct aws_client *c
     buf_init(&p->body, MAX_REQUEST);
     buf_add_view(&p->region, region);
     enum status st = buf_status(&p->region);
-    if (st)
+    if (st == ST_TOO_BIG)
         st = error_set(err, ST_USAGE, E_U214, "Region name is too long");
     if (!st)
         st = deflate_add(&p->body, json, DEFLATE_GZIP, DEFLATE_DEFAULT);

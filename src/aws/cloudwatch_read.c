@@ -80,8 +80,10 @@ static enum status all_pages(struct aws_client *c, struct view region, const cha
         st = get_page(c, region, operation, request, &page, server_date_s, err);
         json_array_foreach(json_object_get(page, member), i, item)
         {
-            if (!st && (st = join(all, item)) != ST_OK)
-                error_set(err, st, E_A305, "%s: unusable answer", operation);
+            if (!st)
+                st = join(all, item);
+            if (st == ST_RETRY && err->code == E_NONE)
+                (void)error_set(err, st, E_A305, "%s: unusable answer", operation);
         }
         json_t *token = json_object_get(page, "NextToken");
         more = json_string_length(token) > 0;
@@ -111,6 +113,8 @@ static enum status hand_over(const struct cloudwatch_query *q, size_t series, co
     const json_t *times = json_object_get(result, "Timestamps");
     const json_t *values = json_object_get(result, "Values");
     size_t n = json_array_size(times);
+    if (json_array_size(values) != n)
+        return error_set(err, ST_RETRY, E_A305, "GetMetricData: times and values differ in number");
     struct cloudwatch_value *sorted = calloc(n + 1, sizeof(*sorted));
     if (sorted == NULL)
         return ST_NO_MEMORY;

@@ -73,15 +73,6 @@ static bool budget_take(struct retry_budget *b, unsigned cost)
     return ok;
 }
 
-static void budget_give(struct retry_budget *b, unsigned n)
-{
-    if (b == NULL)
-        return;
-    pthread_mutex_lock(&b->locked.mutex);
-    b->locked.tokens = b->locked.tokens + n > BUDGET ? BUDGET : b->locked.tokens + n;
-    pthread_mutex_unlock(&b->locked.mutex);
-}
-
 uint32_t retry_ceiling_ms(unsigned attempt)
 {
     if (attempt == 0)
@@ -204,6 +195,12 @@ enum status retry_wait(struct retry *r, bool was_timeout, uint32_t at_least_ms, 
 
 void retry_succeeded(struct retry *r)
 {
-    budget_give(r->budget, r->last_cost > 0 ? r->last_cost : REFILL);
+    struct retry_budget *b = r->budget;
+    unsigned back = r->last_cost > 0 ? r->last_cost : REFILL;
     r->last_cost = 0;
+    if (b == NULL)
+        return;
+    pthread_mutex_lock(&b->locked.mutex);
+    b->locked.tokens = b->locked.tokens + back > BUDGET ? BUDGET : b->locked.tokens + back;
+    pthread_mutex_unlock(&b->locked.mutex);
 }

@@ -222,17 +222,12 @@ static void add_folded(struct buf *out, struct view value)
     }
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 /* By lower-case name, bytewise. */
 static int header_order(struct view a, struct view b)
 {
     for (size_t i = 0; i < a.len && i < b.len; i++) {
-        unsigned char x = (unsigned char)lower(a.ptr[i]);
-        unsigned char y = (unsigned char)lower(b.ptr[i]);
+        unsigned char x = (unsigned char)view_lower(a.ptr[i]);
+        unsigned char y = (unsigned char)view_lower(b.ptr[i]);
         if (x != y)
             return x < y ? -1 : 1;
     }
@@ -242,7 +237,7 @@ static int header_order(struct view a, struct view b)
 static void add_lower(struct buf *out, struct view name)
 {
     for (size_t i = 0; i < name.len; i++)
-        buf_add_char(out, lower(name.ptr[i]));
+        buf_add_char(out, view_lower(name.ptr[i]));
 }
 
 /*

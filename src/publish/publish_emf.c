@@ -77,7 +77,7 @@ static enum status write_line(struct emf *e)
         ssize_t n = write(e->fd, e->line.ptr + at, e->line.len - at);
         if (n > 0)
             at += (size_t)n;
-        else if (n < 0 && errno != EINTR)
+        else if (n == 0 || errno != EINTR)
             st = error_set(e->err, ST_IO, E_R110, "standard output: %s", strerrordesc_np(errno));
     }
     e->any = e->any || at > 0;
