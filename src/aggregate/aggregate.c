@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "aggregate/region_guard.h"
+#include "base/array.h"
 
 /* What aggregate_reset keeps: more than the models and Regions of one customer, far less than a day
  * of request metadata. */
@@ -20,7 +21,7 @@ static bool intern_constants(struct aggregate *agg)
     agg->none = interner_id(agg->texts, VIEW_LIT("none"));
     agg->unknown = interner_id(agg->texts, VIEW_LIT("unknown"));
     bool ok = agg->none != INTERNER_NONE && agg->unknown != INTERNER_NONE;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < PROFILE_TYPE_COUNT; i++) {
         agg->type_names[i] = interner_id(agg->texts, profile_type_name((enum profile_type)i));
         ok = ok && agg->type_names[i] != INTERNER_NONE;
     }
@@ -129,23 +130,6 @@ static inline uint32_t remember(struct aggregate *agg, struct view text)
     return id;
 }
 
-/* Room for index `id` in an array of zeroed elements; false: no memory. */
-static bool make_room(void *array, uint32_t *capacity, uint32_t id, size_t size)
-{
-    if (id < *capacity)
-        return true;
-    uint32_t wanted = id + id / 2 + 64;
-    void *old;
-    memcpy(&old, array, sizeof(old));
-    char *grown = realloc(old, wanted * size);
-    if (grown == NULL)
-        return false;
-    memset(grown + *capacity * size, 0, (wanted - *capacity) * size);
-    memcpy(array, &grown, sizeof(grown));
-    *capacity = wanted;
-    return true;
-}
-
 static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info *info)
 {
     struct model_use use;
@@ -166,19 +150,19 @@ static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info
 
 static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
 {
-    if (id == INTERNER_NONE ||
-        !make_room(&agg->models, &agg->model_capacity, id, sizeof(*agg->models)))
+    if (id == INTERNER_NONE)
         return NULL;
+    if (id >= agg->model_capacity) {
+        uint32_t wanted = id + id / 2 + 64;
+        if (!array_resize(&agg->models, wanted, sizeof(*agg->models)))
+            return NULL;
+        memset(agg->models + agg->model_capacity, 0,
+               (wanted - agg->model_capacity) * sizeof(*agg->models));
+        agg->model_capacity = wanted;
+    }
     if (!agg->models[id].known && !describe_model(agg, id, &agg->models[id]))
         return NULL;
     return &agg->models[id];
-}
-
-/* Only the principal is kept: sessions make nearly every ARN a new text. */
-static uint32_t principal_of(struct aggregate *agg, struct view arn)
-{
-    char bytes[SCAN_MAX_VALUE];
-    return arn.len == 0 ? agg->unknown : remember(agg, record_principal(arn, bytes, sizeof(bytes)));
 }
 
 static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherwise)
@@ -194,6 +178,7 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
                                 const struct record *record, const struct model_info *model,
                                 enum profile_type type)
 {
+    char bytes[SCAN_MAX_VALUE];
     struct view text;
     switch (dimension->kind) {
     case DIMENSION_PROFILE_TYPE: return agg->type_names[type];
@@ -204,7 +189,8 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
         return text_or(agg, classify_region(type, record), agg->unknown);
     case DIMENSION_ACCOUNT_ID: return text_or(agg, record->account_id, agg->unknown);
     case DIMENSION_OPERATION: return text_or(agg, record->operation, agg->unknown);
-    case DIMENSION_PRINCIPAL: return principal_of(agg, record->identity_arn);
+    case DIMENSION_PRINCIPAL: /* not the session, which makes nearly every ARN a new text */
+        return remember(agg, record_principal(record->identity_arn, bytes, sizeof(bytes)));
     case DIMENSION_METADATA: {
         const struct scan_value *value = &record->metadata[dimension->key];
         if (value->kind != VALUE_GOOD || value->len == 0)

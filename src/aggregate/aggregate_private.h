@@ -52,7 +52,7 @@ struct aggregate {
     struct cells **cells; /* one for each set */
     struct model_info *models;
     uint32_t model_capacity;
-    uint32_t none, unknown, type_names[4];
+    uint32_t none, unknown, type_names[PROFILE_TYPE_COUNT];
     struct price_memo *price_memo;    /* PRICE_MEMO_SIZE of them; NULL without prices */
     struct memo memo[MEMO_SIZE];      /* by a hash of length and ends */
     int64_t bucket_begin, bucket_end; /* the last bucket */

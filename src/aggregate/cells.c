@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/table.h"
 
 /*
@@ -82,31 +83,16 @@ void cells_reset(struct cells *cells)
     table_reset(&cells->table);
 }
 
-/* Enlarge *array to capacity * width elements of `size`; false: no memory, *array as before. */
-static bool enlarge(void *array, uint32_t capacity, size_t width, size_t size)
-{
-    size_t bytes;
-    void *old;
-    memcpy(&old, array, sizeof(old));
-    if (__builtin_mul_overflow((size_t)capacity, width, &bytes) ||
-        __builtin_mul_overflow(bytes, size, &bytes))
-        return false;
-    void *grown = realloc(old, bytes == 0 ? 1 : bytes);
-    if (grown == NULL)
-        return false;
-    memcpy(array, &grown, sizeof(grown));
-    return true;
-}
-
 static bool grow_cells(struct cells *c)
 {
     uint32_t capacity = c->capacity == 0 ? 32 : c->capacity + c->capacity / 2;
-    if (capacity >= UINT32_MAX / 4 || !enlarge(&c->times, capacity, 1, sizeof(*c->times)) ||
-        !enlarge(&c->ids, capacity, c->dimensions, sizeof(*c->ids)) ||
-        !enlarge(&c->pending_of, capacity, 1, sizeof(*c->pending_of)) ||
-        !enlarge(&c->records, capacity, 1, sizeof(*c->records)) ||
-        !enlarge(&c->sums, capacity, METRIC_COUNT, sizeof(*c->sums)) ||
-        (c->statistics && !enlarge(&c->stats, capacity, METRIC_COUNT, sizeof(*c->stats))))
+    if (capacity >= UINT32_MAX / 4 || !array_resize(&c->times, capacity, sizeof(*c->times)) ||
+        !array_resize(&c->ids, (size_t)capacity * c->dimensions, sizeof(*c->ids)) ||
+        !array_resize(&c->pending_of, capacity, sizeof(*c->pending_of)) ||
+        !array_resize(&c->records, capacity, sizeof(*c->records)) ||
+        !array_resize(&c->sums, (size_t)capacity * METRIC_COUNT, sizeof(*c->sums)) ||
+        (c->statistics &&
+         !array_resize(&c->stats, (size_t)capacity * METRIC_COUNT, sizeof(*c->stats))))
         return false;
     c->capacity = capacity;
     return true;
@@ -162,11 +148,12 @@ uint32_t cells_find(struct cells *c, const struct cell_key *key)
 static bool grow_pending(struct cells *c)
 {
     uint32_t capacity = c->pending_capacity == 0 ? 16 : c->pending_capacity * 2;
-    if (!enlarge(&c->pending_cell, capacity, 1, sizeof(*c->pending_cell)) ||
-        !enlarge(&c->pending_records, capacity, 1, sizeof(*c->pending_records)) ||
-        !enlarge(&c->pending_sums, capacity, METRIC_COUNT, sizeof(*c->pending_sums)) ||
-        (c->statistics &&
-         !enlarge(&c->pending_stats, capacity, METRIC_COUNT, sizeof(*c->pending_stats))))
+    if (!array_resize(&c->pending_cell, capacity, sizeof(*c->pending_cell)) ||
+        !array_resize(&c->pending_records, capacity, sizeof(*c->pending_records)) ||
+        !array_resize(&c->pending_sums, (size_t)capacity * METRIC_COUNT,
+                      sizeof(*c->pending_sums)) ||
+        (c->statistics && !array_resize(&c->pending_stats, (size_t)capacity * METRIC_COUNT,
+                                        sizeof(*c->pending_stats))))
         return false;
     c->pending_capacity = capacity;
     return true;
@@ -193,7 +180,7 @@ static uint32_t pending_place(struct cells *c, uint32_t cell)
     if (c->records[cell] == 0) {
         if (c->fresh_count == c->fresh_capacity) {
             uint32_t capacity = c->fresh_capacity == 0 ? 64 : c->fresh_capacity * 2;
-            if (!enlarge(&c->fresh, capacity, 1, sizeof(*c->fresh)))
+            if (!array_resize(&c->fresh, capacity, sizeof(*c->fresh)))
                 return UINT32_MAX;
             c->fresh_capacity = capacity;
         }

@@ -8,20 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool array_resize(void *array, size_t count, size_t size)
+{
+    size_t bytes;
+    void *old;
+    memcpy(&old, array, sizeof(old));
+    void *grown =
+        __builtin_mul_overflow(count, size, &bytes) ? NULL : realloc(old, bytes + (bytes == 0));
+    if (grown != NULL)
+        memcpy(array, &grown, sizeof(grown));
+    return grown != NULL;
+}
+
 bool array_room(void *array, size_t count, size_t *capacity, size_t first, size_t size)
 {
-    size_t wanted = first, bytes;
-    void *old;
+    size_t wanted = first;
     if (count < *capacity)
         return true;
     if ((*capacity > 0 && __builtin_mul_overflow(*capacity, (size_t)2, &wanted)) ||
-        __builtin_mul_overflow(wanted, size, &bytes))
+        !array_resize(array, wanted, size))
         return false;
-    memcpy(&old, array, sizeof(old));
-    void *grown = realloc(old, bytes);
-    if (grown == NULL)
-        return false;
-    memcpy(array, &grown, sizeof(grown));
     *capacity = wanted;
     return true;
 }

@@ -12,4 +12,7 @@
  */
 bool array_room(void *array, size_t count, size_t *capacity, size_t first, size_t size);
 
+/* Room for `count` elements; false: no memory, or more than there is; the array is as it was. */
+bool array_resize(void *array, size_t count, size_t size);
+
 #endif

@@ -8,11 +8,6 @@
 
 enum { MAX_WORD = 64, MAX_CHOICES = 16 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Insertions, deletions and substitutions that turn one word into the other, case aside. */
 static size_t distance(struct view a, struct view b)
 {
@@ -23,7 +18,7 @@ static size_t distance(struct view a, struct view b)
         size_t diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t best = diagonal + (lower(a.ptr[i - 1]) != lower(b.ptr[j - 1]));
+            size_t best = diagonal + (view_lower(a.ptr[i - 1]) != view_lower(b.ptr[j - 1]));
             if (row[j] + 1 < best)
                 best = row[j] + 1;
             if (row[j - 1] + 1 < best)

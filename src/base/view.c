@@ -69,17 +69,12 @@ struct view view_trim(struct view v)
     return v;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool view_eq_nocase(struct view a, struct view b)
 {
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.ptr[i]) != lower(b.ptr[i]))
+        if (view_lower(a.ptr[i]) != view_lower(b.ptr[i]))
             return false;
     }
     return true;
@@ -113,7 +108,7 @@ bool view_is_digits(struct view v)
 bool view_is_word(struct view v, const char *also)
 {
     for (size_t i = 0; i < v.len; i++) {
-        char c = lower(v.ptr[i]);
+        char c = view_lower(v.ptr[i]);
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
               (c != '\0' && strchr(also, v.ptr[i]) != NULL)))
             return false;

@@ -100,6 +100,12 @@ bool view_eq_nocase(struct view a, struct view b);
 /* Decimal digits only, within 0..max; ST_BAD_ITEM leaves *out untouched. */
 NODISCARD enum status view_parse_u64(struct view v, uint64_t max, uint64_t *out);
 
+/* An ASCII letter in lower case; any other byte as it is. */
+static inline char view_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Only digits; an empty view is none such. */
 bool view_is_digits(struct view v);
 

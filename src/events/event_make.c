@@ -8,17 +8,11 @@
 #include "base/rfc3339.h"
 #include "events/event_private.h"
 
-static bool is_kept(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '*' || c == '/';
-}
-
 void event_make_key(struct view key, struct buf *out)
 {
     for (size_t i = 0; i < key.len; i++) {
         char c = key.ptr[i];
-        if (is_kept(c))
+        if (view_is_word(view_make(&c, 1), "-_.*/"))
             buf_add_char(out, c);
         else if (c == ' ')
             buf_add_char(out, '+');

@@ -147,22 +147,17 @@ static enum status index_models(struct prices *p, struct error *err)
     return ST_OK;
 }
 
+/* Of models and aliases, whose first member is the id they are sorted by. */
+static int compare_to_id(const void *id, const void *element)
+{
+    return view_compare(*(const struct view *)id, *(const struct view *)element);
+}
+
 uint32_t price_find_model(const struct prices *prices, struct view id)
 {
-    uint32_t low = 0;
-    uint32_t high = prices->n_models;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = view_compare(prices->models[middle].id, id);
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return UINT32_MAX;
+    const struct price_model *found =
+        bsearch(&id, prices->models, prices->n_models, sizeof(*prices->models), compare_to_id);
+    return found == NULL ? UINT32_MAX : (uint32_t)(found - prices->models);
 }
 
 uint32_t price_find_stem(const struct prices *prices, struct view stem, uint32_t *model)
@@ -241,20 +236,11 @@ static enum status load_aliases(struct prices *p, struct error *err)
 
 uint32_t price_find_alias(const struct prices *prices, struct view id)
 {
-    uint32_t low = 0;
-    uint32_t high = prices->n_aliases;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = view_compare(prices->aliases[middle].id, id);
-        if (order == 0)
-            return prices->aliases[middle].model;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return UINT32_MAX;
+    const struct price_alias *found = prices->n_aliases == 0
+                                          ? NULL
+                                          : bsearch(&id, prices->aliases, prices->n_aliases,
+                                                    sizeof(*prices->aliases), compare_to_id);
+    return found == NULL ? UINT32_MAX : found->model;
 }
 
 /* ---- the list ---- */

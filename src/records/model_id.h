@@ -13,8 +13,9 @@ enum profile_type {
     PROFILE_IN_REGION,
     PROFILE_CROSS_REGION,
     PROFILE_GLOBAL,
-    PROFILE_UNKNOWN,
+    PROFILE_UNKNOWN, /* the last */
 };
+enum { PROFILE_TYPE_COUNT = PROFILE_UNKNOWN + 1 };
 
 /* "InRegion", "CrossRegion", "GlobalCrossRegion", "Unknown". */
 struct view profile_type_name(enum profile_type type);

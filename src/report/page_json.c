@@ -49,16 +49,6 @@ size_t page_dimension(const struct dimension *dimension)
 
 /* ---- dictionary ---- */
 
-static const struct view *dimension_names(const struct page_table tables[PAGE_SETS],
-                                          struct view names[PAGE_DIMENSIONS])
-{
-    for (size_t t = 0; t < PAGE_SETS; t++) {
-        for (size_t k = 0; k < tables[t].set->count; k++)
-            names[page_dimension(&tables[t].set->dimension[k])] = tables[t].set->dimension[k].name;
-    }
-    return names;
-}
-
 static void mark_used(const struct page_table *t, struct page_values *values)
 {
     for (uint32_t s = 0; s < t->series.count; s++) {
@@ -343,12 +333,16 @@ enum status page_add_json_within(struct buf *out, const struct page *page, size_
         struct json_out j = {.out = out, .html = true};
         bool has_prices = page->prices_as_of != NULL;
         u128 unit = common_unit(tables, &exponent);
-        for (size_t t = 0; t < PAGE_SETS; t++)
+        for (size_t t = 0; t < PAGE_SETS; t++) {
+            const struct dimension_set *set = tables[t].set;
             mark_used(&tables[t], values);
+            for (size_t k = 0; k < set->count; k++)
+                names[page_dimension(&set->dimension[k])] = set->dimension[k].name;
+        }
         json_open_object(&j, NULL);
         add_head(&j, page, exponent);
         add_names(&j);
-        add_folded(&j, page, tables, dimension_names(tables, names));
+        add_folded(&j, page, tables, names);
         add_notes(&j, page, tables, names);
         add_dictionary(&j, names, values);
         add_table(&j, "cube", &tables[0], values, has_prices, unit);

@@ -237,18 +237,11 @@ static enum status try_out(struct build *b, const struct attempt *a, int64_t int
     return arrange(b, interval, &out->row_count);
 }
 
-static bool has_principals(const struct build *b)
-{
-    for (size_t k = 0; k < b->set->count; k++) {
-        if (b->set->dimension[k].kind == DIMENSION_PRINCIPAL)
-            return true;
-    }
-    return false;
-}
-
 static enum status choose(struct build *b, size_t max_rows, struct page_table *out)
 {
-    bool principals = has_principals(b);
+    bool principals = false;
+    for (size_t k = 0; k < b->set->count; k++)
+        principals = principals || b->set->dimension[k].kind == DIMENSION_PRINCIPAL;
     const struct attempt *attempts = principals ? principal_attempts : cube_attempts;
     size_t count = principals ? sizeof(principal_attempts) / sizeof(principal_attempts[0])
                               : sizeof(cube_attempts) / sizeof(cube_attempts[0]);

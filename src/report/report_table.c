@@ -55,14 +55,6 @@ static void add_short(struct buf *out, u128 value)
     buf_printf(out, " %c", units[unit]);
 }
 
-static void add_money(struct buf *out, u128 cost)
-{
-    /* 1e-12 USD; four decimals, rounded half up. */
-    u128 units = (cost + 50000000) / 100000000;
-    buf_add_grouped(out, units / 10000);
-    buf_printf(out, ".%04u", (unsigned)(units % 10000));
-}
-
 static void add_share(struct buf *out, u128 part, u128 whole)
 {
     if (whole == 0) {
@@ -86,10 +78,14 @@ static void add_number(struct buf *out, const struct table *t, const struct colu
         value = sum[column->metric];
         if (column->metric == METRIC_COST) {
             /* No price is not the same as for nothing. */
-            if (value == 0 && sum[METRIC_UNPRICED] > 0)
+            if (value == 0 && sum[METRIC_UNPRICED] > 0) {
                 buf_add_cstr(out, "unpriced");
-            else
-                add_money(out, value);
+                return;
+            }
+            /* 1e-12 USD; four decimals, rounded half up. */
+            u128 units = (value + 50000000) / 100000000;
+            buf_add_grouped(out, units / 10000);
+            buf_printf(out, ".%04u", (unsigned)(units % 10000));
             return;
         }
         break;

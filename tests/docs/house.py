@@ -15,10 +15,10 @@ from common import read, source, tracked
 
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
-    "lines of code in src/": (43000, 43400),
-    "comments, percent of the lines that are not blank": (12.0, 11.8),
+    "lines of code in src/": (43000, 43000),
+    "comments, percent of the lines that are not blank": (12.0, 12.0),
     "folders with more than 30 .c files": (0, 0),
-    "headers under 40 lines that one file includes": (0, 7),
+    "headers under 40 lines that one file includes": (0, 6),
     "prototypes without a comment above them or their group": (0, 0),
     "files that do not open with a comment": (0, 0),
 }
