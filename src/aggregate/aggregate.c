@@ -170,6 +170,13 @@ static uint32_t text_or(struct aggregate *agg, struct view text, uint32_t otherw
     return text.len == 0 ? otherwise : remember(agg, text);
 }
 
+/* Not the session, which makes nearly every ARN a new text.  A function of its own for its stack. */
+static uint32_t principal_of(struct aggregate *agg, struct view arn)
+{
+    char bytes[SCAN_MAX_VALUE];
+    return remember(agg, record_principal(arn, bytes, sizeof(bytes)));
+}
+
 /*
  * One value of one dimension.  Values of metadata and tags are interned without the memo: a key
  * such as a request id would push out everything that is worth remembering.
@@ -178,7 +185,6 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
                                 const struct record *record, const struct model_info *model,
                                 enum profile_type type)
 {
-    char bytes[SCAN_MAX_VALUE];
     struct view text;
     switch (dimension->kind) {
     case DIMENSION_PROFILE_TYPE: return agg->type_names[type];
@@ -189,8 +195,7 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
         return text_or(agg, classify_region(type, record), agg->unknown);
     case DIMENSION_ACCOUNT_ID: return text_or(agg, record->account_id, agg->unknown);
     case DIMENSION_OPERATION: return text_or(agg, record->operation, agg->unknown);
-    case DIMENSION_PRINCIPAL: /* not the session, which makes nearly every ARN a new text */
-        return remember(agg, record_principal(record->identity_arn, bytes, sizeof(bytes)));
+    case DIMENSION_PRINCIPAL: return principal_of(agg, record->identity_arn);
     case DIMENSION_METADATA: {
         const struct scan_value *value = &record->metadata[dimension->key];
         if (value->kind != VALUE_GOOD || value->len == 0)
