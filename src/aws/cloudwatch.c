@@ -10,6 +10,7 @@
 
 #include "aws/aws_private.h"
 #include "base/deflate.h"
+#include "base/json_out.h"
 #include "base/log.h"
 
 enum {
@@ -153,6 +154,29 @@ void cloudwatch_put_free(struct cloudwatch_put *p)
     buf_clear(&p->region);
     buf_clear(&p->body);
     free(p);
+}
+
+enum status cloudwatch_probe(struct aws_client *c, struct view region, struct view name_space,
+                             struct error *err)
+{
+    struct cloudwatch_put *p = NULL;
+    struct buf body;
+    buf_init(&body, 1024);
+    struct json_out j = {.out = &body};
+    json_open_object(&j, NULL);
+    json_add_string(&j, "Namespace", name_space);
+    json_open_array(&j, "MetricData");
+    json_end(&j);
+    enum status st = buf_status(&body);
+    if (st == ST_OK)
+        st = cloudwatch_put_new(&p, c, region, buf_view(&body), err);
+    if (st == ST_OK)
+        st = cloudwatch_put_sign(p, err);
+    if (st == ST_OK)
+        st = cloudwatch_put_send(p, NULL, err);
+    cloudwatch_put_free(p);
+    buf_clear(&body);
+    return st == ST_BAD_ITEM ? ST_OK : st;
 }
 
 enum status cloudwatch_put_data(struct aws_client *c, struct view region, struct view json,

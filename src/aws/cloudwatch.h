@@ -49,6 +49,13 @@ NODISCARD enum status cloudwatch_put_send(struct cloudwatch_put *p, struct aws_a
 void cloudwatch_put_free(struct cloudwatch_put *p); /* NULL does nothing */
 
 /*
+ * Whether CloudWatch answers this identity: a PutMetricData without data, which changes nothing and
+ * is refused as invalid.  ST_OK: it does; else as cloudwatch_put_send.
+ */
+NODISCARD enum status cloudwatch_probe(struct aws_client *c, struct view region,
+                                       struct view name_space, struct error *err);
+
+/*
  * All of it, repeated with back-off only after ST_RETRY, up to the configured attempts.  ST_RETRY:
  * still not taken; the rest as above.
  */

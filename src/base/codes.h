@@ -18,7 +18,7 @@
     X(T101) X(T102) X(T103) X(T104) X(T110) X(T120) X(T121)                                  \
     /* Q: messages and queues */                                                             \
     X(Q100) X(Q101) X(Q102) X(Q103) X(Q104) X(Q105) X(Q110) X(Q111) X(Q112) X(Q113) X(Q120) X(Q121)  \
-    X(Q122) X(Q123) X(Q124) X(Q125) X(Q126) X(Q130) X(Q131) X(Q132)                          \
+    X(Q122) X(Q123) X(Q124) X(Q125) X(Q126) X(Q127) X(Q128) X(Q130) X(Q131) X(Q132)                          \
     /* P: publishing */                                                                      \
     X(P100) X(P101) X(P102) X(P103) X(P104) X(P105) X(P106) X(P107) X(P110) X(P111) X(P120)  \
     X(P121) X(P122) X(P130) X(P131)                                                          \

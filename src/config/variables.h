@@ -74,6 +74,8 @@ enum {
     X(BATCH_SIZE, "10", FROM_TO(1, 10000), READ_WORKER, true, "worker: messages of a round")      \
     X(FLUSH_INTERVAL, "30", FROM_TO(0, 900), READ_WORKER, true,                                   \
       "worker: maximum seconds to hold messages while a round fills up")                          \
+    X(MAX_HOLD, "3600", FROM_TO(0, 39600), READ_WORKER, false,                                    \
+      "worker: maximum seconds to hold messages while S3 or CloudWatch fails; 0 returns them at once") \
     X(RESOLVE_INFERENCE_PROFILES, "false", TRUE_OR_FALSE, READ_EVENTS, true,                      \
       "true looks up application inference profiles in Bedrock, and their tags if a dimension is Tag:<key>") \
     X(ALLOW_INFERENCE_REGIONS, NULL, ANY_TEXT, READ_PUBLISHING, true,                             \

@@ -117,6 +117,11 @@ void intake_close(struct intake_message *im, bool whole, struct round_summary *s
     }
     if (m->status != ST_OK)
         intake_return(m, summary);
+    intake_forget(im);
+}
+
+void intake_forget(struct intake_message *im)
+{
     free(im->objects);
     event_body_clear(&im->own);
 }

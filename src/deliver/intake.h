@@ -28,6 +28,12 @@ static inline bool intake_is_decided(const struct round_object *o)
     return o->read.tally.objects.found > 0;
 }
 
+/* It needs no other look: it was read, or is gone. */
+static inline bool intake_is_good(const struct round_object *o)
+{
+    return intake_is_decided(o) && (o->read.status == ST_OK || o->read.status == ST_MISSING);
+}
+
 /* *im is set.  What is wrong with the message or its objects is noted in them. */
 void intake_open(struct intake_message *im, struct round_message *m, struct view buckets);
 
@@ -43,6 +49,9 @@ void intake_judge(struct intake_message *im);
  * with it, which is their reason, returned_with_message.  Frees what *im holds.
  */
 void intake_close(struct intake_message *im, bool whole, struct round_summary *summary);
+
+/* Free what *im holds, without saying anything. */
+void intake_forget(struct intake_message *im);
 
 /* The message, whose status and err are set, is returned to the queue: count and log it. */
 void intake_return(const struct round_message *m, struct round_summary *summary);

@@ -118,8 +118,9 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
     struct round_summary summary;
     size_t n = sqs->nmessages;
     struct round_message *messages = calloc(n, sizeof(*messages));
+    struct round_message **each = calloc(n, sizeof(struct round_message *));
     bool *failed = calloc(n, sizeof(*failed));
-    enum status st = messages == NULL || failed == NULL ? ST_NO_MEMORY : ST_OK;
+    enum status st = messages == NULL || each == NULL || failed == NULL ? ST_NO_MEMORY : ST_OK;
     /* The answer's memory is there before anything is published: without an answer all messages
      * would be delivered again. */
     size_t longest = 64;
@@ -128,11 +129,13 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
     if (st == ST_OK && buf_reserve(answer, longest) == NULL)
         st = ST_NO_MEMORY;
     if (st == ST_OK) {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             messages[i] = (struct round_message){.id = sqs->messages[i].message_id,
                                                  .body = sqs->messages[i].body,
                                                  .ordered = sqs->messages[i].is_fifo};
-        round_add(l->round, messages, n);
+            each[i] = &messages[i];
+        }
+        round_add(l->round, each, n);
         round_publish(l->round, &summary);
         for (size_t i = 0; i < n; i++)
             failed[i] = messages[i].status != ST_OK;
@@ -142,6 +145,7 @@ static enum status answer_queue(struct loop *l, const struct event_sqs *sqs, str
         st = buf_status(answer);
     }
     free(messages);
+    free(each);
     free(failed);
     return st;
 }
@@ -150,8 +154,8 @@ static enum status answer_objects(struct loop *l, const struct event_body *body,
                                   struct error *err)
 {
     struct round_summary summary;
-    struct round_message message = {.id = VIEW_LIT("direct"), .parsed = body};
-    round_add(l->round, &message, 1);
+    struct round_message message = {.id = VIEW_LIT("direct"), .parsed = body}, *one = &message;
+    round_add(l->round, &one, 1);
     round_publish(l->round, &summary);
     if (message.status != ST_OK) {
         *err = message.err;

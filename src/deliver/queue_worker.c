@@ -2,7 +2,8 @@
  * One queue and its thread.  What becomes of a message:
  *
  *   received --> kept invisible by the heartbeat, read, published --> ST_OK: deleted
- *                                                                \-> else: visible again after a while
+ *                          ^                                     \-> else: visible again after a while
+ *                          `--------- held: a fault that may pass --'
  *
  * It is deleted only after every request with its data was accepted.  So whatever ends the process in
  * between, SQS delivers the message again when its visibility timeout is over: nothing is lost, and
@@ -16,6 +17,7 @@
 #include "base/kill_point.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "config/variables.h"
 #include "deliver/worker_private.h"
 
 enum {
@@ -30,6 +32,8 @@ enum {
     MAX_AGAIN_S = 300,
     SOON_S = 1,
     MAX_VISIBILITY_S = 3600, /* of a message whose batch is in doubt until then */
+    HOLD_FIRST_MS = 1000,    /* between attempts of a round that is held, doubled up to the most */
+    HOLD_MOST_MS = 60 * 1000,
     MAX_BACKOFF_MS = 60 * 1000,
     DELETE_ATTEMPTS = 4,
 };
@@ -37,7 +41,7 @@ enum {
 /* ---- visibility ---- */
 
 /*
- * Extends the visibility of what is held, so that a long round's messages are not delivered to others
+ * Extends the visibility of all messages here, so that a long round's are not delivered to others
  * meanwhile: every third of the timeout, so that two attempts may fail.  The receipts are read without
  * the mutex; `busy` keeps their owner from reusing them until then.
  */
@@ -57,7 +61,11 @@ static void *heartbeat_main(void *context)
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&q->locked.changed, &q->locked.mutex, &until);
-        size_t n = q->locked.invisible;
+        size_t n = 0;
+        for (size_t i = 0; i < most; i++) {
+            if (q->slots[i].extended)
+                entries[n++] = (struct sqs_visibility){q->slots[i].receipt, q->visibility_s};
+        }
         if (n == 0)
             last = clock_steady_ms();
         if (n == 0 || clock_steady_ms() - last < interval)
@@ -65,8 +73,6 @@ static void *heartbeat_main(void *context)
         q->locked.busy = true;
         pthread_mutex_unlock(&q->locked.mutex);
         struct error err = {0};
-        for (size_t i = 0; i < n; i++)
-            entries[i] = (struct sqs_visibility){q->receipts[i], q->visibility_s};
         enum status st = sqs_change_visibility(q->heartbeat, &q->queue, entries, n, each, &err);
         if (st != ST_OK)
             LOG_FAULT(LOG_WARN, E_Q122, "visibility of messages under way cannot be extended",
@@ -85,19 +91,12 @@ static void *heartbeat_main(void *context)
     return NULL;
 }
 
-static void keep_invisible(struct queue_worker *q, size_t n)
-{
-    pthread_mutex_lock(&q->locked.mutex);
-    q->locked.invisible = n;
-    q->locked.in_flight = n;
-    pthread_mutex_unlock(&q->locked.mutex);
-}
-
-/* From here on the heartbeat does not use the receipts. */
+/* From here on the heartbeat uses no receipt but those of messages that are held. */
 static void stop_extending(struct queue_worker *q)
 {
     pthread_mutex_lock(&q->locked.mutex);
-    q->locked.invisible = 0;
+    for (size_t i = 0; i < q->worker->options->settings->batch_size; i++)
+        q->slots[i].extended = q->slots[i].extended && q->slots[i].message.held;
     while (q->locked.busy)
         pthread_cond_wait(&q->locked.changed, &q->locked.mutex);
     pthread_mutex_unlock(&q->locked.mutex);
@@ -127,6 +126,7 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
 {
     struct error err = {0};
     struct sqs_messages *answer = NULL;
+    struct round_message *added[SQS_MAX_BATCH];
     uint64_t room = q->worker->options->settings->batch_size - q->count;
     struct sqs_receive options = {.max_messages =
                                       room < SQS_MAX_BATCH ? (unsigned)room : SQS_MAX_BATCH,
@@ -139,51 +139,63 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
         return st;
     }
     q->failures = 0;
+    size_t n = answer->n < options.max_messages ? answer->n : options.max_messages;
+    struct answer *kept = q->answers;
+    while (kept->messages != NULL) /* each has a message here, so one is free */
+        kept++;
+    *kept = (struct answer){answer, n};
     pthread_mutex_lock(&q->locked.mutex);
     q->locked.polled_ms = clock_steady_ms();
-    pthread_mutex_unlock(&q->locked.mutex);
-    size_t n = answer->n;
-    if (n > room)
-        n = (size_t)room;
-    if (n == 0) {
-        sqs_messages_free(answer);
-        return ST_OK;
-    }
-    q->answers[q->answer_count++] = answer;
+    struct slot *slot = q->slots;
     for (size_t i = 0; i < n; i++) {
         const struct sqs_message *m = &answer->all[i];
-        q->messages[q->count + i] =
-            (struct round_message){.id = m->message_id, .body = m->body, .ordered = q->queue.fifo};
-        q->receipts[q->count + i] = m->receipt_handle;
-        q->receive_counts[q->count + i] = m->receive_count;
+        while (slot->answer != NULL)
+            slot++;
+        *slot = (struct slot){
+            .message = {.id = m->message_id, .body = m->body, .ordered = q->queue.fifo},
+            .receipt = m->receipt_handle,
+            .receive_count = m->receive_count,
+            .answer = kept,
+            .since_ms = q->locked.polled_ms,
+            .extended = true};
+        added[i] = &slot->message;
         q->body_bytes += m->body.len;
     }
-    keep_invisible(q, q->count + n);
-    round_add(q->round, q->messages + q->count, n);
     q->count += n;
+    q->locked.in_flight = q->count;
+    pthread_mutex_unlock(&q->locked.mutex);
+    if (n == 0) {
+        sqs_messages_free(answer);
+        kept->messages = NULL;
+    } else {
+        round_add(q->round, added, n);
+    }
     *got = n;
     return ST_OK;
 }
 
 /*
  * Fill a round: it ends when it is full, or FLUSH_INTERVAL after its first message, or when enough
- * bytes of bodies are held.  An empty round waits for a message as long as SQS lets it, which costs
- * one request in twenty seconds.  ST_END: the queue is empty (once).
+ * bytes of bodies are held, or when it is time to try again what is held.  An empty round waits for
+ * a message as long as SQS lets it, which costs one request in twenty seconds.  ST_END: the queue is
+ * empty (once).
  */
 static enum status fill(struct queue_worker *q)
 {
     const struct worker_options *o = q->worker->options;
     int64_t began = 0;
+    size_t held = q->count;
     enum status st = ST_OK;
     while (!stop_asked(NULL) && q->count < o->settings->batch_size &&
            q->body_bytes < MAX_BODY_BYTES) {
-        int64_t left = LONG_POLL_S * 1000;
+        int64_t left = LONG_POLL_S * 1000, now = clock_steady_ms();
         size_t got;
-        if (q->count > 0) {
-            left = began + (int64_t)o->settings->flush_interval_s * 1000 - clock_steady_ms();
-            if (left <= 0)
-                break;
-        }
+        if (q->count > held)
+            left = began + (int64_t)o->settings->flush_interval_s * 1000 - now;
+        if (held > 0 && q->again_ms - now < left)
+            left = q->again_ms - now;
+        if (left <= 0)
+            break;
         int64_t wait = (left + 999) / 1000;
         wait = wait > LONG_POLL_S ? LONG_POLL_S : wait;
         if (o->once && wait > DRAIN_POLL_S)
@@ -191,7 +203,7 @@ static enum status fill(struct queue_worker *q)
         st = receive(q, (unsigned)wait, &got);
         if (st != ST_OK)
             break;
-        if (q->count > 0 && began == 0)
+        if (q->count > held && began == 0)
             began = clock_steady_ms();
         if (got == 0 && o->once) {
             st = ST_END;
@@ -208,12 +220,12 @@ static enum status fill(struct queue_worker *q)
  * receive, so that a fault that lasts does not use up the queue's maxReceiveCount at once, and a
  * message that never works is a dead letter within the hour.
  */
-static uint32_t delay_of(const struct queue_worker *q, size_t i)
+static uint32_t delay_of(const struct slot *slot)
 {
-    if (q->messages[i].status == ST_CANCELLED)
+    if (slot->message.status == ST_CANCELLED)
         return 0; /* not its fault: somebody else may have it at once */
-    uint64_t times = q->receive_counts[i] > 1 ? q->receive_counts[i] - 1 : 0;
-    int64_t wanted_s = (q->messages[i].retry_after_ms + 999) / 1000;
+    uint64_t times = slot->receive_count > 1 ? slot->receive_count - 1 : 0;
+    int64_t wanted_s = (slot->message.retry_after_ms + 999) / 1000;
     /* "Soon" is for once: while a ledger is away every message would be a dead letter before. */
     if (wanted_s > SOON_S || (wanted_s > 0 && times == 0))
         return wanted_s < MAX_VISIBILITY_S ? (uint32_t)wanted_s : MAX_VISIBILITY_S;
@@ -226,9 +238,10 @@ static void return_failed(struct queue_worker *q)
 {
     struct error err = {0};
     size_t n = 0;
-    for (size_t i = 0; i < q->count; i++) {
-        if (q->messages[i].status != ST_OK)
-            q->failed[n++] = (struct sqs_visibility){q->receipts[i], delay_of(q, i)};
+    for (size_t i = 0; i < q->worker->options->settings->batch_size; i++) {
+        const struct slot *slot = &q->slots[i];
+        if (slot->answer != NULL && !slot->message.held && slot->message.status != ST_OK)
+            q->failed[n++] = (struct sqs_visibility){slot->receipt, delay_of(slot)};
     }
     if (n > 0 &&
         sqs_change_visibility(q->finisher, &q->queue, q->failed, n, q->each, &err) != ST_OK)
@@ -241,9 +254,10 @@ static void delete_done(struct queue_worker *q)
 {
     struct error err = {0};
     size_t n = 0, deleted = 0;
-    for (size_t i = 0; i < q->count; i++) {
-        if (q->messages[i].status == ST_OK)
-            q->done[n++] = q->receipts[i];
+    for (size_t i = 0; i < q->worker->options->settings->batch_size; i++) {
+        const struct slot *slot = &q->slots[i];
+        if (slot->answer != NULL && !slot->message.held && slot->message.status == ST_OK)
+            q->done[n++] = slot->receipt;
     }
     for (unsigned attempt = 0; n > 0 && attempt < DELETE_ATTEMPTS; attempt++) {
         if (attempt > 0 && !stop_asked(NULL))
@@ -270,23 +284,86 @@ static void delete_done(struct queue_worker *q)
     pthread_mutex_unlock(&q->locked.mutex);
 }
 
-static void end_round(struct queue_worker *q)
+/* Answer the queue for all messages that are not held. */
+static void settle(struct queue_worker *q, const struct round_summary *summary)
 {
-    struct round_summary summary;
-    round_publish(q->round, &summary);
     stop_extending(q);
     kill_point("delete", false);
     delete_done(q);
     kill_point("delete", true);
     return_failed(q);
-    for (size_t i = 0; i < q->answer_count; i++)
-        sqs_messages_free(q->answers[i]);
-    q->count = q->answer_count = q->body_bytes = 0;
     pthread_mutex_lock(&q->locked.mutex);
-    round_summary_add(&q->locked.totals.rounds, &summary);
-    q->locked.totals.round_count++;
-    q->locked.in_flight = 0;
+    for (size_t i = 0; i < q->worker->options->settings->batch_size; i++) {
+        struct slot *slot = &q->slots[i];
+        if (slot->answer == NULL || slot->message.held)
+            continue;
+        q->count--;
+        q->body_bytes -= slot->message.body.len;
+        if (--slot->answer->left == 0) {
+            sqs_messages_free(slot->answer->messages);
+            slot->answer->messages = NULL;
+        }
+        *slot = (struct slot){0};
+    }
+    round_summary_add(&q->locked.totals.rounds, summary);
+    q->locked.totals.round_count += summary->messages > 0;
+    q->locked.in_flight = q->count;
     pthread_mutex_unlock(&q->locked.mutex);
+}
+
+static bool is_held_too_long(const struct queue_worker *q, int64_t now)
+{
+    bool any = false;
+    for (size_t i = 0; i < q->worker->options->settings->batch_size; i++)
+        any = any || (q->slots[i].answer != NULL &&
+                      now - q->slots[i].since_ms >= (int64_t)q->max_hold_s * 1000);
+    return any;
+}
+
+/*
+ * After a round that holds: when to try again, and whether to receive meanwhile.  While nothing can
+ * be published, or nothing can be read, receiving would only use up the queue's maxReceiveCount.
+ * Faults of single objects must not fill the round: then all that is held is returned.
+ */
+static void plan_hold(struct queue_worker *q, const struct round_summary *summary)
+{
+    struct round_state state = round_state(q->round);
+    bool outage = state.halted || (state.unread > 0 && summary->tally.objects.counted == 0);
+    int64_t now = clock_steady_ms();
+    if (q->count == 0 && !state.halted) {
+        if (q->held)
+            LOG_EVENT(LOG_INFO, "nothing is held any more", log_cstr("queue", q->queue.name));
+        q->held = q->outage = false;
+        q->hold_ms = 0;
+        return;
+    }
+    q->hold_ms = summary->tally.objects.counted + summary->published.requests > 0 ? 0 : q->hold_ms;
+    q->hold_ms = q->hold_ms == 0                 ? HOLD_FIRST_MS
+                 : q->hold_ms * 2 < HOLD_MOST_MS ? q->hold_ms * 2
+                                                 : HOLD_MOST_MS;
+    int64_t wait = state.retry_after_ms > q->hold_ms && !outage ? state.retry_after_ms : q->hold_ms;
+    q->again_ms = now + (wait < HOLD_MOST_MS ? wait : HOLD_MOST_MS);
+    if (!q->held || outage != q->outage)
+        LOG_FAULT(LOG_WARN, E_Q128, "messages are held until they can be counted",
+                  log_cstr("queue", q->queue.name), log_u64("messages", q->count),
+                  log_cstr("receiving", outage ? "no" : "yes"), log_cstr("reason", state.why.text));
+    q->held = true;
+    q->outage = outage;
+    bool full = !outage && q->count * 2 > q->worker->options->settings->batch_size;
+    if (full || is_held_too_long(q, now)) {
+        struct round_summary given_up;
+        round_give_up(q->round, false, &given_up);
+        settle(q, &given_up);
+    }
+}
+
+static void end_round(struct queue_worker *q)
+{
+    struct round_summary summary;
+    round_publish(q->round, &summary);
+    settle(q, &summary);
+    if (!stop_asked(NULL))
+        plan_hold(q, &summary);
 }
 
 /* ---- life of a queue's thread ---- */
@@ -327,8 +404,10 @@ void *queue_worker_main(void *context)
         if (o->queue_count == 1)
             settings_resolve_profiles(o->settings, q->receiver, &q->region, 1);
         worker_tend_ledger(q);
-        enum status st = fill(q);
-        bool empty = q->count == 0;
+        enum status st = q->outage ? ST_OK : fill(q);
+        bool empty = q->count == 0 && !q->outage;
+        if (q->held && clock_steady_ms() < q->again_ms)
+            stop_pause_ms(q->again_ms - clock_steady_ms());
         if (!empty)
             end_round(q);
         q->ended = st;
@@ -336,6 +415,11 @@ void *queue_worker_main(void *context)
             break;
         if (o->once && ((st == ST_END && empty) || (st != ST_OK && st != ST_END)))
             break;
+    }
+    if (q->count > 0) { /* held */
+        struct round_summary summary;
+        round_give_up(q->round, true, &summary);
+        settle(q, &summary);
     }
     pthread_mutex_lock(&q->locked.mutex);
     q->locked.ended = true;
@@ -362,19 +446,19 @@ enum status queue_worker_init(struct queue_worker *q, struct worker *w,
     pthread_cond_init(&q->locked.changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     q->locked.polled_ms = clock_steady_ms();
-    q->messages = calloc(n, sizeof(*q->messages));
-    q->receipts = calloc(n, sizeof(*q->receipts));
-    q->receive_counts = calloc(n, sizeof(*q->receive_counts));
-    q->answers = calloc(n, sizeof(struct sqs_messages *));
+    q->slots = calloc(n, sizeof(*q->slots));
+    q->answers = calloc(n, sizeof(*q->answers));
     q->done = calloc(n, sizeof(*q->done));
     q->failed = calloc(n, sizeof(*q->failed));
     q->each = calloc(n, sizeof(*q->each));
-    if (q->messages == NULL || q->receipts == NULL || q->receive_counts == NULL ||
-        q->answers == NULL || q->done == NULL || q->failed == NULL || q->each == NULL)
+    if (q->slots == NULL || q->answers == NULL || q->done == NULL || q->failed == NULL ||
+        q->each == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     struct aws_client_options client = settings_aws_client(o->aws);
     client.stop.asked = stop_asked;
-    enum status st = aws_client_new(&q->receiver, &client, err);
+    enum status st = variable_number(VAR_MAX_HOLD, &q->max_hold_s, err);
+    if (st == ST_OK)
+        st = aws_client_new(&q->receiver, &client, err);
     client.stop.ctx = STOP_AFTER_MS(WORKER_STOP_ALL_MS);
     if (st == ST_OK)
         st = aws_client_new(&q->finisher, &client, err);
@@ -388,6 +472,7 @@ enum status queue_worker_init(struct queue_worker *q, struct worker *w,
         .stop_calls = {stop_asked, STOP_AFTER_MS(WORKER_STOP_READING_MS)},
         .stop_publish = {stop_asked, STOP_AFTER_MS(WORKER_STOP_PUBLISHING_MS)},
         .emf_fd = STDOUT_FILENO,
+        .hold = q->max_hold_s > 0 && !o->once,
         .ledger = w->ledger};
     if (st == ST_OK)
         st = round_new(&q->round, &round, err);
@@ -402,9 +487,7 @@ void queue_worker_clear(struct queue_worker *q)
     aws_client_free(q->receiver);
     aws_client_free(q->finisher);
     aws_client_free(q->heartbeat);
-    free(q->messages);
-    free(q->receipts);
-    free(q->receive_counts);
+    free(q->slots);
     free(q->answers);
     free(q->done);
     free(q->failed);

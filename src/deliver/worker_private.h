@@ -8,6 +8,22 @@
 
 struct worker;
 
+/* An answer of the queue, whose bytes its messages are; messages NULL: free. */
+struct answer {
+    struct sqs_messages *messages;
+    size_t left; /* of its messages, here */
+};
+
+/* A message that is here; answer NULL: none. */
+struct slot {
+    struct round_message message;
+    struct view receipt;
+    uint64_t receive_count;
+    struct answer *answer;
+    int64_t since_ms;
+    bool extended; /* guarded by the mutex: the heartbeat keeps it invisible */
+};
+
 /* One queue and its thread; it is never two rounds ahead of its answers. */
 struct queue_worker {
     struct worker *worker;
@@ -20,14 +36,17 @@ struct queue_worker {
     int receive_visibility_s; /* -1: the queue's */
     uint32_t visibility_s;
     /* of the round under way; arrays of batch_size */
-    struct round_message *messages;
-    struct view *receipts;
-    uint64_t *receive_counts;
-    struct sqs_messages **answers;
+    struct slot *slots;
+    struct answer *answers;
     struct view *done;             /* receipts to be deleted */
     struct sqs_visibility *failed; /* and those to be returned */
     enum status *each;             /* what the queue says to them */
-    size_t count, answer_count, body_bytes;
+    size_t count, body_bytes;      /* of all slots */
+    /* Of a round that holds messages. */
+    uint64_t max_hold_s;
+    bool held, outage; /* outage: nothing is received meanwhile */
+    int64_t hold_ms;   /* between two attempts */
+    int64_t again_ms;  /* when the next one is, on the steady clock */
     unsigned failures; /* of receiving, one after another */
     enum status ended; /* how the thread ended */
     pthread_t thread, heartbeat_thread;
@@ -35,8 +54,7 @@ struct queue_worker {
     struct {
         pthread_mutex_t mutex;
         pthread_cond_t changed;
-        size_t invisible; /* receipts to be kept so */
-        bool busy;        /* the heartbeat is reading them */
+        bool busy; /* the heartbeat is reading receipts */
         bool ended;
         struct worker_totals totals;
         int64_t polled_ms; /* last time the queue answered */

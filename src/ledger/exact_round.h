@@ -63,6 +63,9 @@ struct exact_round_options {
     /* NULL: as the settings say.  Its first sets are those of the settings, which are published. */
     const struct counter_options *counter;
     struct exact_report *report; /* may be NULL */
+    /* After a request that was refused or is in doubt no data are sent before CloudWatch has
+     * answered one without data. */
+    bool probe;
 };
 
 struct exact_round; /* of one thread */
@@ -100,6 +103,9 @@ struct aws_pool *exact_round_pool(const struct exact_round *x, struct view bucke
  */
 NODISCARD enum status exact_round_recover(struct exact_round *x, bool first, size_t max,
                                           struct ledger_recovery *out, struct error *err);
+
+/* With `probe`: the last request failed, and no probe has succeeded since. */
+bool exact_round_halted(const struct exact_round *x);
 
 /* What was counted since it was made. */
 const struct run_receipt *exact_round_receipt(const struct exact_round *x);

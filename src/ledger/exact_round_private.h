@@ -23,6 +23,7 @@ struct exact_round {
     /* DuplicatesSuppressed: not yet published; in the batch under way. */
     int64_t duplicates_pending, duplicates_reported;
     bool sweeping, open_reported;
+    bool halted; /* the last request failed, with options.probe */
     uint64_t data_limit;
     struct cloudwatch_put *put; /* signed, not sent */
     /* of the run under way */

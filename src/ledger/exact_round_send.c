@@ -105,8 +105,24 @@ static enum status send_signed(struct exact_round *x, struct protocol_event *ans
 static void host_send(void *ctx, const struct ledger_part *part, struct protocol_event *answer)
 {
     struct exact_round *x = ctx;
+    struct error err = {0};
     (void)part;
+    if (x->halted && cloudwatch_probe(x->options.publisher, x->options.settings->cloudwatch_region,
+                                      x->options.settings->name_space, &err) != ST_OK) {
+        exact_round_forget_put(x);
+        LOG_FAULT(LOG_WARN, error_code(&err, E_P104), "publish refused",
+                  log_cstr("reason", err.text), log_cstr("status", "probe"));
+        answer->kind = EVENT_REFUSED;
+        return;
+    }
     (void)send_signed(x, answer);
+    x->halted =
+        x->options.probe && (answer->kind == EVENT_REFUSED || answer->kind == EVENT_NO_ANSWER);
+}
+
+bool exact_round_halted(const struct exact_round *x)
+{
+    return x->halted;
 }
 
 static void host_release(void *ctx)

@@ -15,14 +15,14 @@ from common import read, source, tracked
 
 # rule: (goal, limit).  Of "comments" both are the least, of all others the most.
 RULES = {
-    "lines of code in src/": (43000, 43000),
+    # 43,000 is what the first version needed; 54,000 is what everything planned may take.
+    "lines of code in src/": (54000, 54000),
     "comments, percent of the lines that are not blank": (12.0, 12.0),
     "folders with more than 30 .c files": (0, 0),
     "headers under 40 lines that one file includes": (0, 6),
     "prototypes without a comment above them or their group": (0, 0),
     "files that do not open with a comment": (0, 0),
 }
-NEVER = 54000  # lines of code, whatever the limit above says
 LEAST = "comments, percent of the lines that are not blank"
 
 
@@ -186,8 +186,6 @@ def check(_program, results):
         goal, limit = RULES[rule]
         what = "%s: %s, the limit is %s, the goal %s" % (rule, number, limit, goal)
         results.check(keeps(rule, number, limit), "\n  ".join([what] + where))
-        if rule == "lines of code in src/":
-            results.check(number <= NEVER, "%s: %d, never above %d" % (rule, number, NEVER))
 
 
 def main():
