@@ -86,19 +86,23 @@ bool item_get_n(const json_t *item, const char *name, int64_t *out)
 
 /*
  * EVP_DecodeBlock() counts padding as bytes, so the length is found from the text: "aGVsbG8=" is 8
- * characters, 6 bytes less one for the '=', 5.  It also writes those bytes, hence the copy.
+ * characters, 6 bytes less one for the '=', 5.  It also writes those bytes, hence the copy.  And it
+ * skips blanks at either end, which leaves bytes unwritten: only the alphabet is let through to it.
  */
 bool item_decode(const char *text, void *out, size_t max, size_t *n)
 {
-    size_t len = strlen(text);
-    if (len % 4 != 0 || len > 4 * (size_t)(LEDGER_PAYLOAD_BYTES_MAX / 3 + 1))
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text), good = strspn(text, alphabet), pad = len - good;
+    if (len % 4 != 0 || len > 4 * (size_t)(LEDGER_PAYLOAD_BYTES_MAX / 3 + 1) || pad > 2 ||
+        strspn(text + good, "=") != pad)
         return false;
-    size_t pad = len == 0 ? 0 : (size_t)(text[len - 1] == '=') + (text[len - 2] == '=');
     *n = len / 4 * 3 - pad;
     if (*n > max)
         return false;
     uint8_t *bytes = malloc(len / 4 * 3 + 1);
-    bool ok = bytes != NULL && EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) >= 0;
+    bool ok = bytes != NULL &&
+              EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len) == (int)(len / 4 * 3);
     if (ok && *n > 0)
         memcpy(out, bytes, *n);
     free(bytes);

@@ -201,6 +201,8 @@ static enum status lookup_some(struct ledger_dynamodb *l, const struct ledger_id
     else
         json_decref(keys);
     keys = json_array();
+    if (st == ST_OK && (keys == NULL || owners == NULL))
+        st = ST_NO_MEMORY;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         item_pk_object(&ids[i], pk);
         if (!item_get_b(json_object_get(objects, pk), "b", owner.bytes, sizeof owner.bytes))
@@ -289,6 +291,15 @@ enum status dynamodb_quarantine_add(struct ledger *ledger, const struct ledger_q
         NULL);
 }
 
+/* An object that was counted after all, from a repaired or replaced one, is in quarantine no more. */
+static enum status is_waiting(struct ledger *ledger, const struct ledger_id *id, bool *out)
+{
+    enum ledger_progress progress = LEDGER_ABSENT;
+    enum status st = dynamodb_lookup(ledger, id, 1, &progress, NULL);
+    *out = progress == LEDGER_QUARANTINED;
+    return st;
+}
+
 /* Names of one entry, decoded; false when the record is damaged or not quarantined any more. */
 static bool read_entry(const json_t *item, struct ledger_quarantined *e, char (*texts)[1100])
 {
@@ -323,8 +334,11 @@ enum status dynamodb_quarantine_list(struct ledger *ledger, ledger_quarantine_fn
             if (st != ST_OK || !more || !hex_parse(view_of(name), e.id.bytes, sizeof e.id.bytes))
                 continue;
             item_pk_object(&e.id, object);
+            bool waiting = true;
             st = table_get(l, object, &item);
-            if (st == ST_OK && read_entry(item, &e, texts))
+            if (st == ST_OK && json_object_get(item, "b") != NULL)
+                st = is_waiting(ledger, &e.id, &waiting);
+            if (st == ST_OK && waiting && read_entry(item, &e, texts))
                 more = fn(ctx, &e);
             else if (st == ST_MISSING) /* expired */
                 st = quarantine_entry(l, &e.id, false, 0);
@@ -381,7 +395,10 @@ enum status dynamodb_statistics(struct ledger *ledger, struct ledger_statistics 
         json_object_foreach(list, name, value)
         {
             struct ledger_id id;
-            out->quarantined += hex_parse(view_of(name), id.bytes, sizeof id.bytes);
+            bool waiting = false;
+            if (st == ST_OK && hex_parse(view_of(name), id.bytes, sizeof id.bytes))
+                st = is_waiting(ledger, &id, &waiting);
+            out->quarantined += waiting;
         }
     }
     json_decref(lists);

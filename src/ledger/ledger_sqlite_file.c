@@ -13,6 +13,11 @@
     "state, payload, first, count, tokens, attempt, resent, nonce, minute, slot, digit, date_ms,"  \
     " control_minute, control_slot, control_digit, control_ms, resolved_applied, resolved_absent"
 
+/* A quarantined object may be counted after all, from a repaired or replaced one. */
+#define NOT_COUNTED                                                                                \
+    " WHERE NOT EXISTS (SELECT 1 FROM object JOIN member ON member.batch = object.owner"           \
+    " AND member.object = object.id WHERE object.id = quarantine.id)"
+
 static const char *const SQL_TEXT[SQL_N] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -56,14 +61,15 @@ static const char *const SQL_TEXT[SQL_N] = {
     [SQL_MARKER_GET] = "SELECT n FROM marker WHERE minute = ?1",
     [SQL_QUARANTINE_PUT] = "INSERT OR REPLACE INTO quarantine (id, bucket, key, reason, time_ms)"
                            " VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_QUARANTINE_LIST] = "SELECT id, bucket, key, reason, time_ms FROM quarantine"
+    [SQL_QUARANTINE_LIST] = "SELECT id, bucket, key, reason, time_ms FROM quarantine" NOT_COUNTED
                             " ORDER BY time_ms, id",
     [SQL_QUARANTINE_DELETE] = "DELETE FROM quarantine WHERE id = ?1",
-    [SQL_COUNTS] = "SELECT (SELECT count(*) FROM object), (SELECT count(*) FROM quarantine),"
-                   " (SELECT count(*) FROM batch WHERE state = 2),"
-                   " (SELECT count(*) FROM batch WHERE state = 3),"
-                   " (SELECT count(*) FROM batch WHERE state = 1),"
-                   " (SELECT ifnull(min(time_ms), 0) FROM batch WHERE state = 2)",
+    [SQL_COUNTS] =
+        "SELECT (SELECT count(*) FROM object), (SELECT count(*) FROM quarantine" NOT_COUNTED "),"
+        " (SELECT count(*) FROM batch WHERE state = 2),"
+        " (SELECT count(*) FROM batch WHERE state = 3),"
+        " (SELECT count(*) FROM batch WHERE state = 1),"
+        " (SELECT ifnull(min(time_ms), 0) FROM batch WHERE state = 2)",
     /* An object is removed before its batch, and never while the batch is open. */
     [SQL_PRUNE_OBJECTS] = "DELETE FROM object WHERE claimed_ms < ?1 AND owner NOT IN"
                           " (SELECT id FROM batch WHERE state = 2 OR max(time_ms, done_ms) >= ?1)",

@@ -343,6 +343,14 @@ static void check_quarantine(struct ledger *l)
     assert_int_equal(seen.n, 1);
     assert_int_equal(seen.last.key.len, LEDGER_NAME_BYTES_MAX);
     assert_int_equal(seen.last.bucket.len, 0);
+
+    /* Counted after it was put there: listed no more, nor in the statistics. */
+    e.id = contract_id(1);
+    assert_int_equal(ledger_quarantine_add(l, &e), ST_OK);
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(ledger_quarantine_list(l, see, &seen), ST_OK);
+    assert_int_equal(seen.n, 1);
+    assert_false(ledger_id_eq(&seen.last.id, &e.id));
 }
 
 static void check_statistics(struct ledger *l)

@@ -377,6 +377,9 @@ static enum status memory_quarantine_list(struct ledger *ledger, ledger_quaranti
     struct ledger_memory *l = lock(ledger);
     struct quarantine_row *rows = l->locked.quarantine.rows;
     for (size_t i = 0; i < l->locked.quarantine.n; i++) {
+        uint64_t tag;
+        if (lookup_one(l, &rows[i].id, &tag) != LEDGER_QUARANTINED)
+            continue;
         struct ledger_quarantined entry = {.id = rows[i].id,
                                            .bucket = view_make(rows[i].texts[0], rows[i].lens[0]),
                                            .key = view_make(rows[i].texts[1], rows[i].lens[1]),
@@ -405,7 +408,11 @@ static enum status memory_statistics(struct ledger *ledger, struct ledger_statis
     struct ledger_memory *l = lock(ledger);
     memset(out, 0, sizeof *out);
     out->objects = l->locked.objects.n;
-    out->quarantined = l->locked.quarantine.n;
+    for (size_t i = 0; i < l->locked.quarantine.n; i++) {
+        const struct quarantine_row *rows = l->locked.quarantine.rows;
+        uint64_t tag;
+        out->quarantined += lookup_one(l, &rows[i].id, &tag) == LEDGER_QUARANTINED;
+    }
     for (size_t i = 0; i < l->locked.n_batches; i++) {
         const struct ledger_batch *b = &l->locked.batches[i]->record.batch;
         ledger_statistics_add(out, b);

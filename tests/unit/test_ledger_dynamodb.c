@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ledger/ledger_dynamodb.h"
+#include "ledger/ledger_dynamodb_private.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -31,6 +31,42 @@
     "\"B\":\"" Z16 "\"},\"v\":{\"B\":\"" PART "\"}}}]}"
 #define ENTRY                                                                                      \
     "\"z\":{\"N\":\"7\"},\"zb\":{\"B\":\"YWI=\"},\"zk\":{\"B\":\"YWJj\"},\"zr\":{\"B\":\"\"}"
+
+/* base64 that is none: OpenSSL's decoder skips blanks and leaves what it did not write. */
+static void test_strict_base64(void **state)
+{
+    static const char *const bad[] = {
+        " AAAAAAAAAAAAAAAAAAAAAA==",
+        "    AAAAAAAAAAAAAAAAAAAAAA==",
+        "\tAAA",
+        "    ",
+        "AAAAAAAAAAAAAAAAAAAAAA==    ",
+        "AAAAAAAA\nAAAAAAAAAAAAAA=",
+        "AAAA====",
+        "A===",
+        "=AAA",
+        "AA=A",
+        "AAA",
+        "AA-_",
+        "AAAA=",
+        "AAA\x80",
+    };
+    static const char *const good[] = {"", "YQ==", "YWI=", "YWJj"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        uint8_t out[64];
+        size_t n = 0;
+        if (item_decode(bad[i], out, sizeof(out), &n))
+            fail_msg("\"%s\" was decoded, to %zu bytes", bad[i], n);
+    }
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        uint8_t out[4] = {0};
+        size_t n;
+        assert_true(item_decode(good[i], out, sizeof(out), &n));
+        assert_int_equal(n, i);
+        assert_memory_equal(out, "abc", n);
+    }
+}
 
 static struct {
     const char *get, *batch_get, *update, *conflict; /* JSON texts */
@@ -322,6 +358,7 @@ static void test_each_allocation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_strict_base64),
         cmocka_unit_test_setup_teardown(test_well_formed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_answers, setup, teardown),
