@@ -10,10 +10,12 @@
 #include "aws/aws_call.h"
 
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "aws/aws_private.h"
 #include "aws/uri.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 enum {
@@ -22,6 +24,7 @@ enum {
     DEFAULT_TOTAL_MS = 10000,
     /* The SDKs believe the server's clock when it is further off than this (MAX_SKEW of smithy). */
     SKEW_S = 240,
+    SILENCE_EVERY_MS = 10 * 1000,
 };
 
 struct aws_client {
@@ -375,6 +378,24 @@ enum status aws_send_signed(struct aws_client *c, struct aws_signed *s, struct a
     return send_signed(c, s, answer, NULL, &how, err);
 }
 
+/*
+ * A service that takes requests and says nothing keeps a command silent for a minute of attempts.
+ * One line in ten seconds is enough, whatever number of requests waits.
+ */
+static void report_attempt(const struct aws_request *req, const struct aws_answer *a,
+                           const struct retry *retry, const struct error *err)
+{
+    static _Atomic int64_t last_ms = INT64_MIN / 2;
+    int64_t now = clock_steady_ms(), last = last_ms;
+    LOG_EVENT(LOG_DEBUG, "request failed, may be repeated", log_cstr("operation", req->operation),
+              log_u64("attempt", retry->attempt), log_cstr("reason", err->text));
+    if (a->timed_out && now - last >= SILENCE_EVERY_MS &&
+        atomic_compare_exchange_strong(&last_ms, &last, now))
+        LOG_FAULT(LOG_WARN, E_A310, "no answer from AWS, the request is repeated",
+                  log_cstr("operation", req->operation), log_u64("attempt", retry->attempt),
+                  log_cstr("reason", err->text));
+}
+
 /* The loop of aws_call() and aws_call_stream(). */
 static enum status call(struct aws_client *c, const struct aws_request *req, struct aws_answer *a,
                         struct http_stream **stream, struct error *err)
@@ -406,9 +427,7 @@ static enum status call(struct aws_client *c, const struct aws_request *req, str
         }
         if (st != ST_RETRY)
             return st;
-        LOG_EVENT(LOG_DEBUG, "request failed, may be repeated",
-                  log_cstr("operation", req->operation), log_u64("attempt", retry.attempt),
-                  log_cstr("reason", err->text));
+        report_attempt(req, a, &retry, err);
         enum status wait = retry_wait(&retry, a->timed_out, how.retry_after_ms, NULL);
         if (wait == ST_CANCELLED)
             return error_set(err, wait, E_A306, "%s: stopped between attempts", req->operation);

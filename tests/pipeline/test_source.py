@@ -160,3 +160,13 @@ def test_faults_are_named():
         run = cloud.run("aggregate", "s3://Not_A_Bucket/x")
         equal(run.returncode, 2)
         check("s3://Not_A_Bucket/x" in run.stderr, run.stderr)
+
+
+def test_a_stuck_s3_is_named_while_it_is_waited_for():
+    with Cloud() as cloud:
+        cloud.put("a", [numbered(1)])
+        cloud.proxy.rules = [{"fault": "hang", "seconds": 60, "service": "s3", "count": 1}]
+        with cloud.start("aggregate", "s3://%s/" % BUCKET, "--output", "json") as run:
+            run.wait_for_line("no answer from AWS, the request is repeated", 40)
+            equal(run.wait(40), 0, run.err)
+        equal(json.loads(run.out)["totals"]["Invocations"], 1)
