@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "aws/uri.h"
+#include "base/whole_file.h"
+
+enum { MAX_CA_BYTES = 16 * 1024 * 1024 };
 
 const struct aws_service AWS_S3 = {"S3", "s3", "s3", "S3", "s3", true};
 const struct aws_service AWS_SQS = {"SQS", "sqs", "sqs", "SQS", "sqs", false};
@@ -224,10 +227,18 @@ static enum status load_ca(struct aws_config *c, struct error *err)
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && v.len == 0; i++)
         if (access(places[i], R_OK) == 0)
             v = view_of(places[i]);
+    struct error detail = {0};
+    struct stat about;
     enum status st = keep(&c->ca_file, v);
-    if (!st && given && access(c->ca_file, R_OK) != 0)
-        return error_set(err, ST_USAGE, E_A112, "CA file cannot be read: \"%.128s\"", c->ca_file);
-    return st;
+    if (st || !given)
+        return st;
+    /* libcurl reads it, to its end, whatever it is. */
+    st = whole_file_read(NULL, c->ca_file, WHOLE_FILE_REGULAR, &about, &detail);
+    if (!st && about.st_size > MAX_CA_BYTES)
+        st = error_set(&detail, ST_TOO_BIG, E_F110, "is larger than %d bytes", MAX_CA_BYTES);
+    return !st ? ST_OK
+               : error_set(err, ST_USAGE, E_A112, "CA file cannot be read: \"%.128s\": %s",
+                           c->ca_file, detail.text);
 }
 
 /*

@@ -15,14 +15,11 @@
  */
 #include "aws/aws_ini.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/log.h"
+#include "base/whole_file.h"
 
 /* Where an entry is: a profile ([default], [profile x], [x]) or a [services x] section. */
 enum section { SECTION_NONE, SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER };
@@ -231,40 +228,18 @@ enum status aws_ini_add(struct aws_ini *ini, enum aws_ini_kind kind, struct view
 enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const char *path,
                              struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return ST_OK;
-        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot read %s: %s", path,
-                         strerror(errno));
-    }
-    struct buf content;
-    buf_init(&content, AWS_INI_MAX_BYTES + 1);
-    enum status st = ST_OK;
+    struct error inner = {0};
     struct stat info;
-    bool is_null = fstat(fd, &info) == 0 && S_ISCHR(info.st_mode) && strcmp(path, "/dev/null") == 0;
-    if (!is_null && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)))
-        st = error_set(err, ST_IO, E_A105, "%s is not a regular file", path);
-    else if (!is_null && kind == AWS_INI_CREDENTIALS && (info.st_mode & 077) != 0)
+    struct buf content;
+    buf_init(&content, AWS_INI_MAX_BYTES);
+    enum status st = whole_file_read(&content, path, WHOLE_FILE_REGULAR, &info, &inner);
+    if (st == ST_MISSING) {
+        buf_clear(&content);
+        return ST_OK;
+    }
+    if (!st && kind == AWS_INI_CREDENTIALS && S_ISREG(info.st_mode) && (info.st_mode & 077) != 0)
         LOG_FAULT(LOG_WARN, E_A103, "credentials file can be read by others; chmod 600 it",
                   log_cstr("file", path));
-    while (!st) {
-        char *room = buf_reserve(&content, 4096);
-        if (room == NULL) {
-            st = error_set(err, buf_status(&content), E_A105, "%s is too large", path);
-            break;
-        }
-        ssize_t n = read(fd, room, 4096);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot read %s: %s", path,
-                           strerror(errno));
-        if (n <= 0)
-            break;
-        content.len += (size_t)n;
-    }
-    struct error inner = {0};
     if (!st)
         st = aws_ini_add(ini, kind, buf_view(&content), &inner);
     if (inner.text[0] != '\0') {
@@ -273,7 +248,6 @@ enum status aws_ini_add_file(struct aws_ini *ini, enum aws_ini_kind kind, const 
             err->offset = inner.offset;
     }
     buf_wipe(&content);
-    close(fd);
     return st;
 }
 

@@ -5,41 +5,22 @@
  * Facts: AWS SDK reference guide, "Assume role credential provider", "Assume role with web
  * identity".  The file is read at each renewal, because the kubelet replaces it before it expires.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "aws/aws_private.h"
 #include "aws/sts.h"
+#include "base/whole_file.h"
 
 enum { MAX_TOKEN_FILE = 32 * 1024 };
 
 enum status cred_read_token(const char *path, struct buf *out, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return error_set(err, ST_IO, E_A107, "cannot read token file %s: %s", path,
-                         strerror(errno));
-    enum status st = ST_OK;
-    for (;;) {
-        char chunk[4096];
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            st = error_set(err, ST_IO, E_A107, "cannot read token file %s: %s", path,
-                           strerror(errno));
-        if (n <= 0)
-            break;
-        buf_add(out, chunk, (size_t)n);
-        explicit_bzero(chunk, (size_t)n);
-    }
-    close(fd);
-    if (!st && buf_status(out) != ST_OK)
-        st = error_set(err, buf_status(out), E_A107, "token file %s is too large", path);
+    struct error detail = {0};
+    enum status st = whole_file_read(out, path, WHOLE_FILE_REGULAR, NULL, &detail);
+    if (st)
+        return error_set(err, st == ST_MISSING ? ST_IO : st, E_A107, "token file %s: %s", path,
+                         detail.text);
     while (out->len > 0 && (unsigned char)out->ptr[out->len - 1] <= 0x20)
         out->len--;
-    if (!st && out->len == 0)
+    if (out->len == 0)
         st = error_set(err, ST_BAD_ITEM, E_A107, "token file %s is empty", path);
     return st;
 }

@@ -12,7 +12,7 @@
 /* clang-format off */
 #define ERROR_CODES(X)                                                                       \
     /* O: objects */                                                                         \
-    X(O100) X(O101) X(O102) X(O103) X(O104) X(O105) X(O106) X(O107) X(O108) X(O109) X(O120)  \
+    X(O100) X(O101) X(O102) X(O103) X(O104) X(O105) X(O106) X(O107) X(O108) X(O109) X(O110) X(O120)  \
     X(O130) X(O131) X(O140) X(O141) X(O142) X(O143)                                          \
     /* T: texts in objects */                                                                \
     X(T101) X(T102) X(T103) X(T104) X(T110) X(T120) X(T121)                                  \
@@ -30,7 +30,7 @@
     X(S118) X(S120) X(S121)                                                                  \
     /* R: runs as a whole */                                                                 \
     X(R100) X(R101) X(R102) X(R103) X(R104) X(R105) X(R110) X(R111) X(R112) X(R113) X(R120) X(R121)  \
-    X(R122) X(R123) X(R124) X(R125) X(R130) X(R131) X(R132) X(R133) X(R134) X(R140)          \
+    X(R122) X(R123) X(R124) X(R125) X(R130) X(R131) X(R132) X(R133) X(R134) X(R140) X(R141)          \
     /* U: command line and settings */                                                       \
     X(U100) X(U101) X(U102) X(U103) X(U104) X(U105) X(U106) X(U107) X(U108) X(U109)          \
     X(U201) X(U202) X(U203) X(U204) X(U205) X(U206) X(U207) X(U208) X(U209) X(U210) X(U211)  \
@@ -45,7 +45,7 @@
     X(A212) X(A213) X(A214) X(A215) X(A216)                                                  \
     X(A301) X(A302) X(A303) X(A304) X(A305) X(A306) X(A307) X(A308) X(A309) X(A310)          \
     /* F: files */                                                                           \
-    X(F101) X(F102) X(F103) X(F104) X(F105) X(F106) X(F107) X(F108) X(F109)
+    X(F101) X(F102) X(F103) X(F104) X(F105) X(F106) X(F107) X(F108) X(F109) X(F110)
 /* clang-format on */
 
 #define CODE_ENUMERATOR(name) E_##name,

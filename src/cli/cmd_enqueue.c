@@ -11,11 +11,11 @@
 #include "base/json_read.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/whole_file.h"
 #include "cli/commands.h"
 #include "cli/event_sender.h"
 #include "cli/option_values.h"
 #include "cli/out_file.h"
-#include "config/config.h"
 #include "config/interval.h"
 #include "config/settings.h"
 #include "config/variables.h"
@@ -27,6 +27,7 @@ enum {
     SAVE_AFTER_S = 2,
     REPORT_AFTER_S = 10,
     HOUR_S = 3600,
+    MAX_STATE_FILE = 1024 * 1024,
 };
 
 struct totals {
@@ -94,7 +95,12 @@ static enum status load_state(struct options *o, struct error *err)
     struct buf text;
     if (o->state == NULL || access(o->state, F_OK) != 0)
         return ST_OK;
-    enum status st = config_read_file(o->state, &text, err);
+    struct error detail = {0};
+    buf_init(&text, MAX_STATE_FILE);
+    enum status st = whole_file_read(&text, o->state, WHOLE_FILE_REGULAR, NULL, &detail);
+    if (st != ST_OK)
+        st = error_set(err, ST_USAGE, detail.code, "--state %.80s %s", o->state, detail.text);
+
     json_t *state = st == ST_OK ? json_read(buf_view(&text), 0, NULL) : NULL;
     const json_t *last = json_object_get(state, "last_key");
     if (st == ST_OK && !view_eq_cstr(json_text(state, "schema"), "bedrock-metrics/enqueue/1"))

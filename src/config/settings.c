@@ -9,14 +9,14 @@
 #include "aggregate/region_guard.h"
 #include "aws/bedrock.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "base/whole_file.h"
 #include "config/dimension_sets.h"
 #include "config/profile_asker.h"
 #include "config/variables.h"
 #include "events/event_body.h"
 #include "price/price.h"
 
-enum { PROFILES_AGAIN_MS = 3600 * 1000 };
+enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 * 1024 * 1024 };
 
 /* ---- single variables ---- */
 
@@ -84,7 +84,8 @@ enum status settings_profiles(const char *given, struct profiles **out, struct e
     if (path == NULL)
         return ST_OK;
     *out = profiles_new();
-    enum status st = config_read_file(path, &text, &detail);
+    buf_init(&text, MAX_PROFILES_FILE);
+    enum status st = whole_file_read(&text, path, WHOLE_FILE_OR_PIPE, NULL, &detail);
     if (st == ST_OK)
         st = *out == NULL ? ST_NO_MEMORY : profiles_add_json(*out, buf_view(&text), &detail);
     buf_clear(&text);

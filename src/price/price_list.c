@@ -4,10 +4,9 @@
  */
 #include "price/price_list.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/whole_file.h"
 #include "price/price_read.h"
 
 /* ---- rows ---- */
@@ -292,49 +291,20 @@ void prices_free(struct prices *prices)
     free(prices);
 }
 
-static enum status read_file(const char *path, char **out, size_t *len, struct error *err)
-{
-    enum status st = ST_OK;
-    char *bytes = NULL;
-    FILE *file = fopen(path, "rbe");
-
-    if (file == NULL)
-        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, code_of_errno(errno, E_F109),
-                         "cannot be opened: %s", strerror(errno));
-    /* Read to the end instead of asking for a size: the file may be a pipe. */
-    size_t cap = PRICE_FILE_MAX_BYTES + 1;
-    bytes = malloc(cap);
-    if (bytes == NULL) {
-        st = error_set(err, ST_NO_MEMORY, E_R113, "no memory for the price list");
-        goto out;
-    }
-    *len = fread(bytes, 1, cap, file);
-    if (ferror(file))
-        st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "cannot be read: %s",
-                       strerror(errno));
-    else if (*len == cap)
-        st = error_set(err, ST_TOO_BIG, E_U403, "a price list may have 16 MiB at most");
-    if (st == ST_OK) {
-        *out = bytes;
-        bytes = NULL;
-    }
-out:
-    free(bytes);
-    fclose(file);
-    return st;
-}
-
 enum status prices_open(const char *path, struct prices **out, struct error *err)
 {
-    char *bytes = NULL;
-    size_t len = 0;
+    struct buf text;
+    enum status st = ST_OK;
 
-    if (path == NULL)
-        return prices_new(prices_builtin_text(), VIEW_EMPTY, out, err);
-    enum status st = read_file(path, &bytes, &len, err);
+    buf_init(&text, PRICE_FILE_MAX_BYTES);
+    if (path != NULL)
+        st = whole_file_read(&text, path, WHOLE_FILE_OR_PIPE, NULL, err);
     if (st == ST_OK)
-        st = prices_new(prices_builtin_text(), view_make(bytes, len), out, err);
-    free(bytes);
+        st = prices_new(prices_builtin_text(),
+                        path == NULL ? VIEW_EMPTY
+                                     : view_make(text.len > 0 ? text.ptr : "", text.len),
+                        out, err);
+    buf_clear(&text);
     return st;
 }
 
