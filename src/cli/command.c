@@ -24,7 +24,8 @@ static const struct option common_rows[] = {
      OPTION_MEMBER(struct common_options, log_level, const char *), 0, 0, 0},
     {"env-file", "FILE",
      "settings as NAME=VALUE lines; the environment wins.\n"
-     ".env in the working folder is read too",
+     ".env in the working folder is read too, but may not set\n"
+     "files, roles, credentials or addresses",
      OPTION_TEXT, OPTION_MEMBER(struct common_options, env_file, const char *), 0, 0, 0},
 };
 
@@ -86,23 +87,31 @@ int command_failed(const char *command, const struct error *err)
 
 static enum status apply_common(const struct common_options *common, struct error *err)
 {
-    struct error detail = {0}, ignored = {0};
+    struct error detail = {0}, unread = {0};
+    struct buf ignored;
     enum log_level level = LOG_INFO;
     if (common->env_file != NULL && config_load_env_file(common->env_file, &detail) != ST_OK)
         return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
-    /* A .env that happens to be here may be another program's: what is not understood is named. */
-    if (config_load_env_file(".env", &ignored) == ST_MISSING)
-        ignored.text[0] = '\0';
+    /* A .env that happens to be here may be another program's, or a trap: what is not taken is named. */
+    buf_init(&ignored, MAX_COMPLAINT);
+    if (config_load_dotenv(&ignored, &unread) == ST_MISSING)
+        unread.text[0] = '\0';
     const char *name = common->log_level != NULL ? common->log_level : variable_get(VAR_LOG_LEVEL);
-    if (log_level_parse(view_of(name), &level) != ST_OK)
+    if (log_level_parse(view_of(name), &level) != ST_OK) {
+        buf_clear(&ignored);
         return error_set(err, ST_USAGE, E_U299,
                          "%s: unknown log level \"%.80s\"; known are DEBUG, INFO, WARN, ERROR",
                          common->log_level != NULL ? "--log-level" : "LOG_LEVEL", name);
+    }
     log_setup(common->quiet ? LOG_ERROR : level,
               common->log_format == AS_JSON ? LOG_JSON : LOG_TEXT,
               isatty(STDERR_FILENO) && !variable_given(VAR_NO_COLOR));
-    if (ignored.text[0] != '\0')
-        LOG_FAULT(LOG_WARN, E_R140, "not all of .env was read", log_cstr("reason", ignored.text));
+    if (unread.text[0] != '\0')
+        LOG_FAULT(LOG_WARN, E_R140, "not all of .env was read", log_cstr("reason", unread.text));
+    if (ignored.len > 0)
+        LOG_FAULT(LOG_WARN, E_R141, ".env may not set these, use --env-file",
+                  log_view("ignored", buf_view(&ignored)));
+    buf_clear(&ignored);
     return ST_OK;
 }
 

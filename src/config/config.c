@@ -1,16 +1,21 @@
 /*
  * config.c: files that settings come from: NAME=VALUE lines put into the environment, so that every
- * setting is read in one way wherever it was written, and small files read whole.
+ * setting is read in one way wherever it was written.
  */
 #include "config/config.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "base/suggest.h"
+#include "aws/sqs.h"
+#include "base/whole_file.h"
+#include "config/variables.h"
 
-enum { MAX_LINE = 64 * 1024 };
+enum {
+    MAX_DOTENV = 64 * 1024,
+    MAX_ENV_FILE = 1024 * 1024,
+    MAX_NAMED = 900, /* bytes of ignored names, which fit one line of the log */
+};
 
 static bool is_name(struct view name)
 {
@@ -43,8 +48,43 @@ static struct view unquote(struct view value)
     return value.ptr[value.len - 1] == value.ptr[0] ? view_first(inner, inner.len - 1) : value;
 }
 
+/* Every one is a queue of SQS or on loopback: a .env may not choose who gets our requests. */
+static bool are_queues_of_aws(struct view urls)
+{
+    struct sqs_queue queue;
+    struct view url;
+    while (urls.len > 0 && view_split(&urls, ',', &url)) {
+        if (sqs_queue_parse(view_trim(url), NULL, &queue, NULL) != ST_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool may_be_in_dotenv(struct view name, struct view value)
+{
+    static const char *const of_aws[] = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"};
+    for (size_t i = 0; i < sizeof(of_aws) / sizeof(of_aws[0]); i++) {
+        if (view_eq_cstr(name, of_aws[i]))
+            return true;
+    }
+    for (unsigned i = 0; i < VARIABLE_COUNT; i++) {
+        const struct variable *v = variable_at(i);
+        if (view_eq_cstr(name, v->name))
+            return v->dotenv && (i != VAR_SQS_QUEUE_URL || are_queues_of_aws(value));
+    }
+    return false;
+}
+
+/* What reads the lines of a file. */
+struct reader {
+    const char *path;
+    size_t number;       /* of the line */
+    struct buf *ignored; /* names that .env may not set; NULL: all may be set */
+    size_t unnamed;      /* ... that are too many to be named */
+};
+
 /* NAME=VALUE of one line into the environment. */
-static enum status set_line(struct view line, const char *path, size_t number, struct error *err)
+static enum status set_line(struct reader *r, struct view line, struct error *err)
 {
     static const struct view export = {"export ", 7};
     line = view_trim(line);
@@ -55,8 +95,19 @@ static enum status set_line(struct view line, const char *path, size_t number, s
     size_t equals = view_find_char(line, '=');
     struct view name = view_trim(view_first(line, equals));
     if (equals == SIZE_MAX || !is_name(name))
-        return error_set(err, ST_USAGE, E_U401, "%s, line %zu: expected NAME=VALUE", path, number);
+        return error_set(err, ST_USAGE, E_U401, "%s, line %zu: expected NAME=VALUE", r->path,
+                         r->number);
     struct view value = unquote(view_trim(view_skip(line, equals + 1)));
+    if (view_find_char(value, '\0') != SIZE_MAX)
+        return error_set(err, ST_USAGE, E_U401, "%s, line %zu: a NUL byte", r->path, r->number);
+    if (r->ignored != NULL && !may_be_in_dotenv(name, value)) {
+        bool room = r->ignored->len + name.len < MAX_NAMED;
+        if (room && r->ignored->len > 0)
+            buf_add_cstr(r->ignored, ", ");
+        buf_add_view(r->ignored, room ? name : VIEW_EMPTY);
+        r->unnamed += !room;
+        return ST_OK;
+    }
     char *name_text = strndup(name.ptr, name.len);
     char *value_text = strndup(value.len > 0 ? value.ptr : "", value.len);
     int failed = name_text == NULL || value_text == NULL || setenv(name_text, value_text, 0) != 0;
@@ -65,48 +116,52 @@ static enum status set_line(struct view line, const char *path, size_t number, s
     return failed ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
 }
 
-enum status config_load_env_file(const char *path, struct error *err)
+/* Up to the first line that is none; of a .env all others. */
+static enum status set_lines(struct reader *r, struct view text, struct error *err)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set(err, errno == ENOENT ? ST_MISSING : ST_IO, code_of_errno(errno, E_F109),
-                         "%s: %s", path, strerrordesc_np(errno));
-    char *line = NULL;
-    size_t capacity = 0;
-    size_t number = 0;
-    ssize_t n;
     enum status st = ST_OK;
-    while (st == ST_OK && (n = getline(&line, &capacity, file)) >= 0) {
-        number++;
-        st = n > MAX_LINE ? error_set(err, ST_USAGE, E_U401, "%s, line %zu: too long", path, number)
-                          : set_line(view_make(line, (size_t)n), path, number, err);
+    struct view line;
+    while (view_split(&text, '\n', &line)) {
+        r->number++;
+        enum status of_line = set_line(r, line, st == ST_OK ? err : NULL);
+        st = st == ST_OK ? of_line : st;
+        if (of_line == ST_NO_MEMORY || (of_line != ST_OK && r->ignored == NULL))
+            return of_line;
     }
-    /* Without memory getline ends as at the end of the file, but for this. */
-    if (st == ST_OK && !feof(file))
-        st = error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s: cannot be read: %s", path,
-                       strerrordesc_np(errno));
-    free(line);
-    fclose(file);
     return st;
 }
 
-enum status config_read_file(const char *path, struct buf *out, struct error *err)
+enum status config_load_env_file(const char *path, struct error *err)
 {
-    buf_init(out, CONFIG_MAX_FILE);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return error_set(err, ST_IO, code_of_errno(errno, E_F109), "%s", strerrordesc_np(errno));
-    char bytes[16 * 1024];
-    size_t n;
-    while ((n = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        buf_add(out, bytes, n);
-    enum status st = buf_status(out);
-    if (st == ST_TOO_BIG)
-        (void)error_set(err, st, E_F109, "larger than 64 MiB");
-    else if (st != ST_OK)
-        (void)error_set(err, st, E_R113, "out of memory");
-    else if (ferror(file))
-        st = error_set(err, ST_IO, E_F109, "cannot be read");
-    fclose(file);
+    struct reader r = {.path = path};
+    struct error detail = {0};
+    struct buf text;
+    buf_init(&text, MAX_ENV_FILE);
+    enum status st = whole_file_read(&text, path, WHOLE_FILE_OR_PIPE, NULL, &detail);
+    if (st != ST_OK)
+        (void)error_set(err, st, detail.code, "%s: %s", path, detail.text);
+    else
+        st = set_lines(&r, buf_view(&text), err);
+    buf_wipe(&text);
+    return st;
+}
+
+enum status config_load_dotenv(struct buf *ignored, struct error *err)
+{
+    struct reader r = {.path = ".env", .ignored = ignored};
+    struct error detail = {0};
+    struct stat about;
+    struct buf text;
+    buf_init(&text, MAX_DOTENV);
+    enum status st = whole_file_read(&text, r.path, WHOLE_FILE_REGULAR, &about, &detail);
+    if (st == ST_OK && about.st_uid != geteuid() && about.st_uid != 0)
+        st = error_set(&detail, ST_IO, E_F110, "belongs to user %u", (unsigned)about.st_uid);
+    if (st != ST_OK)
+        (void)error_set(err, st, detail.code, "%s: %s", r.path, detail.text);
+    else
+        st = set_lines(&r, buf_view(&text), err);
+    if (r.unnamed > 0)
+        buf_printf(ignored, "%s%zu more", ignored->len > 0 ? " and " : "", r.unnamed);
+    buf_wipe(&text);
     return st;
 }

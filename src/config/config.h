@@ -11,17 +11,17 @@
 
 /*
  * Put the variables of a file of NAME=VALUE lines ("export", # comments and quotes are allowed)
- * into the environment where they are not set.  ST_MISSING: there is no such file.  ST_USAGE names
- * the line.
+ * into the environment where they are not set.  ST_USAGE names the line; all other failures are
+ * those of whole_file_read, and *err names the path.
  */
 NODISCARD enum status config_load_env_file(const char *path, struct error *err);
 
-enum { CONFIG_MAX_FILE = 64 << 20 };
-
 /*
- * A small file, whole.  *out is always initialised; the caller clears it.  ST_IO or ST_TOO_BIG, and
- * *err without the path.
+ * The same with .env in the working folder, which may be part of a folder that somebody downloaded:
+ * it is taken only if it belongs to the user or root, and may set only what its row in variables.h
+ * allows, and the Region and profile of AWS.  All other names are appended to *ignored, separated by
+ * commas.  ST_MISSING: there is none.  A line that is none is skipped: ST_USAGE names the first.
  */
-NODISCARD enum status config_read_file(const char *path, struct buf *out, struct error *err);
+NODISCARD enum status config_load_dotenv(struct buf *ignored, struct error *err);
 
 #endif

@@ -40,7 +40,8 @@ enum {
 
 /*
  * X(name, default, what it may be, who reads it, whether a .env file may set it, help).  A .env may
- * not choose files, roles or addresses: it may be part of a folder that somebody downloaded.
+ * not choose files, roles or addresses: it may be part of a folder that somebody downloaded.  Of
+ * SQS_QUEUE_URL it may set what is a queue of AWS or on loopback (config.c).  A new row says false.
  */
 #define VARIABLES(X)                                                                              \
     X(S3_BUCKET_NAME, NULL, ANY_TEXT, READ_EVENTS | READ_BUCKETS, true,                           \
@@ -98,13 +99,13 @@ enum {
       "set by Lambda; of two log levels the less verbose one applies")                            \
     X(XDG_STATE_HOME, NULL, ANY_TEXT, READ_STORE, false, "where serve keeps its stores")          \
     X(NO_COLOR, NULL, ANY_TEXT, READ_ALWAYS, true, "when set, no colours on a terminal")          \
-    X(BEDROCK_METRICS_SIMD, "auto", ANY_TEXT, READ_TESTS, true,                                   \
+    X(BEDROCK_METRICS_SIMD, "auto", ANY_TEXT, READ_TESTS, false,                                  \
       "for tests: avx2, sse2, neon or scalar")                                                    \
-    X(BEDROCK_METRICS_CHUNK, "0", FROM_TO(0, 1 << 30), READ_TESTS, true,                          \
+    X(BEDROCK_METRICS_CHUNK, "0", FROM_TO(0, 1 << 30), READ_TESTS, false,                         \
       "for tests: bytes scanned at a time; 0 is the usual number")                                \
-    X(BEDROCK_METRICS_TEST_LEASE_MS, NULL, FROM_TO(0, 86400000), READ_TESTS, true,                \
+    X(BEDROCK_METRICS_TEST_LEASE_MS, NULL, FROM_TO(0, 86400000), READ_TESTS, false,               \
       "for tests: a shorter lease of the ledger, with which objects may count twice")             \
-    X(BEDROCK_METRICS_TEST_FENCE_MS, NULL, FROM_TO(0, 86400000), READ_TESTS, true,                \
+    X(BEDROCK_METRICS_TEST_FENCE_MS, NULL, FROM_TO(0, 86400000), READ_TESTS, false,               \
       "for tests: a shorter fence of the ledger, with which objects may count twice")
 /* clang-format on */
 

@@ -672,6 +672,8 @@ def check_dockerfile():
         assert runtime[package] in final.split(), "%s is not in the image" % package
     assert re.search(r"^USER [1-9]", final, re.M) and "ca-certificates" in final
     assert 'CMD ["worker"]' in final
+    # A .env is read there: not a folder that all may write to.
+    assert re.findall(r"^WORKDIR (.*)$", final, re.M) == ["/"]
     if not shutil.which("git") or not (ROOT / ".git").exists():
         raise Skip("no git here to list what is copied")
     ignored = (ROOT / "deploy/Dockerfile.dockerignore").read_text().split()
