@@ -105,20 +105,25 @@ static enum status start(struct buf *words, size_t n, pid_t *pid, int *fd, struc
     return ST_OK;
 }
 
-/*
- * Read until the program closes its output.  A minute is what the AWS command line allows a person
- * who has to touch a token.
- */
-static enum status collect(int fd, const struct cred_context *ctx, struct buf *out,
+/* Whether the program may still run.  ST_CANCELLED, or ST_RETRY: it is past its time. */
+static enum status may_run(const struct cred_context *ctx, int64_t end, struct error *err)
+{
+    if (aws_stop_asked(ctx->stop))
+        return error_set(err, ST_CANCELLED, E_A108, "stopped while credential_process ran");
+    if (ctx->clock->steady_ms(ctx->clock->ctx) >= end)
+        return error_set(err, ST_RETRY, E_A108, "credential_process took longer than a minute");
+    return ST_OK;
+}
+
+/* Read until the program closes its output. */
+static enum status collect(int fd, const struct cred_context *ctx, int64_t end, struct buf *out,
                            struct error *err)
 {
-    int64_t end = ctx->clock->steady_ms(ctx->clock->ctx) + TIMEOUT_MS;
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (aws_stop_asked(ctx->stop))
-            return error_set(err, ST_CANCELLED, E_A108, "stopped while credential_process ran");
-        if (ctx->clock->steady_ms(ctx->clock->ctx) >= end)
-            return error_set(err, ST_RETRY, E_A108, "credential_process took longer than a minute");
+        enum status st = may_run(ctx, end, err);
+        if (st)
+            return st;
         int ready = poll(&p, 1, SLICE_MS);
         if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
@@ -135,6 +140,22 @@ static enum status collect(int fd, const struct cred_context *ctx, struct buf *o
         if (buf_status(out) != ST_OK)
             return error_set(err, buf_status(out), E_A108, "credential_process printed too much");
     }
+}
+
+/* Wait for the program's end, which the end of its output does not promise. */
+static enum status await(pid_t pid, const struct cred_context *ctx, int64_t end, int *code,
+                         struct error *err)
+{
+    enum status st = ST_OK;
+    for (int ms = 1; !st; ms = ms < SLICE_MS / 2 ? ms * 2 : SLICE_MS) {
+        pid_t done = waitpid(pid, code, WNOHANG);
+        if (done != 0 && !(done < 0 && errno == EINTR))
+            return ST_OK;
+        st = may_run(ctx, end, err);
+        if (!st)
+            (void)poll(NULL, 0, ms);
+    }
+    return st;
 }
 
 enum status cred_run_process(struct view command, const struct cred_context *ctx, struct buf *out,
@@ -155,11 +176,16 @@ enum status cred_run_process(struct view command, const struct cred_context *ctx
     buf_clear(&words);
     if (st)
         return st;
-    st = collect(fd, ctx, out, err);
+    /* A minute is what the AWS command line allows a person who has to touch a token. */
+    int64_t end = ctx->clock->steady_ms(ctx->clock->ctx) + TIMEOUT_MS;
+    st = collect(fd, ctx, end, out, err);
     close(fd);
-    if (st)
+    if (!st)
+        st = await(pid, ctx, end, &code, err);
+    if (st) {
         kill(pid, SIGKILL);
-    while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
+        while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
+        }
     }
     if (!st && !(WIFEXITED(code) && WEXITSTATUS(code) == 0))
         st = error_set(err, ST_DENIED, E_A108, "credential_process failed with %s %d",

@@ -114,6 +114,16 @@ class Files(unittest.TestCase):
             write(env, "config", "[default]\ncredential_process = %s\n" % line)
             self.assertEqual(status, self.creds(env)["status"], line)
 
+    def test_process_that_closes_its_output(self):
+        """Its credentials count once it has ended well; until then it has its minute."""
+        env = bare()
+        given = ("printf '{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}'\n"
+                 "exec >&-\nsleep 1\nexit ")
+        for status, wanted in (("0", "ok"), ("3", "denied")):
+            script = write(env, "give", "#!/bin/sh\n" + given + status + "\n", 0o700)
+            write(env, "config", "[default]\ncredential_process = %s\n" % script)
+            self.assertEqual(wanted, self.creds(env)["status"])
+
     def test_roles(self):
         with serve(sts) as server:
             env = bare(AWS_ENDPOINT_URL_STS=server.url)
