@@ -1,6 +1,6 @@
 /*
  * stop.c: the only signal handler.  What it may do is little: atomic stores, clock_gettime, write,
- * unlink and _exit are on POSIX's list of functions that are safe there.
+ * unlink, signal, raise and _exit are on POSIX's list of functions that are safe there.
  */
 #include "base/stop.h"
 
@@ -24,6 +24,23 @@ void stop_request(void)
     atomic_compare_exchange_strong(&asked_at_ms, &none, now == 0 ? 1 : now);
 }
 
+static void remove_files(void)
+{
+    for (size_t i = 0; i < MAX_FILES; i++) {
+        const char *path = files[i];
+        if (path != NULL)
+            unlink(path);
+    }
+}
+
+/* Ends the process as it would have without us, with a core file where that is usual. */
+static void on_fatal_signal(int number)
+{
+    remove_files();
+    signal(number, SIG_DFL);
+    raise(number); /* it is blocked until this handler has returned */
+}
+
 static void on_signal(int number)
 {
     if (!at_once && signal_number == 0) {
@@ -36,12 +53,15 @@ static void on_signal(int number)
         ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
         (void)written;
     }
-    for (size_t i = 0; i < MAX_FILES; i++) {
-        const char *path = files[i];
-        if (path != NULL)
-            unlink(path);
-    }
+    remove_files();
     _exit(128 + number);
+}
+
+static void catch_unless_ignored(int number, const struct sigaction *action)
+{
+    struct sigaction old;
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(number, action, NULL);
 }
 
 void stop_catch_signals(enum stop_mode mode)
@@ -53,7 +73,14 @@ void stop_catch_signals(enum stop_mode mode)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (!at_once)
+    catch_unless_ignored(SIGHUP, &action); /* nohup ignores it */
+    action.sa_handler = on_fatal_signal;
+    catch_unless_ignored(SIGQUIT, &action);
+    catch_unless_ignored(SIGXCPU, &action);
+    catch_unless_ignored(SIGXFSZ, &action);
+    if (at_once)
+        catch_unless_ignored(SIGPIPE, &action);
+    else
         signal(SIGPIPE, SIG_IGN);
 }
 

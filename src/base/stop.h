@@ -1,5 +1,5 @@
 /*
- * stop.h: the process is asked to end, by SIGINT, SIGTERM or itself.
+ * stop.h: the process is asked to end, by SIGINT, SIGTERM, SIGHUP or itself.
  *
  * There is one such request in a process, so it is kept here once.  Work asks stop_asked() between
  * steps and ends in order; a second signal does not wait for that.  Files that must not be left
@@ -18,8 +18,9 @@ enum stop_mode {
 
 /*
  * From now on a signal asks to stop, or ends the process with status 128 + its number after
- * removing the files of stop_remove_at_exit.  In order, SIGPIPE is ignored too: the failed write says
- * so.  Nobody has asked yet after this call.  Call it before threads are started.
+ * removing the files of stop_remove_at_exit.  SIGQUIT, and what a limit or a closed pipe sends, end
+ * it as ever, but for these files.  In order, SIGPIPE is ignored: the failed write says so.  Nobody
+ * has asked yet after this call.  Call it before threads are started.
  */
 void stop_catch_signals(enum stop_mode mode);
 

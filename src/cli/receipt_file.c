@@ -1,9 +1,12 @@
 /* receipt_file.c: `--receipt FILE|-`, opened before any work and written at its end. */
 #include "cli/receipt_file.h"
 
+#include "base/stop.h"
+
 #include <string.h>
 
 #include "base/log.h"
+#include "base/stop.h"
 #include "ledger/ledger_id.h"
 
 enum { MAX_TEXT = 64 * 1024 };
@@ -19,6 +22,7 @@ enum status receipt_file_open(struct receipt_file *r, bool stdout_taken, struct 
     enum status st = ledger_identity_load(&r->identity, err);
     if (st != ST_OK)
         return st;
+    stop_catch_signals(STOP_AT_ONCE); /* until the command begins its work */
     if (out_file_open(&r->file, r->path, &detail) != ST_OK)
         return error_set(err, ST_USAGE, detail.code, "--receipt %s", detail.text);
     return ST_OK;
