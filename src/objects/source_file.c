@@ -230,7 +230,18 @@ struct file_stream {
     struct byte_stream stream;
     int fd;
     bool is_input;
+    struct stat opened; /* what the file was then */
 };
+
+/* Whether a file still is what was opened.  Pipes and devices have nothing to compare. */
+static bool is_unchanged(const struct file_stream *file)
+{
+    const struct stat *was = &file->opened;
+    struct stat is;
+    return !S_ISREG(was->st_mode) ||
+           (fstat(file->fd, &is) == 0 && is.st_size == was->st_size &&
+            is.st_mtim.tv_sec == was->st_mtim.tv_sec && is.st_mtim.tv_nsec == was->st_mtim.tv_nsec);
+}
 
 static enum status file_read(struct byte_stream *stream, void *out, size_t size, size_t *n,
                              struct error *err)
@@ -242,8 +253,10 @@ static enum status file_read(struct byte_stream *stream, void *out, size_t size,
             *n = (size_t)got;
             return ST_OK;
         }
-        if (got == 0)
+        if (got == 0 && is_unchanged(file))
             return ST_END;
+        if (got == 0)
+            return error_set(err, ST_RETRY, E_O110, "changed while it was read");
         if (errno != EINTR)
             return error_set(err, ST_IO, code_of_errno(errno, E_F109), "read failed: %s",
                              strerrordesc_np(errno));
@@ -292,9 +305,9 @@ static int open_at_any_length(char *path, int flags)
  * A file that vanished since it was listed is ST_MISSING; one that the user named and that is not
  * there is an error.
  */
-static enum status open_path(const struct object_ref *ref, int *fd, struct error *err)
+static enum status open_path(const struct object_ref *ref, int *fd, struct stat *st,
+                             struct error *err)
 {
-    struct stat st;
     char *path = strndup(ref->key.ptr, ref->key.len);
     if (path == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
@@ -310,8 +323,8 @@ static enum status open_path(const struct object_ref *ref, int *fd, struct error
                                                            : ST_IO,
                          code_of_errno(code, E_F109), "cannot be opened: %s",
                          strerrordesc_np(code));
-    if (fstat(*fd, &st) == 0 && (ref->named ? !S_ISDIR(st.st_mode) : S_ISREG(st.st_mode))) {
-        if (st.st_size > READ_AHEAD_FROM)
+    if (fstat(*fd, st) == 0 && (ref->named ? !S_ISDIR(st->st_mode) : S_ISREG(st->st_mode))) {
+        if (st->st_size > READ_AHEAD_FROM)
             (void)posix_fadvise(*fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         return ST_OK;
     }
@@ -325,18 +338,19 @@ static enum status open_file(const struct source *source, const struct object_re
     (void)source;
     bool is_input = ref->named && view_eq(ref->key, VIEW_LIT("-"));
     int fd = STDIN_FILENO;
-    if (!is_input) {
-        enum status st = open_path(ref, &fd, err);
-        if (st != ST_OK)
-            return st;
-    }
+    struct stat about = {0};
+    enum status st = is_input ? ST_OK : open_path(ref, &fd, &about, err);
+    if (st != ST_OK)
+        return st;
+    if (is_input && fstat(fd, &about) != 0)
+        about.st_mode = 0; /* whatever it is: nothing to compare */
     struct file_stream *file = malloc(sizeof(*file));
     if (file == NULL) {
         if (!is_input)
             close(fd);
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
     }
-    *file = (struct file_stream){{&file_stream_class}, fd, is_input};
+    *file = (struct file_stream){{&file_stream_class}, fd, is_input, about};
     *stream = &file->stream;
     return ST_OK;
 }

@@ -385,14 +385,93 @@ static void reading(void **state)
     source_free(source);
 }
 
+/* What happens to a file between its first byte and its end. */
+static void truncate_it(void)
+{
+    assert_int_equal(truncate("in/a", 1), 0);
+}
+
+static void append_to_it(void)
+{
+    FILE *file = fopen("in/a", "a");
+    assert_non_null(file);
+    fputs("more", file);
+    fclose(file);
+}
+
+static void overwrite_it(void)
+{
+    FILE *file = fopen("in/a", "r+");
+    assert_non_null(file);
+    fputs("b", file);
+    fclose(file);
+}
+
+static void replace_it(void)
+{
+    make_file("new", "nn");
+    assert_int_equal(rename("new", "in/a"), 0);
+}
+
+static void remove_it(void)
+{
+    assert_int_equal(unlink("in/a"), 0);
+}
+
+static void nothing(void)
+{
+}
+
+/* A file that was not the same from its begin to its end is none; a replaced one was. */
+static void changes_while_reading(void **state)
+{
+    static const struct {
+        void (*change)(void);
+        enum status wanted;
+    } cases[] = {{nothing, ST_END},        {truncate_it, ST_RETRY}, {append_to_it, ST_RETRY},
+                 {overwrite_it, ST_RETRY}, {replace_it, ST_END},    {remove_it, ST_END}};
+    static const struct timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+    (void)state;
+    char in[] = "in";
+    char *paths[] = {in};
+    struct source *source = source_files_new(paths, 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        make_file("in/a", "aaa");
+        assert_int_equal(utimensat(AT_FDCWD, "in/a", long_ago, 0), 0);
+        struct object_ref ref = {source, VIEW_LIT("in/a"), 0, i % 2 == 0};
+        struct byte_stream *stream = NULL;
+        struct error err = {0};
+        char byte;
+        size_t n;
+        assert_int_equal(object_open(&ref, &stream, &err), ST_OK);
+        assert_int_equal(byte_stream_read(stream, &byte, 1, &n, &err), ST_OK);
+        cases[i].change();
+        enum status st;
+        do {
+            st = byte_stream_read(stream, &byte, 1, &n, &err);
+        } while (st == ST_OK);
+        expect_status(i, st, cases[i].wanted);
+        assert_int_equal(err.code, st == ST_END ? E_NONE : E_O110);
+        byte_stream_close(stream);
+    }
+    source_free(source);
+}
+
 #define IN_FOLDER(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys),  IN_FOLDER(listings),   IN_FOLDER(listing_stops_when_told),
-        IN_FOLDER(inputs),       IN_FOLDER(long_paths), IN_FOLDER(deeper_than_any_path),
-        IN_FOLDER(deep_folders), IN_FOLDER(opening),    IN_FOLDER(reading),
+        cmocka_unit_test(keys),
+        IN_FOLDER(listings),
+        IN_FOLDER(listing_stops_when_told),
+        IN_FOLDER(inputs),
+        IN_FOLDER(long_paths),
+        IN_FOLDER(deeper_than_any_path),
+        IN_FOLDER(deep_folders),
+        IN_FOLDER(opening),
+        IN_FOLDER(reading),
+        IN_FOLDER(changes_while_reading),
     };
     return cmocka_run_group_tests_name("objects", tests, NULL, NULL);
 }
