@@ -152,6 +152,32 @@ static inline bool is_space(uint8_t c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+/* After the white space at p, `end` at the latest, in blocks. */
+static __attribute__((noinline)) const uint8_t *pass_padding(const uint8_t *p, const uint8_t *end)
+{
+#if SCAN_BLOCKS
+    for (; end - p >= 64; p += 64) {
+        struct block b = block_load(p);
+        uint64_t white = block_equal(&b, ' ') | block_equal(&b, '\n') | block_equal(&b, '\r') |
+                         block_equal(&b, '\t');
+        if (white != UINT64_MAX)
+            return p + __builtin_ctzll(~white);
+    }
+#endif
+    while (p < end && is_space(*p))
+        p++;
+    return p;
+}
+
+/* The same where it is a byte or an indentation; an object may be padded with gigabytes of it. */
+static inline const uint8_t *pass_white(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *near = end - p > 64 ? p + 64 : end;
+    while (p < near && is_space(*p))
+        p++;
+    return p == near && p < end ? pass_padding(p, end) : p;
+}
+
 /*
  * Skip white space.  *cut is set when it stopped at the `{` after a line feed; when it ends with a
  * line feed at `end` the scanner remembers it.
@@ -162,9 +188,9 @@ static inline const uint8_t *skip_space(struct scanner *s, const uint8_t *p, con
     *cut = false;
     if (p == end || *p > ' ')
         return p;
-    bool after_lf = false;
-    while (p < end && is_space(*p))
-        after_lf = *p++ == '\n';
+    const uint8_t *from = p;
+    p = pass_white(p, end);
+    bool after_lf = p > from && p[-1] == '\n';
     if (p == end)
         s->after_lf = after_lf;
     else
@@ -420,9 +446,7 @@ static inline const uint8_t *pass_space(const uint8_t *p, const uint8_t *limit)
 {
     if (*p == ' ' && p[1] > ' ')
         return p + 1;
-    while (p < limit && is_space(*p))
-        p++;
-    return p;
+    return pass_white(p, limit);
 }
 
 /*
@@ -536,8 +560,12 @@ void SCAN_FEED(struct scanner *s, const uint8_t *p, const uint8_t *end)
         switch (s->state) {
         case STATE_TOP:
         case STATE_ARRAY_VALUE:
-            if (is_space(*p) || (s->lenient && (*p == ',' || *p == ']'))) {
-                s->lenient = s->lenient && *p != ']';
+            if (is_space(*p)) {
+                p = pass_white(p, end);
+                break;
+            }
+            if (s->lenient && (*p == ',' || *p == ']')) {
+                s->lenient = *p != ']';
                 p++;
                 break;
             }
@@ -545,7 +573,7 @@ void SCAN_FEED(struct scanner *s, const uint8_t *p, const uint8_t *end)
             break;
         case STATE_ARRAY_FIRST:
             if (is_space(*p)) {
-                p++;
+                p = pass_white(p, end);
             } else if (*p == ']') {
                 s->in_array = false;
                 s->state = STATE_TOP;

@@ -396,15 +396,25 @@ static void white_space_anywhere(void **state)
                                            ("                                            "
                                             "                                          \n{")};
     (void)state;
-    struct buf text;
+    struct buf text, blocks;
     buf_init(&text, 1 << 16);
+    buf_init(&blocks, 1 << 16);
+    /* Longer than what is looked at byte by byte, and ending anywhere in a block. */
+    for (size_t n = 0; n < 200; n++)
+        buf_add_char(&blocks, " \n\r\t  "[n % 6]);
     for (size_t r = 0; r < COUNT_OF(records); r++) {
         struct view record = view_of(records[r]);
         for (size_t at = 0; at <= record.len; at++) {
-            for (size_t i = 0; i < COUNT_OF(inserted); i++) {
+            for (size_t i = 0; i < COUNT_OF(inserted) + 3; i++) {
                 buf_reset(&text);
                 buf_add_view(&text, view_first(record, at));
-                buf_add_cstr(&text, inserted[i]);
+                if (i < COUNT_OF(inserted)) {
+                    buf_add_cstr(&text, inserted[i]);
+                } else {
+                    static const char *const ends[] = {"", "\n{", " {"};
+                    buf_add_view(&text, view_first(buf_view(&blocks), 130 + at % 70));
+                    buf_add_cstr(&text, ends[i - COUNT_OF(inserted)]);
+                }
                 buf_add_view(&text, view_skip(record, at));
                 buf_add_cstr(&text, "\n" REC "\n" REC "\n" REC "\n" REC "\n" REC "\n" REC);
                 assert_int_equal(scan_select(VIEW_LIT("scalar")), ST_OK);
@@ -422,6 +432,7 @@ static void white_space_anywhere(void **state)
             }
         }
     }
+    buf_clear(&blocks);
     buf_clear(&text);
 }
 
