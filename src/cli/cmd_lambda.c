@@ -8,12 +8,24 @@
 #include "config/variables.h"
 #include "deliver/lambda_loop.h"
 
+struct options {
+    struct error fault; /* of settings; no text: none */
+};
+
+/* Where Lambda listens, what is wrong is told there too (see run). */
 static enum status open_lambda(struct invocation *in, struct error *err)
 {
-    if (in->common.env_file != NULL && config_load_env_file(in->common.env_file, err) != ST_OK)
-        return ST_USAGE;
-    enum status st = lambda_log_setup(err);
-    if (st == ST_OK && !variable_given(VAR_AWS_LAMBDA_RUNTIME_API))
+    struct error *fault = &((struct options *)in->options)->fault;
+    enum status st = ST_OK;
+    if (in->common.env_file != NULL && config_load_env_file(in->common.env_file, fault) != ST_OK)
+        st = ST_USAGE;
+    if (lambda_log_setup(st == ST_OK ? fault : NULL) != ST_OK)
+        st = ST_USAGE;
+    if (variable_given(VAR_AWS_LAMBDA_RUNTIME_API))
+        return ST_OK;
+    if (st != ST_OK)
+        *err = *fault;
+    else
         st = error_set(err, ST_USAGE, E_U304,
                        "AWS_LAMBDA_RUNTIME_API is not set: this runs inside AWS Lambda only");
     return st;
@@ -21,8 +33,10 @@ static enum status open_lambda(struct invocation *in, struct error *err)
 
 static enum status run(struct invocation *in, struct error *err)
 {
+    const struct options *o = in->options;
     struct lambda_options options = {.runtime_api =
-                                         view_of(variable_get(VAR_AWS_LAMBDA_RUNTIME_API))};
+                                         view_of(variable_get(VAR_AWS_LAMBDA_RUNTIME_API)),
+                                     .fault = o->fault.text[0] != '\0' ? &o->fault : NULL};
     enum status st = lambda_run(&options, err);
     if (st != ST_OK) {
         LOG_FAULT(LOG_ERROR, error_code(err, E_R100), "the function ends",
@@ -55,6 +69,7 @@ COMMAND(lambda) = {
         "Exit status: 0 shut down by Lambda; 1 the runtime API failed; 2 wrong configuration.\n",
     .reads = READ_SETS | READ_DESTINATION | READ_PUBLISHING | READ_EVENTS | READ_FUNCTION,
     .setup = SETUP_OWN,
+    .options_size = sizeof(struct options),
     .open = open_lambda,
     .run = run,
 };

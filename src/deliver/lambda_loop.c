@@ -56,11 +56,11 @@ enum status lambda_log_setup(struct error *err)
     static const char *const names[] = {"TRACE", "FATAL"};
     static const enum log_level levels[] = {LOG_DEBUG, LOG_ERROR};
     enum log_level own = LOG_INFO, given = LOG_DEBUG;
+    enum status st = ST_OK;
     const char *name = variable_get(VAR_LOG_LEVEL);
     if (log_level_parse(view_of(name), &own) != ST_OK)
-        return error_set(err, ST_USAGE, E_U299,
-                         "LOG_LEVEL: \"%.80s\" is unknown; known are DEBUG, INFO, WARN, ERROR",
-                         name);
+        st = error_set(err, ST_USAGE, E_U299,
+                       "LOG_LEVEL: \"%.80s\" is unknown; known are DEBUG, INFO, WARN, ERROR", name);
     name = variable_get(VAR_AWS_LAMBDA_LOG_LEVEL);
     bool known = name == NULL || log_level_parse(view_of(name), &given) == ST_OK;
     for (size_t i = 0; i < 2 && !known; i++) {
@@ -69,14 +69,14 @@ enum status lambda_log_setup(struct error *err)
             given = levels[i];
     }
     if (!known)
-        return error_set(err, ST_USAGE, E_U299, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
+        st = error_set(err, ST_USAGE, E_U299, "AWS_LAMBDA_LOG_LEVEL: \"%.80s\" is unknown", name);
     name = variable_get(VAR_AWS_LAMBDA_LOG_FORMAT);
     bool json = view_eq_nocase(view_of(name), VIEW_LIT("json"));
     if (!json && !view_eq_nocase(view_of(name), VIEW_LIT("text")))
-        return error_set(err, ST_USAGE, E_U299,
-                         "AWS_LAMBDA_LOG_FORMAT: \"%.80s\" is neither Text nor JSON", name);
+        st = error_set(err, ST_USAGE, E_U299,
+                       "AWS_LAMBDA_LOG_FORMAT: \"%.80s\" is neither Text nor JSON", name);
     log_setup(given > own ? given : own, json ? LOG_JSON : LOG_TEXT, false);
-    return ST_OK;
+    return st;
 }
 
 /* ---- one invocation ---- */
@@ -350,7 +350,11 @@ static enum status loop(struct loop *l, struct error *err)
 
 static enum status prepare(struct loop *l, struct error *err)
 {
-    enum status st = settings_load(&l->settings, err);
+    enum status st = ST_USAGE;
+    if (l->options->fault != NULL)
+        *err = *l->options->fault;
+    else
+        st = settings_load(&l->settings, err);
     if (st == ST_OK)
         st = settings_aws_open(&l->aws, err);
     struct ledger_session_options ledger = {.aws = &l->aws, .fleet = true};

@@ -23,14 +23,18 @@ struct lambda_options {
     struct view runtime_api; /* AWS_LAMBDA_RUNTIME_API */
     lambda_command_fn *command;
     void *command_context;
+    const struct error *fault; /* settings were found wrong before; NULL: not so far */
 };
 
-/* LOG_LEVEL, AWS_LAMBDA_LOG_LEVEL and AWS_LAMBDA_LOG_FORMAT; the stricter level holds. */
+/*
+ * LOG_LEVEL, AWS_LAMBDA_LOG_LEVEL and AWS_LAMBDA_LOG_FORMAT; the stricter level holds.  ST_USAGE: one
+ * of them is none; then its default is set up.
+ */
 NODISCARD enum status lambda_log_setup(struct error *err);
 
 /*
- * Until SIGTERM.  ST_OK: asked to stop.  Settings that cannot be used are reported to Lambda as an
- * init error.  Otherwise *err says why the process has to end.
+ * Until SIGTERM.  ST_OK: asked to stop.  Settings that cannot be used, those of `fault` too, are
+ * reported to Lambda as an init error.  Otherwise *err says why the process has to end.
  */
 NODISCARD enum status lambda_run(const struct lambda_options *options, struct error *err);
 

@@ -97,6 +97,9 @@ def test_init_error():
                                   ("S3_BUCKET_NAME", "Not_A_Bucket", "Not_A_Bucket"),
                                   ("S3_BUCKET_NAME", None, "S3_BUCKET_NAME"),
                                   ("PRICES_FILE", "/nonexistent/p.json", "/nonexistent/p.json"),
+                                  ("LOG_LEVEL", "LOUD", "LOUD"),
+                                  ("AWS_LAMBDA_LOG_LEVEL", "LOUD", "LOUD"),
+                                  ("AWS_LAMBDA_LOG_FORMAT", "XML", "XML"),
                                   ("AWS_ENDPOINT_URL", "http://example.com", "example.com")):
             runtime = RuntimeApi().start()
             run = cloud.run("lambda", AWS_LAMBDA_RUNTIME_API=runtime.address, **{name: value})
