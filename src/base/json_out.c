@@ -7,14 +7,6 @@
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 
-/* Characters that could end a line, steer a terminal or turn the reading direction around. */
-static bool is_harmful(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0x200e ||
-           c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-           c == 0x061c;
-}
-
 static void escape(struct buf *out, struct view text, bool quoted, bool html)
 {
     size_t plain_from = 0;
@@ -28,7 +20,7 @@ static void escape(struct buf *out, struct view text, bool quoted, bool html)
         uint32_t code;
         size_t n = utf8_decode(view_skip(text, i), &code);
         bool valid = code != UTF8_INVALID;
-        if (valid && c >= 0x80 && !is_harmful(code)) {
+        if (valid && c >= 0x80 && !utf8_is_harmful(code)) {
             i += n;
             continue;
         }
@@ -43,6 +35,9 @@ static void escape(struct buf *out, struct view text, bool quoted, bool html)
             buf_add_cstr(out, "\\t");
         else if (code == '\r')
             buf_add_cstr(out, "\\r");
+        else if (code > 0xffff)
+            buf_printf(out, "\\u%04x\\u%04x", 0xd7c0U + (unsigned)(code >> 10),
+                       0xdc00U + (unsigned)(code & 0x3ff));
         else
             buf_printf(out, "\\u%04x", (unsigned)code);
         i += n;
@@ -67,6 +62,16 @@ void json_quote(struct buf *out, struct view text)
 void json_escape(struct buf *out, struct view text)
 {
     escape(out, text, false, false);
+}
+
+void json_escape_lines(struct buf *out, struct view text)
+{
+    struct view line;
+    for (bool first = true; view_split(&text, '\n', &line); first = false) {
+        if (!first)
+            buf_add_char(out, '\n');
+        json_escape(out, line);
+    }
 }
 
 /* Comma and white space before an item. */

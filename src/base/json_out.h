@@ -78,13 +78,15 @@ void json_add_time(struct json_out *j, const char *name, int64_t seconds);
 struct buf *json_add_value(struct json_out *j, const char *name);
 
 /*
- * A quoted string.  Control characters, DEL, C1 controls, U+2028/2029 and bidirectional marks are
- * written as \uXXXX, invalid UTF-8 as U+FFFD: the result is valid JSON whatever went in, and
- * harmless in a terminal.
+ * A quoted string.  What utf8_is_harmful() says so of is written as \uXXXX, invalid UTF-8 as
+ * U+FFFD: the result is valid JSON whatever went in, and harmless in a terminal.
  */
 void json_quote(struct buf *out, struct view text);
 
 /* For people: the same without quotes around, and with `"` and `\` as they are. */
 void json_escape(struct buf *out, struct view text);
+
+/* Likewise, with its line feeds as they are: a whole text for a terminal. */
+void json_escape_lines(struct buf *out, struct view text);
 
 #endif

@@ -69,6 +69,15 @@ size_t utf8_from_code(uint32_t code, char out[4])
     return 4;
 }
 
+bool utf8_is_harmful(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c || code == 0x180e ||
+           (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+           (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f) ||
+           code == UTF8_INVALID;
+}
+
 struct view utf8_cut(struct view v, size_t max_bytes)
 {
     if (v.len <= max_bytes)

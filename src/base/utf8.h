@@ -17,6 +17,12 @@ size_t utf8_decode(struct view v, uint32_t *code);
 /* Encode a scalar value (not a surrogate, at most U+10FFFF) into out; its length, 1..4. */
 size_t utf8_from_code(uint32_t code, char out[4]);
 
+/*
+ * Whether a character could end a line, steer a terminal, hide, or turn the reading direction around:
+ * controls, zero-width and bidirectional characters, tags, and UTF8_INVALID.
+ */
+bool utf8_is_harmful(uint32_t code);
+
 /* The longest prefix of v of at most max_bytes that does not cut a character; v is valid UTF-8. */
 struct view utf8_cut(struct view v, size_t max_bytes);
 

@@ -47,6 +47,7 @@ static const struct option rows[] = {
      "page as one file that needs no network",
      OPT_CHOICE(output)},
     RESULT_OUT_OPTION,
+    CSV_SAFE_OPTION,
     JOBS_OPTION,
     PROFILES_OPTION,
     PRICES_OPTION,

@@ -70,7 +70,7 @@ static enum status run(struct invocation *in, struct error *err)
                             &out);
     if (findings.number[DOCTOR_FAULT] > 0)
         in->exit = EXIT_FOUND_FAULTS;
-    enum status st = command_print(&out, err);
+    enum status st = command_print_as_is(&out, err); /* escaped, and may be coloured */
     if (walked != ST_OK)
         st = error_set(err, walked, E_R113, "out of memory, findings are incomplete");
     findings_clear(&findings);

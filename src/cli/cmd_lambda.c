@@ -12,7 +12,7 @@ struct options {
     struct error fault; /* of settings; no text: none */
 };
 
-/* Where Lambda listens, what is wrong is told there too (see run). */
+/* Where Lambda listens, what is wrong is reported there too (see run). */
 static enum status open_lambda(struct invocation *in, struct error *err)
 {
     struct error *fault = &((struct options *)in->options)->fault;

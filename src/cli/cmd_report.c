@@ -28,6 +28,7 @@ static const struct option rows[] = {
     {"store", "FILE", "take the figures from the store of \"serve\"", OPT_TEXT(store)},
     {"output", "html|table|json|csv", "form of the result (default html)", OPT_CHOICE(output)},
     RESULT_OUT_OPTION,
+    CSV_SAFE_OPTION,
     {"since", "TIME", "only records at or after TIME", OPT_TEXT(since)},
     {"until", "TIME", "only records before TIME", OPT_TEXT(until)},
     BY_OPTION,

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json_out.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -17,7 +18,7 @@
 #include "serve/ingest.h"
 #include "serve/watch.h"
 
-enum { MAX_KEYS = 8, KEYS_CEILING = 8192 };
+enum { MAX_KEYS = 8, KEYS_CEILING = 8192, MAX_LINE = 64 * 1024 };
 
 static const char default_listen[] = "127.0.0.1:8377";
 
@@ -198,6 +199,19 @@ static enum status finish_once(struct options *o, struct invocation *in, struct 
     return st;
 }
 
+/* A folder's name may be part of it, and a terminal must not act on that. */
+static void print_store(const char *path)
+{
+    struct buf line;
+    buf_init(&line, MAX_LINE);
+    buf_add_cstr(&line, "store:  ");
+    json_escape(&line, view_of(path));
+    buf_add_char(&line, '\n');
+    if (buf_status(&line) == ST_OK)
+        (void)fwrite(line.ptr, 1, line.len, stderr);
+    buf_clear(&line);
+}
+
 static enum status run(struct invocation *in, struct error *err)
 {
     struct options *o = in->options;
@@ -219,7 +233,7 @@ static enum status run(struct invocation *in, struct error *err)
         return st == ST_CONFLICT ? ST_USAGE : st;
     }
     if (!in->common.quiet)
-        fprintf(stderr, "store:  %s\n", o->store_path);
+        print_store(o->store_path);
     if (!in->common.quiet && o->http != NULL)
         fprintf(stderr, "page:   http://%s/\n", http_server_address(o->http));
     do {

@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "config/variables.h"
 
-enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40 };
+enum { MAX_COMPLAINT = 8 * 1024, MAX_TITLE = 40, MAX_SHOWN = 1 << 30 };
 
 static const struct option common_rows[] = {
     {"quiet", NULL, "only errors on standard error", OPTION_FLAG,
@@ -215,6 +215,18 @@ struct progress *command_progress(const struct invocation *in, const char *what)
 }
 
 enum status command_print(struct buf *text, struct error *err)
+{
+    if (buf_status(text) == ST_OK && isatty(STDOUT_FILENO)) {
+        struct buf shown;
+        buf_init(&shown, MAX_SHOWN);
+        json_escape_lines(&shown, buf_view(text));
+        buf_clear(text);
+        *text = shown;
+    }
+    return command_print_as_is(text, err);
+}
+
+enum status command_print_as_is(struct buf *text, struct error *err)
 {
     enum status st = buf_status(text);
     if (st == ST_TOO_BIG)

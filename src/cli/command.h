@@ -108,9 +108,10 @@ int command_failed(const char *command, const struct error *err);
 struct progress *command_progress(const struct invocation *in, const char *what);
 
 /*
- * Write a result to standard output, and clear it.  ST_IO; ST_NO_MEMORY or ST_TOO_BIG of the text
- * itself.
+ * Write a result to standard output, and clear it; on a terminal what could steer it is escaped,
+ * unless it is to be written as it is.  ST_IO; ST_NO_MEMORY or ST_TOO_BIG of the text itself.
  */
 NODISCARD enum status command_print(struct buf *text, struct error *err);
+NODISCARD enum status command_print_as_is(struct buf *text, struct error *err);
 
 #endif

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json_out.h"
 #include "base/stop.h"
+
+enum { MAX_SHOWN = 1 << 30 };
 
 static enum status open_temporary(struct out_file *out, mode_t mode, struct error *err)
 {
@@ -107,16 +110,25 @@ void out_file_abandon(struct out_file *out)
 enum status out_file_write(const char *path, const struct buf *text, struct error *err)
 {
     struct out_file out;
+    struct buf shown;
+    buf_init(&shown, MAX_SHOWN);
+    if (out_file_is_stdout(path) && isatty(STDOUT_FILENO) && buf_status(text) == ST_OK) {
+        json_escape_lines(&shown, buf_view(text));
+        text = &shown;
+    }
     enum status st = buf_status(text);
     if (st == ST_TOO_BIG)
-        return error_set(err, st, E_R110, "the result is too large");
-    if (st != ST_OK)
-        return error_set(err, st, E_R113, "out of memory");
-    st = out_file_open(&out, path, err);
-    if (st != ST_OK)
-        return st;
-    (void)fwrite(text->ptr, 1, text->len, out.file); /* a failure shows when it is closed */
-    return out_file_close(&out, err);
+        (void)error_set(err, st, E_R110, "the result is too large");
+    else if (st != ST_OK)
+        (void)error_set(err, st, E_R113, "out of memory");
+    else
+        st = out_file_open(&out, path, err);
+    if (st == ST_OK) {
+        (void)fwrite(text->ptr, 1, text->len, out.file); /* a failure shows when it is closed */
+        st = out_file_close(&out, err);
+    }
+    buf_clear(&shown);
+    return st;
 }
 
 size_t out_file_terminal_width(bool to_file)

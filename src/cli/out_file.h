@@ -34,7 +34,7 @@ NODISCARD enum status out_file_close(struct out_file *out, struct error *err);
 /* Close and forget what was written. */
 void out_file_abandon(struct out_file *out);
 
-/* The whole result at once, by open and close. */
+/* The whole result at once, by open and close; escaped where it goes to a terminal. */
 NODISCARD enum status out_file_write(const char *path, const struct buf *text, struct error *err);
 
 /* The row of a command's table: its text is called `out`. */

@@ -11,6 +11,8 @@
 enum status result_resolve(struct result *r, enum result_form form, struct error *err)
 {
     r->form = form;
+    if (r->csv_safe && form != RESULT_CSV)
+        return error_set(err, ST_USAGE, E_U108, "--csv-safe requires --output csv");
     /* The page is drawn from sets of its own, by the hour. */
     if (form == RESULT_HTML) {
         if (r->by != NULL || r->interval != NULL || r->top != 0)
@@ -60,6 +62,8 @@ static enum status write_rows(const struct result *r, const struct page *page, m
         .tally = page->tally,
         .prices_as_of = page->prices_as_of,
         .width = out_file_terminal_width(r->out != NULL),
+        .terminal = terminal,
+        .csv_safe = r->csv_safe,
         .colour = terminal && !variable_given(VAR_NO_COLOR),
     };
     return writers[r->form](&report, r->file.file);

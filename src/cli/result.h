@@ -14,6 +14,7 @@ struct result {
     /* options */
     const char *by, *interval, *out;
     uint64_t top; /* 0: all */
+    bool csv_safe;
     /* resolved */
     enum result_form form;
     struct dimension_keys keys;
@@ -40,6 +41,13 @@ struct result {
     {                                                                                              \
         "top", "N", "keep the N largest, sum up the others as Other",                              \
             OPT_NUMBER(result.top, 1, RESULT_MAX_TOP, 0)                                           \
+    }
+#define CSV_SAFE_OPTION                                                                            \
+    {                                                                                              \
+        "csv-safe", NULL,                                                                          \
+            "with --output csv: an apostrophe before values that a\nspreadsheet would run as a "   \
+            "formula",                                                                             \
+            OPT_FLAG(result.csv_safe)                                                              \
     }
 #define RESULT_OUT_OPTION                                                                          \
     {                                                                                              \

@@ -62,7 +62,7 @@ void prices_add_dates(struct buf *out, const struct prices *prices)
 
 void prices_csv_field(struct buf *out, struct view field, bool last)
 {
-    report_add_csv(out, field, view_find_char(field, ',') != SIZE_MAX);
+    report_add_csv(out, field, view_find_char(field, ',') != SIZE_MAX, false);
     buf_add_char(out, last ? '\n' : ',');
 }
 

@@ -19,6 +19,8 @@ struct report {
     metric_set metrics;   /* the columns */
     const struct tally *tally;
     const char *prices_as_of; /* date of the price list, NULL: none */
+    bool terminal;            /* CSV and OpenMetrics: what could steer it is shown escaped */
+    bool csv_safe;            /* CSV: nothing in it is a formula to a spreadsheet */
     /* For the table. */
     size_t width; /* of the terminal in columns; 0: as wide as it takes */
     bool colour;
@@ -63,8 +65,15 @@ static inline bool report_has_time(const struct report *report)
  */
 NODISCARD enum status report_flush(struct buf *gathered, size_t piece, FILE *out);
 
-/* One field of a CSV line (RFC 4180), quoted where `quote` or where it holds a quote. */
-void report_add_csv(struct buf *out, struct view field, bool quote);
+/* The same for text that may go to a terminal: whole lines, escaped there. */
+NODISCARD enum status report_flush_lines(const struct report *report, struct buf *gathered,
+                                         size_t piece, FILE *out);
+
+/*
+ * One field of a CSV line (RFC 4180), quoted where `quote` or where it holds a quote.  `safe`: what
+ * a spreadsheet would run as a formula gets an apostrophe in front, which makes it text.
+ */
+void report_add_csv(struct buf *out, struct view field, bool quote, bool safe);
 
 /* OpenMetrics 1.0: "InputTokenCount" as "input_token_count", "Metadata:team" as "metadata_team". */
 void openmetrics_add_name(struct buf *out, struct view name);

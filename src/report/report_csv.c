@@ -2,12 +2,20 @@
 #include "base/rfc3339.h"
 #include "report/report.h"
 
-void report_add_csv(struct buf *out, struct view field, bool quote)
+/* What a spreadsheet runs; the page's CSV has the same rule (web/src/csv.js). */
+static bool is_formula(struct view field)
+{
+    return field.len > 0 && memchr("=+-@\t\r", field.ptr[0], 6) != NULL;
+}
+
+void report_add_csv(struct buf *out, struct view field, bool quote, bool safe)
 {
     size_t at = view_find_char(field, '"');
     quote = quote || at != SIZE_MAX;
     if (quote)
         buf_add_char(out, '"');
+    if (safe && is_formula(field))
+        buf_add_char(out, '\'');
     for (; at != SIZE_MAX; at = view_find_char(field, '"')) {
         buf_add_view(out, view_first(field, at + 1));
         buf_add_char(out, '"');
@@ -19,14 +27,14 @@ void report_add_csv(struct buf *out, struct view field, bool quote)
 }
 
 /* An empty value is quoted, so that it differs from none; so is what could be misread. */
-static void add_text(struct buf *out, struct view text)
+static void add_text(struct buf *out, struct view text, bool safe)
 {
     bool quote = text.len == 0;
     for (size_t i = 0; i < text.len && !quote; i++) {
         char c = text.ptr[i];
         quote = c == ',' || c == '\n' || c == '\r' || c == ' ';
     }
-    report_add_csv(out, text, quote);
+    report_add_csv(out, text, quote, safe);
 }
 
 /* The titles where `row` is NULL. */
@@ -43,7 +51,7 @@ static void add_line(struct buf *out, const struct report *report, const struct 
     }
     for (size_t i = 0; i < set->count; i++) {
         buf_add_cstr(out, separator);
-        add_text(out, row != NULL ? row->value[i] : set->dimension[i].name);
+        add_text(out, row != NULL ? row->value[i] : set->dimension[i].name, report->csv_safe);
         separator = ",";
     }
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
@@ -72,10 +80,10 @@ enum status report_write_csv(const struct report *report, FILE *out)
     for (size_t i = 0; i < aggregate_rows_count(rows) && st == ST_OK; i++) {
         aggregate_rows_get(rows, i, &row);
         add_line(&text, report, &row);
-        st = report_flush(&text, REPORT_PIECE, out);
+        st = report_flush_lines(report, &text, REPORT_PIECE, out);
     }
     if (st == ST_OK)
-        st = report_flush(&text, 0, out);
+        st = report_flush_lines(report, &text, 0, out);
     buf_clear(&text);
     aggregate_rows_free(rows);
     return st;

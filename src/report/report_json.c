@@ -1,6 +1,8 @@
 /* report_json.c: the document bedrock-metrics/aggregate/1, streamed row by row. */
 #include "report/report.h"
 
+enum { MAX_ESCAPED = 6 }; /* bytes that one becomes, as \u001b */
+
 enum status report_flush(struct buf *gathered, size_t piece, FILE *out)
 {
     if (buf_status(gathered) != ST_OK)
@@ -11,6 +13,20 @@ enum status report_flush(struct buf *gathered, size_t piece, FILE *out)
         return ST_IO;
     buf_reset(gathered);
     return ST_OK;
+}
+
+enum status report_flush_lines(const struct report *report, struct buf *gathered, size_t piece,
+                               FILE *out)
+{
+    if (!report->terminal || buf_status(gathered) != ST_OK || gathered->len <= piece)
+        return report_flush(gathered, piece, out);
+    struct buf shown;
+    buf_init(&shown, (size_t)REPORT_GATHERED * MAX_ESCAPED);
+    json_escape_lines(&shown, buf_view(gathered));
+    enum status st = report_flush(&shown, 0, out);
+    buf_clear(&shown);
+    buf_reset(gathered);
+    return st;
 }
 
 static void add_metrics(struct json_out *j, const struct report *report,

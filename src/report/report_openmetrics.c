@@ -143,7 +143,7 @@ static enum status add_families(const struct report *report, const struct ordere
         for (size_t i = 0; i < o->count && st == ST_OK; i++) {
             aggregate_rows_get(o->rows, o->index[i], &row);
             add_sample(text, report, (enum metric)m, &row);
-            st = report_flush(text, REPORT_PIECE, out);
+            st = report_flush_lines(report, text, REPORT_PIECE, out);
         }
     }
     return st;
@@ -168,7 +168,7 @@ enum status report_write_openmetrics(const struct report *report, FILE *out)
     }
     if (st == ST_OK) {
         buf_add_cstr(&text, "# EOF\n");
-        st = report_flush(&text, 0, out);
+        st = report_flush_lines(report, &text, 0, out);
     }
     free(o.index);
     buf_clear(&text);

@@ -6,14 +6,6 @@
 
 #include "base/utf8.h"
 
-/* Neither a control nor invisible nor able to turn the reading direction around. */
-static bool is_printable(uint32_t code)
-{
-    return code != UTF8_INVALID && code >= 0x20 && !(code >= 0x7f && code < 0xa0) &&
-           !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
-           !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff && code != 0x061c;
-}
-
 static size_t count_characters(struct view text)
 {
     size_t n = 0;
@@ -35,7 +27,7 @@ static void add_cut(struct buf *out, struct view text, size_t characters, size_t
         if (cut && at == head)
             buf_add_cstr(out, "\xe2\x80\xa6");
         if (!cut || at < head || at >= characters - tail)
-            buf_add_view(out, is_printable(code) ? view_first(text, n) : VIEW_LIT("?"));
+            buf_add_view(out, utf8_is_harmful(code) ? VIEW_LIT("?") : view_first(text, n));
         text = view_skip(text, n);
     }
 }
