@@ -39,6 +39,8 @@ fi
 
 step scenarios $python tests/scenarios/run.py --binary "$binary"
 
+step outsiders $python tests/scenarios/outsiders.py "$binary"
+
 corpus=${BM_JSON_SUITE:-$root/../shared/data/json-test-suite/test_parsing}
 step json-corpus $python tests/scenarios/jsonsuite.py --binary "$binary" --corpus "$corpus"
 
