@@ -26,19 +26,3 @@ enum status mhd_library_load(struct error *err)
     MHD_LIBRARY_FUNCTIONS(MHD_LIBRARY_LOOK_UP)
     return all ? ST_OK : error_set(err, ST_MISSING, E_S121, "libmicrohttpd.so.12 is too old");
 }
-
-bool mhd_request_is_whole(size_t *upload_size, void **request)
-{
-    static int begun;
-    bool whole = *request != NULL && *upload_size == 0;
-    *request = &begun;
-    *upload_size = 0;
-    return whole;
-}
-
-void mhd_ignore_message(void *context, const char *format, va_list values)
-{
-    (void)context;
-    (void)format;
-    (void)values;
-}

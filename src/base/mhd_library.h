@@ -15,7 +15,7 @@
 #define MHD_LIBRARY_FUNCTIONS(f)                                                                   \
     f(add_response_header) f(create_response_from_buffer) f(create_response_from_callback)         \
         f(destroy_response) f(get_connection_values_n) f(lookup_connection_value)                  \
-            f(queue_response) f(start_daemon) f(stop_daemon)
+            f(queue_response) f(start_daemon) f(stop_daemon) f(get_connection_info)
 
 #define MHD_LIBRARY_MEMBER(name) __typeof__(&MHD_##name) name;
 struct mhd_library {
@@ -28,14 +28,5 @@ extern struct mhd_library mhd;
 
 /* Load it, once for the process, from one thread.  ST_MISSING: it is not installed. */
 NODISCARD enum status mhd_library_load(struct error *err);
-
-/*
- * First in a handler of requests, which is called several times for each: false until the whole
- * request is there.  An answer before that would cut off a body; what is sent in one is dropped.
- */
-bool mhd_request_is_whole(size_t *upload_size, void **request);
-
-/* A logger for start_daemon: the library's own lines are about single clients, and bypass our log. */
-void mhd_ignore_message(void *context, const char *format, va_list values);
 
 #endif

@@ -7,7 +7,7 @@
 #include "deliver/worker.h"
 
 struct options {
-    const char *queue, *bucket, *listen, *batch, *flush, *allowed;
+    const char *queue, *bucket, *listen, *allow_host, *batch, *flush, *allowed;
     bool once;
     struct receipt_file receipt;
     struct run_settings settings;
@@ -28,6 +28,9 @@ static const struct option rows[] = {
      OPT_TEXT(batch)},
     {"flush-interval", "SECONDS", "longest wait for a full round (default 30)", OPT_TEXT(flush)},
     {"listen", "ADDR:PORT", "serve /healthz and /metrics (OpenMetrics) there", OPT_TEXT(listen)},
+    {"allow-host", "NAME",
+     "a host name /metrics may be asked by, besides\naddresses and names without a dot",
+     OPT_TEXT(allow_host)},
     RECEIPT_OPTION,
 };
 
@@ -114,7 +117,8 @@ static enum status run(struct invocation *in, struct error *err)
                                     .queues = o->queues,
                                     .queue_count = o->queue_count,
                                     .once = o->once,
-                                    .listen = o->listen};
+                                    .listen = o->listen,
+                                    .allowed_host = o->allow_host};
     enum status st = worker_run(&worker, &totals, err);
     /* What keeps it from starting is found in there too: an address, a ledger's file. */
     if (st == ST_USAGE || st == ST_IO)

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "base/web_server.h"
 #include "config/variables.h"
-#include "deliver/worker_http.h"
 #include "deliver/worker_private.h"
 #include "ledger/sweep.h"
 
@@ -149,7 +149,7 @@ enum status worker_run(const struct worker_options *options, struct worker_total
                        struct error *err)
 {
     struct worker w = {.options = options, .began_ms = clock_steady_ms()};
-    struct worker_http *server = NULL;
+    struct web_server *server = NULL;
     *totals = (struct worker_totals){0};
     stop_catch_signals(STOP_IN_ORDER);
     w.queues = calloc(options->queue_count, sizeof(*w.queues));
@@ -172,12 +172,11 @@ enum status worker_run(const struct worker_options *options, struct worker_total
         st = recover(&w, true, err);
     if (st == ST_IO && w.ledger != NULL)
         st = ledger_failed(&w, err);
-    struct worker_http_source source = {worker_health, worker_metrics, &w};
     if (st == ST_OK && options->listen != NULL)
-        st = worker_http_start(&server, options->listen, &source, err);
+        st = worker_http_start(&w, &server, err);
     if (st == ST_OK)
         st = run_queues(&w, totals, err);
-    worker_http_stop(server);
+    web_server_stop(server);
     for (size_t i = 0; i < options->queue_count && w.queues != NULL; i++)
         queue_worker_clear(&w.queues[i]);
     ledger_session_close(w.ledger);

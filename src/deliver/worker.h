@@ -27,7 +27,8 @@ struct worker_options {
     const struct sqs_queue *queues;
     size_t queue_count;
     bool once;          /* end when every queue is empty */
-    const char *listen; /* "ADDR:PORT" for /healthz and /metrics; NULL: none */
+    const char *listen;       /* "ADDR:PORT" for /healthz and /metrics; NULL: none */
+    const char *allowed_host; /* a name that /metrics may be asked by; NULL: none */
 };
 
 /* What all queues came to. */

@@ -11,9 +11,8 @@
 
 enum { HEALTHY_MS = 120 * 1000 }; /* a queue that could not be polled for longer is not healthy */
 
-bool worker_health(void *context, struct buf *out)
+bool worker_health(struct worker *w, struct buf *out)
 {
-    struct worker *w = context;
     bool healthy = true;
     for (size_t i = 0; i < w->options->queue_count; i++) {
         struct queue_worker *q = &w->queues[i];
@@ -142,9 +141,8 @@ static uint64_t open_descriptors(void)
     return n > 3 ? n - 3 : 0; /* `.`, `..` and the folder itself */
 }
 
-void worker_metrics(void *context, struct buf *out)
+void worker_metrics(struct worker *w, struct buf *out)
 {
-    struct worker *w = context;
     size_t n = w->options->queue_count;
     struct sample *samples = calloc(n + 1, sizeof(*samples));
     if (samples == NULL)

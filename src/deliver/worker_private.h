@@ -6,6 +6,7 @@
 
 #include "deliver/worker.h"
 
+struct web_server;
 struct worker;
 
 /* An answer of the queue, whose bytes its messages are; messages NULL: free. */
@@ -92,8 +93,14 @@ bool worker_is_ledger_broken(struct worker *w);
 
 /* ---- worker_metrics.c ---- */
 
-/* For worker_http_source, of a struct worker. */
-bool worker_health(void *context, struct buf *out);
-void worker_metrics(void *context, struct buf *out);
+/* Whether it is healthy, with a text for people; its counters as OpenMetrics text. */
+bool worker_health(struct worker *w, struct buf *out);
+void worker_metrics(struct worker *w, struct buf *out);
+
+/* ---- worker_http.c ---- */
+
+/* Serve both at options->listen.  Statuses as web_server_start. */
+NODISCARD enum status worker_http_start(struct worker *w, struct web_server **out,
+                                        struct error *err);
 
 #endif

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 
+from support import slow_clients
 from support.cloud import Cloud
 from support.process import log_lines, wait_until
 from support.records import BUCKET, log_key, numbered, s3_event
@@ -207,7 +208,8 @@ def test_heartbeat_keeps_messages_invisible():
 
 def test_listen():
     with Cloud() as cloud:
-        process = cloud.start("worker", "--listen", "127.0.0.1:0")
+        process = cloud.start("worker", "--listen", "127.0.0.1:0", "--allow-host",
+                              "worker.svc.example")
         port = int(process.wait_for_line(r"port=(\d+)").group(1))
         try:
             cloud.send(cloud.put("o", [numbered(1), numbered(2)]))
@@ -227,6 +229,13 @@ def test_listen():
             equal(get(port, "/nothing")[0], 404)
             equal(get(port, "/metrics", "DELETE")[0], 405)
             equal(get(port, "/metrics", "HEAD")[1], "")
+            for host, status in (("evil.example", 403), ("worker", 200), ("10.1.2.3:9090", 200),
+                                 ("worker.svc.example:9090", 200)):
+                request = f"GET /metrics HTTP/1.0\r\nHost: {host}\r\n\r\n".encode()
+                answer, _ = slow_clients.ask(port, request)
+                equal(answer[9:12], b"%d" % status, host)
+            slow_clients.check_too_much(port)
+            slow_clients.check_slow(port, b'/metrics')
         finally:
             process.stop(seconds=15)
         run = cloud.run("worker", "--once", "--listen", "localhost:1x")

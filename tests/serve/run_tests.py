@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import rollups
 from harness import ALL, Program, Server, cube_sums, record
-from support import process
+from support import process, slow_clients
 from support.process import simulate, wait_until
 from support.records import gz, write_whole
 from support.results import Results
@@ -368,6 +368,12 @@ class Tests:
             answer, body = server.ask('/healthz')
             assert answer.status == 200 and body == b'ok\n'
 
+    def slow_clients(self):
+        with Server(self.program, self.logs, self.store) as server:
+            slow_clients.check_too_much(server.port)
+            slow_clients.check_slow(server.port, b'/')
+            server.usage()
+
     def headers(self):
         with Server(self.program, self.logs, self.store) as server:
             for path in ('/', '/api/page', '/api/usage', '/metrics', '/healthz', '/nothing'):
@@ -685,6 +691,7 @@ def main():
                 ('failed files are tried again, changed ones are not', t.failed_and_changed),
                 ('Host, Origin and Sec-Fetch-Site', t.strangers),
                 ('methods, paths and arguments', t.methods_and_paths),
+                ('slow clients and requests that are too much', t.slow_clients),
                 ('security headers', t.headers),
                 ('/metrics', t.metrics),
                 ('signals', t.signals),

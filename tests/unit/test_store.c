@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "serve/http_guard.h"
+#include "base/http_guard.h"
 #include "store/chunk.h"
 #include "store/usage.h"
 
@@ -475,10 +475,10 @@ static void test_hosts_that_cannot_be_rebound(void **state)
                                       "localhost,evil",
                                       "usage.lan.evil"};
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        assert_true(http_guard_host(good[i], "usage.lan"));
+        assert_true(http_guard_host(good[i], "usage.lan", false));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(http_guard_host(bad[i], "usage.lan"));
-    assert_false(http_guard_host(NULL, NULL));
+        assert_false(http_guard_host(bad[i], "usage.lan", false));
+    assert_false(http_guard_host(NULL, NULL, true));
     assert_true(http_guard_origin(NULL, "localhost:1"));
     assert_true(http_guard_origin("http://localhost:1", "localhost:1"));
     assert_false(http_guard_origin("http://localhost", "localhost:1"));

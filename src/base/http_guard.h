@@ -6,16 +6,17 @@
  * name that cannot be rebound, and an Origin must be the server's own.  Plain functions of the
  * header values; NULL is an absent header.
  */
-#ifndef SERVE_HTTP_GUARD_H
-#define SERVE_HTTP_GUARD_H
+#ifndef BASE_HTTP_GUARD_H
+#define BASE_HTTP_GUARD_H
 
 #include "base/view.h"
 
 /*
- * "localhost", an IPv4 or IPv6 address, or `allowed` (a name, NULL: none), each with or without a
- * port.
+ * "localhost", an IPv4 or IPv6 address, `allowed` (a name, NULL: none), or with `short_names` any
+ * name without a dot, as containers and services have and no domain of a stranger; each with or
+ * without a port.
  */
-bool http_guard_host(const char *host, const char *allowed);
+bool http_guard_host(const char *host, const char *allowed, bool short_names);
 
 /* No Origin, or "http://" and the very Host; `https` origins are those of a proxy before us. */
 bool http_guard_origin(const char *origin, const char *host);

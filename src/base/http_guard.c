@@ -2,7 +2,7 @@
  * http_guard.c: three headers, each compared strictly: Host, Origin, Sec-Fetch-Site.  Kept free of
  * any HTTP library so that a unit test can try hostile values by the hundred.
  */
-#include "serve/http_guard.h"
+#include "base/http_guard.h"
 
 #include <arpa/inet.h>
 
@@ -23,7 +23,7 @@ static bool is_address(struct view text, int family)
     return inet_pton(family, name, bytes) == 1;
 }
 
-bool http_guard_host(const char *host, const char *allowed)
+bool http_guard_host(const char *host, const char *allowed, bool short_names)
 {
     struct view text = view_of(host);
     if (text.len == 0)
@@ -41,6 +41,7 @@ bool http_guard_host(const char *host, const char *allowed)
         return false;
     struct view name = view_first(text, colon);
     return view_eq_nocase(name, VIEW_LIT("localhost")) || is_address(name, AF_INET) ||
+           (short_names && name.len > 0 && view_find_char(name, '.') == SIZE_MAX) ||
            (allowed != NULL && view_eq_nocase(name, view_of(allowed)));
 }
 
