@@ -26,7 +26,7 @@
     X(L100) X(L101) X(L102) X(L103) X(L104) X(L105) X(L106) X(L107) X(L108) X(L109)  \
     X(L201) X(L202) X(L203) X(L204) X(L205) X(L206) X(L207) X(L208) X(L209) X(L210)          \
     /* S: serve, its store and its page */                                                   \
-    X(S100) X(S101) X(S102) X(S110) X(S111) X(S112) X(S113) X(S114) X(S115) X(S116)         \
+    X(S100) X(S101) X(S102) X(S110) X(S111) X(S112) X(S113) X(S115) X(S116)         \
     X(S118) X(S120) X(S121)                                                                  \
     /* R: runs as a whole */                                                                 \
     X(R100) X(R101) X(R102) X(R103) X(R104) X(R105) X(R110) X(R111) X(R112) X(R113) X(R120) X(R121)  \

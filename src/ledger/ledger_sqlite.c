@@ -304,8 +304,10 @@ enum status ledger_sqlite_open(const struct ledger_sqlite_options *options, stru
         return ST_NO_MEMORY;
     }
     enum status st = sqlite_check_place(options, err);
+    if (st == ST_OK)
+        st = sqlite_file_check(&LEDGER_FILE, options->path, options->read_only, err);
     if (st == ST_OK && !options->read_only)
-        st = sqlite_take_lock(l, options->path, err);
+        st = sqlite_file_lock(&LEDGER_FILE, options->path, &l->lock_fd, err);
     if (st == ST_OK && !options->read_only)
         st = sqlite_create_private(options->path, err);
     if (st == ST_OK)

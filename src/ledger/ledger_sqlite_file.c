@@ -109,7 +109,10 @@ enum status file_status_of(struct ledger_sqlite *l, int rc)
     }
     LOG_FAULT(LOG_ERROR, E_L100, "ledger closed after a fault of its file",
               log_cstr("file", l->locked.db == NULL ? "" : sqlite3_db_filename(l->locked.db, NULL)),
-              log_cstr("reason", sqlite3_errstr(rc)), log_u64("sqlite_code", (uint64_t)rc));
+              log_cstr("reason", rc == SQLITE_IOERR_DATA
+                                     ? "the disk gave other bytes than were written"
+                                     : sqlite3_errstr(rc)),
+              log_u64("sqlite_code", (uint64_t)rc));
     file_close(l);
     return ST_IO;
 }

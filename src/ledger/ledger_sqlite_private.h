@@ -8,6 +8,7 @@
 #define LEDGER_LEDGER_SQLITE_PRIVATE_H
 
 #include "base/sql_value.h"
+#include "base/sqlite_file.h"
 #include "ledger/ledger.h"
 #include <pthread.h>
 
@@ -119,14 +120,13 @@ NODISCARD enum status file_column_part(sqlite3_stmt *s, struct ledger_part *p);
 
 /* ---- ledger_sqlite_open.c ---- */
 
+extern const struct sqlite_kind LEDGER_FILE;
+
 /* Owner and mode of the folder, the file and its side files; makes the folder if writing. */
 NODISCARD enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct error *err);
 
 /* Make the file with its mode; SQLite gives its side files the same. */
 NODISCARD enum status sqlite_create_private(const char *path, struct error *err);
-/* Become the one process that writes.  ST_CONFLICT: another one is. */
-NODISCARD enum status sqlite_take_lock(struct ledger_sqlite *l, const char *path,
-                                       struct error *err);
 /* Open, check, create the tables or upgrade them, prepare the statements. */
 NODISCARD enum status sqlite_open_file(struct ledger_sqlite *l,
                                        const struct ledger_sqlite_options *o, struct error *err);

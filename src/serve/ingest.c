@@ -5,12 +5,15 @@
 #include "serve/ingest.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <isa-l/crc64.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "count/reader_pool.h"
@@ -20,6 +23,7 @@ enum {
     MAX_UNCOMMITTED = 1024,
     RETRY_SECONDS = 5,
     PATH_CEILING = 64 * 1024,
+    HASH_BYTES = 64 * 1024,
 };
 
 struct job {
@@ -59,6 +63,24 @@ static bool is_as_found(const struct job *job)
            (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec == job->mtime_ns;
 }
 
+/*
+ * A file's time changes without its bytes: `aws s3 sync` sets it after it has given the file its
+ * name.  So the bytes decide whether a file changed.  false: it cannot be read, or is cancelled.
+ */
+static bool hash_file(const struct ingest *in, const char *path, int64_t *out)
+{
+    unsigned char bytes[HASH_BYTES];
+    uint64_t hash = 1;
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    while (fd >= 0 && !in->cancelled && (n = read(fd, bytes, sizeof(bytes))) > 0)
+        hash = crc64_ecma_refl(hash, bytes, (uint64_t)n);
+    if (fd >= 0)
+        close(fd);
+    *out = (int64_t)hash;
+    return n == 0;
+}
+
 /* What is to be remembered of a job; the key moves over.  NULL: nothing, or no memory. */
 static struct counted_object *make_result(struct job *job, enum object_state state)
 {
@@ -68,7 +90,7 @@ static struct counted_object *make_result(struct job *job, enum object_state sta
     o->key = job->key;
     o->key_len = job->key_len;
     job->key = NULL;
-    o->file = (struct store_object){state, job->size, job->mtime_ns, job->inode, job->born_ns};
+    o->file = (struct store_object){state, job->size, job->mtime_ns, job->inode, job->born_ns, 0};
     return o;
 }
 
@@ -99,7 +121,8 @@ static enum status do_job(struct ingest *in, struct reader *reader, struct job *
             (void)error_set(&read.err, st, E_R113, "out of memory");
     }
     bool lost = st == ST_CANCELLED || st == ST_MISSING || st == ST_NO_MEMORY;
-    if (!lost && !is_as_found(job)) {
+    bool hashed = st != ST_OK || hash_file(in, job->path, &o->file.hash);
+    if (!lost && !(hashed && is_as_found(job))) {
         in->options.on_unsettled(in->options.context, job->path);
         lost = true;
         st = ST_CANCELLED;
@@ -238,7 +261,8 @@ static void roll_up(struct ingest *in)
 /*
  * Takes the whole list at a time: while the disk is slow a transaction gets larger and the cost of
  * a sync is shared.  A store that cannot be written (disk full) is tried again every few seconds,
- * because the readers stop by themselves; with --once it ends the run.
+ * because the readers stop by themselves; with --once it ends the run, and so does one that is
+ * damaged.
  */
 static void *committer_main(void *context)
 {
@@ -256,7 +280,8 @@ static void *committer_main(void *context)
         struct error err = {0};
         enum status st = usage_commit(in->options.usage, list, exists, in, &err);
         pthread_mutex_lock(&in->mutex);
-        while (st != ST_OK && st != ST_NO_MEMORY && !in->options.once && !in->cancelled) {
+        while (st != ST_OK && st != ST_NO_MEMORY && st != ST_BAD_ITEM && !in->options.once &&
+               !in->cancelled) {
             LOG_FAULT(LOG_ERROR, E_S100, "store cannot be written, trying again",
                       log_cstr("reason", err.text));
             pause_committing(in);
@@ -281,7 +306,7 @@ static void *committer_main(void *context)
 
 /*
  * A file with the size and time that the store has is known.  One that changed after it was
- * counted is reported once (usage_touch remembers the new size and time) and not counted again.
+ * counted is reported once (usage_touch remembers it as it is now) and not counted again.
  */
 static enum status remembered(struct ingest *in, const struct ingest_file *file, bool *known,
                               struct error *err)
@@ -297,9 +322,15 @@ static enum status remembered(struct ingest *in, const struct ingest_file *file,
         *known = false;
         return ST_OK;
     }
-    if (object.state == OBJECT_STATE_COUNTED)
+    int64_t hash = object.hash;
+    if (object.state == OBJECT_STATE_COUNTED && !hash_file(in, file->path, &hash))
+        return ST_OK; /* seen again when the folder is walked */
+    if (object.state == OBJECT_STATE_COUNTED && hash != object.hash)
         LOG_FAULT(LOG_WARN, E_O131, changed_text, log_cstr("object", file->path));
-    return usage_touch(in->options.usage, file->key, file->size, file->mtime_ns, err);
+    object.size = file->size;
+    object.mtime_ns = file->mtime_ns;
+    object.hash = hash;
+    return usage_touch(in->options.usage, file->key, &object, err);
 }
 
 enum status ingest_offer(struct ingest *in, const struct ingest_file *file, bool *taken,

@@ -2,8 +2,8 @@
  * store.c: opening the file, its schema, its statements, and the small texts it keeps about
  * itself.  Objects are in store_objects.c, reading is in store_read.c.
  *
- * A file that is not ours is never written to: its application id and version are checked first.
- * STRICT tables, so that a damaged type is an error instead of a surprise.
+ * What may be opened, and how, is in base/sqlite_file.h.  STRICT tables, so that a damaged type is
+ * an error instead of a surprise.
  */
 #include "store/store.h"
 
@@ -11,15 +11,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/sqlite_file.h"
 #include "store/store_private.h"
 
 enum {
-    APPLICATION_ID = 0x42645573, /* "BdUs" */
-    VERSION = 2,
     BUSY_MS = 10000,
     VALUE_BYTES = 64 * 1024,
 };
@@ -28,8 +25,8 @@ static const char schema[] =
     "CREATE TABLE about(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE text(id INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT;"
     "CREATE TABLE object(id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER NOT NULL,"
-    " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL, state INTEGER "
-    "NOT NULL, reason TEXT, found INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, born_ns INTEGER NOT NULL,"
+    " hash INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT, found INTEGER NOT NULL,"
     " counted INTEGER NOT NULL, malformed INTEGER NOT NULL, not_log INTEGER NOT NULL,"
     " invalid INTEGER NOT NULL, out_of_range INTEGER NOT NULL, bytes_read INTEGER NOT NULL,"
     " bytes_inflated INTEGER NOT NULL, first_time INTEGER, last_time INTEGER) STRICT;"
@@ -47,26 +44,41 @@ static const char schema[] =
     "CREATE TABLE rollup(level INTEGER NOT NULL, bucket INTEGER NOT NULL, cells BLOB NOT NULL,"
     " PRIMARY KEY(level, bucket)) STRICT;";
 
+static const struct sqlite_kind kind = {
+    .noun = "the store",
+    .advice = "count the logs again with a new file, \"bedrock-metrics serve FOLDER --store NEW\"",
+    .application_id = 0x42645573, /* "BdUs" */
+    .version = 3,
+    .oldest = 3, /* nothing is converted: the logs are there */
+    .sealed = 3,
+    .schema = schema,
+    .foreign = E_S113,
+    .other_version = E_S112,
+    .damaged = E_S113,
+    .fault = E_S115,
+    .in_use = E_S110,
+};
+
 #define OBJECT_COLUMNS                                                                             \
     "size=?2, mtime_ns=?3, state=?4, reason=?5, found=?6, counted=?7, malformed=?8, not_log=?9, "  \
     "invalid=?10, out_of_range=?11, bytes_read=?12, bytes_inflated=?13, first_time=?14, "          \
-    "last_time=?15, inode=?16, born_ns=?17"
+    "last_time=?15, inode=?16, born_ns=?17, hash=?18"
 
 static const char *const statement_text[STORE_STATEMENTS] = {
     [S_GET] = "SELECT value FROM about WHERE name=?1",
     [S_SET] = "INSERT OR REPLACE INTO about(name, value) VALUES(?1, ?2)",
-    [S_FIND] = "SELECT id, state, size, mtime_ns FROM object WHERE key=?1",
+    [S_FIND] = "SELECT id, state, size, mtime_ns, hash FROM object WHERE key=?1",
     [S_INSERT_OBJECT] =
         "INSERT INTO object(key, size, mtime_ns, state, reason, found, counted, malformed, "
         "not_log, invalid, out_of_range, bytes_read, bytes_inflated, first_time, last_time, "
-        "inode, born_ns) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "inode, born_ns, hash) VALUES"
+        "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     [S_UPDATE_OBJECT] = "UPDATE object SET " OBJECT_COLUMNS " WHERE key=?1",
-    [S_TOUCH] = "UPDATE object SET size=?2, mtime_ns=?3 WHERE key=?1",
+    [S_TOUCH] = "UPDATE object SET size=?2, mtime_ns=?3, hash=?4 WHERE key=?1",
     /* Inodes are used again; without a time of birth, size and time must tell. */
-    [S_FIND_TWIN] = ("SELECT id, state, key, size FROM object WHERE inode=?1 AND born_ns=?2"
+    [S_FIND_TWIN] = ("SELECT id, state, key, hash FROM object WHERE inode=?1 AND born_ns=?2"
                      " AND (?2<>0 OR (size=?3 AND mtime_ns=?4))"),
-    [S_RENAME] = "UPDATE object SET key=?2, size=?3, mtime_ns=?4 WHERE id=?1",
+    [S_RENAME] = "UPDATE object SET key=?2, size=?3, mtime_ns=?4, hash=?5 WHERE id=?1",
     /* min and max of SQLite are NULL where one of theirs is. */
     [S_ADD_TALLY] =
         ("INSERT INTO tally VALUES(?4, ?5, ?1, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
@@ -97,22 +109,12 @@ static const char *const statement_text[STORE_STATEMENTS] = {
 
 enum status store_fault(const struct store *store, int code, struct error *err)
 {
-    switch (code & 0xff) {
-    case SQLITE_NOMEM: return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
-        return error_set(err, ST_DENIED, E_S115, "store: %s", sqlite3_errmsg(store->db));
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return error_set(err, ST_BAD_ITEM, E_S115, "store: %s", sqlite3_errmsg(store->db));
-    default: return error_set(err, ST_IO, E_S115, "store: %s", sqlite3_errmsg(store->db));
-    }
+    return sqlite_file_fault(&kind, store->db, code, err);
 }
 
 enum status store_damaged(struct error *err)
 {
-    return error_set(err, ST_BAD_ITEM, E_S113, "the store is damaged");
+    return sqlite_file_fault(&kind, NULL, SQLITE_CORRUPT, err);
 }
 
 enum status store_execute(struct store *store, const char *sql, struct error *err)
@@ -227,90 +229,32 @@ static enum status make_private_file(const char *path, struct error *err)
     return ST_OK;
 }
 
-static enum status mark(struct store *store, struct error *err)
+enum status store_lock(const char *path, int *fd, struct error *err)
 {
-    char text[128];
-    (void)snprintf(text, sizeof(text), "PRAGMA application_id=%d; PRAGMA user_version=%d",
-                   APPLICATION_ID, VERSION);
-    return store_execute(store, text, err);
-}
-
-/*
- * A file is ours and of this version, ours and of another, or not ours; an empty one without tables
- * is new.  Nothing is converted: the logs are there, and counting them again is the sure way.
- */
-static enum status check_version(struct store *store, bool write, struct error *err)
-{
-    int64_t id = 0, version = 0, tables = 0;
-    enum status st = ask_number(store, "PRAGMA application_id", &id, err);
-    if (st == ST_OK)
-        st = ask_number(store, "PRAGMA user_version", &version, err);
-    if (st == ST_OK)
-        st = ask_number(store, "SELECT count(*) FROM sqlite_schema", &tables, err);
-    if (st != ST_OK)
-        return st;
-    if (id == APPLICATION_ID && version == VERSION)
-        return ST_OK;
-    if (id == APPLICATION_ID)
-        return error_set(err, ST_BAD_ITEM, E_S112,
-                         "the store has version %lld, this program needs %d: count the logs again "
-                         "with a new file, \"bedrock-metrics serve FOLDER --store NEW\"",
-                         (long long)version, VERSION);
-    if (id != 0 || tables != 0 || !write)
-        return error_set(err, ST_BAD_ITEM, E_S113, "the file is not a usage store");
-    st = store_execute(store, schema, err);
-    return st == ST_OK ? mark(store, err) : st;
-}
-
-/*
- * Defensive, without triggers or views of the file being trusted: a store may come from somebody
- * else.  The version is checked within a write transaction, so that two processes do not both
- * create tables.
- */
-static enum status set_up(struct store *store, bool write, struct error *err)
-{
-    sqlite3_busy_timeout(store->db, BUSY_MS);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    enum status st = store_execute(store,
-                                   "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-                                   "PRAGMA cache_size=-16384",
-                                   err);
-    if (st == ST_OK && write)
-        st = store_execute(store,
-                           "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                           "PRAGMA journal_size_limit=67108864",
-                           err);
-    if (st == ST_OK && write)
-        st = store_execute(store, "BEGIN IMMEDIATE", err);
-    if (st == ST_OK)
-        st = check_version(store, write, err);
-    if (st == ST_OK && write)
-        st = store_execute(store, "COMMIT", err);
-    return st;
+    enum status st = sqlite_file_check(&kind, path, false, err);
+    return st == ST_OK ? sqlite_file_lock(&kind, path, fd, err) : st;
 }
 
 enum status store_open(const char *path, enum store_mode mode, struct store **out,
                        struct error *err)
 {
-    *out = NULL;
     bool write = mode == STORE_WRITE;
-    if (!write && access(path, F_OK) != 0)
-        return error_set(err, ST_MISSING, code_of_errno(errno, E_S115), "%s: %s", path,
-                         strerrordesc_np(errno));
-    enum status st = write ? make_private_file(path, err) : ST_OK;
+    int version;
+    *out = NULL;
+    enum status st = write                ? make_private_file(path, err)
+                     : mode == STORE_READ ? sqlite_file_check(&kind, path, true, err)
+                                          : ST_OK;
     if (st != ST_OK)
         return st;
     struct store *store = calloc(1, sizeof(*store));
     if (store == NULL)
         return error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
-    int flags = SQLITE_OPEN_NOMUTEX | (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-    int code = sqlite3_open_v2(path, &store->db, flags, NULL);
-    if (code != SQLITE_OK)
-        st = store->db == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory")
-                               : store_fault(store, code, err);
+    const struct sqlite_options options = {
+        .path = path, .read_only = !write, .again = mode == STORE_READ_AGAIN, .busy_ms = BUSY_MS};
+    st = sqlite_file_open(&kind, &options, &store->db, &version, err);
     if (st == ST_OK)
-        st = set_up(store, write, err);
+        st = store_execute(store, "PRAGMA cache_size=-16384; PRAGMA journal_size_limit=67108864",
+                           err);
     if (st != ST_OK) {
         store_close(store);
         return st;

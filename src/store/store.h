@@ -26,7 +26,15 @@ struct store;
 enum store_mode {
     STORE_WRITE, /* created if it is not there */
     STORE_READ,
+    STORE_READ_AGAIN, /* by a process that has it open already: it was checked then */
 };
+
+/*
+ * Before STORE_WRITE: that the file is a store, or can become one, and that no other process
+ * writes it as long as *fd is open.  A file that is no store is left without a trace.  Statuses as
+ * sqlite_file_check and sqlite_file_lock.
+ */
+NODISCARD enum status store_lock(const char *path, int *fd, struct error *err);
 
 /*
  * Open the file at `path`.  ST_MISSING: it is not there.  ST_BAD_ITEM: it is not a store, of a
@@ -64,6 +72,7 @@ struct store_object {
     int64_t size, mtime_ns; /* of the file when it was counted, or was last seen */
     /* Which file it is, whatever its name: inode and time of birth (0: not known). */
     int64_t inode, born_ns;
+    int64_t hash; /* of its bytes; 0: they were not read */
 };
 
 /* ST_MISSING: it is not known. */
@@ -88,7 +97,7 @@ struct counted_object {
     struct store_chunk *chunks;
     size_t chunk_count;
     bool applied; /* set by store_commit: it was not known before, or had failed */
-    bool changed; /* it was counted under another name, with another size */
+    bool changed; /* it was counted under another name, with other bytes */
 };
 
 /* The object and all it owns; not the next one.  NULL does nothing. */
@@ -106,9 +115,9 @@ NODISCARD enum status store_commit(struct store *store, const struct dictionary 
                                    struct counted_object *list, store_exists_fn *exists,
                                    void *context, struct error *err);
 
-/* Remember a file's size and time without counting it, so that its change is reported once. */
-NODISCARD enum status store_touch(struct store *store, struct view key, int64_t size,
-                                  int64_t mtime_ns, struct error *err);
+/* Remember a file's size, time and hash without counting it, so that a change is reported once. */
+NODISCARD enum status store_touch(struct store *store, struct view key,
+                                  const struct store_object *file, struct error *err);
 
 /* ---- transactions ---- */
 

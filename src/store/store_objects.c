@@ -35,6 +35,7 @@ static enum status find(struct store *store, struct view key, int64_t *id, struc
         out->state = (enum object_state)sqlite3_column_int(s, 1);
         out->size = sqlite3_column_int64(s, 2);
         out->mtime_ns = sqlite3_column_int64(s, 3);
+        out->hash = sqlite3_column_int64(s, 4);
     } else {
         st = code == SQLITE_DONE ? ST_MISSING : store_fault(store, code, err);
     }
@@ -99,6 +100,7 @@ static enum status put_object(struct store *store, enum store_statement which,
     bind_tally(s, &o->tally);
     sqlite3_bind_int64(s, 16, o->file.inode);
     sqlite3_bind_int64(s, 17, o->file.born_ns);
+    sqlite3_bind_int64(s, 18, o->file.hash);
     return store_finish(store, s, err);
 }
 
@@ -119,7 +121,7 @@ struct twin {
     int64_t id;
     enum object_state state;
     struct view key;
-    int64_t size;
+    int64_t hash;
 };
 
 /* ST_MISSING: there is none.  ST_OK: reset the statement when done. */
@@ -141,7 +143,7 @@ static enum status find_twin(struct store *store, const struct store_object *fil
             .id = sqlite3_column_int64(s, 0),
             .state = (enum object_state)sqlite3_column_int(s, 1),
             .key = store_column_view(s, 2),
-            .size = sqlite3_column_int64(s, 3),
+            .hash = sqlite3_column_int64(s, 3),
         };
         return ST_OK;
     }
@@ -155,7 +157,8 @@ static enum status rename_object(struct store *store, int64_t id, const struct c
 {
     struct view key = view_make(o->key, o->key_len);
     return STORE_WRITE_ROW(store, S_RENAME, err, SQL_NUMBER(id), SQL_VIEW(key),
-                           SQL_NUMBER(o->file.size), SQL_NUMBER(o->file.mtime_ns));
+                           SQL_NUMBER(o->file.size), SQL_NUMBER(o->file.mtime_ns),
+                           SQL_NUMBER(o->file.hash));
 }
 
 enum name { NAME_NEW, NAME_CHANGED, NAME_GONE };
@@ -209,7 +212,7 @@ static enum status commit_object(struct store *store, struct counted_object *o,
         is_known = true;
         id = twin.id;
         known.state = twin.state;
-        o->changed = twin.state == OBJECT_STATE_COUNTED && twin.size != o->file.size;
+        o->changed = twin.state == OBJECT_STATE_COUNTED && twin.hash != o->file.hash;
     }
     if (is_known && known.state != OBJECT_STATE_FAILED)
         return ST_OK;
@@ -288,9 +291,9 @@ enum status store_commit(struct store *store, const struct dictionary *dictionar
     return ST_OK;
 }
 
-enum status store_touch(struct store *store, struct view key, int64_t size, int64_t mtime_ns,
+enum status store_touch(struct store *store, struct view key, const struct store_object *file,
                         struct error *err)
 {
-    return STORE_WRITE_ROW(store, S_TOUCH, err, SQL_VIEW(key), SQL_NUMBER(size),
-                           SQL_NUMBER(mtime_ns));
+    return STORE_WRITE_ROW(store, S_TOUCH, err, SQL_VIEW(key), SQL_NUMBER(file->size),
+                           SQL_NUMBER(file->mtime_ns), SQL_NUMBER(file->hash));
 }

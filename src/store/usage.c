@@ -4,11 +4,8 @@
  */
 #include "store/usage.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -17,34 +14,9 @@
 #include "store/chunk.h"
 #include "store/usage_private.h"
 
-enum {
-    LOCK_PATH_BYTES = 4096 + 8,
-    NAMES_BYTES = 64 * 1024,
-    FIRST_FIXED = 8,
-    CHUNK_CEILING = 512 << 20
-};
+enum { NAMES_BYTES = 64 * 1024, FIRST_FIXED = 8, CHUNK_CEILING = 512 << 20 };
 
 /* ---- opening ---- */
-
-/*
- * An flock on a file of its own, not on the database: SQLite locks that one itself, and closing a
- * second descriptor of it would drop those locks.  Taken for writing only; any number of processes
- * may read.
- */
-static enum status take_lock(struct usage *u, const char *path, struct error *err)
-{
-    char name[LOCK_PATH_BYTES];
-    int n = snprintf(name, sizeof(name), "%s.lock", path);
-    if (n < 0 || (size_t)n >= sizeof(name))
-        return error_set(err, ST_USAGE, E_S114, "the store's path is too long");
-    u->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (u->lock_fd < 0)
-        return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO,
-                         code_of_errno(errno, E_S115), "%s: %s", name, strerrordesc_np(errno));
-    if (flock(u->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return error_set(err, ST_CONFLICT, E_S110, "%s is in use by another process", path);
-    return ST_OK;
-}
 
 static enum status load_text(struct store *store, const char *name, struct buf *out,
                              struct error *err)
@@ -146,7 +118,7 @@ enum status usage_open(const char *path, enum store_mode mode, struct view keys,
     enum status st =
         u->path == NULL ? error_set(err, ST_NO_MEMORY, E_R113, "out of memory") : ST_OK;
     if (st == ST_OK && mode == STORE_WRITE)
-        st = take_lock(u, path, err);
+        st = store_lock(path, &u->lock_fd, err);
     if (st == ST_OK)
         st = store_open(path, mode, &u->store, err);
     if (st == ST_OK)
@@ -269,11 +241,11 @@ enum status usage_find(struct usage *u, struct view key, struct store_object *ou
     return st;
 }
 
-enum status usage_touch(struct usage *u, struct view key, int64_t size, int64_t mtime_ns,
+enum status usage_touch(struct usage *u, struct view key, const struct store_object *file,
                         struct error *err)
 {
     pthread_mutex_lock(&u->store_mutex);
-    enum status st = store_touch(u->store, key, size, mtime_ns, err);
+    enum status st = store_touch(u->store, key, file, err);
     pthread_mutex_unlock(&u->store_mutex);
     return st;
 }

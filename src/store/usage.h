@@ -54,8 +54,8 @@ void usage_keep_number(struct usage *usage, const char *name, uint64_t number);
 /* What the store knows of an object; an object was seen again unchanged: store_find, store_touch. */
 NODISCARD enum status usage_find(struct usage *usage, struct view key, struct store_object *out,
                                  struct error *err);
-NODISCARD enum status usage_touch(struct usage *usage, struct view key, int64_t size,
-                                  int64_t mtime_ns, struct error *err);
+NODISCARD enum status usage_touch(struct usage *usage, struct view key,
+                                  const struct store_object *file, struct error *err);
 
 /* Pack the sums of one object, counted by usage_dimensions and by the minute.  ST_NO_MEMORY. */
 NODISCARD enum status usage_pack(struct usage *usage, const struct aggregate *aggregate,

@@ -25,7 +25,8 @@ static enum status take_reader(struct usage *u, struct reader **out, struct erro
     enum status st = ST_OK;
     if (reader == NULL) {
         reader = calloc(1, sizeof(*reader));
-        st = reader == NULL ? ST_NO_MEMORY : store_open(u->path, STORE_READ, &reader->store, err);
+        st = reader == NULL ? ST_NO_MEMORY
+                            : store_open(u->path, STORE_READ_AGAIN, &reader->store, err);
     }
     if (st == ST_OK)
         st = store_begin_reading(reader->store, err);

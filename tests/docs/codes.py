@@ -38,6 +38,11 @@ UNSEEN = [
     ("A201", "GetObject: 403 KMS.DisabledException: x"),
     ("U219", os.strerror(errno.EADDRINUSE)),
     ("U219", os.strerror(errno.EADDRNOTAVAIL)),
+    # base/sqlite_file.c has the codes of the store and of the ledger.
+    *((its, text % noun) for noun, codes in (("store", "S110 S112 S113 S113 S113 S115"), ("ledger", "L201 L205 L204 L204 L204 L206"))
+      for its, text in zip(codes.split(), (
+          "%s.db is in use by another process", "the %s has version 1, this program needs 3",
+          "the file is not a %s of this program: it is empty", "the %s is empty", "the %s is damaged: x", "the %s: disk I/O error"))),
 ]
 
 

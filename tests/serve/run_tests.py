@@ -14,6 +14,7 @@ import tempfile
 import time
 from decimal import Decimal
 
+import bit_flips
 import rollups
 from harness import ALL, Program, Server, cube_sums, record
 from support import process, slow_clients
@@ -325,6 +326,30 @@ class Tests:
             server.stop()
             assert not any('changed after' in line for line in server.lines), 'reported twice'
 
+    def touched(self):
+        """`aws s3 sync` sets a file's time after its name: no change, but other bytes are one."""
+        logs, store = self.folder('touched'), self.path('touched.sqlite')
+        lines = []
+        with Server(self.program, logs, store) as server:
+            for i in range(100):
+                name = os.path.join(logs, f'{i}.json')
+                with open(name + '.6eF3a1Bc', 'w', encoding='utf-8') as file:
+                    file.write(record(n=1 + i % 9))
+                os.rename(name + '.6eF3a1Bc', name)
+                os.utime(name, (1760000000 + i, 1760000000 + i))
+            server.wait_for(lambda u: u['objects']['counted'] == 100, 'all')
+            server.stop()
+            lines += server.lines
+        done = self.program.run('serve', logs, '--once', '--store', store)
+        lines += done.stderr.decode().splitlines()
+        assert not any('changed after' in line for line in lines), lines
+        with open(os.path.join(logs, '7.json'), 'w', encoding='utf-8') as file:
+            file.write(record(n=9))
+        done = self.program.run('serve', logs, '--once', '--store', store)
+        assert done.stderr.count(b'changed after it was counted') == 1, done.stderr
+        done = self.program.run('serve', logs, '--once', '--store', store)
+        assert b'changed after' not in done.stderr, done.stderr
+
     # ---- who may ask what ----
 
     def strangers(self):
@@ -472,6 +497,72 @@ class Tests:
         base.close()
         self.program.run('report', '--store', self.path('nothing.sqlite'), status=1)
 
+    def strange_stores(self):
+        """Files of others are left without a trace; code in a store is not obeyed."""
+        def refused(path, why, traces=frozenset()):
+            before = open(path, 'rb').read()
+            for words in (('report', '--output', 'json'),
+                          ('serve', self.folder('for-' + os.path.basename(path)), '--once')):
+                done = self.program.run(*words, '--store', path, status=None)
+                assert done.returncode == 1 and why in done.stderr, (path, words, done)
+                assert open(path, 'rb').read() == before, f'{path} was written to'
+                found = {p for p in os.listdir(self.scratch) if p.startswith(os.path.basename(path))}
+                assert found - {os.path.basename(path)} <= traces, found
+
+        def make(name, *statements):
+            path = self.path(name)
+            base = sqlite3.connect(path)
+            for statement in statements:
+                base.executescript(statement)
+            base.close()
+            return path
+
+        own = self.path('own.sqlite')
+        self.program.run('serve', self.logs, '--once', '--quiet', '--store', own)
+        tables = '\n'.join(sqlite3.connect(own).iterdump())
+        ours = f'PRAGMA application_id={0x42645573}; PRAGMA user_version=3;'
+        refused(make('other.db', 'CREATE TABLE t(x)', 'PRAGMA user_version=3'), b'something else')
+        with open(self.path('text.db'), 'w', encoding='utf-8') as file:
+            file.write('no SQLite file\n' * 100)
+        refused(self.path('text.db'), b'is not a SQLite file')
+        refused(make('unsealed.db', tables, ours), b'no checksums', {'unsealed.db-lock'})
+        for name, code in (
+                ('trigger', 'CREATE TRIGGER t AFTER INSERT ON chunk BEGIN DELETE FROM chunk; END'),
+                ('view', 'DROP TABLE tally; CREATE VIEW tally AS WITH RECURSIVE r(n) AS (SELECT 1 '
+                         'UNION ALL SELECT n+1 FROM r) SELECT n FROM r'),
+                ('virtual', 'CREATE VIRTUAL TABLE v USING fts5(x)'),
+                ('computed', 'ALTER TABLE chunk ADD COLUMN more INTEGER AS (hour + 1)')):
+            refused(make(name + '.db', tables, code, ours), b'not obeyed', {name + '.db-lock'})
+        refused(make('index.db', tables, 'CREATE INDEX more ON chunk(object)', ours),
+                b'expected tables', {'index.db-lock'})
+
+    def read_only(self):
+        """A store where nothing can be written is read, unless it has a log there."""
+        folder = self.folder('read only? 100%#')
+        store = os.path.join(folder, 'store.sqlite')
+        self.program.run('serve', self.logs, '--once', '--quiet', '--store', store)
+        wanted = self.program.report(store)
+        os.chmod(store, 0o444)
+        os.chmod(self.scratch, 0o711)
+        os.chmod(folder, 0o555)
+        # Who may write everywhere has to become somebody else to see it.
+        user = {'user': 65534} if os.getuid() == 0 else {}
+        words = [process.BINARY, 'report', '--store', store, '--quiet', '--output', 'json']
+        done = process.run(words, self.program.env, **user)
+        assert done.returncode == 0 and done.stdout == wanted, done
+        os.chmod(folder, 0o755)
+        with open(store + '-wal', 'wb') as file:
+            file.write(bytes(100))
+        os.chmod(store + '-wal', 0o444)
+        os.chmod(folder, 0o555)
+        done = process.run(words, self.program.env, **user)
+        assert done.returncode == 1 and b'write-ahead log' in done.stderr, done
+        os.chmod(folder, 0o755)
+
+    def wrong_bits(self):
+        return bit_flips.check(self.program, self.folder('bits'),
+                               int(os.environ.get('FLIPS', '1000')))
+
     def rollups_while_files_come(self):
         """Rollups, tally and answers at many moments of a store that is being filled."""
         logs, store = self.folder('rolling'), self.path('rolling.sqlite')
@@ -504,17 +595,15 @@ class Tests:
         """A store of another version is refused, named, with the way to count again; nothing is changed."""
         old = self.path('other-version.sqlite')
         self.program.run('serve', self.logs, '--once', '--quiet', '--store', old)
-        for version in 1, 3:
-            base = sqlite3.connect(old)
-            base.execute('PRAGMA user_version=%d' % version)
-            base.close()
+        for version in 1, 2, 4, 3:
+            with open(old, 'r+b') as file:  # where SQLite has it: its own writing has no checksums
+                file.seek(60)
+                file.write(version.to_bytes(4, 'big'))
             for words in (('report', '--output', 'json'), ('serve', self.logs, '--once')):
-                done = self.program.run(*words, '--store', old, status=1)
-                assert b'version %d' % version in done.stderr, done.stderr
-                assert b'serve FOLDER --store NEW' in done.stderr, done.stderr
-        base = sqlite3.connect(old)
-        base.execute('PRAGMA user_version=2')
-        base.close()
+                done = self.program.run(*words, '--store', old, status=int(version != 3))
+                if version != 3:
+                    assert b'version %d' % version in done.stderr, done.stderr
+                    assert b'serve FOLDER --store NEW' in done.stderr, done.stderr
         self.same_as_expected(old)
 
     def keys(self):
@@ -689,6 +778,7 @@ def main():
                 ('live: renamed files count once', t.renamed),
                 ('live: many files at once', t.many_at_once),
                 ('failed files are tried again, changed ones are not', t.failed_and_changed),
+                ('files whose time changed, and not their bytes', t.touched),
                 ('Host, Origin and Sec-Fetch-Site', t.strangers),
                 ('methods, paths and arguments', t.methods_and_paths),
                 ('slow clients and requests that are too much', t.slow_clients),
@@ -698,6 +788,9 @@ def main():
                 ('a store has one server and one folder', t.one_store_one_server),
                 ('the default store', t.default_store),
                 ('damaged and foreign stores', t.damaged_store),
+                ('files of others and code in a store', t.strange_stores),
+                ('a store on a disk that is only read', t.read_only),
+                ('single wrong bits in a store and its log', t.wrong_bits),
                 ('rollups at any moment equal the chunks', t.rollups_while_files_come),
                 ('a store of another version', t.other_version),
                 ('metadata as dimensions of a store', t.keys),

@@ -149,7 +149,7 @@ static struct counted_object *make_object(struct fixture *f, const char *key, si
     aggregate_free(aggregate);
     o->key = strdup(key);
     o->key_len = strlen(key);
-    o->file = (struct store_object){OBJECT_STATE_COUNTED, 100, 5, 0, 0};
+    o->file = (struct store_object){OBJECT_STATE_COUNTED, 100, 5, 0, 0, 0};
     o->tally.records.found = o->tally.records.counted = cells;
     return o;
 }
@@ -191,7 +191,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    static const char *const ends[] = {"", ".lock", "-wal", "-shm"};
+    static const char *const ends[] = {"", "-lock", "-wal", "-shm"};
     usage_close(f->usage);
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         char name[128];
