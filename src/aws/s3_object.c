@@ -55,6 +55,9 @@ static enum status read_head(struct s3_object *o, const struct aws_answer *a, st
 {
     const struct http_response *r = &a->http;
     uint64_t length = 0;
+    /* A head that libcurl and we read differently has no stream behind it. */
+    if (o->stream == NULL)
+        return error_set(err, ST_RETRY, E_O108, "GetObject: an answer without a body");
     if (o->at > 0) {
         if (r->status != 206 ||
             !range_fits(http_response_header(r, "content-range"), o->at, o->size))

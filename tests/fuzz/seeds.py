@@ -36,6 +36,47 @@ AWS_TEXTS = [
     (4, b'{"Version":1,"AccessKeyId":"A","SecretAccessKey":"s","Expiration":"2026-11-25T22:00:00Z"}'),
 ]
 
+Z16 = "AAAAAAAAAAAAAAAAAAAAAA=="
+PART = ("AQAAAAAAAAAAAAAEAAAAAAAAAAUAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==")
+BATCH = {"s": {"N": "2"}, "t": {"N": "5"}, "m": {"N": "1"},
+         "p": {"L": [{"M": {"n": {"B": Z16}, "v": {"B": PART}}}]}}
+MEMBERS = {"d": {"B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}
+ENTRY = {"z": {"N": "7"}, "zb": {"B": "YWI="}, "zk": {"B": "YWJj"}, "zr": {"B": ""}}
+LISTS = {"Responses": {"t": [dict(pk={"S": "q#0"}, **{"00" * 16: {"N": "5"}}),
+                             dict(pk={"S": "z#0"}, **{"00" * 32: {"N": "5"}}),
+                             dict(pk={"S": "o#" + "00" * 32}, b={"B": Z16}, t={"N": "5"}),
+                             dict(pk={"S": "b#" + "00" * 16}, **BATCH),
+                             dict(pk={"S": "m#" + "00" * 16}, **MEMBERS)]}}
+# What a table answers, one after another, to each question of fuzz_dynamodb.c.
+TABLE = [[{"Item": BATCH}, {"Item": MEMBERS}], [LISTS, LISTS, LISTS], [LISTS, {"Item": ENTRY}],
+         [{"Attributes": {"n": {"N": "3"}}}], [{"Item": {"d": {"B": "cGF5bG9hZA=="}}}],
+         [{"LastEvaluatedKey": {"pk": {"S": "x"}}, "Items": [dict(pk={"S": "b#00"}, **BATCH)]}, {}]]
+# Answers of servers, to each call of fuzz_answers.c.
+JSON = "application/x-amz-json-1.0"
+SERVERS = [
+    (0, "ETag: \"abc\"", "{}"), (0, "Content-Encoding: gzip", "x"),
+    (1, "Content-Type: application/xml", "<ListBucketResult><IsTruncated>false</IsTruncated><Contents>"
+     "<Key>a%20b</Key><LastModified>2026-11-01T00:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag>"
+     "<Size>1</Size></Contents></ListBucketResult>"),
+    (2, JSON, '{"Messages":[{"MessageId":"m","ReceiptHandle":"r","Body":"{}",'
+     '"MD5OfBody":"99914b932bd37a50b983c5e7c90ae93b","Attributes":{"ApproximateReceiveCount":"2"}}]}'),
+    (3, "Content-Type: text/xml", "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:user/a"
+     "</Arn><UserId>u</UserId><Account>123456789012</Account></GetCallerIdentityResult>"
+     "</GetCallerIdentityResponse>"),
+    (4, JSON, '{"MetricDataResults":[{"Id":"s0","StatusCode":"Complete","Timestamps":[60,0],'
+     '"Values":[1,2]},{"Id":"s1","StatusCode":"Complete","Timestamps":[],"Values":[]},'
+     '{"Id":"s2","StatusCode":"PartialData","Timestamps":[0],"Values":[1]}]}'),
+    (5, JSON, "{}"), (6, JSON, json.dumps({"Item": BATCH})),
+    (7, JSON, '{"Statement":[]}'), (8, JSON, '{"inferenceProfileSummaries":[],"nextToken":"x"}'),
+    (9, "x-amz-bucket-region: eu-west-1", ""),
+]
+# A head in which libcurl sees another status later on than at first: there is no body to read.
+SERVERS_RAW = [
+    b"\x00HTTP/1.1 200 OK\rn-Encoding: gzip\r\nContent-Length: 1\r\n\r\x06HTTP/1.1 204 OK\rAAAAAAAAA3 "
+    b"B<ousy\r\nContent-Ty\nxpe: application/x-amz-json-1.0\r\nTransfer-Encoding: ch",
+]
+
 
 def store(folder, target, number, data):
     path = os.path.join(folder, target)
@@ -71,6 +112,18 @@ def main():
         store(folder, "fuzz_aws_text", number, bytes([target]) + text)
     with open(os.path.join(HERE, "..", "..", "data", "bedrock-prices.json"), "rb") as file:
         store(folder, "fuzz_prices", 0, file.read()[:4000])
+    for which in range(17):
+        for number, documents in enumerate(TABLE):
+            lines = b"\n".join(b"\x00" + json.dumps(d).encode() for d in documents)
+            store(folder, "fuzz_dynamodb", 10 * which + number, bytes([which]) + lines)
+    for number, (which, header, body) in enumerate(SERVERS):
+        header = header if ": " in header else "Content-Type: " + header
+        head = "HTTP/1.1 200 OK\r\n%s\r\nContent-Length: %d\r\n\r\n" % (header, len(body))
+        store(folder, "fuzz_answers", number, bytes([which]) + (head + body).encode())
+        head = "HTTP/1.1 503 Busy\r\n%s\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+        store(folder, "fuzz_answers", 100 + number, bytes([which]) + (head % header).encode())
+    for number, data in enumerate(SERVERS_RAW):
+        store(folder, "fuzz_answers", 200 + number, data)
 
 
 if __name__ == "__main__":
