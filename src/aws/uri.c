@@ -119,7 +119,7 @@ enum status uri_parse(struct view text, struct uri *out)
     if (!path_valid(u.path))
         return ST_USAGE;
 
-    struct view rest = VIEW_EMPTY; /* what follows the host: nothing or ":port" */
+    struct view rest; /* what follows the host: nothing or ":port" */
     if (u.authority.len > 0 && u.authority.ptr[0] == '[') {
         size_t end = view_find_char(u.authority, ']');
         if (end == SIZE_MAX)

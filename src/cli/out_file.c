@@ -81,9 +81,10 @@ enum status out_file_close(struct out_file *out, struct error *err)
         failed = true;
     }
     if (failed) {
-        out_file_abandon(out);
-        return error_set(err, ST_IO, code_of_errno(code, E_F109), "%s: %s", name,
-                         strerrordesc_np(code));
+        (void)error_set(err, ST_IO, code_of_errno(code, E_F109), "%s: %s", name,
+                        strerrordesc_np(code));
+        out_file_abandon(out); /* after the message: it may free the name */
+        return ST_IO;
     }
     stop_keep_at_exit(out->temporary);
     free(out->temporary);
