@@ -7,10 +7,11 @@ import time
 class Slow:
     """Connections to a port that never say all."""
 
-    def __init__(self, port, count, first=b'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: '):
+    def __init__(self, port, count, first=b'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ',
+                 source='127.0.0.1'):
         self.open = []
         for _ in range(count):
-            connection = socket.create_connection(('127.0.0.1', port), timeout=10)
+            connection = socket.create_connection(('127.0.0.1', port), 10, (source, 0))
             connection.sendall(first)
             self.open.append(connection)
 
@@ -85,6 +86,10 @@ def check_slow(port, large):
             slow.trickle()
             assert time.monotonic() - begin < 14, f'{slow.ended()} of 20 ended'
             time.sleep(0.5)
+    # Who hoards loses its own places, not those of another address that are older.
+    with Slow(port, 5) as few, Slow(port, 300, source='127.0.0.2') as many:
+        health(port)
+        assert few.ended() == 0 and many.ended() > 150, (few.ended(), many.ended())
     # Nor does who never reads what was asked for keep others out.
     with Slow(port, 140, b'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n' % large * 300):
         for _ in range(4):
