@@ -68,6 +68,8 @@ enum {
       true, "what becomes of a request whose outcome is unknown")                                 \
     X(LEDGER_IDENTITY, "key", ONE_OF("key|path"), READ_LEDGER | READ_EVENTS, true,                \
       "path: replicas of one log in several buckets are counted once")                            \
+    X(LEDGER_MUST_EXIST, "false", TRUE_OR_FALSE, READ_LEDGER | READ_EVENTS, false,                \
+      "true: a ledger file that is not there is an error, and not created")                        \
     X(LEDGER_TTL_DAYS, "35", FROM_TO(17, 3650), READ_LEDGER | READ_EVENTS, true,                  \
       "how long counted objects are remembered")                                                  \
     X(SWEEP_INTERVAL, "0", FROM_TO(0, 7 * 86400), READ_WORKER, true,                              \

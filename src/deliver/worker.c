@@ -43,6 +43,24 @@ static enum status recover(struct worker *w, bool first, struct error *err)
     return exact_round_recover(counted, first, RECOVER_MAX, &recovery, err);
 }
 
+/*
+ * A table that cannot be reached right now is waited for, as a queue would be: whoever starts the
+ * worker again would only find it in the same state.
+ */
+static enum status recover_at_start(struct worker *w, struct error *err)
+{
+    int64_t wait = 1000;
+    enum status st = recover(w, true, err);
+    while (st == ST_RETRY && !w->options->once && !stop_asked(NULL)) {
+        LOG_FAULT(LOG_WARN, E_L104, "unfinished batches stay", log_cstr("reason", err->text));
+        stop_pause_ms(wait);
+        wait = wait * 2 < RECOVER_EVERY_MS ? wait * 2 : RECOVER_EVERY_MS;
+        *err = (struct error){0};
+        st = recover(w, true, err);
+    }
+    return st;
+}
+
 /* The interval before last is looked at too: one sweep that fails is not missed. */
 static void sweep(struct worker *w)
 {
@@ -168,12 +186,12 @@ enum status worker_run(const struct worker_options *options, struct worker_total
         settings_resolve_profiles(options->settings, w.queues[0].receiver, regions,
                                   options->queue_count);
     }
-    if (st == ST_OK && w.ledger != NULL)
-        st = recover(&w, true, err);
-    if (st == ST_IO && w.ledger != NULL)
-        st = ledger_failed(&w, err);
     if (st == ST_OK && options->listen != NULL)
         st = worker_http_start(&w, &server, err);
+    if (st == ST_OK && w.ledger != NULL)
+        st = recover_at_start(&w, err);
+    if (st == ST_IO && w.ledger != NULL)
+        st = ledger_failed(&w, err);
     if (st == ST_OK)
         st = run_queues(&w, totals, err);
     web_server_stop(server);

@@ -214,6 +214,7 @@ static inline void ledger_close(struct ledger *l)
 struct ledger_sqlite_options {
     const char *path;
     bool read_only;  /* for looking while a worker has it: every writing call is ST_DENIED */
+    bool must_exist; /* ST_MISSING instead of a new one */
     const char *vfs; /* tests only; NULL: the system's */
 };
 

@@ -106,7 +106,9 @@ enum status ledger_session_open(struct ledger_session **out,
                        name);
     } else if (st == ST_OK) {
         struct ledger_sqlite_options file = {.path = name, .read_only = options->read_only};
-        st = ledger_sqlite_open(&file, &s->ledger, &detail);
+        st = variable_flag(VAR_LEDGER_MUST_EXIST, &file.must_exist, err);
+        if (st == ST_OK)
+            st = ledger_sqlite_open(&file, &s->ledger, &detail);
         s->sole = !options->read_only;
     }
     if (st != ST_OK) {

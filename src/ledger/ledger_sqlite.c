@@ -309,9 +309,14 @@ enum status ledger_sqlite_open(const struct ledger_sqlite_options *options, stru
     if (st == ST_OK && !options->read_only)
         st = sqlite_file_lock(&LEDGER_FILE, options->path, &l->lock_fd, err);
     if (st == ST_OK && !options->read_only)
-        st = sqlite_create_private(options->path, err);
+        st = sqlite_create_private(options->path, options->must_exist, err);
     if (st == ST_OK)
         st = sqlite_open_file(l, options, err);
+    struct stat info;
+    if (st == ST_OK && stat(options->path, &info) == 0) {
+        l->device = info.st_dev;
+        l->inode = info.st_ino;
+    }
     if (st != ST_OK) {
         sqlite_close(&l->head);
         return st;

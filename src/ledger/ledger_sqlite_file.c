@@ -171,6 +171,17 @@ enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n)
 }
 
 /*
+ * What is written to a file without a name is lost, and whoever starts next begins a new ledger: so
+ * nothing more is prepared or sent.
+ */
+static bool is_gone(const struct ledger_sqlite *l)
+{
+    struct stat info;
+    return l->inode != 0 && (stat(sqlite3_db_filename(l->locked.db, NULL), &info) != 0 ||
+                             info.st_ino != l->inode || info.st_dev != l->device);
+}
+
+/*
  * IMMEDIATE takes the write lock at the start.  A transaction that begins by reading and is
  * upgraded later can fail with SQLITE_BUSY in its middle, whatever the busy timeout is.
  */
@@ -181,6 +192,14 @@ enum status file_begin(struct ledger_sqlite *l, bool write)
         return ST_IO;
     if (write && l->read_only)
         return ST_DENIED;
+    if (write && is_gone(l)) {
+        LOG_FAULT(LOG_ERROR, E_L100, "ledger closed after a fault of its file",
+                  log_cstr("file", sqlite3_db_filename(l->locked.db, NULL)),
+                  log_cstr("reason", "it was deleted, moved or replaced"),
+                  log_u64("sqlite_code", SQLITE_READONLY_DBMOVED));
+        file_close(l);
+        return ST_IO;
+    }
     return file_step_done(l, file_bind(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ, NULL, 0));
 }
 

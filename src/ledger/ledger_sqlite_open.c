@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 enum {
     BUSY_MS = 5000, /* only readers of the same file can be in the way, for a checkpoint */
     PATH_BYTES = 4096,
@@ -120,13 +122,20 @@ enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct err
     return st;
 }
 
-enum status sqlite_create_private(const char *path, struct error *err)
+/* A new ledger knows of nothing that was counted before: not what somebody who lost one wants. */
+enum status sqlite_create_private(const char *path, bool must_exist, struct error *err)
 {
+    if (must_exist && access(path, F_OK) != 0 && errno == ENOENT)
+        return error_set(err, ST_USAGE, E_L203,
+                         "There is no ledger, and LEDGER_MUST_EXIST does not let one be created.");
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0)
-        close(fd); /* before SQLite opens it, see above */
-    else if (errno != EEXIST)
-        return error_set(err, ST_IO, E_L206, "Cannot be made: %s.", strerror(errno));
+    if (fd < 0)
+        return errno == EEXIST
+                   ? ST_OK
+                   : error_set(err, ST_IO, E_L206, "Cannot be made: %s.", strerror(errno));
+    close(fd); /* before SQLite opens it, see above */
+    LOG_FAULT(LOG_WARN, E_L111, "new ledger: what was counted before it is not known",
+              log_cstr("file", path));
     return ST_OK;
 }
 
@@ -146,8 +155,7 @@ static enum status upgrade(struct ledger_sqlite *l, int version, struct error *e
         return error_set(err, ST_BAD_ITEM, E_L205,
                          "is of an earlier version: a worker, or `resolve`, brings it up to date");
     int code = version == 1 ? sqlite3_exec(db, FROM_1, NULL, NULL, NULL) : SQLITE_OK;
-    enum status st =
-        code == SQLITE_OK ? ST_OK : sqlite_file_fault(&LEDGER_FILE, db, code, err);
+    enum status st = code == SQLITE_OK ? ST_OK : sqlite_file_fault(&LEDGER_FILE, db, code, err);
     if (st == ST_OK)
         st = sqlite_file_seal(&LEDGER_FILE, db, err);
     if (st == ST_OK &&

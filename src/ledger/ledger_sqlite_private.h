@@ -7,6 +7,8 @@
 #ifndef LEDGER_LEDGER_SQLITE_PRIVATE_H
 #define LEDGER_LEDGER_SQLITE_PRIVATE_H
 
+#include <sys/stat.h>
+
 #include "base/sql_value.h"
 #include "base/sqlite_file.h"
 #include "ledger/ledger.h"
@@ -59,6 +61,8 @@ struct ledger_sqlite {
     } locked;
     bool read_only;
     int lock_fd;
+    dev_t device; /* which file it is, so that one that took its place is noticed */
+    ino_t inode;  /* 0: not known */
 };
 
 /* ---- ledger_sqlite.c ---- */
@@ -126,7 +130,7 @@ extern const struct sqlite_kind LEDGER_FILE;
 NODISCARD enum status sqlite_check_place(const struct ledger_sqlite_options *o, struct error *err);
 
 /* Make the file with its mode; SQLite gives its side files the same. */
-NODISCARD enum status sqlite_create_private(const char *path, struct error *err);
+NODISCARD enum status sqlite_create_private(const char *path, bool must_exist, struct error *err);
 /* Open, check, create the tables or upgrade them, prepare the statements. */
 NODISCARD enum status sqlite_open_file(struct ledger_sqlite *l,
                                        const struct ledger_sqlite_options *o, struct error *err);

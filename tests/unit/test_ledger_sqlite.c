@@ -108,6 +108,45 @@ static mode_t mode_of(const char *file)
     return info.st_mode & 07777;
 }
 
+/* Deleted, moved away, or replaced by another: nothing more is claimed or prepared. */
+static void test_a_file_that_disappears_is_noticed(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 3; way++) {
+        const struct protocol_object o = {.id = contract_id(1), .state = OBJECT_CLAIM};
+        const struct ledger_nonce batch = contract_nonce(way + 1u);
+        struct protocol_claim c;
+        char other[300];
+        struct ledger *l = open_ok();
+        assert_int_equal(ledger_claim(l, &batch, 1, &o, 1, &c), ST_OK);
+        name(other, sizeof other, "-other");
+        if (way == 0) {
+            assert_int_equal(unlink(path), 0);
+        } else {
+            assert_int_equal(rename(path, other), 0);
+            if (way == 2)
+                close(open(path, O_RDWR | O_CREAT, 0600));
+        }
+        assert_int_equal(ledger_claim(l, &batch, 1, &o, 1, &c), ST_IO);
+        assert_int_equal(ledger_lookup(l, NULL, 0, NULL), ST_IO); /* and it stays closed */
+        ledger_close(l);
+        unlink(path);
+        unlink(other);
+        name(other, sizeof other, "-wal");
+        unlink(other);
+        name(other, sizeof other, "-shm");
+        unlink(other);
+    }
+    struct error err;
+    struct ledger *l;
+    const struct ledger_sqlite_options must = {.path = path, .must_exist = true};
+    assert_int_equal(ledger_sqlite_open(&must, &l, &err), ST_USAGE);
+    assert_non_null(strstr(err.text, "LEDGER_MUST_EXIST"));
+    ledger_close(open_ok());
+    assert_int_equal(ledger_sqlite_open(&must, &l, &err), ST_OK);
+    ledger_close(l);
+}
+
 static void test_files_are_private(void **state)
 {
     (void)state;
@@ -593,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_contract_memory),
         cmocka_unit_test_setup_teardown(test_contract_sqlite, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reopened_remembers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_disappears_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_are_private, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_folder_is_made_private, setup, teardown),
         cmocka_unit_test_setup_teardown(test_permissions, setup, teardown),

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from world import FENCE_MS, Cases, World, parser, run_cases                # noqa: E402
 from support.cloud import QUEUE                                            # noqa: E402
+from support.process import wait_until                                   # noqa: E402
 from support.results import check                                          # noqa: E402
 
 OUTAGE_S = 4
@@ -92,8 +93,25 @@ def outage():
         world.finish()
 
 
+def away_at_the_start():
+    """The table is away while a worker starts: it waits, as it does for a queue."""
+    with World("dynamodb") as world:
+        world.table_proxy.rules = [rule("throttled", 1, -1)]
+        with world.cloud.start("worker", AWS_MAX_ATTEMPTS=1, **world.settings) as worker:
+            worker.wait_for_line("unfinished batches stay", 20)
+            time.sleep(2)
+            check(worker.poll() is None, "the worker ended:", worker.err[-2000:])
+            world.table_proxy.rules = []
+            queue = world.cloud.stub.queues[QUEUE]
+            check(wait_until(lambda: queue.stats().get("deleted", 0) >= len(world.bodies), 60),
+                  worker.err[-3000:])
+            worker.stop(seconds=20)
+        world.finish()
+
+
 def cases(everything):
     out = Cases()
+    out.add("dynamodb away when a worker starts: it waits", away_at_the_start)
     out.add("dynamodb away: messages are retried less and less often", outage)
     for mode in ("dynamodb", "lambda"):
         for resolving in (False, True):
