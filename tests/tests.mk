@@ -127,7 +127,7 @@ check-long: $(PROGRAMS) $(BUILD)/ledger-sim
 
 # The program with calls that can be made to fail; see tests/torture/wrap.c.
 TORTURE := $(BUILD)/tests/torture/torture
-TORTURE_CALLS := malloc calloc realloc strdup strndup setenv __getdelim realpath fdopendir fdopen \
+TORTURE_CALLS := malloc calloc realloc strdup strndup setenv realpath fdopendir fdopen \
                  fopen read open openat stat fstat fstatat readdir fread ferror fwrite fflush \
                  fclose mkstemp rename pthread_create
 CFLAGS_wrap := -Wno-missing-prototypes

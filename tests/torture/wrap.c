@@ -100,13 +100,6 @@ WRAP(int, setenv, const char *name, const char *value, int overwrite)
     return __real_setenv(name, value, overwrite);
 }
 
-/* What getline is once it is inlined. */
-WRAP(ssize_t, __getdelim, char **line, size_t *n, int end, FILE *file)
-{
-    FAIL_IF(ALLOC, ENOMEM, -1);
-    return __real___getdelim(line, n, end, file);
-}
-
 WRAP(char *, realpath, const char *path, char *out)
 {
     FAIL_IF(ALLOC, ENOMEM, NULL);
