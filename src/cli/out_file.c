@@ -110,13 +110,9 @@ void out_file_abandon(struct out_file *out)
 
 enum status out_file_write(const char *path, const struct buf *text, struct error *err)
 {
-    struct out_file out;
+    struct out_file out = {0};
     struct buf shown;
     buf_init(&shown, MAX_SHOWN);
-    if (out_file_is_stdout(path) && isatty(STDOUT_FILENO) && buf_status(text) == ST_OK) {
-        json_escape_lines(&shown, buf_view(text));
-        text = &shown;
-    }
     enum status st = buf_status(text);
     if (st == ST_TOO_BIG)
         (void)error_set(err, st, E_R110, "the result is too large");
@@ -124,6 +120,15 @@ enum status out_file_write(const char *path, const struct buf *text, struct erro
         (void)error_set(err, st, E_R113, "out of memory");
     else
         st = out_file_open(&out, path, err);
+    if (st == ST_OK && isatty(fileno(out.file))) {
+        json_escape_lines(&shown, buf_view(text));
+        text = &shown;
+        st = buf_status(text);
+        if (st != ST_OK) {
+            (void)error_set(err, st, E_R113, "out of memory");
+            out_file_abandon(&out);
+        }
+    }
     if (st == ST_OK) {
         (void)fwrite(text->ptr, 1, text->len, out.file); /* a failure shows when it is closed */
         st = out_file_close(&out, err);

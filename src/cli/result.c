@@ -54,7 +54,7 @@ static enum status write_rows(const struct result *r, const struct page *page, m
         [RESULT_CSV] = report_write_csv,
         [RESULT_OPENMETRICS] = report_write_openmetrics,
     };
-    bool terminal = r->out == NULL && isatty(STDOUT_FILENO);
+    bool terminal = isatty(fileno(r->file.file)); /* by any name: -, /dev/stdout, /dev/tty */
     struct report report = {
         .aggregate = page->aggregate,
         .interval = r->interval,
@@ -64,7 +64,7 @@ static enum status write_rows(const struct result *r, const struct page *page, m
         .width = out_file_terminal_width(r->out != NULL),
         .terminal = terminal,
         .csv_safe = r->csv_safe,
-        .colour = terminal && !variable_given(VAR_NO_COLOR),
+        .colour = terminal && r->out == NULL && !variable_given(VAR_NO_COLOR),
     };
     return writers[r->form](&report, r->file.file);
 }

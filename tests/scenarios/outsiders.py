@@ -299,6 +299,8 @@ def test_terminals_get_nothing_that_steers_them():
             done = process.run([BINARY, *words, form], environment(), LIMIT, cwd=folder)
             if form in ("csv", "openmetrics"):
                 check(HOSTILE.encode() in done.stdout, form, "to a pipe changed bytes", done.stdout)
+            for name in ("-", "/dev/stdout"):
+                harmless(on_terminal((*words, form, "--out", name), folder), form + " " + name)
             # To a file from a terminal too.
             shown = on_terminal((*words, form, "--out", "r"), folder)
             equal(shown, "", form)
@@ -306,12 +308,16 @@ def test_terminals_get_nothing_that_steers_them():
                 equal(file.read(), done.stdout, form)
         text = on_terminal(("plan", "o.json", "--quiet"), folder)
         harmless(text, "plan")
+        harmless(on_terminal(("plan", "o.json", "--quiet", "--out", "/dev/stdout"), folder), "plan")
         # Names in log lines, errors and the line of progress.
         name = HOSTILE.replace("/", "") + ".json"
         with open(os.path.join(folder, name), "wb") as file:
             file.write(b"\x1f\x8b broken")
         for more in ((), ("--log-format", "json")):
             harmless(on_terminal(("aggregate", ".", *more), folder, "stderr"), "log lines")
+        os.mkdir(os.path.join(folder, HOSTILE))
+        harmless(on_terminal(("serve", HOSTILE, "--once", "--store", HOSTILE + ".sqlite"), folder,
+                             "stderr"), "serve")
         for wrong in (("aggregate", "o.json", "--by", name), ("aggregate", "--" + name),
                       ("aggregate", "o.json", "--profiles", name), (name,), ("explain", name),
                       ("help", name), ("aggregate", "o.json", "--env-file", name),
