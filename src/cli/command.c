@@ -94,7 +94,7 @@ static enum status apply_common(const struct common_options *common, struct erro
         return error_set(err, ST_USAGE, E_U401, "--env-file %s", detail.text);
     /* A .env that happens to be here may be another program's, or a trap: what is not taken is named. */
     buf_init(&ignored, MAX_COMPLAINT);
-    if (config_load_dotenv(&ignored, &unread) == ST_MISSING)
+    if (config_load_dotenv(common->env_file, &ignored, &unread) == ST_MISSING)
         unread.text[0] = '\0';
     const char *name = common->log_level != NULL ? common->log_level : variable_get(VAR_LOG_LEVEL);
     if (log_level_parse(view_of(name), &level) != ST_OK) {

@@ -146,12 +146,15 @@ enum status config_load_env_file(const char *path, struct error *err)
     return st;
 }
 
-enum status config_load_dotenv(struct buf *ignored, struct error *err)
+enum status config_load_dotenv(const char *named, struct buf *ignored, struct error *err)
 {
     struct reader r = {.path = ".env", .ignored = ignored};
     struct error detail = {0};
-    struct stat about;
+    struct stat about = {0}, other;
     struct buf text;
+    if (named != NULL && stat(r.path, &about) == 0 && stat(named, &other) == 0 &&
+        about.st_dev == other.st_dev && about.st_ino == other.st_ino)
+        return ST_MISSING;
     buf_init(&text, MAX_DOTENV);
     enum status st = whole_file_read(&text, r.path, WHOLE_FILE_REGULAR, &about, &detail);
     if (st == ST_OK && about.st_uid != geteuid() && about.st_uid != 0)

@@ -20,8 +20,9 @@ NODISCARD enum status config_load_env_file(const char *path, struct error *err);
  * The same with .env in the working folder, which may be part of a folder that somebody downloaded:
  * it is taken only if it belongs to the user or root, and may set only what its row in variables.h
  * allows, and the Region and profile of AWS.  All other names are appended to *ignored, separated by
- * commas.  ST_MISSING: there is none.  A line that is none is skipped: ST_USAGE names the first.
+ * commas.  ST_MISSING: there is none, or it is `named`, the file of --env-file (may be NULL), which
+ * was read already.  A line that is none is skipped: ST_USAGE names the first.
  */
-NODISCARD enum status config_load_dotenv(struct buf *ignored, struct error *err);
+NODISCARD enum status config_load_dotenv(const char *named, struct buf *ignored, struct error *err);
 
 #endif

@@ -102,6 +102,11 @@ def test_names_that_dotenv_may_set():
     _, out, _, _ = in_folder(files, "aggregate", "o.json", "--output", "json",
                              METRICS="TotalTokenCount")
     equal(set(json.loads(out)["totals"]), {"TotalTokenCount"})
+    # A .env that is named is not read once more.
+    files = {".env": "AWS_CONFIG_FILE=/dev/null\n"}
+    for name in (".env", "./.env", "/proc/self/cwd/.env"):
+        _, _, err, _ = in_folder(files, "prices", "age", "--env-file", name)
+        equal(err, "", name)
     many = "".join("NAME_%04d=1\n" % i for i in range(3000))
     _, _, err, _ = in_folder({".env": many}, "prices", "age")
     names = ignored(err)
