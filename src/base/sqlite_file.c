@@ -39,7 +39,7 @@ static enum status empty(const struct sqlite_kind *k, bool read_only, struct err
 
 static enum status foreign(const struct sqlite_kind *k, const char *what, struct error *err)
 {
-    return error_set(err, ST_BAD_ITEM, k->foreign, "the file is not %s of this program: it %s",
+    return error_set(err, ST_BAD_ITEM, k->foreign, "the file is not a %s of this program: it %s",
                      k->noun + strlen("the "), what);
 }
 
@@ -76,6 +76,26 @@ static bool has_side_file(const char *path, const char *suffix)
     return n > 0 && (size_t)n < sizeof(name) && stat(name, &info) == 0 && info.st_size > 0;
 }
 
+/* SQLite opens them without looking, and waits where one is a pipe. */
+static enum status check_side_files(const struct sqlite_kind *k, const char *path,
+                                    struct error *err)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", "-lock"};
+    char *real = realpath(path, NULL); /* SQLite has them next to the file that a link leads to */
+    const char *places[] = {path, real != NULL ? real : path};
+    enum status st = ST_OK;
+    for (size_t i = 0; i < 2 * sizeof(suffixes) / sizeof(suffixes[0]) && st == ST_OK; i++) {
+        char name[SEAL_PATH_BYTES];
+        struct stat info;
+        int n = snprintf(name, sizeof(name), "%s%s", places[i % 2], suffixes[i / 2]);
+        if (n > 0 && (size_t)n < sizeof(name) && lstat(name, &info) == 0 && !S_ISREG(info.st_mode))
+            st = error_set(err, ST_IO, k->fault, "%s: %s is not a regular file; remove it", k->noun,
+                           name);
+    }
+    free(real);
+    return st;
+}
+
 static enum status check_version(const struct sqlite_kind *k, int version, struct error *err)
 {
     if (version >= k->oldest && version <= k->version)
@@ -90,6 +110,9 @@ enum status sqlite_file_check(const struct sqlite_kind *k, const char *path, boo
 {
     unsigned char header[HEADER_BYTES];
     struct stat info;
+    enum status st = check_side_files(k, path, err);
+    if (st != ST_OK)
+        return st;
     /* Not to wait for the other end of a pipe. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT && !read_only)
@@ -120,7 +143,7 @@ enum status sqlite_file_check(const struct sqlite_kind *k, const char *path, boo
         return empty(k, read_only, err);
     if (id != k->application_id)
         return foreign(k, "is a SQLite file of something else", err);
-    enum status st = check_version(k, version, err);
+    st = check_version(k, version, err);
     if (st != ST_OK)
         return st;
     st = seal_check_log(path);

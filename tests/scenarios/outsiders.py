@@ -191,6 +191,34 @@ def test_no_file_is_read_without_end():
             check("regular file" in err or "Is a directory" in err, variable, kind, err)
 
 
+def test_side_files_of_a_store_are_regular_files():
+    """A store that came with a pipe or a device as one of SQLite's files next to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store, logs = os.path.join(folder, "s.sqlite"), os.path.join(folder, "logs")
+        ledger = os.path.join(folder, "l.sqlite")
+        os.mkdir(logs)
+        serve = [BINARY, "serve", logs, "--store", store, "--listen", "127.0.0.1:0"]
+        with process.Process(serve, environment()) as server:
+            check(process.wait_until(lambda: os.path.exists(store)), "no store", server.err)
+            server.stop(seconds=8)
+        commands = (([BINARY, "report", "--store", store], store), (serve, store),
+                    ([BINARY, "aggregate", logs, "--publish", "--ledger", ledger], ledger))
+        for suffix in ("-lock", "-wal", "-shm", "-journal"):
+            for name, make in (("pipe", os.mkfifo),
+                               ("device", lambda path: os.symlink("/dev/zero", path))):
+                for words, path in commands:
+                    if os.path.lexists(path + suffix):
+                        os.unlink(path + suffix)
+                    make(path + suffix)
+                    done = process.run(words, environment(AWS_ENDPOINT_URL=NOBODY), LIMIT)
+                    os.unlink(path + suffix)
+                    what = "%s %s %s: %s" % (words[1], suffix, name, done.stderr)
+                    check(done.returncode in (1, 2), done.returncode, what)
+                    check(b"ot a regular file" in done.stderr or b"ymbolic link" in done.stderr, what)
+                    if path == store:
+                        check(b"%s is not a regular file" % suffix.encode() in done.stderr, what)
+
+
 def piped(text, *words):
     """A run that is given text through a pipe, as <(command) does; @ stands for its name."""
     read, write = os.pipe()
