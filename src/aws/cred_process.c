@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "aws/aws_private.h"
+#include "base/stop.h"
 
 enum { MAX_OUTPUT = 64 * 1024, MAX_WORDS = 64, TIMEOUT_MS = 60000, SLICE_MS = 100 };
 
@@ -142,14 +143,17 @@ static enum status collect(int fd, const struct cred_context *ctx, int64_t end, 
     }
 }
 
-/* Wait for the program's end, which the end of its output does not promise. */
-static enum status await(pid_t pid, const struct cred_context *ctx, int64_t end, int *code,
-                         struct error *err)
+/*
+ * Wait for the program's end, which the end of its output does not promise.  Its number is not
+ * given to another yet.
+ */
+static enum status await(pid_t pid, const struct cred_context *ctx, int64_t end, struct error *err)
 {
     enum status st = ST_OK;
     for (int ms = 1; !st; ms = ms < SLICE_MS / 2 ? ms * 2 : SLICE_MS) {
-        pid_t done = waitpid(pid, code, WNOHANG);
-        if (done != 0 && !(done < 0 && errno == EINTR))
+        siginfo_t info = {.si_pid = 0};
+        int failed = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+        if (failed != 0 ? errno != EINTR : info.si_pid == pid)
             return ST_OK;
         st = may_run(ctx, end, err);
         if (!st)
@@ -178,14 +182,16 @@ enum status cred_run_process(struct view command, const struct cred_context *ctx
         return st;
     /* A minute is what the AWS command line allows a person who has to touch a token. */
     int64_t end = ctx->clock->steady_ms(ctx->clock->ctx) + TIMEOUT_MS;
+    bool noted = stop_kill_at_exit(0, pid);
     st = collect(fd, ctx, end, out, err);
     close(fd);
     if (!st)
-        st = await(pid, ctx, end, &code, err);
-    if (st) {
+        st = await(pid, ctx, end, err);
+    if (st)
         kill(pid, SIGKILL);
-        while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
-        }
+    if (noted)
+        (void)stop_kill_at_exit(pid, 0);
+    while (waitpid(pid, &code, 0) < 0 && errno == EINTR) {
     }
     if (!st && !(WIFEXITED(code) && WEXITSTATUS(code) == 0))
         st = error_set(err, ST_DENIED, E_A108, "credential_process failed with %s %d",

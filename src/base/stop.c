@@ -1,6 +1,6 @@
 /*
  * stop.c: the only signal handler.  What it may do is little: atomic stores, clock_gettime, write,
- * unlink, signal, raise and _exit are on POSIX's list of functions that are safe there.
+ * unlink, kill, signal, raise and _exit are on POSIX's list of functions that are safe there.
  */
 #include "base/stop.h"
 
@@ -17,6 +17,7 @@ static _Atomic int64_t asked_at_ms; /* steady clock; 0: nobody has asked */
 static volatile sig_atomic_t signal_number;
 static volatile sig_atomic_t at_once;
 static const char *_Atomic files[MAX_FILES];
+static _Atomic pid_t children[MAX_FILES];
 
 void stop_request(void)
 {
@@ -24,9 +25,11 @@ void stop_request(void)
     atomic_compare_exchange_strong(&asked_at_ms, &none, now == 0 ? 1 : now);
 }
 
-static void remove_files(void)
+static void leave_nothing(void)
 {
     for (size_t i = 0; i < MAX_FILES; i++) {
+        if (children[i] > 0)
+            kill(children[i], SIGKILL);
         const char *path = files[i];
         if (path != NULL)
             unlink(path);
@@ -36,7 +39,7 @@ static void remove_files(void)
 /* Ends the process as it would have without us, with a core file where that is usual. */
 static void on_fatal_signal(int number)
 {
-    remove_files();
+    leave_nothing();
     signal(number, SIG_DFL);
     raise(number); /* it is blocked until this handler has returned */
 }
@@ -53,7 +56,7 @@ static void on_signal(int number)
         ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
         (void)written;
     }
-    remove_files();
+    leave_nothing();
     _exit(128 + number);
 }
 
@@ -109,6 +112,16 @@ static void replace(const char *from, const char *to)
         if (atomic_compare_exchange_strong(&files[i], &expected, to))
             return;
     }
+}
+
+bool stop_kill_at_exit(pid_t from, pid_t to)
+{
+    for (size_t i = 0; i < MAX_FILES; i++) {
+        pid_t expected = from;
+        if (atomic_compare_exchange_strong(&children[i], &expected, to))
+            return true;
+    }
+    return false;
 }
 
 void stop_remove_at_exit(const char *path)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum stop_mode {
     STOP_IN_ORDER, /* the first signal sets the flag, the second ends the process */
@@ -46,5 +47,11 @@ void stop_pause_ms(int64_t ms);
  */
 void stop_remove_at_exit(const char *path);
 void stop_keep_at_exit(const char *path);
+
+/*
+ * A signal that ends the process kills this child, up to four at a time: (0, pid) from when it was
+ * started, (pid, 0) before it is waited for.  false: they are four already.
+ */
+bool stop_kill_at_exit(pid_t from, pid_t to);
 
 #endif

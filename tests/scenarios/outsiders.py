@@ -254,8 +254,17 @@ def test_a_pipe_that_somebody_named_is_read():
 
 # ---- programs without an end ----
 
+def goes_on(pid):
+    """Whether it runs; one that nobody waited for yet does not."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_a_process_that_closes_its_output_is_ended():
-    """SIGTERM ends the worker while credential_process runs on, and that program with it."""
+    """SIGTERM ends the program while credential_process runs on, and that program with it."""
     with tempfile.TemporaryDirectory() as folder:
         mark, config = os.path.join(folder, "pid"), os.path.join(folder, "config")
         script = os.path.join(folder, "give")
@@ -266,15 +275,18 @@ def test_a_process_that_closes_its_output_is_ended():
             file.write("[default]\ncredential_process = %s\n" % script)
         env = environment(AWS_CONFIG_FILE=config, AWS_REGION="us-east-1", S3_BUCKET_NAME="bucket",
                           SQS_QUEUE_URL="http://127.0.0.1:9/123456789012/q")
-        with process.Process([BINARY, "worker"], env) as worker:
-            check(process.wait_until(lambda: os.path.exists(mark) and os.path.getsize(mark) > 0),
-                  "credential_process was not started", worker.err)
-            time.sleep(0.3)
-            status = worker.stop(seconds=8)
-            check(status in (1, 143), status, worker.err)
-        with open(mark, encoding="ascii") as file:
-            pid = int(file.read())
-        check(not os.path.exists("/proc/%d" % pid), "the program goes on")
+        # One that ends in order, and one that ends at once.
+        for words in (("worker",), ("aggregate", "s3://bucket/x")):
+            with process.Process([BINARY, *words], env) as run:
+                check(process.wait_until(lambda: os.path.exists(mark) and os.path.getsize(mark)),
+                      "credential_process was not started", run.err)
+                time.sleep(0.3)
+                status = run.stop(seconds=8)
+                check(status in (1, 143), words, status, run.err)
+            with open(mark, encoding="ascii") as file:
+                pid = int(file.read())
+            check(process.wait_until(lambda pid=pid: not goes_on(pid)), words, "it goes on")
+            os.unlink(mark)
 
 
 # ---- terminals ----
