@@ -47,7 +47,7 @@ void interner_free(struct interner *in)
 
 static const char *keep(struct interner *in, struct view text)
 {
-    if (text.len > in->free_bytes) {
+    if (in->blocks == NULL || text.len > in->free_bytes) {
         size_t size = text.len > BLOCK_BYTES ? text.len : BLOCK_BYTES;
         struct block *block = malloc(sizeof(*block) + size);
         if (block == NULL)

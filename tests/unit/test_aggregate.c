@@ -116,6 +116,12 @@ static void interning(void **state)
     assert_int_equal(interner_text(in, MANY + 1).len, sizeof(huge));
     interner_free(in);
     interner_free(NULL);
+    in = interner_new(); /* nothing at all as the first text */
+    assert_int_equal(interner_id(in, VIEW_EMPTY), 0);
+    assert_int_equal(interner_id(in, VIEW_LIT("a")), 1);
+    assert_int_equal(interner_id(in, VIEW_LIT("")), 0);
+    expect_view(0, interner_text(in, 0), VIEW_EMPTY);
+    interner_free(in);
 }
 
 /* ---- cells ---- */

@@ -107,6 +107,7 @@ struct fixture {
     struct usage *usage;
     struct plain plain;
     unsigned objects;
+    const char *same; /* value of the dimensions that are not asked for */
 };
 
 static bool there(void *context, struct view key)
@@ -129,7 +130,7 @@ static struct counted_object *make_object(struct fixture *f, const char *key, si
         char texts[2][32];
         struct view value[DIMENSION_FIXED_COUNT];
         for (size_t k = 0; k < DIMENSION_FIXED_COUNT; k++)
-            value[k] = VIEW_LIT("same");
+            value[k] = view_of(f->same);
         (void)snprintf(texts[0], sizeof(texts[0]), "model %d", model);
         (void)snprintf(texts[1], sizeof(texts[1]), "region %d", region);
         value[DIMENSION_MODEL_ID] = view_of(texts[0]);
@@ -183,6 +184,7 @@ static int setup(void **state)
         return -1;
     (void)snprintf(f->path, sizeof(f->path), "%s/store", f->folder);
     srand(2);
+    f->same = "same";
     open_store(f);
     *state = f;
     return 0;
@@ -282,6 +284,18 @@ static void test_questions_equal_plain_sums(void **state)
     struct stat st;
     assert_int_equal(stat(f->path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+/* The first text of the store has no bytes. */
+static void test_empty_texts(void **state)
+{
+    struct fixture *f = *state;
+    f->same = "";
+    commit(f, make_object(f, "first", 50));
+    check_questions(f);
+    usage_close(f->usage);
+    open_store(f);
+    check_questions(f);
 }
 
 static struct tally tally_now(struct fixture *f)
@@ -495,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_chunk_keeps_every_sum),
         cmocka_unit_test(test_chunk_refuses_what_is_none),
         cmocka_unit_test_setup_teardown(test_questions_equal_plain_sums, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_empty_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_object_counts_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failed_object_may_count_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_renamed_file_is_the_same, setup, teardown),
