@@ -4,6 +4,9 @@
  */
 #include "publish/datum.h"
 
+#include <stdio.h>
+
+#include "aws/sigv4.h"
 #include "base/json_out.h"
 #include "base/utf8.h"
 
@@ -55,23 +58,69 @@ enum status datum_check_dimension(struct view name, struct error *err)
     return ST_OK;
 }
 
+enum {
+    HASH_CHARS = 16,
+    CUT_CHARS = DATUM_MAX_VALUE_CHARS - 1 - HASH_CHARS, /* at most, in front of `~` and the hash */
+    MAX_SPELLED = 12,                                   /* \uD83D\uDE00 */
+};
+
+/* Writes the first character of *rest, and a NUL; how many characters it took. */
+static size_t spell(struct view *rest, char out[MAX_SPELLED + 1])
+{
+    uint32_t code;
+    size_t used = utf8_decode(*rest, &code);
+    int n = 1;
+    if (code == UTF8_INVALID) {
+        n = snprintf(out, MAX_SPELLED + 1, "\\x%02X", (unsigned char)rest->ptr[0]);
+        used = 1;
+    } else if (code == '\\') {
+        n = snprintf(out, MAX_SPELLED + 1, "\\\\");
+    } else if (code >= ' ' && code <= '~') {
+        out[0] = (char)code;
+    } else if (code <= 0xffff) {
+        n = snprintf(out, MAX_SPELLED + 1, "\\u%04X", (unsigned)code);
+    } else {
+        n = snprintf(out, MAX_SPELLED + 1, "\\u%04X\\u%04X",
+                     (unsigned)(0xd800 + ((code - 0x10000) >> 10)),
+                     (unsigned)(0xdc00 + (code & 0x3ff)));
+    }
+    *rest = view_skip(*rest, used);
+    return (size_t)n;
+}
+
+/* Whether a value could be taken for one that was shortened: then it is shortened, too. */
+static bool looks_shortened(struct view text)
+{
+    uint8_t hash[HASH_CHARS / 2];
+    if (text.len <= DATUM_MAX_VALUE_CHARS - MAX_SPELLED)
+        return false;
+    struct view end = view_skip(text, text.len - 1 - HASH_CHARS);
+    return end.ptr[0] == '~' && hex_parse(view_skip(end, 1), hash, sizeof(hash));
+}
+
 void datum_add_dimension_value(struct buf *out, struct view value)
 {
-    bool visible = false;
-    buf_add_char(out, '"');
-    size_t at = 0;
-    for (size_t chars = 0; at < value.len && chars < DATUM_MAX_VALUE_CHARS; chars++) {
-        uint32_t code;
-        at += utf8_decode(view_skip(value, at), &code);
-        char c = code >= ' ' && code <= '~' ? (char)code : '?';
-        visible = visible || c != ' ';
-        if (c == '"' || c == '\\')
-            buf_add_char(out, '\\');
-        buf_add_char(out, c);
+    char text[DATUM_MAX_VALUE_CHARS + MAX_SPELLED + 1], hash[65] = {0};
+    struct view rest = value;
+    size_t n = 0, cut = 0, blanks = 0;
+    while (blanks < value.len && value.ptr[blanks] == ' ')
+        blanks++;
+    if (blanks == value.len) { /* which CloudWatch refuses */
+        n = (size_t)snprintf(text, sizeof(text), value.len == 0 ? "\\empty" : "\\u0020");
+        rest = view_skip(value, 1);
     }
-    if (!visible)
-        buf_add_char(out, '?');
-    buf_add_char(out, '"');
+    while (rest.len > 0 && n <= DATUM_MAX_VALUE_CHARS) {
+        cut = n <= CUT_CHARS ? n : cut;
+        n += spell(&rest, text + n);
+    }
+    if (n > DATUM_MAX_VALUE_CHARS || looks_shortened(view_make(text, n))) {
+        if (sigv4_sha256_hex(value, hash) != ST_OK)
+            out->failed = ST_NO_MEMORY;
+        text[cut] = '~';
+        memcpy(text + cut + 1, hash, HASH_CHARS);
+        n = cut + 1 + HASH_CHARS;
+    }
+    json_quote(out, view_make(text, n));
 }
 
 /* ---- statistics ---- */

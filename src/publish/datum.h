@@ -27,8 +27,12 @@ NODISCARD enum status datum_check_namespace(struct view name, struct error *err)
 NODISCARD enum status datum_check_dimension(struct view name, struct error *err);
 
 /*
- * A dimension's value as quoted JSON: one `?` for each character that is not printable ASCII, cut
- * to 1024 characters, and `?` where nothing visible is left.
+ * A dimension's value as quoted JSON, in the printable ASCII that CloudWatch takes, so that different
+ * values stay different series.  A backslash is doubled, any other character becomes \uXXXX, or two of
+ * them above U+FFFF, as in JSON; a byte that is not UTF-8 becomes \xXX.  What is over 1024 characters
+ * then, or looks as if it had been, ends after at most 1007, never inside an escape, with `~` and the
+ * first 16 hexadecimal digits of the SHA-256 of the value.  Of blanks only, the first is \u0020;
+ * nothing at all is \empty.
  */
 void datum_add_dimension_value(struct buf *out, struct view value);
 

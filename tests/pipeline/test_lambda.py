@@ -145,6 +145,27 @@ def test_emf():
         equal(len(cloud.cloudwatch.log), 0)
 
 
+def test_names_in_other_scripts_are_series_of_their_own():
+    """Two names of the same length, one in full-width letters, an emoji, a backslash."""
+    spelled = {"\u958b\u767a": r"\u958B\u767A", "\u55b6\u696d": r"\u55B6\u696D",
+               "\uff41\uff42": r"\uFF41\uFF42", "\U0001f680": r"\uD83D\uDE80",
+               r"\u958B\u767A": r"\\u958B\\u767A", "??": "??"}
+    env = {"METRIC_DIMENSIONS": "Metadata:team", "METRICS": "Invocations"}
+    with Cloud() as cloud:
+        key = cloud.put("o", [numbered(i, requestMetadata={"team": name})
+                              for i, name in enumerate(list(spelled) * 2)])
+        runtime, _ = cloud.invoke(sqs_payload([s3_event(key)]), **env)
+        equal(failures(runtime.results[0]), [])
+        equal({d["Metadata:team"]: [p["Sum"] for p in points.values()]
+               for _, _, d, _, points in cloud.cloudwatch.data()},
+              {name: [2] for name in spelled.values()})
+        runtime, _ = cloud.invoke(sqs_payload([s3_event(key)]), PUBLISHER="emf", **env)
+        equal(failures(runtime.results[0]), [])
+        lines = [json.loads(line) for line in cloud.stdout.splitlines()]
+        equal({(v["Metadata:team"], v["Invocations"]) for v in lines},
+              {(name, 2) for name in spelled.values()})
+
+
 def test_old_and_future_records():
     with Cloud() as cloud:
         now = time.time()

@@ -14,14 +14,17 @@ static void dimension_values(void **state)
         const char *out;
     } cases[] = {
         {TEXT("us.anthropic.claude"), "\"us.anthropic.claude\""},
-        {TEXT(""), "\"?\""},
-        {TEXT("   "), "\"   ?\""},
+        {TEXT(""), "\"\\\\empty\""},
+        {TEXT("   "), "\"\\\\u0020  \""},
         {TEXT("a b"), "\"a b\""},
-        {TEXT("caf\xc3\xa9"), "\"caf?\""},
-        {TEXT("\xe6\x97\xa5\xe6\x9c\xac"), "\"\?\?\""},
-        {TEXT("a\nb\x7f\0c"), "\"a?b\?\?c\""},
-        {TEXT("quote\" back\\"), "\"quote\\\" back\\\\\""},
-        {TEXT("bad \xff\xfe"), "\"bad \?\?\""},
+        {TEXT(" a "), "\" a \""},
+        {TEXT("?"), "\"?\""},
+        {TEXT("caf\xc3\xa9"), "\"caf\\\\u00E9\""},
+        {TEXT("\xe6\x97\xa5\xe6\x9c\xac"), "\"\\\\u65E5\\\\u672C\""},
+        {TEXT("\xf0\x9f\x98\x80"), "\"\\\\uD83D\\\\uDE00\""},
+        {TEXT("a\nb\x7f\0c"), "\"a\\\\u000Ab\\\\u007F\\\\u0000c\""},
+        {TEXT("quote\" back\\"), "\"quote\\\" back\\\\\\\\\""},
+        {TEXT("bad \xff\xc3"), "\"bad \\\\xFF\\\\xC3\""},
         {TEXT("~!"), "\"~!\""},
     };
     (void)state;
@@ -32,19 +35,115 @@ static void dimension_values(void **state)
         expect_view(i, buf_view(&out), view_of(cases[i].out));
         buf_clear(&out);
     }
-    char *longest = malloc(5000);
+}
+
+/* How a value is published, without the quotes of JSON; it is checked to be one CloudWatch takes. */
+static json_t *published(struct view value)
+{
     struct buf out;
-    buf_init(&out, 1 << 20);
-    memset(longest, 'x', 5000);
-    datum_add_dimension_value(&out, view_make(longest, 5000));
-    assert_int_equal(out.len, 1024 + 2);
-    buf_reset(&out);
-    for (size_t i = 0; i < 5000; i += 2)
-        memcpy(longest + i, "\xc3\xa9", 2);
-    datum_add_dimension_value(&out, view_make(longest, 5000));
-    assert_int_equal(out.len, 1024 + 2); /* characters, not bytes */
+    buf_init(&out, 8192);
+    datum_add_dimension_value(&out, value);
+    assert_int_equal(buf_status(&out), ST_OK);
+    json_t *text = json_loadb(out.ptr, out.len, JSON_DECODE_ANY, NULL);
+    assert_true(json_is_string(text));
+    size_t length = json_string_length(text);
+    assert_in_range(length, 1, 1024);
+    assert_true(strspn(json_string_value(text), " ") < length);
+    for (size_t i = 0; i < length; i++)
+        assert_in_range(json_string_value(text)[i], ' ', '~');
     buf_clear(&out);
-    free(longest);
+    return text;
+}
+
+/* `unit` so often, then `end`, and what is published of it: so many characters, with this hash. */
+static void long_dimension_values(void **state)
+{
+    static const struct {
+        const char *unit, *end;
+        size_t times, length;
+        const char *hash; /* printf ... | sha256sum; NULL: nothing is cut */
+    } cases[] = {
+        {"x", "", 1024, 1024, NULL},
+        {"x", "", 1025, 1024, "~c6d8e99053008760"},
+        {"\xc3\xa9", "", 170, 1020, NULL},
+        {"\xc3\xa9", "xxxx", 170, 1024, NULL},
+        {"\xc3\xa9", "", 171, 1002 + 17, "~"},
+        {"\\", "", 512, 1024, NULL},
+        {"\\", "", 513, 1006 + 17, "~"},
+        {"\xf0\x9f\x98\x80", "", 86, 996 + 17, "~"},
+        {" ", "", 2000, 1024, "~"},
+        /* What looks like a shortened value. */
+        {"x", "~0123456789abcdef", 1007, 1024, "~"},
+        {"x", "~0123456789abcdeg", 1007, 1024, NULL},
+        {"x", "~0123456789abcdef", 995, 1012, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf in;
+        buf_init(&in, 8192);
+        for (size_t k = 0; k < cases[i].times; k++)
+            buf_add_cstr(&in, cases[i].unit);
+        buf_add_cstr(&in, cases[i].end);
+        json_t *text = published(buf_view(&in));
+        struct view got = view_make(json_string_value(text), json_string_length(text));
+        expect_u64(i, "length", got.len, cases[i].length);
+        struct view end = view_skip(got, got.len - 17);
+        if (cases[i].hash == NULL)
+            assert_false(end.ptr[0] == '~' && !view_ends(buf_view(&in), end));
+        else
+            assert_true(view_starts(end, view_of(cases[i].hash)));
+        json_decref(text);
+        buf_clear(&in);
+    }
+}
+
+/* A value that another could be taken for: of few characters, or as another is published. */
+static void make_value(struct buf *out, const json_t *before)
+{
+    static const char *const units[] = {"a",        "u",       "0",
+                                        "E",        "9",       " ",
+                                        "\\",       "~",       "?",
+                                        "\"",       "\n",      "\xc3\xa9",
+                                        "\xff",     "\xc3",    "\xe6\x97\xa5",
+                                        "\xed\xa0", "\\u65E5", "\xf0\x9f\x98\x80",
+                                        "\\x",      "\\empty"};
+    static const size_t lengths[] = {0, 0, 0, 80, 165, 500, 990, 1005, 1018};
+    buf_reset(out);
+    if (rand() % 4 == 0) {
+        buf_add_cstr(out, json_string_value(before));
+        if (rand() % 2 == 0)
+            out->len -= (size_t)rand() % (out->len + 1);
+    }
+    const char *unit = units[(size_t)rand() % COUNT_OF(units)];
+    for (size_t n = lengths[(size_t)rand() % COUNT_OF(lengths)]; n > 0; n--)
+        buf_add_cstr(out, unit);
+    for (int n = rand() % 6; n > 0; n--)
+        buf_add_cstr(out, units[(size_t)rand() % COUNT_OF(units)]);
+}
+
+static void different_values_are_different_series(void **state)
+{
+    json_t *value_of = json_object(), *last = json_string("");
+    struct buf value;
+    (void)state;
+    srand(11);
+    buf_init(&value, 1 << 20);
+    for (unsigned i = 0; i < 10000; i++) {
+        make_value(&value, last);
+        json_decref(last);
+        last = published(buf_view(&value));
+        const char *key = json_string_value(last);
+        const json_t *known = json_object_get(value_of, key);
+        if (known == NULL)
+            json_object_set_new(value_of, key, json_stringn_nocheck(value.ptr, value.len));
+        else if (json_string_length(known) != value.len ||
+                 memcmp(json_string_value(known), value.ptr, value.len) != 0)
+            fail_msg("two values become \"%s\"", key);
+    }
+    assert_true(json_object_size(value_of) > 4000);
+    json_decref(last);
+    json_decref(value_of);
+    buf_clear(&value);
 }
 
 static void names(void **state)
@@ -454,10 +553,16 @@ static void chosen_metrics_and_doubt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dimension_values),         cmocka_unit_test(names),
-        cmocka_unit_test(pieces_of_sums),           cmocka_unit_test(bounds_of_total),
-        cmocka_unit_test(requests_and_limits),      cmocka_unit_test(same_sums_same_bytes),
-        cmocka_unit_test(limits_of_time),           cmocka_unit_test(kept_series),
+        cmocka_unit_test(dimension_values),
+        cmocka_unit_test(long_dimension_values),
+        cmocka_unit_test(different_values_are_different_series),
+        cmocka_unit_test(names),
+        cmocka_unit_test(pieces_of_sums),
+        cmocka_unit_test(bounds_of_total),
+        cmocka_unit_test(requests_and_limits),
+        cmocka_unit_test(same_sums_same_bytes),
+        cmocka_unit_test(limits_of_time),
+        cmocka_unit_test(kept_series),
         cmocka_unit_test(chosen_metrics_and_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
