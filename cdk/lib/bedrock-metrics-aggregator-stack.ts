@@ -283,7 +283,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
             ),
             // What the event source mapping does with the function's role.
             allow(
-              'TakeMessages',
+              'ReceiveAndDeleteMessages',
               ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
               queue.attrArn,
             ),
@@ -297,7 +297,7 @@ export class BedrockMetricsAggregatorStack extends Stack {
             ),
             // Without this S3 answers 403 instead of 404 for a deleted object.
             allow(
-              'TellMissingFromForbidden',
+              'ListBucketToSeeMissingKeys',
               's3:ListBucket',
               Fn.sub('arn:${AWS::Partition}:s3:::${Bucket}', { Bucket: this.bucketName }),
             ),

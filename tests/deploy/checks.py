@@ -298,7 +298,7 @@ def check_permissions_are_the_least():
 
 
 def check_permissions_follow_the_parameters():
-    always = {"WriteOwnLog", "TakeMessages", "ReadLogs", "TellMissingFromForbidden"}
+    always = {"WriteOwnLog", "ReceiveAndDeleteMessages", "ReadLogs", "ListBucketToSeeMissingKeys"}
     ledger = {"KeepLedger", "ReadMarkers"}
     for parameters, wanted in (
             ({}, always | {"PublishMetrics"}),
