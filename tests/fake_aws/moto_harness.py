@@ -11,6 +11,7 @@ them: pass cloudwatch=CloudWatchStub() to send that service to the strict counte
 CLI: --ensure-venv DIR makes the environment and exits; without it serves until SIGTERM, after
 printing the proxy's port and the environment variables as JSON.
 """
+import fcntl
 import http.client
 import json
 import os
@@ -34,19 +35,29 @@ ACCESS, SECRET, REGION, ACCOUNT = "AKIDEXAMPLE", "secretexample", "us-east-1", "
 
 
 def ensure_venv(path=VENV):
-    """Create the environment with the pinned packages unless it is there; returns its Path."""
+    """Create the environment with the pinned packages unless it is there; returns its Path.
+
+    Of suites that ask at once, the first makes it and the others wait.
+    """
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(path.name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_venv(path)
+    return path
+
+
+def make_venv(path):
     wanted = (HERE / "requirements.txt").read_text()
     stamp = path / "installed.txt"
     if stamp.is_file() and stamp.read_text() == wanted:
-        return path
+        return
     if not (path / "bin" / "python").exists():
         subprocess.run([sys.executable, "-m", "venv", str(path)], check=True)
     subprocess.run([str(path / "bin" / "python"), "-m", "pip", "-q", "install",
                     "--disable-pip-version-check", "-r", str(HERE / "requirements.txt")],
                    check=True, stdout=sys.stderr)
     stamp.write_text(wanted)
-    return path
 
 
 def venv_ready(path=VENV):
