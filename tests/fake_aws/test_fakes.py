@@ -33,7 +33,8 @@ from support.results import run_unittest  # noqa: E402
 KEYS = {"AKIDEXAMPLE": ("secret", None)}
 JSON10 = "application/x-amz-json-1.0"
 VENV_PYTHON = moto_harness.VENV / "bin" / "python"
-needs_venv = unittest.skipUnless(moto_harness.venv_ready(), "build/venv-aws is not there")
+needs_venv = unittest.skipUnless(moto_harness.venv_ready(),
+                                "build/venv-aws is not there; the gate aws runs these")
 
 
 class Client:
