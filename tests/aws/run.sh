@@ -3,6 +3,12 @@
 #
 # usage: tests/aws/run.sh [test_*.py ...]
 set -eu
+case ${1-} in
+-*)
+    echo "usage: tests/aws/run.sh [test_*.py ...]" >&2
+    exit 2
+    ;;
+esac
 cd "$(dirname "$0")/../.."
 venv=build/venv-aws
 export PYTHONDONTWRITEBYTECODE=1

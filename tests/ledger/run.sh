@@ -8,7 +8,10 @@ here=tests/ledger
 python=${PYTHON:-python3}
 export PYTHONDONTWRITEBYTECODE=1
 . tests/support/steps.sh
-steps build/ledger-tests
+# A folder of its own: two runs may go on at once.
+mkdir -p build/ledger-tests
+folder=$(mktemp -d build/ledger-tests/XXXXXX)
+steps "$folder"
 # Most of the time is waiting for leases and fences, so two go on next to the others.
 start commands "$python" $here/commands/commands.py
 start cost "$python" $here/cost.py --objects 400
@@ -19,4 +22,4 @@ step answers "$python" $here/faults/answers.py --jobs 24 "$@"
 step fleet "$python" $here/fleet/fleet.py "$@"
 ended commands
 ended cost
-finish
+finish && rm -rf "$folder"
