@@ -63,6 +63,10 @@ $(AWS_TOOLS): %: %.o $(AWS_LAYER)
 aws-tools: $(AWS_TOOLS)
 -include $(AWS_TOOLS:=.d)
 
+## test-analysis      static analysers; tests/analysis/accepted.txt has the reports that are no faults
+test-analysis:
+	@$(PYTHON) tests/analysis/analyze.py
+
 ## test-pipeline      worker, lambda, enqueue, aggregate s3://, reconcile against their counterparts
 test-pipeline: $(PROGRAMS)
 	@sh tests/pipeline/run.sh $(BUILD)
@@ -182,7 +186,7 @@ format:
 	@find src tests -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | \
 	    xargs clang-format -i
 
-.PHONY: test test-run test-programs test-unit unit-tests test-scenarios update-scenarios test-differential \
+.PHONY: test test-analysis test-run test-programs test-unit unit-tests test-scenarios update-scenarios test-differential \
         test-chunks test-docs test-plan test-doctor test-aws aws-tools test-pipeline test-rie test-ledger \
         test-ledger-worlds test-ledger-dynamodb test-serve test-prometheus test-browser \
         test-deploy check check-long torture fuzz fuzz-run demo demo-aws bench bench-serve map \
