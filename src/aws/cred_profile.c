@@ -4,9 +4,9 @@
  * A profile may name a role and another profile to take it with, and that one again: the chain of
  * profiles is first followed to its end, then walked back, with one AssumeRole each.
  *
- *   [profile prod]                       hops[0]
+ *   [profile prod]                       role[0]
  *   role_arn = arn:aws:iam::1:role/Ops
- *   source_profile = jump                hops[1]: takes its own role first
+ *   source_profile = jump                role[1]: takes its own role first
  *   [profile jump]
  *   role_arn = arn:aws:iam::2:role/Jump
  *   source_profile = base                the base: keys, a process, a container, an instance
@@ -102,18 +102,6 @@ static enum status take_role(const struct cred_context *ctx, struct view profile
     return st;
 }
 
-/* The credentials the chain of profiles begins with: `last` is the profile where it ends. */
-static enum status begin(const struct cred_context *ctx, struct view last, struct credentials *out,
-                         struct error *err)
-{
-    if (get(ctx, last, "role_arn").len == 0)
-        return plain_profile(ctx, last, out, err);
-    struct view source = get(ctx, last, "credential_source");
-    if (source.len > 0)
-        return cred_fetch_source(source, ctx, out, err);
-    return static_keys(ctx, last, out, err); /* source_profile names the profile itself */
-}
-
 /*
  * The role of a profile with web_identity_token_file: the token is the proof, so no other profile
  * is needed.
@@ -136,48 +124,70 @@ static enum status web_role(const struct cred_context *ctx, struct view profile,
     return st;
 }
 
+/* From our profile to its base, which is the last hop itself where that names no other profile. */
+struct hops {
+    struct view role[MAX_HOPS]; /* profiles whose role is to be taken */
+    size_t count;
+    struct view base;
+};
+
+static enum status follow(const struct cred_context *ctx, struct hops *hops, struct error *err)
+{
+    struct view at = aws_config_profile(ctx->config);
+    *hops = (struct hops){.base = at};
+    while (get(ctx, at, "role_arn").len > 0) {
+        if (hops->count == MAX_HOPS)
+            return error_set(err, ST_USAGE, E_A105,
+                             "profiles refer to one another more than %d times", MAX_HOPS);
+        hops->role[hops->count++] = hops->base = at;
+        struct view next = get(ctx, at, "source_profile");
+        if (get(ctx, at, "web_identity_token_file").len > 0 || view_eq(next, at))
+            return ST_OK;
+        if (next.len == 0 && get(ctx, at, "credential_source").len > 0)
+            return ST_OK;
+        if (next.len == 0)
+            return error_set(err, ST_USAGE, E_A105,
+                             "profile \"%.*s\": role_arn needs source_profile, credential_source "
+                             "or web_identity_token_file",
+                             SHOW_MAX(at, 64));
+        if (!aws_ini_has_profile(aws_config_ini(ctx->config), next))
+            return error_set(err, ST_USAGE, E_A105, "source_profile \"%.*s\" does not exist",
+                             SHOW_MAX(next, 64));
+        hops->base = at = next;
+    }
+    return ST_OK;
+}
+
+/* The credentials to begin with; a web identity token takes the role of the last hop by itself. */
+static enum status begin(const struct cred_context *ctx, struct hops *hops, struct credentials *out,
+                         struct error *err)
+{
+    struct view source = get(ctx, hops->base, "credential_source");
+    if (get(ctx, hops->base, "role_arn").len == 0)
+        return plain_profile(ctx, hops->base, out, err);
+    if (get(ctx, hops->base, "web_identity_token_file").len > 0)
+        return web_role(ctx, hops->role[--hops->count], out, err);
+    if (source.len > 0)
+        return cred_fetch_source(source, ctx, out, err);
+    return static_keys(ctx, hops->base, out, err); /* source_profile names the profile itself */
+}
+
 static enum status profile_fetch(struct cred_provider *self, const struct cred_context *ctx,
                                  struct credentials *out, struct error *err)
 {
     (void)self;
-    struct view hops[MAX_HOPS]; /* profiles whose role is to be taken, from ours to the base */
-    size_t n = 0;
-    struct view at = aws_config_profile(ctx->config);
-    struct view base = at;
-    bool web = false;
-    while (get(ctx, at, "role_arn").len > 0) {
-        if (n == MAX_HOPS)
-            return error_set(err, ST_USAGE, E_A105,
-                             "profiles refer to one another more than %d times", MAX_HOPS);
-        hops[n++] = at;
-        base = at;
-        web = get(ctx, at, "web_identity_token_file").len > 0;
-        struct view next = get(ctx, at, "source_profile");
-        if (web || next.len == 0)
-            break;
-        if (!aws_ini_has_profile(aws_config_ini(ctx->config), next))
-            return error_set(err, ST_USAGE, E_A105, "source_profile \"%.*s\" does not exist",
-                             SHOW_MAX(next, 64));
-        bool itself = view_eq(next, at);
-        base = next;
-        if (itself)
-            break;
-        at = next;
-    }
-    if (n > 0 && !web && view_eq(base, hops[n - 1]) &&
-        get(ctx, base, "credential_source").len == 0 && get(ctx, base, "source_profile").len == 0)
-        return error_set(err, ST_USAGE, E_A105,
-                         "profile \"%.*s\": role_arn needs source_profile, credential_source or "
-                         "web_identity_token_file",
-                         SHOW_MAX(base, 64));
-    enum status st = web ? web_role(ctx, hops[--n], out, err) : begin(ctx, base, out, err);
-    if (st == ST_MISSING && n > 0)
+    struct hops hops;
+    enum status st = follow(ctx, &hops, err);
+    if (st)
+        return st;
+    st = begin(ctx, &hops, out, err);
+    if (st == ST_MISSING && hops.count > 0)
         return error_set(err, ST_DENIED, E_A105,
                          "profile \"%.*s\" has no credentials to take a role with",
-                         SHOW_MAX(base, 64));
-    while (!st && n > 0) {
+                         SHOW_MAX(hops.base, 64));
+    while (!st && hops.count > 0) {
         struct credentials source = *out;
-        st = take_role(ctx, hops[--n], &source, VIEW_EMPTY, out, err);
+        st = take_role(ctx, hops.role[--hops.count], &source, VIEW_EMPTY, out, err);
         credentials_wipe(&source);
     }
     return st;
