@@ -638,6 +638,16 @@ def check_regions_dry_run():
     assert "delete-stack" in output and "s3" not in output.split()
 
 
+def check_working_folders():
+    """A .env is read there: no folder that others may write to."""
+    final = (ROOT / "deploy/Dockerfile").read_text().split("FROM ${BASE}\n")[1]
+    assert re.findall(r"^WORKDIR (.*)$", final, re.M) == ["/"]
+    unit = dict(line.split("=", 1) for line in (ROOT / "deploy/bedrock-metrics-worker.service")
+                .read_text().splitlines() if "=" in line and not line.startswith("#"))
+    assert unit["WorkingDirectory"] == "/var/lib/" + unit["StateDirectory"]
+    assert unit["StateDirectoryMode"] == "0700" and unit["DynamicUser"] == "yes"
+
+
 def check_worker_unit():
     tool = shutil.which("systemd-analyze")
     if not tool:
@@ -672,8 +682,6 @@ def check_dockerfile():
         assert runtime[package] in final.split(), "%s is not in the image" % package
     assert re.search(r"^USER [1-9]", final, re.M) and "ca-certificates" in final
     assert 'CMD ["worker"]' in final
-    # A .env is read there: not a folder that all may write to.
-    assert re.findall(r"^WORKDIR (.*)$", final, re.M) == ["/"]
     if not shutil.which("git") or not (ROOT / ".git").exists():
         raise Skip("no git here to list what is copied")
     ignored = (ROOT / "deploy/Dockerfile.dockerignore").read_text().split()
