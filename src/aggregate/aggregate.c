@@ -11,16 +11,30 @@
 
 #include "aggregate/region_guard.h"
 #include "base/array.h"
+#include "base/clock.h"
 
 /* What aggregate_reset keeps: more than the models and Regions of one customer, far less than a day
  * of request metadata. */
-enum { TEXTS_KEPT = 4096 };
+enum { TEXTS_KEPT = 4096, TEXT_BYTES_KEPT = 1024 * 1024 };
+
+/* What a text takes besides its bytes: views, places in tables, what is known of it as a model. */
+enum { BYTES_OF_A_TEXT = 128 };
+
+/*
+ * Nothing is published of what is older or farther ahead than this, whatever is held meanwhile; one
+ * bucket each does for it when there are too many.
+ */
+enum { DAY_S = 86400, OLD_S = 16 * DAY_S, AHEAD_S = DAY_S };
+#define LONG_AGO INT64_C(0)
+#define FAR_AHEAD INT64_C(253402300800) /* the year 10000 */
 
 static bool intern_constants(struct aggregate *agg)
 {
     agg->none = interner_id(agg->texts, VIEW_LIT("none"));
     agg->unknown = interner_id(agg->texts, VIEW_LIT("unknown"));
-    bool ok = agg->none != INTERNER_NONE && agg->unknown != INTERNER_NONE;
+    agg->other = interner_id(agg->texts, VIEW_LIT("Other"));
+    bool ok =
+        agg->none != INTERNER_NONE && agg->unknown != INTERNER_NONE && agg->other != INTERNER_NONE;
     for (unsigned i = 0; i < PROFILE_TYPE_COUNT; i++) {
         agg->type_names[i] = interner_id(agg->texts, profile_type_name((enum profile_type)i));
         ok = ok && agg->type_names[i] != INTERNER_NONE;
@@ -40,6 +54,7 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
     agg->profiles = options->profiles;
     agg->prices = options->prices;
     agg->guard = options->guard;
+    agg->bound = options->bound;
     agg->on_novelty = options->on_novelty;
     agg->texts = interner_new();
     agg->sets = calloc(options->set_count, sizeof(*agg->sets));
@@ -60,10 +75,39 @@ struct aggregate *aggregate_new(const struct aggregate_options *options)
     return agg;
 }
 
+void aggregate_charge(struct aggregate *agg)
+{
+    if (agg->bound == NULL)
+        return;
+    size_t now = interner_bytes(agg->texts) + (size_t)interner_count(agg->texts) * BYTES_OF_A_TEXT;
+    for (size_t s = 0; s < agg->set_count; s++)
+        now += cells_count(agg->cells[s]) * cells_bytes_each(agg->cells[s]);
+    atomic_fetch_add_explicit(&agg->bound->used, now - agg->charged, memory_order_relaxed);
+    agg->charged = now;
+}
+
+static inline size_t bound_used(const struct aggregate *agg)
+{
+    return atomic_load_explicit(&agg->bound->used, memory_order_relaxed);
+}
+
+static inline bool is_full(const struct aggregate *agg)
+{
+    return agg->bound != NULL && bound_used(agg) >= agg->bound->limit;
+}
+
+bool aggregate_bound_is_used(const struct aggregate_bound *bound, unsigned percent)
+{
+    return bound != NULL &&
+           atomic_load_explicit(&bound->used, memory_order_relaxed) >= bound->limit / 100 * percent;
+}
+
 void aggregate_free(struct aggregate *agg)
 {
     if (agg == NULL)
         return;
+    if (agg->bound != NULL)
+        atomic_fetch_sub_explicit(&agg->bound->used, agg->charged, memory_order_relaxed);
     for (size_t i = 0; i < agg->set_count && agg->cells != NULL; i++)
         cells_free(agg->cells[i]);
     free(agg->cells);
@@ -97,8 +141,10 @@ void aggregate_reset(struct aggregate *agg)
 {
     for (size_t i = 0; i < agg->set_count; i++)
         cells_reset(agg->cells[i]);
-    if (interner_count(agg->texts) > TEXTS_KEPT)
+    if (interner_count(agg->texts) > TEXTS_KEPT || interner_bytes(agg->texts) > TEXT_BYTES_KEPT)
         forget_texts(agg);
+    agg->overflow = 0;
+    aggregate_charge(agg);
 }
 
 /* ---- a record's dimension values ---- */
@@ -118,40 +164,59 @@ static inline size_t memo_place(struct view text)
     return h >> 56;
 }
 
-/* The interned number of a text that is not empty. */
+/* The interned number of a text; OVER: it is new and the bound is reached. */
+static uint32_t intern(struct aggregate *agg, struct view text)
+{
+    if (is_full(agg)) {
+        uint32_t known = interner_find(agg->texts, text);
+        return known != INTERNER_NONE ? known : OVER;
+    }
+    uint32_t count = interner_count(agg->texts), id = interner_id(agg->texts, text);
+    if (id == count)
+        aggregate_charge(agg);
+    return id;
+}
+
+/* The same of a text that is not empty. */
 static inline uint32_t remember(struct aggregate *agg, struct view text)
 {
     struct memo *memo = &agg->memo[memo_place(text)];
     if (memo->used && view_eq(memo->text, text))
         return memo->id;
-    uint32_t id = interner_id(agg->texts, text);
-    if (id != INTERNER_NONE)
+    uint32_t id = intern(agg, text);
+    if (id < OVER)
         *memo = (struct memo){interner_text(agg->texts, id), id, true};
     return id;
 }
 
-static bool describe_model(struct aggregate *agg, uint32_t id, struct model_info *info)
+/* What `text` stands for, whose bytes live as long as *info. */
+static bool describe_model(struct aggregate *agg, struct view text, struct model_info *info)
 {
     struct model_use use;
-    classify_model(interner_text(agg->texts, id), agg->profiles, &use);
+    classify_model(text, agg->profiles, &use);
     if (use.unknown_geography && agg->on_novelty != NULL)
         agg->on_novelty(NOVELTY_GEOGRAPHY, use.geography);
     *info = (struct model_info){
         .needs_evidence = use.needs_evidence,
         .type = use.type,
-        .model = interner_id(agg->texts, use.model),
-        .profile = use.profile.len == 0 ? agg->none : interner_id(agg->texts, use.profile),
+        .model = intern(agg, use.model),
+        .profile = use.profile.len == 0 ? agg->none : intern(agg, use.profile),
+        .name = use.model,
         .application = use.application,
         .geography = use.geography,
     };
-    info->known = info->model != INTERNER_NONE && info->profile != INTERNER_NONE;
-    return info->known;
+    info->known = info->model < OVER && info->profile < OVER;
+    return info->model != INTERNER_NONE && info->profile != INTERNER_NONE;
 }
 
-static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
+/* Of the text with that number, or, where that is OVER, of `text` itself, into *passing. */
+static const struct model_info *model_of(struct aggregate *agg, uint32_t id, struct view text,
+                                         struct model_info *passing)
 {
     if (id == INTERNER_NONE)
         return NULL;
+    if (id == OVER)
+        return describe_model(agg, text, passing) ? passing : NULL;
     if (id >= agg->model_capacity) {
         uint32_t wanted = id + id / 2 + 64;
         if (!array_resize(&agg->models, wanted, sizeof(*agg->models)))
@@ -160,7 +225,8 @@ static const struct model_info *model_of(struct aggregate *agg, uint32_t id)
                (wanted - agg->model_capacity) * sizeof(*agg->models));
         agg->model_capacity = wanted;
     }
-    if (!agg->models[id].known && !describe_model(agg, id, &agg->models[id]))
+    if (!agg->models[id].known &&
+        !describe_model(agg, interner_text(agg->texts, id), &agg->models[id]))
         return NULL;
     return &agg->models[id];
 }
@@ -200,13 +266,13 @@ static uint32_t dimension_value(struct aggregate *agg, const struct dimension *d
         const struct scan_value *value = &record->metadata[dimension->key];
         if (value->kind != VALUE_GOOD || value->len == 0)
             return agg->none;
-        return interner_id(agg->texts, view_make(value->ptr, value->len));
+        return intern(agg, view_make(value->ptr, value->len));
     }
     case DIMENSION_TAG:
         text = model->application.len == 0
                    ? VIEW_EMPTY
                    : profiles_tag(agg->profiles, model->application, agg->keys.tag[dimension->key]);
-        return text.len == 0 ? agg->none : interner_id(agg->texts, text);
+        return text.len == 0 ? agg->none : intern(agg, text);
     }
     return agg->none;
 }
@@ -230,23 +296,26 @@ static int64_t bucket_of(struct aggregate *agg, int64_t seconds)
 }
 
 /*
- * The price of a model in a Region, matched once (price_match) and remembered.  `plain` marks the
- * usual case, one row with all prices, which cost_of() then multiplies out on the spot.
+ * The price of a model in a Region, matched once (price_match) and remembered, or, where there is no
+ * room for a text, put into *passing.  `plain` marks the usual case, one row with all prices, which
+ * cost_of() then multiplies out on the spot.
  */
 static const struct price_memo *price_of(struct aggregate *agg, uint32_t model_id,
-                                         const struct model_info *model, struct view region_text)
+                                         const struct model_info *model,
+                                         const struct record *record, struct price_memo *passing)
 {
-    uint32_t region = remember(agg, region_text);
+    uint32_t region = remember(agg, record->region);
     if (region == INTERNER_NONE)
         return NULL;
     struct price_memo *memo = &agg->price_memo[(model_id * 31 + region) % PRICE_MEMO_SIZE];
-    if (memo->used && memo->model_id == model_id && memo->region == region)
+    if (region == OVER || model_id == OVER)
+        memo = passing;
+    else if (memo->used && memo->model_id == model_id && memo->region == region)
         return memo;
     /* An id that names no model is looked up as logged: a user's list may have it as an alias. */
-    uint32_t name = model->needs_evidence ? model_id : model->model;
-    struct price_query query = {.model = interner_text(agg->texts, name),
+    struct price_query query = {.model = model->needs_evidence ? record->model_id : model->name,
                                 .geography = model->geography,
-                                .region = region_text};
+                                .region = record->region};
     price_match(agg->prices, &query, &memo->line);
     const struct price_row *row = memo->line.rows;
     memo->model_id = model_id;
@@ -263,7 +332,8 @@ static bool cost_of(struct aggregate *agg, uint32_t model_id, const struct model
                     const struct record *record, struct price_cost *cost)
 {
     const uint64_t *tokens = record->tokens;
-    const struct price_memo *memo = price_of(agg, model_id, model, record->region);
+    struct price_memo passing;
+    const struct price_memo *memo = price_of(agg, model_id, model, record, &passing);
     if (memo == NULL)
         return false;
     if (memo->plain) {
@@ -321,10 +391,45 @@ static bool add_sample(struct cells *cells, uint32_t cell, const struct sample *
     return true;
 }
 
+/*
+ * The cell of a key, made if it is new; an id that is OVER makes all of them "Other", and so does a
+ * key that is new when the bound is reached.
+ */
+static enum status cell_of(struct aggregate *agg, size_t set, const struct cell_key *wanted,
+                           uint32_t *out)
+{
+    struct cells *cells = agg->cells[set];
+    const struct cell_key *key = wanted;
+    struct cell_key other;
+    bool over = false;
+    for (size_t i = 0; i < agg->sets[set].count && agg->bound != NULL; i++)
+        over |= key->id[i] == OVER;
+    if (over || is_full(agg)) {
+        *out = cells_look(cells, key);
+        if (*out != UINT32_MAX)
+            return ST_OK;
+        int64_t age = clock_wall_ms() / 1000 - key->time;
+        bool one = agg->interval == 0 || (age <= OLD_S && age >= -AHEAD_S);
+        other.time = one ? key->time : age > 0 ? LONG_AGO : FAR_AHEAD;
+        for (size_t i = 0; i < agg->sets[set].count; i++)
+            other.id[i] = agg->other;
+        key = &other;
+        agg->overflow++;
+        if (bound_used(agg) / 2 >= agg->bound->limit && cells_look(cells, key) == UINT32_MAX)
+            return ST_TOO_BIG;
+    }
+    uint32_t count = cells_count(cells);
+    *out = cells_find(cells, key);
+    if (*out == count)
+        aggregate_charge(agg);
+    return *out == UINT32_MAX ? ST_NO_MEMORY : ST_OK;
+}
+
 enum status aggregate_add(struct aggregate *agg, const struct record *record)
 {
+    struct model_info passing;
     uint32_t model_id = remember(agg, record->model_id);
-    const struct model_info *model = model_of(agg, model_id);
+    const struct model_info *model = model_of(agg, model_id, record->model_id, &passing);
     struct sample sample = {.outcome = record->outcome, .tokens = record->tokens};
     if (model == NULL ||
         (agg->prices != NULL && !cost_of(agg, model_id, model, record, &sample.cost)))
@@ -341,6 +446,7 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
     sample.disallowed = is_disallowed(agg, record, type);
     struct cell_key key;
     key.time = bucket_of(agg, record->time.seconds);
+    uint64_t overflow = agg->overflow;
     for (size_t s = 0; s < agg->set_count; s++) {
         const struct dimension_set *set = &agg->sets[s];
         for (size_t i = 0; i < set->count; i++) {
@@ -348,10 +454,15 @@ enum status aggregate_add(struct aggregate *agg, const struct record *record)
             if (key.id[i] == INTERNER_NONE)
                 return ST_NO_MEMORY;
         }
-        uint32_t cell = cells_find(agg->cells[s], &key);
+        uint32_t cell;
+        enum status st = cell_of(agg, s, &key, &cell);
+        if (st != ST_OK)
+            return st;
         if (!add_sample(agg->cells[s], cell, &sample, agg->statistics))
             return ST_NO_MEMORY;
     }
+    if (agg->overflow > overflow)
+        agg->overflow = overflow + 1; /* one record, in however many sets */
     return ST_OK;
 }
 
@@ -408,23 +519,54 @@ enum status aggregate_merge(struct aggregate *into, const struct aggregate *from
             if (!cells_is_counted(cells, cell))
                 continue;
             struct cell_key key = {.time = bucket_of(into, cells_time(cells, cell))};
-            bool ok = true;
-            for (size_t i = 0; i < into->sets[s].count; i++) {
+            uint32_t target;
+            for (size_t i = 0; i < into->sets[s].count && st == ST_OK; i++) {
                 uint32_t id = cells_ids(cells, cell)[i];
-                if (ids[id] == INTERNER_NONE)
-                    ids[id] = interner_id(into->texts, interner_text(from->texts, id));
+                if (ids[id] >= OVER)
+                    ids[id] = intern(into, interner_text(from->texts, id));
                 key.id[i] = ids[id];
-                ok = ok && key.id[i] != INTERNER_NONE;
+                st = key.id[i] == INTERNER_NONE ? ST_NO_MEMORY : ST_OK;
             }
-            uint32_t target = ok ? cells_find(into->cells[s], &key) : UINT32_MAX;
-            if (target == UINT32_MAX)
-                st = ST_NO_MEMORY;
-            else
+            uint64_t overflow = into->overflow;
+            if (st == ST_OK)
+                st = cell_of(into, s, &key, &target);
+            if (into->overflow > overflow)
+                into->overflow = overflow + cells_records(cells, cell);
+            if (st == ST_OK)
                 cells_join(into->cells[s], target, cells, cell);
         }
     }
     free(ids);
     return st;
+}
+
+static bool is_empty(const struct aggregate *agg)
+{
+    uint32_t count = 0;
+    for (size_t s = 0; s < agg->set_count; s++)
+        count |= cells_count(agg->cells[s]);
+    return count == 0;
+}
+
+enum status aggregate_move(struct aggregate *into, struct aggregate *from)
+{
+    enum status st = ST_OK;
+    if (is_empty(into)) {
+        struct aggregate all = *into;
+        *into = *from;
+        *from = all;
+    } else {
+        st = aggregate_merge(into, from, 0);
+    }
+    aggregate_reset(from);
+    return st;
+}
+
+uint64_t aggregate_take_overflow(struct aggregate *agg)
+{
+    uint64_t overflow = agg->overflow;
+    agg->overflow = 0;
+    return overflow;
 }
 
 const struct dimension_set *aggregate_set(const struct aggregate *agg, size_t set)

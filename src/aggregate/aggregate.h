@@ -8,6 +8,8 @@
 #ifndef AGGREGATE_AGGREGATE_H
 #define AGGREGATE_AGGREGATE_H
 
+#include <stdatomic.h>
+
 #include "aggregate/dimension.h"
 #include "aggregate/metric.h"
 #include "base/u128.h"
@@ -19,6 +21,20 @@ struct region_guard;
 
 enum novelty { NOVELTY_GEOGRAPHY, NOVELTY_SCHEMA_VERSION };
 
+/*
+ * Memory that several aggregates share, so that no content of any object takes more.  Once they hold
+ * `limit` bytes of sums and texts, what has a new text or would be a new row counts as "Other" in all
+ * dimensions; the totals are the same.  Times that nothing is published of any more are then one.
+ * From twice the limit on nothing new is taken.
+ */
+struct aggregate_bound {
+    size_t limit;
+    atomic_size_t used;
+};
+
+/* Whether so many percent of it are used; never without one. */
+bool aggregate_bound_is_used(const struct aggregate_bound *bound, unsigned percent);
+
 struct aggregate_options {
     const struct dimension_set *sets; /* each set has its own cells; copied */
     size_t set_count;
@@ -28,6 +44,7 @@ struct aggregate_options {
     const struct profiles *profiles;   /* application profiles; may be NULL */
     const struct prices *prices;       /* for METRIC_COST; NULL: no cost */
     struct region_guard *guard;        /* for METRIC_DISALLOWED_*; NULL: no list */
+    struct aggregate_bound *bound;     /* outlives it; NULL: none */
     /* Something this version does not know was met; called from the worker's thread.  May be NULL.
      */
     void (*on_novelty)(enum novelty what, struct view text);
@@ -38,13 +55,13 @@ struct aggregate;
 struct aggregate *aggregate_new(const struct aggregate_options *options); /* NULL: no memory */
 void aggregate_free(struct aggregate *agg);                               /* NULL does nothing */
 
-/* Count a record, pending.  ST_NO_MEMORY: roll back. */
+/* Count a record, pending.  ST_NO_MEMORY, ST_TOO_BIG (twice the bound): roll back. */
 NODISCARD enum status aggregate_add(struct aggregate *agg, const struct record *record);
 
 /*
  * Add sums of one bucket and series that are known already (a store's), pending; they count as one
  * record.  `value` has a text for each dimension of the set; sum[METRIC_TOTAL] is not read.
- * ST_NO_MEMORY: roll back.
+ * ST_NO_MEMORY: roll back.  For aggregates without a bound.
  */
 NODISCARD enum status aggregate_add_sums(struct aggregate *agg, size_t set, int64_t time,
                                          const struct view *value, const u128 sum[METRIC_COUNT]);
@@ -55,10 +72,20 @@ void aggregate_rollback(struct aggregate *agg);
 
 /*
  * Add the sums of `from` (nothing pending) to `into`, whose sets are those of `from` from
- * `first_set` on.  Buckets of `into` may be longer, and it may be without statistics.
+ * `first_set` on.  Buckets of `into` may be longer, and it may be without statistics.  ST_NO_MEMORY,
+ * ST_TOO_BIG as aggregate_add: part of them has joined.
  */
 NODISCARD enum status aggregate_merge(struct aggregate *into, const struct aggregate *from,
                                       size_t first_set);
+
+/*
+ * The same of two aggregates of the same options, after which `from` is empty.  Where `into` is empty
+ * they change places, which takes no memory.
+ */
+NODISCARD enum status aggregate_move(struct aggregate *into, struct aggregate *from);
+
+/* How many records the bound has made "Other" since this was last asked. */
+uint64_t aggregate_take_overflow(struct aggregate *agg);
 
 /*
  * Keep the `limit` largest series of each of the first `sets` sets (0: of all) by TotalTokenCount,
@@ -72,7 +99,7 @@ NODISCARD enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t 
  * For sums that are folded in parts: as `known` was, which has the sums of all parts with an interval
  * of 0.  What it does not have becomes "Other" here, too.  ST_NO_MEMORY.
  */
-NODISCARD enum status aggregate_fold_as(struct aggregate *agg, struct aggregate *known);
+NODISCARD enum status aggregate_fold_as(struct aggregate *agg, const struct aggregate *known);
 
 /*
  * Forget all sums, keep the memory for the next ones.  The texts are kept, too, while they are few:

@@ -73,6 +73,14 @@ static int by_row(const void *a, const void *b, void *context)
     return by_dimensions(order, left, right);
 }
 
+static int by_series(const void *a, const void *b, void *context)
+{
+    uint32_t left, right;
+    memcpy(&left, a, sizeof(left));
+    memcpy(&right, b, sizeof(right));
+    return by_dimensions(context, left, right);
+}
+
 struct aggregate_rows *aggregate_rows_new(const struct aggregate *agg, size_t set)
 {
     struct aggregate_rows *rows = calloc(1, sizeof(*rows));
@@ -158,147 +166,184 @@ void aggregate_totals(const struct aggregate *agg, u128 sum[METRIC_COUNT])
 
 /* ---- series ---- */
 
-/* All cells of a set summed over time; NULL: no memory. */
-static struct cells *sum_series(const struct aggregate *agg, size_t set)
+/*
+ * The counted cells of a set by dimension values: those of a series are neighbours, and series are in
+ * bytewise order.  NULL: no memory.
+ */
+static uint32_t *order_by_series(const struct aggregate *agg, size_t set, size_t *count)
 {
     const struct cells *cells = agg->cells[set];
-    struct cells *series = cells_new(agg->sets[set].count, agg->statistics);
-    for (uint32_t cell = 0; cell < cells_count(cells) && series != NULL; cell++) {
-        if (!cells_is_counted(cells, cell))
-            continue;
-        struct cell_key key = {.time = 0};
-        memcpy(key.id, cells_ids(cells, cell), agg->sets[set].count * sizeof(key.id[0]));
-        uint32_t at = cells_find(series, &key);
-        if (at == UINT32_MAX) {
-            cells_free(series);
-            return NULL;
-        }
-        cells_join(series, at, cells, cell);
+    uint32_t *order = malloc(((size_t)cells_count(cells) + 1) * sizeof(*order));
+    uint32_t *ranks = rank_texts(agg->texts);
+    *count = 0;
+    if (order == NULL || ranks == NULL) {
+        free(order);
+        free(ranks);
+        return NULL;
     }
+    for (uint32_t cell = 0; cell < cells_count(cells); cell++) {
+        if (cells_is_counted(cells, cell))
+            order[(*count)++] = cell;
+    }
+    struct row_order context = {cells, ranks, agg->sets[set].count};
+    qsort_r(order, *count, sizeof(*order), by_series, &context);
+    free(ranks);
+    return order;
+}
+
+/* One series: where it begins in the order, and its sums over time. */
+struct series {
+    u128 tokens, invocations;
+    size_t first, end;
+};
+
+static struct series series_at(const struct aggregate *agg, size_t set, const uint32_t *order,
+                               size_t count, size_t first)
+{
+    const struct cells *cells = agg->cells[set];
+    const uint32_t *ids = cells_ids(cells, order[first]);
+    struct series series = {.first = first, .end = first};
+    do {
+        const u128 *sums = cells_sums(cells, order[series.end++]);
+        series.tokens += sums[METRIC_TOTAL];
+        series.invocations += sums[METRIC_INVOCATIONS];
+    } while (series.end < count && memcmp(cells_ids(cells, order[series.end]), ids,
+                                          agg->sets[set].count * sizeof(*ids)) == 0);
     return series;
 }
 
-static int compare_u128(u128 left, u128 right)
+/* By tokens, then invocations, then bytewise. */
+static bool is_larger(const struct series *left, const struct series *right)
 {
-    return (left > right) - (left < right);
+    if (left->tokens != right->tokens)
+        return left->tokens > right->tokens;
+    if (left->invocations != right->invocations)
+        return left->invocations > right->invocations;
+    return left->first < right->first;
 }
 
-/* Larger series first. */
-static int by_size(const void *a, const void *b, void *context)
+/* Put a series in the place of the smallest, which heap[0] is: no parent is larger than its children. */
+static void replace_smallest(struct series *heap, size_t count, struct series series)
 {
-    const struct row_order *order = context;
-    uint32_t left, right;
-    memcpy(&left, a, sizeof(left));
-    memcpy(&right, b, sizeof(right));
-    const u128 *l = cells_sums(order->cells, left), *r = cells_sums(order->cells, right);
-    int difference = compare_u128(r[METRIC_TOTAL], l[METRIC_TOTAL]);
-    if (difference == 0)
-        difference = compare_u128(r[METRIC_INVOCATIONS], l[METRIC_INVOCATIONS]);
-    return difference != 0 ? difference : by_dimensions(order, left, right);
-}
-
-/* keep[series] is whether it is among the `limit` largest; NULL: no memory. */
-static bool *choose_largest(const struct aggregate *agg, size_t set, const struct cells *series,
-                            size_t limit)
-{
-    uint32_t count = cells_count(series);
-    uint32_t *order = malloc(((size_t)count + 1) * sizeof(*order));
-    uint32_t *ranks = rank_texts(agg->texts);
-    bool *keep = calloc((size_t)count + 1, sizeof(*keep));
-    if (order == NULL || ranks == NULL || keep == NULL) {
-        free(keep);
-        keep = NULL;
-    } else {
-        for (uint32_t i = 0; i < count; i++)
-            order[i] = i;
-        struct row_order context = {series, ranks, agg->sets[set].count};
-        qsort_r(order, count, sizeof(*order), by_size, &context);
-        for (uint32_t i = 0; i < count && i < limit; i++)
-            keep[order[i]] = true;
+    size_t at = 0, child = 1;
+    while (child < count) {
+        child += child + 1 < count && is_larger(&heap[child], &heap[child + 1]);
+        if (!is_larger(&series, &heap[child]))
+            break;
+        heap[at] = heap[child];
+        at = child;
+        child = 2 * at + 1;
     }
-    free(order);
-    free(ranks);
-    return keep;
+    heap[at] = series;
 }
 
-/* A table in which the series that are not kept are one; NULL: no memory. */
-static struct cells *fold_cells(const struct aggregate *agg, size_t set, struct cells *series,
-                                const bool *keep, uint32_t other)
+/*
+ * stays[cell] is whether it is of one of the `limit` largest series; *more is how many others there
+ * are, and where that is 0 nothing is set.
+ */
+static enum status choose_largest(const struct aggregate *agg, size_t set, size_t limit,
+                                  bool *stays, size_t *more)
+{
+    size_t count, found = 0;
+    uint32_t *order = order_by_series(agg, set, &count);
+    *more = 0;
+    for (size_t at = 0; at < count && order != NULL; found++)
+        at = series_at(agg, set, order, count, at).end;
+    if (order == NULL || found <= limit) {
+        enum status st = order == NULL ? ST_NO_MEMORY : ST_OK;
+        free(order);
+        return st;
+    }
+    struct series *heap = calloc(limit + 1, sizeof(*heap));
+    for (size_t i = 0; i < limit && heap != NULL; i++)
+        heap[i].first = SIZE_MAX; /* none yet: smaller than all */
+    for (size_t at = 0; at < count && heap != NULL;) {
+        struct series series = series_at(agg, set, order, count, at);
+        if (limit > 0 && is_larger(&series, &heap[0]))
+            replace_smallest(heap, limit, series);
+        at = series.end;
+    }
+    for (size_t i = 0; i < limit && heap != NULL; i++) {
+        for (size_t at = heap[i].first; at < heap[i].end; at++)
+            stays[order[at]] = true;
+    }
+    *more = found - limit;
+    enum status st = heap == NULL ? ST_NO_MEMORY : ST_OK;
+    free(heap);
+    free(order);
+    return st;
+}
+
+/* stays[cell] is whether `known`, all of whose time is one, has its series, too. */
+static void choose_known(const struct aggregate *agg, size_t set, const struct aggregate *known,
+                         bool *stays)
 {
     const struct cells *cells = agg->cells[set];
-    size_t dimensions = agg->sets[set].count;
-    struct cells *folded = cells_new(dimensions, agg->statistics);
-    for (uint32_t cell = 0; cell < cells_count(cells) && folded != NULL; cell++) {
-        if (!cells_is_counted(cells, cell))
-            continue;
+    for (uint32_t cell = 0; cell < cells_count(cells); cell++) {
+        const uint32_t *ids = cells_ids(cells, cell);
         struct cell_key key = {.time = 0};
-        memcpy(key.id, cells_ids(cells, cell), dimensions * sizeof(key.id[0]));
-        /* It is there already, so this cannot fail. */
-        if (!keep[cells_find(series, &key)]) {
-            for (size_t i = 0; i < dimensions; i++)
-                key.id[i] = other;
+        bool found = cells_is_counted(cells, cell);
+        for (size_t d = 0; d < agg->sets[set].count && found; d++) {
+            key.id[d] = interner_find(known->texts, interner_text(agg->texts, ids[d]));
+            found = key.id[d] != INTERNER_NONE;
         }
-        key.time = cells_time(cells, cell);
-        uint32_t at = cells_find(folded, &key);
-        if (at == UINT32_MAX) {
-            cells_free(folded);
-            return NULL;
-        }
-        cells_join(folded, at, cells, cell);
+        uint32_t at = found ? cells_look(known->cells[set], &key) : UINT32_MAX;
+        stays[cell] = at != UINT32_MAX && cells_is_counted(known->cells[set], at);
     }
-    return folded;
 }
 
-/* keep[series] is whether `known`, all of whose time is one, has it, too; NULL: no memory. */
-static bool *choose_known(const struct aggregate *agg, size_t set, const struct cells *series,
-                          struct aggregate *known)
+/*
+ * Make one series of the cells that do not stay.  In place: they are summed by time first, the others
+ * move together, and the sums follow them.
+ */
+static enum status fold_cells(struct aggregate *agg, size_t set, const bool *stays)
 {
-    uint32_t count = cells_count(series);
-    bool *keep = calloc((size_t)count + 1, sizeof(*keep));
-    for (uint32_t i = 0; i < count && keep != NULL; i++) {
-        struct cell_key key = {.time = 0};
-        bool ok = true;
-        for (size_t d = 0; d < agg->sets[set].count; d++) {
-            struct view text = interner_text(agg->texts, cells_ids(series, i)[d]);
-            key.id[d] = interner_id(known->texts, text);
-            ok = ok && key.id[d] != INTERNER_NONE;
-        }
-        /* Looking for it makes a cell of it, but not a counted one. */
-        uint32_t cell = ok ? cells_find(known->cells[set], &key) : UINT32_MAX;
-        if (cell == UINT32_MAX) {
-            free(keep);
-            return NULL;
-        }
-        keep[i] = cells_is_counted(known->cells[set], cell);
+    struct cells *cells = agg->cells[set];
+    struct cells *folded = cells_new(agg->sets[set].count, agg->statistics);
+    struct cell_key key;
+    enum status st = folded == NULL ? ST_NO_MEMORY : ST_OK;
+    for (size_t i = 0; i < agg->sets[set].count; i++)
+        key.id[i] = agg->other;
+    for (uint32_t cell = 0; st == ST_OK && cell < cells_count(cells); cell++) {
+        if (stays[cell] || !cells_is_counted(cells, cell))
+            continue;
+        key.time = cells_time(cells, cell);
+        uint32_t at = cells_find(folded, &key);
+        if (at == UINT32_MAX)
+            st = ST_NO_MEMORY;
+        else
+            cells_join(folded, at, cells, cell);
     }
-    return keep;
+    if (st == ST_OK)
+        st = cells_retain(cells, stays);
+    for (uint32_t cell = 0; st == ST_OK && cell < cells_count(folded); cell++) {
+        key.time = cells_time(folded, cell);
+        uint32_t at = cells_find(cells, &key);
+        if (at == UINT32_MAX)
+            st = ST_NO_MEMORY;
+        else
+            cells_join(cells, at, folded, cell);
+    }
+    cells_free(folded);
+    return st;
 }
 
 /* Fold what is not among the `limit` largest, or, with `known`, not there. */
 static enum status fold_set(struct aggregate *agg, size_t set, size_t limit,
-                            struct aggregate *known, uint64_t *folded)
+                            const struct aggregate *known, uint64_t *folded)
 {
-    uint32_t other = interner_id(agg->texts, VIEW_LIT("Other"));
-    struct cells *series = other == INTERNER_NONE ? NULL : sum_series(agg, set);
-    if (series == NULL)
-        return ST_NO_MEMORY;
-    enum status st = ST_OK;
-    uint32_t count = cells_count(series);
-    if (count > limit || known != NULL) {
-        bool *keep = known != NULL ? choose_known(agg, set, series, known)
-                                   : choose_largest(agg, set, series, limit);
-        struct cells *smaller = keep == NULL ? NULL : fold_cells(agg, set, series, keep, other);
-        if (smaller != NULL) {
-            cells_free(agg->cells[set]);
-            agg->cells[set] = smaller;
-            if (folded != NULL)
-                *folded += count - (uint64_t)limit;
-        } else {
-            st = ST_NO_MEMORY;
-        }
-        free(keep);
-    }
-    cells_free(series);
+    size_t more = 1;
+    bool *stays = calloc((size_t)cells_count(agg->cells[set]) + 1, sizeof(*stays));
+    enum status st = stays == NULL ? ST_NO_MEMORY : ST_OK;
+    if (st == ST_OK && known != NULL)
+        choose_known(agg, set, known, stays);
+    else if (st == ST_OK)
+        st = choose_largest(agg, set, limit, stays, &more);
+    if (st == ST_OK && more > 0)
+        st = fold_cells(agg, set, stays);
+    if (st == ST_OK && folded != NULL)
+        *folded += more;
+    free(stays);
     return st;
 }
 
@@ -307,13 +352,15 @@ enum status aggregate_fold(struct aggregate *agg, size_t sets, size_t limit, uin
     enum status st = ST_OK;
     for (size_t s = 0; s < (sets > 0 ? sets : agg->set_count) && st == ST_OK; s++)
         st = fold_set(agg, s, limit, NULL, folded);
+    aggregate_charge(agg);
     return st;
 }
 
-enum status aggregate_fold_as(struct aggregate *agg, struct aggregate *known)
+enum status aggregate_fold_as(struct aggregate *agg, const struct aggregate *known)
 {
     enum status st = ST_OK;
     for (size_t s = 0; s < agg->set_count && st == ST_OK; s++)
         st = fold_set(agg, s, 0, known, NULL);
+    aggregate_charge(agg);
     return st;
 }

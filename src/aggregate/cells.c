@@ -44,6 +44,9 @@ struct cells {
     uint32_t last_cell;
 };
 
+/* What cells_reset keeps room for. */
+enum { CELLS_KEPT = 4096 };
+
 struct cells *cells_new(size_t dimensions, bool statistics)
 {
     struct cells *cells = calloc(1, sizeof(*cells));
@@ -55,10 +58,8 @@ struct cells *cells_new(size_t dimensions, bool statistics)
     return cells;
 }
 
-void cells_free(struct cells *cells)
+static void clear(struct cells *cells)
 {
-    if (cells == NULL)
-        return;
     free(cells->times);
     free(cells->ids);
     free(cells->pending_of);
@@ -71,11 +72,22 @@ void cells_free(struct cells *cells)
     free(cells->pending_records);
     free(cells->pending_sums);
     free(cells->pending_stats);
+}
+
+void cells_free(struct cells *cells)
+{
+    if (cells == NULL)
+        return;
+    clear(cells);
     free(cells);
 }
 
 void cells_reset(struct cells *cells)
 {
+    if (cells->capacity > CELLS_KEPT || cells->pending_capacity > CELLS_KEPT) {
+        clear(cells);
+        *cells = (struct cells){.dimensions = cells->dimensions, .statistics = cells->statistics};
+    }
     cells->count = 0;
     cells->pending_count = 0;
     cells->fresh_count = 0;
@@ -83,9 +95,8 @@ void cells_reset(struct cells *cells)
     table_reset(&cells->table);
 }
 
-static bool grow_cells(struct cells *c)
+static bool resize_cells(struct cells *c, uint32_t capacity)
 {
-    uint32_t capacity = c->capacity == 0 ? 32 : c->capacity + c->capacity / 2;
     if (capacity >= UINT32_MAX / 4 || !array_resize(&c->times, capacity, sizeof(*c->times)) ||
         !array_resize(&c->ids, (size_t)capacity * c->dimensions, sizeof(*c->ids)) ||
         !array_resize(&c->pending_of, capacity, sizeof(*c->pending_of)) ||
@@ -98,12 +109,41 @@ static bool grow_cells(struct cells *c)
     return true;
 }
 
+static bool grow_cells(struct cells *c)
+{
+    return resize_cells(c, c->capacity < 32 ? 32 : c->capacity + c->capacity / 2);
+}
+
 static inline bool same_ids(const uint32_t *a, const uint32_t *b, size_t count)
 {
     uint32_t difference = 0;
     for (size_t i = 0; i < count; i++)
         difference |= a[i] ^ b[i];
     return difference == 0;
+}
+
+static inline uint32_t hash_of(const struct cells *c, int64_t time, const uint32_t *ids)
+{
+    uint64_t hash = table_mix(0, (uint64_t)time);
+    for (size_t i = 0; i < c->dimensions; i++)
+        hash = table_mix(hash, ids[i]);
+    return (uint32_t)(hash >> 32);
+}
+
+static inline uint32_t look_up(const struct cells *c, const struct cell_key *key, uint32_t hash)
+{
+    struct table_look look = table_look(hash);
+    while (table_next(&c->table, &look)) {
+        if (c->times[look.number] == key->time &&
+            same_ids(&c->ids[look.number * c->dimensions], key->id, c->dimensions))
+            return look.number;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t cells_look(const struct cells *c, const struct cell_key *key)
+{
+    return look_up(c, key, hash_of(c, key->time, key->id));
 }
 
 /*
@@ -116,19 +156,11 @@ uint32_t cells_find(struct cells *c, const struct cell_key *key)
     if (c->last_cell != UINT32_MAX && c->last_key.time == key->time &&
         same_ids(c->last_key.id, key->id, c->dimensions))
         return c->last_cell;
-    uint64_t hash = table_mix(0, (uint64_t)key->time);
-    for (size_t i = 0; i < c->dimensions; i++)
-        hash = table_mix(hash, key->id[i]);
-    uint32_t cell = UINT32_MAX;
-    struct table_look look = table_look((uint32_t)(hash >> 32));
-    while (cell == UINT32_MAX && table_next(&c->table, &look)) {
-        if (c->times[look.number] == key->time &&
-            same_ids(&c->ids[look.number * c->dimensions], key->id, c->dimensions))
-            cell = look.number;
-    }
+    uint32_t hash = hash_of(c, key->time, key->id);
+    uint32_t cell = look_up(c, key, hash);
     if (cell == UINT32_MAX) {
         if ((c->count == c->capacity && !grow_cells(c)) ||
-            table_add(&c->table, look.hash, c->count) != ST_OK)
+            table_add(&c->table, hash, c->count) != ST_OK)
             return UINT32_MAX;
         cell = c->count++;
         c->times[cell] = key->time;
@@ -276,6 +308,11 @@ uint32_t cells_count(const struct cells *c)
     return c->count;
 }
 
+uint64_t cells_records(const struct cells *c, uint32_t cell)
+{
+    return c->records[cell];
+}
+
 bool cells_is_counted(const struct cells *c, uint32_t cell)
 {
     return c->records[cell] > 0 && c->pending_of[cell] != IN_PLACE;
@@ -299,6 +336,54 @@ const u128 *cells_sums(const struct cells *c, uint32_t cell)
 const struct statistic *cells_statistics(const struct cells *c, uint32_t cell)
 {
     return c->statistics ? &c->stats[cell * METRIC_COUNT] : NULL;
+}
+
+size_t cells_bytes_each(const struct cells *c)
+{
+    size_t sums = METRIC_COUNT * (sizeof(*c->sums) + (c->statistics ? sizeof(*c->stats) : 0));
+    size_t numbers = c->dimensions * sizeof(*c->ids) + sizeof(*c->times) + sizeof(*c->records) +
+                     sizeof(*c->pending_of) + sizeof(*c->fresh);
+    return sums + numbers +
+           4 * sizeof(struct table_slot); /* half full at most, a quarter at least */
+}
+
+static void move_cell(struct cells *c, uint32_t to, uint32_t from)
+{
+    c->times[to] = c->times[from];
+    c->pending_of[to] = 0;
+    c->records[to] = c->records[from];
+    memcpy(&c->ids[to * c->dimensions], &c->ids[from * c->dimensions],
+           c->dimensions * sizeof(*c->ids));
+    memcpy(&c->sums[to * METRIC_COUNT], &c->sums[from * METRIC_COUNT],
+           METRIC_COUNT * sizeof(*c->sums));
+    if (c->statistics)
+        memcpy(&c->stats[to * METRIC_COUNT], &c->stats[from * METRIC_COUNT],
+               METRIC_COUNT * sizeof(*c->stats));
+}
+
+enum status cells_retain(struct cells *c, const bool *keep)
+{
+    uint32_t count = 0;
+    enum status st = ST_OK;
+    for (uint32_t cell = 0; cell < c->count; cell++) {
+        if (!keep[cell])
+            continue;
+        if (cell != count)
+            move_cell(c, count, cell);
+        count++;
+    }
+    table_clear(&c->table);
+    c->last_cell = UINT32_MAX;
+    for (uint32_t cell = 0; cell < count && st == ST_OK; cell++)
+        st = table_add(&c->table, hash_of(c, c->times[cell], &c->ids[cell * c->dimensions]), cell);
+    c->count = st == ST_OK ? count : 0;
+    if (st != ST_OK)
+        table_reset(&c->table);
+    if (count > 0) {
+        c->capacity = count; /* whether or not the arrays can be made smaller */
+        (void)resize_cells(c, count);
+    }
+    return st;
 }
 
 void cells_join(struct cells *into, uint32_t into_cell, const struct cells *from,

@@ -24,6 +24,7 @@ struct interner {
     struct block *blocks;
     char *free_at;
     size_t free_bytes;
+    size_t bytes; /* of all texts */
 };
 
 struct interner *interner_new(void)
@@ -65,20 +66,34 @@ static const char *keep(struct interner *in, struct view text)
     return at;
 }
 
-uint32_t interner_id(struct interner *in, struct view text)
+static uint32_t find(const struct interner *in, struct view text, uint32_t hash)
 {
-    uint32_t hash = (uint32_t)table_hash_bytes(text);
     struct table_look look = table_look(hash);
     while (table_next(&in->table, &look)) {
         if (view_eq(in->texts[look.number], text))
             return look.number;
     }
+    return INTERNER_NONE;
+}
+
+uint32_t interner_find(const struct interner *in, struct view text)
+{
+    return find(in, text, (uint32_t)table_hash_bytes(text));
+}
+
+uint32_t interner_id(struct interner *in, struct view text)
+{
+    uint32_t hash = (uint32_t)table_hash_bytes(text);
+    uint32_t id = find(in, text, hash);
+    if (id != INTERNER_NONE)
+        return id;
     if (!array_room(&in->texts, in->count, &in->capacity, 64, sizeof(*in->texts)))
         return INTERNER_NONE;
     const char *kept = keep(in, text);
     if (kept == NULL || table_add(&in->table, hash, in->count) != ST_OK)
         return INTERNER_NONE;
     in->texts[in->count] = view_make(kept, text.len);
+    in->bytes += text.len;
     return in->count++;
 }
 
@@ -90,4 +105,9 @@ struct view interner_text(const struct interner *in, uint32_t id)
 uint32_t interner_count(const struct interner *in)
 {
     return in->count;
+}
+
+size_t interner_bytes(const struct interner *in)
+{
+    return in->bytes;
 }

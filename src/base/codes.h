@@ -12,10 +12,10 @@
 /* clang-format off */
 #define ERROR_CODES(X)                                                                       \
     /* O: objects */                                                                         \
-    X(O100) X(O101) X(O102) X(O103) X(O104) X(O105) X(O106) X(O107) X(O108) X(O109) X(O110) X(O120)  \
+    X(O100) X(O101) X(O102) X(O103) X(O104) X(O105) X(O106) X(O107) X(O108) X(O109) X(O110) X(O111) X(O120)  \
     X(O130) X(O131) X(O140) X(O141) X(O142) X(O143)                                          \
     /* T: texts in objects */                                                                \
-    X(T101) X(T102) X(T103) X(T104) X(T110) X(T120) X(T121)                                  \
+    X(T101) X(T102) X(T103) X(T104) X(T110) X(T120) X(T121) X(T130)                                  \
     /* Q: messages and queues */                                                             \
     X(Q100) X(Q101) X(Q102) X(Q103) X(Q104) X(Q105) X(Q110) X(Q111) X(Q112) X(Q113) X(Q120) X(Q121)  \
     X(Q122) X(Q123) X(Q124) X(Q125) X(Q126) X(Q127) X(Q128) X(Q130) X(Q131) X(Q132)                          \

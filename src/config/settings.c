@@ -18,6 +18,9 @@
 
 enum { PROFILES_AGAIN_MS = 3600 * 1000, MAX_PROFILES_FILE = 64 * 1024 * 1024 };
 
+/* MAX_OBJECT_BYTES of worker and function: some ten seconds of one processor. */
+#define EVENTS_MAX_OBJECT_BYTES (UINT64_C(2) << 30)
+
 /* ---- single variables ---- */
 
 enum status settings_load_dimensions(struct dimension_keys *keys, struct dimension_set *sets,
@@ -165,6 +168,13 @@ enum status settings_load(struct run_settings *s, struct error *err)
         st = variable_number(VAR_BATCH_SIZE, &s->batch_size, err);
     if (st == ST_OK)
         st = variable_number(VAR_FLUSH_INTERVAL, &s->flush_interval_s, err);
+    if (!variable_given(VAR_MAX_OBJECT_BYTES))
+        s->max_object_bytes = EVENTS_MAX_OBJECT_BYTES;
+    s->bound = calloc(1, sizeof(*s->bound));
+    if (st == ST_OK && s->bound == NULL)
+        st = error_set(err, ST_NO_MEMORY, E_R113, "out of memory");
+    if (s->bound != NULL)
+        s->bound->limit = SETTINGS_SUMS_BYTES;
     return st;
 }
 
@@ -175,6 +185,8 @@ void settings_clear(struct run_settings *s)
     profile_asker_free(s->asker);
     s->asker = NULL;
     region_guard_free(s->guard);
+    free(s->bound);
+    s->bound = NULL;
     s->guard = NULL;
     s->profiles = NULL;
     s->prices = NULL;
@@ -252,7 +264,8 @@ struct counter_options settings_counter(const struct run_settings *s)
                       .statistics = true,
                       .profiles = s->profiles,
                       .prices = s->prices,
-                      .guard = s->guard},
+                      .guard = s->guard,
+                      .bound = s->bound},
         .latency = s->latency,
         .max_object_bytes = s->max_object_bytes,
         .log_skips = log_level_now() <= LOG_WARN,

@@ -16,6 +16,9 @@ struct prices;
 struct profile_asker;
 struct region_guard;
 
+/* Of all sums and texts of a worker or function while they are gathered. */
+enum { SETTINGS_SUMS_BYTES = 36 * 1024 * 1024 };
+
 enum { SETTINGS_MAX_SETS = DIMENSION_SETS_MAX, SETTINGS_MAX_QUEUES = 32, SETTINGS_MAX_ROLES = 32 };
 
 enum settings_publisher { PUBLISHER_CLOUDWATCH, PUBLISHER_EMF };
@@ -36,11 +39,12 @@ struct run_settings {
     struct view cloudwatch_region; /* empty: the configured one */
     enum settings_publisher publisher;
     bool resolve_profiles;
-    struct region_guard *guard; /* ALLOW_INFERENCE_REGIONS; NULL: every Region may serve */
-    struct profiles *profiles;  /* NULL: none */
-    struct prices *prices;      /* NULL: no cost, or not opened yet */
-    bool prices_later;          /* the built-in list is wanted */
-    int64_t profiles_listed_ms; /* steady clock; 0: never */
+    struct aggregate_bound *bound; /* of worker and function; NULL: none */
+    struct region_guard *guard;    /* ALLOW_INFERENCE_REGIONS; NULL: every Region may serve */
+    struct profiles *profiles;     /* NULL: none */
+    struct prices *prices;         /* NULL: no cost, or not opened yet */
+    bool prices_later;             /* the built-in list is wanted */
+    int64_t profiles_listed_ms;    /* steady clock; 0: never */
     /* For a profile that was not listed: who is asked; NULL: nobody. */
     struct profile_asker *asker;
 };

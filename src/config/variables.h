@@ -90,7 +90,7 @@ enum {
     X(METRIC_LATENCY, "false", TRUE_OR_FALSE, READ_COUNTING | READ_SETS, true,                    \
       "true also reports InvocationLatency, the only number read from a response body")           \
     X(MAX_OBJECT_BYTES, "17179869184", FROM_TO(1, UINT64_MAX / 2), READ_COUNTING | READ_EVENTS,   \
-      true, "objects that decompress to more than this fail")                                     \
+      true, "objects that decompress to more than this fail; worker and function: 2 GiB by default")                                     \
     X(INFERENCE_PROFILES_FILE, NULL, ANY_TEXT, READ_COUNTING | READ_EVENTS, false,                \
       "the same as --profiles")                                                                   \
     X(PRICES_FILE, NULL, ANY_TEXT, READ_COUNTING | READ_EVENTS | READ_PRICES, false,              \

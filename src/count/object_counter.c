@@ -109,6 +109,14 @@ void object_counter_free(struct object_counter *c)
     free(c);
 }
 
+void object_counter_log_overflow(struct view object, struct view message, uint64_t overflow)
+{
+    if (overflow > 0)
+        LOG_FAULT(LOG_WARN, E_T130, "more series than are held at a time, the rest counts as Other",
+                  log_view("object", object), log_view("messageId", message),
+                  log_u64("records", overflow));
+}
+
 struct aggregate *object_counter_aggregate(struct object_counter *c)
 {
     return c->aggregate;
@@ -190,14 +198,18 @@ enum status object_counter_run(struct object_counter *c, struct view key,
     if (st == ST_OK)
         scanner_finish(c->scanner);
     if (st == ST_OK && c->fault != ST_OK)
-        st = error_set(err, c->fault, E_R113, "out of memory");
+        st = c->fault == ST_TOO_BIG
+                 ? error_set(err, ST_TOO_BIG, E_O111, "more buckets of time than can be held")
+                 : error_set(err, c->fault, E_R113, "out of memory");
     if (c->options.log_skips && c->skips > LOGGED_SKIPS)
         LOG_FAULT(LOG_WARN, E_T110, "more texts skipped", log_view("object", key),
                   log_u64("count", c->skips - LOGGED_SKIPS));
+    uint64_t overflow = aggregate_take_overflow(c->aggregate);
     if (st != ST_OK) {
         aggregate_rollback(c->aggregate);
         return st;
     }
+    object_counter_log_overflow(key, VIEW_EMPTY, overflow);
     *tally = c->seen;
     tally->bytes_read = content_bytes_read(c->content);
     tally->bytes_inflated = content_bytes_inflated(c->content);

@@ -39,6 +39,12 @@ NODISCARD enum status object_counter_run(struct object_counter *counter, struct 
                                          struct byte_stream *stream, struct tally *tally,
                                          struct error *err);
 
+/*
+ * Say, unless it is 0, how many records of an object, or of the message where that is not empty, the
+ * bound has made "Other" (aggregate_take_overflow).
+ */
+void object_counter_log_overflow(struct view object, struct view message, uint64_t overflow);
+
 /* The sums.  The caller commits or rolls back. */
 struct aggregate *object_counter_aggregate(struct object_counter *counter);
 

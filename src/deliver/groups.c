@@ -60,7 +60,10 @@ static struct group *group_for(struct groups *g, uint64_t data)
     struct group *last = g->count > 0 ? &g->list[g->count - 1] : NULL;
     if (last != NULL && last->data_bound + data > BATCH_MAX_DATA)
         last->data_bound = batch_count_data(last->sums, &g->batch);
-    if (last != NULL && !last->broken && !last->folded && last->data_bound + data <= BATCH_MAX_DATA)
+    /* Where memory is short, sums change hands instead of being added up. */
+    if (last != NULL && !last->broken && !last->folded &&
+        last->data_bound + data <= BATCH_MAX_DATA &&
+        !aggregate_bound_is_used(g->settings->bound, 90))
         return last;
     struct counter_options options = settings_counter(g->settings);
     if (!array_room(&g->list, g->count, &g->capacity, 8, sizeof(*g->list)))
@@ -71,7 +74,7 @@ static struct group *group_for(struct groups *g, uint64_t data)
     return fresh->sums != NULL ? fresh : NULL;
 }
 
-enum status groups_join(struct groups *g, struct round_message *m, const struct aggregate *sums)
+enum status groups_join(struct groups *g, struct round_message *m, struct aggregate *sums)
 {
     uint64_t data = batch_count_data(sums, &g->batch);
     enum status st = ST_OK;
@@ -83,8 +86,9 @@ enum status groups_join(struct groups *g, struct round_message *m, const struct 
                                      sizeof(struct round_message *)))
         st = ST_NO_MEMORY;
     if (st == ST_OK) {
-        st = aggregate_merge(group->sums, sums, 0);
+        st = aggregate_move(group->sums, sums);
         group->broken = st != ST_OK; /* half of the message may be in */
+        object_counter_log_overflow(VIEW_EMPTY, m->id, aggregate_take_overflow(group->sums));
     }
     if (st == ST_OK) {
         group->members[group->count++] = m;
@@ -186,6 +190,7 @@ static enum status fold(const struct groups *g, struct round_summary *s)
     uint64_t folded = 0;
     options.aggregate.interval_seconds = 0;
     options.aggregate.statistics = false;
+    options.aggregate.bound = NULL; /* of its own: it is gone before anything is sent */
     struct aggregate *all = aggregate_new(&options.aggregate);
     if (all == NULL)
         return ST_NO_MEMORY;

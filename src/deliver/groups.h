@@ -17,10 +17,10 @@ struct groups;
 struct groups *groups_new(const struct run_settings *settings);
 void groups_free(struct groups *g); /* NULL does nothing */
 
-/* The sums of one whole message join the last group, or a new one.  Any thread may.  ST_NO_MEMORY:
- * the message is not in, or fails when it is published. */
+/* The sums of one whole message join the last group, or a new one; *sums is empty then.  Any thread
+ * may.  ST_NO_MEMORY: the message is not in, or fails when it is published. */
 NODISCARD enum status groups_join(struct groups *g, struct round_message *m,
-                                  const struct aggregate *sums);
+                                  struct aggregate *sums);
 
 struct groups_publishing {
     struct publish_sink *sink;

@@ -26,6 +26,7 @@ enum {
     DRAIN_POLL_S = 2, /* with --once: long enough to ask all of SQS's servers */
     /* Bodies of a round; beyond it the round is published though it is not full. */
     MAX_BODY_BYTES = 16 << 20,
+    ROUND_FULL_PERCENT = 50,    /* of the bound of the sums: the same */
     DEFAULT_VISIBILITY_S = 120, /* when we may not ask the queue */
     /* A message that failed is retried after this, doubled each time. */
     AGAIN_S = 10,
@@ -176,7 +177,7 @@ static enum status receive(struct queue_worker *q, unsigned wait_s, size_t *got)
 
 /*
  * Fill a round: it ends when it is full, or FLUSH_INTERVAL after its first message, or when enough
- * bytes of bodies are held, or when it is time to try again what is held.  An empty round waits for
+ * bytes of bodies or of sums are held, or when it is time to try again what is held.  An empty round waits for
  * a message as long as SQS lets it, which costs one request in twenty seconds.  ST_END: the queue is
  * empty (once).
  */
@@ -187,7 +188,8 @@ static enum status fill(struct queue_worker *q)
     size_t held = q->count;
     enum status st = ST_OK;
     while (!stop_asked(NULL) && q->count < o->settings->batch_size &&
-           q->body_bytes < MAX_BODY_BYTES) {
+           q->body_bytes < MAX_BODY_BYTES &&
+           (q->count == 0 || !aggregate_bound_is_used(o->settings->bound, ROUND_FULL_PERCENT))) {
         int64_t left = LONG_POLL_S * 1000, now = clock_steady_ms();
         size_t got;
         if (q->count > held)

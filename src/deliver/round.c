@@ -232,14 +232,14 @@ static bool may_wait(const struct round *r, const struct round_message *m)
 }
 
 /* What the reader has read of a message joins what was read of it before. */
-static enum status keep_sums(struct round *r, struct reading *rd, const struct aggregate *sums)
+static enum status keep_sums(struct round *r, struct reading *rd, struct aggregate *sums)
 {
     struct counter_options options = settings_counter(r->settings);
     if (sums == NULL)
         return ST_OK;
     if (rd->sums == NULL)
         rd->sums = aggregate_new(&options.aggregate);
-    return rd->sums == NULL ? ST_NO_MEMORY : aggregate_merge(rd->sums, sums, 0);
+    return rd->sums == NULL ? ST_NO_MEMORY : aggregate_move(rd->sums, sums);
 }
 
 /* A FIFO queue has one reader, so `order_broken` and `order_waits` need no lock. */
@@ -263,7 +263,7 @@ static void read_message(void *context, struct reader *reader, void *job)
     bool waits = may_wait(r, m);
     if (waits || (m->status == ST_OK && rd->sums != NULL))
         st = keep_sums(r, rd, sums);
-    const struct aggregate *all = rd->sums != NULL ? rd->sums : sums;
+    struct aggregate *all = rd->sums != NULL ? rd->sums : sums;
     if (m->status == ST_OK && all != NULL && st == ST_OK)
         st = groups_join(r->groups, m, all);
     if (st != ST_OK) {

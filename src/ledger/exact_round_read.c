@@ -44,14 +44,18 @@ uint64_t exact_round_look(struct exact_round *x, const struct round_object *o)
  * counted anew. */
 static bool has_room(struct exact_round *x, uint64_t data)
 {
-    if (x->locked.count == 0 || x->locked.data_bound + data <= x->data_limit)
+    if (x->locked.count == 0)
+        return true;
+    if (aggregate_bound_is_used(x->options.settings->bound, 90))
+        return false;
+    if (x->locked.data_bound + data <= x->data_limit)
         return true;
     x->locked.data_bound = batch_count_data(x->sums, &x->batch);
     return x->locked.data_bound + data <= x->data_limit;
 }
 
 /* The sums of one whole object join those of the run. */
-static enum status join(struct exact_round *x, struct round_object *o, const struct aggregate *agg)
+static enum status join(struct exact_round *x, struct round_object *o, struct aggregate *agg)
 {
     uint64_t data = batch_count_data(agg, &x->batch);
     enum status st = ST_OK;
@@ -61,7 +65,8 @@ static enum status join(struct exact_round *x, struct round_object *o, const str
         o->deferred = true;
         st = ST_RETRY;
     } else {
-        st = aggregate_merge(x->sums, agg, 0);
+        st = aggregate_move(x->sums, agg);
+        object_counter_log_overflow(o->read.key, VIEW_EMPTY, aggregate_take_overflow(x->sums));
         x->locked.broken = x->locked.broken || st != ST_OK; /* half of it may be in */
         x->locked.data_bound += data;
         x->locked.count++;
@@ -88,8 +93,9 @@ static void read_object(void *context, struct reader *reader, void *job)
         o->read_tag = opened == ST_OK ? tag_of(x, o, stream) : 0;
         if (reader_count(reader, &o->read, opened, stream) == ST_OK) {
             o->read.status = join(x, o, reader_sums(reader));
-            aggregate_reset(reader_sums(reader));
         }
+        if (reader_sums(reader) != NULL)
+            aggregate_reset(reader_sums(reader));
         o->was_read = o->read.status == ST_OK;
     }
 }

@@ -9,7 +9,7 @@ from support.results import Results  # noqa: E402
 
 MODULES = ("test_lambda", "test_worker", "test_hold", "test_faults", "test_same_sums", "test_enqueue",
            "test_source", "test_guard", "test_dashboard", "test_reconcile", "test_roles",
-           "test_torture", "test_soak")
+           "test_torture", "test_memory", "test_soak")
 
 
 def main():

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <malloc.h>
+#include <time.h>
 
 #include "aggregate/aggregate.h"
 #include "aggregate/cells.h"
@@ -232,7 +233,8 @@ static void add_call(struct aggregate *agg, const struct call *call)
     assert_int_equal(aggregate_add(agg, &record), ST_OK);
 }
 
-static struct aggregate *new_aggregate(const char *by, const char *second, int64_t interval)
+static struct aggregate *new_bounded(const char *by, const char *second, int64_t interval,
+                                     struct aggregate_bound *bound)
 {
     struct dimension_keys keys = {.metadata_count = 0};
     struct dimension_set sets[2];
@@ -245,10 +247,16 @@ static struct aggregate *new_aggregate(const char *by, const char *second, int64
         .keys = &keys,
         .interval_seconds = interval,
         .statistics = true,
+        .bound = bound,
     };
     struct aggregate *agg = aggregate_new(&options);
     assert_non_null(agg);
     return agg;
+}
+
+static struct aggregate *new_aggregate(const char *by, const char *second, int64_t interval)
+{
+    return new_bounded(by, second, interval, NULL);
 }
 
 /* "time|values|...: invocations input output total client server throttles" a row. */
@@ -478,6 +486,142 @@ static void folding_over_time(void **state)
     aggregate_free(agg);
 }
 
+/* The totals of a set, and how many of its rows are "Other". */
+static u128 total_of(const struct aggregate *agg, size_t set, size_t *rows, size_t *others)
+{
+    struct aggregate_row row;
+    uint32_t cursor = 0;
+    u128 total = 0;
+    *rows = *others = 0;
+    while (aggregate_next_row(agg, set, &cursor, &row)) {
+        total += row.sum[METRIC_TOTAL];
+        ++*rows;
+        *others += view_eq_cstr(row.value[0], "Other");
+    }
+    return total;
+}
+
+/* Folding against the rule in its plainest form, over random series in random buckets. */
+static void folding_is_by_the_rule(void **state)
+{
+    enum { SERIES = 40, BUCKETS = 5 };
+    (void)state;
+    srandom(7);
+    for (size_t round = 0; round < 300; round++) {
+        struct aggregate *agg = new_aggregate("ModelId", NULL, 60);
+        uint64_t sums[SERIES] = {0}, calls_of[SERIES] = {0}, kept = 0;
+        size_t limit = (size_t)random() % (SERIES + 2), seen = 0;
+        for (size_t i = 0; i < 120; i++) {
+            size_t series = (size_t)random() % SERIES;
+            char model[16];
+            snprintf(model, sizeof(model), "m.%02zu", series);
+            struct call call = {.time = random() % BUCKETS * 60,
+                                .model = model,
+                                .region = "r",
+                                .input = (uint64_t)random() % 3};
+            add_call(agg, &call);
+            sums[series] += call.input;
+            calls_of[series]++;
+        }
+        aggregate_commit(agg);
+        for (size_t i = 0; i < SERIES; i++) {
+            size_t larger = 0;
+            seen += calls_of[i] > 0;
+            for (size_t k = 0; k < SERIES; k++)
+                larger += sums[k] > sums[i] ||
+                          (sums[k] == sums[i] &&
+                           (calls_of[k] > calls_of[i] || (calls_of[k] == calls_of[i] && k < i)));
+            kept += calls_of[i] > 0 && larger < limit ? sums[i] : 0;
+        }
+        uint64_t folded = 0, named = 0;
+        assert_int_equal(aggregate_fold(agg, 0, limit, &folded), ST_OK);
+        expect_u64(round, "folded", folded, seen > limit ? seen - limit : 0);
+        struct aggregate_row row;
+        uint32_t cursor = 0;
+        while (aggregate_next_row(agg, 0, &cursor, &row))
+            named += view_eq_cstr(row.value[0], "Other") ? 0 : (uint64_t)row.sum[METRIC_TOTAL];
+        expect_u64(round, "kept", named, kept);
+        aggregate_free(agg);
+    }
+}
+
+/* Whatever comes, the bound is kept and every token is in the totals of every set. */
+static void bound_is_kept(void **state)
+{
+    struct aggregate_bound bound = {.limit = 256 * 1024};
+    struct aggregate *agg = new_bounded("Metadata:team,ModelId", "Principal", 60, &bound);
+    struct aggregate *sum = new_bounded("Metadata:team,ModelId", "Principal", 60, &bound);
+    uint64_t total = 0, now = (uint64_t)time(NULL);
+    size_t rows, others;
+    (void)state;
+    srandom(11);
+    for (size_t object = 0; object < 12; object++) {
+        for (size_t i = 0; i < 2000; i++) {
+            char team[64], model[64], arn[64];
+            bool wild = object % 3 != 0;
+            snprintf(team, sizeof(team), "t%ld", wild ? random() : random() % 4);
+            snprintf(model, sizeof(model), "m.%ld", wild && object % 2 ? random() : 1);
+            snprintf(arn, sizeof(arn), "arn:aws:iam::1:user/%ld", wild ? random() % 3000 : 1);
+            struct call call = {.time = (int64_t)now - (wild ? random() % 4000000 : 60),
+                                .model = model,
+                                .region = "r",
+                                .arn = arn,
+                                .team = team,
+                                .input = (uint64_t)random() % 9};
+            struct scan_value metadata;
+            struct record record = record_of(&call, &metadata);
+            enum status st = aggregate_add(agg, &record);
+            if (st == ST_TOO_BIG) {
+                aggregate_rollback(agg);
+                total = (uint64_t)total_of(agg, 0, &rows, &others) +
+                        (uint64_t)total_of(sum, 0, &rows, &others);
+                break;
+            }
+            assert_int_equal(st, ST_OK);
+            total += call.input;
+        }
+        assert_true(atomic_load(&bound.used) <= 2 * bound.limit + 4096);
+        aggregate_commit(agg);
+        assert_int_equal((uint64_t)total_of(agg, 1, &rows, &others) +
+                             (uint64_t)total_of(sum, 1, &rows, &others),
+                         total);
+        if (object % 3 == 2)
+            assert_true(aggregate_take_overflow(agg) > 0);
+        if (object % 4 == 3 && aggregate_move(sum, agg) != ST_OK)
+            break; /* part of it has joined */
+    }
+    aggregate_free(sum);
+    aggregate_reset(agg);
+    assert_true(atomic_load(&bound.used) < 16 * 1024);
+    aggregate_free(agg);
+    assert_int_equal(atomic_load(&bound.used), 0);
+}
+
+/* What was known before the bound was reached keeps its name; what is new is "Other", in its bucket
+ * or, where nothing is published of that time any more, in one. */
+static void bound_makes_other(void **state)
+{
+    struct aggregate_bound bound = {.limit = 1 << 20};
+    int64_t now = (int64_t)time(NULL) / 60 * 60;
+    size_t rows, others;
+    (void)state;
+    struct aggregate *agg = new_bounded("ModelId", NULL, 60, &bound);
+    add_call(agg, &(struct call){.time = now, .model = "a.a", .region = "r", .input = 1});
+    bound.limit = atomic_load(&bound.used); /* there is room for a few buckets more */
+    add_call(agg, &(struct call){.time = now, .model = "a.a", .region = "r", .input = 2});
+    assert_int_equal(aggregate_take_overflow(agg), 0);
+    add_call(agg, &(struct call){.time = now, .model = "b.b", .region = "r", .input = 4});
+    for (int64_t i = 0; i < 1000; i++)
+        add_call(agg, &(struct call){.time = i * 60, .model = "a.a", .region = "r", .input = 8});
+    assert_int_equal(aggregate_take_overflow(agg), 1001);
+    assert_int_equal(aggregate_take_overflow(agg), 0);
+    aggregate_commit(agg);
+    assert_int_equal(total_of(agg, 0, &rows, &others), 8007);
+    assert_int_equal(rows, 3);
+    assert_int_equal(others, 2);
+    aggregate_free(agg);
+}
+
 static void statistics_and_wide_sums(void **state)
 {
     (void)state;
@@ -595,6 +739,9 @@ int main(void)
         cmocka_unit_test(long_life),
         cmocka_unit_test(folding),
         cmocka_unit_test(folding_over_time),
+        cmocka_unit_test(folding_is_by_the_rule),
+        cmocka_unit_test(bound_is_kept),
+        cmocka_unit_test(bound_makes_other),
         cmocka_unit_test(statistics_and_wide_sums),
         cmocka_unit_test(buckets),
         cmocka_unit_test(bytewise_order),
