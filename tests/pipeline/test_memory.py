@@ -1,5 +1,6 @@
 """No content of any object makes worker or function large: what has too many values counts as Other,
 the totals are the same, and the messages beside it are counted as ever."""
+import functools
 import os
 import tempfile
 import time
@@ -23,11 +24,12 @@ LINE = ('{"schemaType":"ModelInvocationLog","schemaVersion":"1.0","timestamp":"%
 MODEL = "us.anthropic.claude-sonnet-4-6"
 
 
+@functools.cache
 def hostile():
-    """name: (lines, records of them that are recent enough to be published)"""
+    """name: (object, records of it that are recent enough to be published)"""
     now = time.time() - 300
     at = instant(now)
-    return {
+    kinds = {
         "values": ((LINE % (at, "us-east-1", MODEL, "r", "v%d" % i) for i in range(150000)), 150000),
         "long": ((LINE % (at, "us-east-1", "us.anthropic.%d%s" % (i, "m" * 3900), "r", "v")
                   for i in range(25000)), 25000),
@@ -39,6 +41,7 @@ def hostile():
         "ages": ((LINE % (instant(now - 20 * 86400 - 60 * i), "us-east-1", MODEL, "r", "v%d" % i)
                   for i in range(70000)), 0),
     }
+    return {name: (gz("".join(lines).encode(), 1), recent) for name, (lines, recent) in kinds.items()}
 
 
 def high_water_kib(pid):
@@ -51,11 +54,11 @@ def put_all(cloud):
     that are to be published."""
     expected, bodies = {}, []
     good = 0
-    for name, (lines, recent) in hostile().items():
+    for name, (content, recent) in hostile().items():
         for _ in range(3):
             bodies.append(s3_event(cloud.put("good%d" % good, [numbered(good)])))
             good += 1
-        bodies.append(s3_event(cloud.put(name, [], content=gz("".join(lines).encode(), 1))))
+        bodies.append(s3_event(cloud.put(name, [], content=content)))
         expected[name] = recent
     total = sums_of(cloud.records)
     recent = sum(expected.values())
