@@ -209,6 +209,12 @@ static size_t parse_all(struct view text)
     return understood;
 }
 
+/* UNIT_BRIEF in the environment makes do with fewer places, for emulators. */
+static size_t step_of_places(void)
+{
+    return getenv("UNIT_BRIEF") != NULL ? 13 : 1;
+}
+
 /* No prefix of a body short of its last brace is understood, and none reads out of bounds. */
 static void every_truncation(void **state)
 {
@@ -216,7 +222,7 @@ static void every_truncation(void **state)
     for (size_t f = 0; f < sizeof(all_files) / sizeof(all_files[0]); f++) {
         struct view text = view_trim(read_golden(all_files[f]));
         assert_true(parse_all(text) > 0);
-        for (size_t n = 0; n < text.len; n++) {
+        for (size_t n = 0; n < text.len; n += step_of_places()) {
             char *cut = malloc(n == 0 ? 1 : n);
             assert_non_null(cut);
             memcpy(cut, text.ptr, n);
@@ -237,7 +243,7 @@ static void every_changed_byte(void **state)
         char *copy = malloc(text.len);
         assert_non_null(copy);
         memcpy(copy, text.ptr, text.len);
-        for (size_t at = 0; at < text.len; at++) {
+        for (size_t at = 0; at < text.len; at += step_of_places()) {
             copy[at] = changes[at % sizeof(changes)];
             (void)parse_all(view_make(copy, text.len));
             copy[at] = text.ptr[at];
