@@ -24,6 +24,7 @@
     X(P121) X(P122) X(P130) X(P131)                                                          \
     /* L: the ledger */                                                                      \
     X(L100) X(L101) X(L102) X(L103) X(L104) X(L105) X(L106) X(L107) X(L108) X(L109) X(L111)  \
+    X(L112) X(L113)                                                                          \
     X(L201) X(L202) X(L203) X(L204) X(L205) X(L206) X(L207) X(L208) X(L209) X(L210)          \
     /* S: serve, its store and its page */                                                   \
     X(S100) X(S101) X(S102) X(S110) X(S111) X(S112) X(S113) X(S115) X(S116)         \

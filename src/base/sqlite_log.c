@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -138,13 +139,25 @@ static bool check_log_once(const char *path, unsigned char *room)
     return ok;
 }
 
+/* Whether another process may be writing: see sqlite_file_lock. */
+static bool is_in_use(const char *path)
+{
+    char name[SEAL_PATH_BYTES];
+    int fd = lock_name(path, 0, name) ? open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    bool is_locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0)
+        close(fd);
+    return is_locked;
+}
+
 enum status seal_check_log(const char *path)
 {
     const struct timespec pause = {0, LOOK_AGAIN_MS * 1000000L};
     unsigned char *room = malloc(FRAME_HEADER + MAX_PAGE);
-    bool ok = false;
-    for (int i = 0; i < LOOKS && !ok && room != NULL; i++) {
-        if (i > 0)
+    bool ok = false, alone = false; /* once more alone: who wrote may just have ended */
+    for (int i = 0; i < LOOKS && !ok && !alone && room != NULL; i++) {
+        alone = i > 0 && !is_in_use(path);
+        if (i > 0 && !alone)
             (void)nanosleep(&pause, NULL);
         ok = check_log_once(path, room);
     }

@@ -208,7 +208,10 @@ static int seal_write(sqlite3_file *file, const void *data, int n, sqlite3_int64
         see_file_header(f, data);
     if (f->kind == KIND_FILE && f->sealed && (uint32_t)n == f->page_bytes && at % n == 0)
         return write_page(f, data, n, at);
-    return f->real->pMethods->xWrite(f->real, data, n, at);
+    int code = f->real->pMethods->xWrite(f->real, data, n, at);
+    /* On a full disk: what was to be committed is rolled back, though its end may be there. */
+    f->has_end = f->has_end && code == SQLITE_OK;
+    return code;
 }
 
 static int seal_truncate(sqlite3_file *file, sqlite3_int64 size)

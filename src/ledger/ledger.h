@@ -222,9 +222,10 @@ struct ledger_sqlite_options {
  * Open or create.  The file is 0600, a missing last folder is made 0700; a file or folder that
  * belongs to somebody else or can be written by others is ST_DENIED, one in use by another writing
  * process ST_CONFLICT, one that is not a ledger of this version or damaged ST_BAD_ITEM, all with a
- * sentence in *err.  After a failed read, write or sync of the disk (also: disk full) the ledger
- * closes its file and answers ST_IO from then on: what a failed sync left behind is unknown, only
- * opening it again shows.
+ * sentence in *err.  After a failed read, write or sync of the disk the ledger closes its file and
+ * answers ST_IO from then on: what a failed sync left behind is unknown, only opening it again
+ * shows.  On a full disk nothing of a call is left, and it is ST_RETRY; until there is room nothing
+ * new is claimed or prepared.
  */
 NODISCARD enum status ledger_sqlite_open(const struct ledger_sqlite_options *options,
                                          struct ledger **out, struct error *err);

@@ -48,7 +48,7 @@ static enum status sqlite_claim(struct ledger *ledger, const struct ledger_nonce
                                 struct protocol_claim *claims)
 {
     struct ledger_sqlite *l = file_of(ledger);
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_ADD);
     for (uint16_t i = 0; i < n && st == ST_OK; i++)
         if (objects[i].state == OBJECT_CLAIM)
             st = claim_one(l, batch, time_ms, &objects[i], &claims[i]);
@@ -103,7 +103,7 @@ static enum status sqlite_load(struct ledger *ledger, const struct ledger_nonce 
 {
     struct ledger_sqlite *l = file_of(ledger);
     int state = BATCH_NONE;
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK)
         st = get_batch(l, batch, &state, &out->batch.prepared_ms);
     out->batch.id = *batch;
@@ -130,7 +130,7 @@ static enum status sqlite_abort(struct ledger *ledger, const struct ledger_nonce
 {
     struct ledger_sqlite *l = file_of(ledger);
     int state = BATCH_NONE;
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_WRITE);
     if (st == ST_OK)
         st = batch_insert(l, batch, BATCH_ABORTED, time_ms);
     if (st == ST_CONFLICT) {
@@ -151,9 +151,14 @@ static enum status sqlite_prepare(struct ledger *ledger, const struct ledger_rec
 {
     struct ledger_sqlite *l = file_of(ledger);
     const struct ledger_batch *b = &record->batch;
-    enum status st = file_begin(l, true);
-    if (st == ST_OK)
+    enum status st = file_begin(l, USE_ADD);
+    int64_t bytes = 0;
+    for (uint16_t i = 0; i < n_payloads; i++)
+        bytes += (int64_t)payloads[i].len;
+    if (st == ST_OK) {
+        l->locked.wanted = ROOM_FOR_STEP + 2 * bytes; /* in the log and in the file */
         st = batch_insert(l, &b->id, BATCH_PREPARED, b->prepared_ms);
+    }
     for (uint16_t i = 0; i < n_payloads && st == ST_OK; i++)
         st = payloads[i].len > LEDGER_PAYLOAD_BYTES_MAX
                  ? ST_TOO_BIG
@@ -174,7 +179,7 @@ static enum status sqlite_payload(struct ledger *ledger, const struct ledger_non
                                   uint16_t index, struct buf *out)
 {
     struct ledger_sqlite *l = file_of(ledger);
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK) {
         sqlite3_stmt *s = file_statement(l, SQL_PAYLOAD_GET, SQL_NAME(*batch), SQL_NUMBER(index));
         st = file_step_row(l, s);
@@ -195,7 +200,7 @@ static enum status sqlite_journal(struct ledger *ledger, const struct protocol_e
 {
     struct ledger_sqlite *l = file_of(ledger);
     struct sql_value values[PART_VALUES + 1];
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_FINISH);
     if (st == ST_OK && j->split) {
         sqlite3_stmt *s = file_statement(l, SQL_PART_COUNT, SQL_NAME(j->batch_id));
         st = file_step_row(l, s);
@@ -222,7 +227,7 @@ static enum status sqlite_done(struct ledger *ledger, const struct ledger_nonce 
 {
     struct ledger_sqlite *l = file_of(ledger);
     int state = BATCH_NONE;
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_FINISH);
     if (st == ST_OK)
         st = file_write(l, SQL_BATCH_DONE, SQL_NAME(*batch), SQL_NUMBER(time_ms));
     if (st == ST_OK && !file_changed(l)) {
@@ -238,7 +243,7 @@ static enum status sqlite_marker(struct ledger *ledger, int64_t minute, struct l
 {
     struct ledger_sqlite *l = file_of(ledger);
     sqlite3_int64 n = -1;
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_FINISH);
     if (st == ST_OK)
         st = file_write(l, SQL_MARKER, SQL_NUMBER(minute));
     if (st == ST_OK) {
@@ -310,8 +315,15 @@ enum status ledger_sqlite_open(const struct ledger_sqlite_options *options, stru
         st = sqlite_file_lock(&LEDGER_FILE, options->path, &l->lock_fd, err);
     if (st == ST_OK && !options->read_only)
         st = sqlite_create_private(options->path, options->must_exist, err);
+    /* Even a log that is only read needs an index. */
+    if (st == ST_OK && !options->read_only && room_free(l->lock_fd) < ROOM_FOR_STEP)
+        room_release(l->lock_fd);
     if (st == ST_OK)
         st = sqlite_open_file(l, options, err);
+    if (st == ST_OK && !options->read_only) {
+        room_tend_log(l->locked.db);
+        file_check_room(l);
+    }
     struct stat info;
     if (st == ST_OK && stat(options->path, &info) == 0) {
         l->device = info.st_dev;

@@ -92,12 +92,17 @@ void file_close(struct ledger_sqlite *l)
 }
 
 /*
- * SQLITE_BUSY means that a reader holds up a checkpoint; it passes.  Anything else (a full disk, a
- * bad page) closes the file at once: a ledger that may have lost a write must not be written any
- * more, and every later call says ST_IO.
+ * SQLITE_BUSY means that a reader holds up a checkpoint; it passes.  A full disk took nothing.
+ * Anything else (a failed sync, a bad page) closes the file at once: a ledger that may have lost a
+ * write must not be written any more, and every later call says ST_IO.
  */
 enum status file_status_of(struct ledger_sqlite *l, int rc)
 {
+    if (rc != SQLITE_OK && !l->read_only && room_is_full(l->locked.db, rc)) {
+        l->locked.full_in_row += !l->locked.was_full;
+        l->locked.was_full = true;
+        return ST_RETRY;
+    }
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -181,12 +186,75 @@ static bool is_gone(const struct ledger_sqlite *l)
                              info.st_ino != l->inode || info.st_dev != l->device);
 }
 
+/* ---- a full disk ---- */
+
+/* The file's own growth and the log's, for what was or will be written. */
+static bool has_room(const struct ledger_sqlite *l)
+{
+    return room_reserve(l->lock_fd) && room_free(l->lock_fd) >= l->locked.wanted;
+}
+
+static void note_low(struct ledger_sqlite *l, bool is_low)
+{
+    if (is_low == l->locked.is_low)
+        return;
+    l->locked.is_low = is_low;
+    const char *file = sqlite3_db_filename(l->locked.db, NULL);
+    if (is_low)
+        LOG_FAULT(LOG_WARN, E_L112, "no room for the ledger: nothing new is counted until there is",
+                  log_cstr("file", file), log_u64("free_bytes", (uint64_t)room_free(l->lock_fd)),
+                  log_u64("needed_bytes", (uint64_t)l->locked.wanted + ROOM_RESERVED));
+    else
+        LOG_EVENT(LOG_INFO, "the ledger has room again", log_cstr("file", file));
+}
+
+void file_check_room(struct ledger_sqlite *l)
+{
+    int64_t room = room_free(l->lock_fd);
+    l->locked.wanted = ROOM_FOR_STEP;
+    note_low(l, !has_room(l));
+    if (!l->locked.is_low && room < LEDGER_FREE_BYTES)
+        LOG_FAULT(LOG_WARN, E_L113, "little room for the ledger",
+                  log_cstr("file", sqlite3_db_filename(l->locked.db, NULL)),
+                  log_u64("free_bytes", (uint64_t)room),
+                  log_u64("recommended_bytes", LEDGER_FREE_BYTES));
+}
+
+/*
+ * After a transaction that was rolled back.  What finishes a batch gets the reserve if an empty log
+ * is not enough; nothing new is begun before the reserve is there again.  What the disk says of its
+ * room is not all there is: quotas.
+ */
+static void make_room(struct ledger_sqlite *l)
+{
+    bool again = l->locked.full_in_row > 1;
+    l->locked.was_full = false;
+    room_empty_log(l->locked.db);
+    if (l->locked.use == USE_FINISH && (again || room_free(l->lock_fd) < ROOM_FOR_STEP)) {
+        room_release(l->lock_fd);
+        note_low(l, true);
+    } else if (again || !has_room(l)) {
+        note_low(l, true);
+    }
+}
+
+/* Whether something new may be begun, also when the disk was full before. */
+static bool may_add(struct ledger_sqlite *l)
+{
+    if (l->locked.is_low)
+        room_empty_log(l->locked.db);
+    return !l->locked.is_low || has_room(l);
+}
+
+/* ---- transactions ---- */
+
 /*
  * IMMEDIATE takes the write lock at the start.  A transaction that begins by reading and is
  * upgraded later can fail with SQLITE_BUSY in its middle, whatever the busy timeout is.
  */
-enum status file_begin(struct ledger_sqlite *l, bool write)
+enum status file_begin(struct ledger_sqlite *l, enum file_use use)
 {
+    bool write = use != USE_READ;
     pthread_mutex_lock(&l->mutex);
     if (l->locked.db == NULL)
         return ST_IO;
@@ -200,6 +268,9 @@ enum status file_begin(struct ledger_sqlite *l, bool write)
         file_close(l);
         return ST_IO;
     }
+    l->locked.use = use;
+    if (use == USE_ADD && !may_add(l))
+        return ST_RETRY;
     return file_step_done(l, file_bind(l, write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ, NULL, 0));
 }
 
@@ -219,6 +290,12 @@ enum status file_finish(struct ledger_sqlite *l, enum status st)
             if (undo != ST_OK)
                 st = undo;
         }
+        if (l->locked.db != NULL && l->locked.was_full)
+            make_room(l);
+        if (st == ST_OK && l->locked.use != USE_READ)
+            l->locked.full_in_row = 0;
+        if (st == ST_OK && l->locked.use == USE_ADD)
+            note_low(l, false);
     }
     pthread_mutex_unlock(&l->mutex);
     return st;

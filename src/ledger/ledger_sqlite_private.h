@@ -11,6 +11,7 @@
 
 #include "base/sql_value.h"
 #include "base/sqlite_file.h"
+#include "base/sqlite_room.h"
 #include "ledger/ledger.h"
 #include <pthread.h>
 
@@ -52,12 +53,28 @@ enum sql {
     SQL_N,
 };
 
+/* Less free at the start is said: most batches fit twice, in the log and in the file. */
+enum { LEDGER_FREE_BYTES = 16 * 1024 * 1024 };
+
+/* What a transaction is for.  It says what becomes of it on a full disk. */
+enum file_use {
+    USE_READ,
+    USE_ADD,    /* something new: refused while there is no room to finish it */
+    USE_WRITE,  /* anything else */
+    USE_FINISH, /* a step of a batch that is prepared: it may take what was reserved */
+};
+
 struct ledger_sqlite {
     struct ledger head;
     pthread_mutex_t mutex;
     struct {         /* guarded by the mutex */
         sqlite3 *db; /* NULL after a fault */
         sqlite3_stmt *statements[SQL_N];
+        enum file_use use;    /* of the transaction under way */
+        bool was_full;        /* it met a full disk */
+        unsigned full_in_row; /* transactions that did */
+        bool is_low;          /* the disk has less room than is needed: nothing new is begun */
+        int64_t wanted;       /* bytes that must be free, besides the reserve */
     } locked;
     bool read_only;
     int lock_fd;
@@ -110,10 +127,16 @@ bool file_changed(struct ledger_sqlite *l);
 /* A blob of exactly n bytes; anything else is a damaged record. */
 NODISCARD enum status file_column_bytes(sqlite3_stmt *s, int at, void *out, size_t n);
 /* Take the mutex and begin a transaction.  ST_IO when the file was closed after a fault, ST_DENIED
- * for writing to one that was opened for reading. */
-NODISCARD enum status file_begin(struct ledger_sqlite *l, bool write);
+ * for writing to one that was opened for reading, ST_RETRY for USE_ADD while the disk is full. */
+NODISCARD enum status file_begin(struct ledger_sqlite *l, enum file_use use);
 
-/* End what begin() began: keep it if st is ST_OK.  Returns st, or what the commit came to. */
+/* A file that was opened for writing: whether there is room for new batches, which is said. */
+void file_check_room(struct ledger_sqlite *l);
+
+/*
+ * End what begin() began: keep it if st is ST_OK.  Returns st, or what the commit came to.  A full
+ * disk is ST_RETRY: nothing is left of the transaction, and as much room was made as there is.
+ */
 NODISCARD enum status file_finish(struct ledger_sqlite *l, enum status st);
 
 /* The parameters ?1 to ?20 of SQL_PART_INSERT and SQL_PART_UPDATE, and a row of SQL_PART_LIST. */

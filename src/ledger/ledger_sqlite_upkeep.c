@@ -9,7 +9,7 @@ enum status sqlite_list_open(struct ledger *ledger, int64_t before_ms, struct le
 {
     struct ledger_sqlite *l = file_of(ledger);
     *n = 0;
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK) {
         sqlite3_stmt *s = file_statement(l, SQL_BATCH_OPEN, SQL_NUMBER(before_ms),
                                          SQL_NUMBER(max > INT32_MAX ? INT32_MAX : (int64_t)max));
@@ -28,7 +28,7 @@ enum status sqlite_list_batches(struct ledger *ledger, int64_t from_ms, int64_t 
     struct ledger_sqlite *l = file_of(ledger);
     struct ledger_nonce id;
     bool more = true;
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK) {
         sqlite3_stmt *s =
             file_statement(l, SQL_BATCH_RANGE, SQL_NUMBER(from_ms), SQL_NUMBER(until_ms));
@@ -69,7 +69,7 @@ enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, si
                           enum ledger_progress *out, uint64_t *tags)
 {
     struct ledger_sqlite *l = file_of(ledger);
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         uint64_t tag = 0;
         st = lookup_one(l, &ids[i], &out[i], &tag);
@@ -82,7 +82,7 @@ enum status sqlite_lookup(struct ledger *ledger, const struct ledger_id *ids, si
 enum status sqlite_markers_used(struct ledger *ledger, int64_t minute, uint32_t *n)
 {
     struct ledger_sqlite *l = file_of(ledger);
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     *n = 0;
     if (st == ST_OK) {
         sqlite3_stmt *s = file_statement(l, SQL_MARKER_GET, SQL_NUMBER(minute));
@@ -101,7 +101,7 @@ enum status sqlite_quarantine_add(struct ledger *ledger, const struct ledger_qua
     struct view bucket = view_first(entry->bucket, LEDGER_NAME_BYTES_MAX);
     struct view key = view_first(entry->key, LEDGER_NAME_BYTES_MAX);
     struct view reason = view_first(entry->reason, LEDGER_REASON_BYTES_MAX);
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_ADD);
     if (st == ST_OK)
         st = file_write(l, SQL_QUARANTINE_PUT, SQL_NAME(entry->id), SQL_VIEW(bucket), SQL_VIEW(key),
                         SQL_VIEW(reason), SQL_NUMBER(entry->time_ms));
@@ -118,7 +118,7 @@ enum status sqlite_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *
 {
     struct ledger_sqlite *l = file_of(ledger);
     bool more = true;
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK) {
         sqlite3_stmt *s = file_bind(l, SQL_QUARANTINE_LIST, NULL, 0);
         while (more && st == ST_OK && (st = file_step_row(l, s)) == ST_OK) {
@@ -137,7 +137,7 @@ enum status sqlite_quarantine_list(struct ledger *ledger, ledger_quarantine_fn *
 enum status sqlite_quarantine_release(struct ledger *ledger, const struct ledger_id *id)
 {
     struct ledger_sqlite *l = file_of(ledger);
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_WRITE);
     if (st == ST_OK)
         st = file_write(l, SQL_QUARANTINE_DELETE, SQL_NAME(*id));
     if (st == ST_OK && !file_changed(l))
@@ -151,7 +151,7 @@ enum status sqlite_statistics(struct ledger *ledger, struct ledger_statistics *o
 {
     struct ledger_sqlite *l = file_of(ledger);
     memset(out, 0, sizeof *out);
-    enum status st = file_begin(l, false);
+    enum status st = file_begin(l, USE_READ);
     if (st == ST_OK) {
         sqlite3_stmt *s = file_bind(l, SQL_COUNTS, NULL, 0);
         st = file_step_row(l, s);
@@ -183,7 +183,7 @@ enum status sqlite_prune(struct ledger *ledger, int64_t before_ms, uint64_t *rem
 {
     struct ledger_sqlite *l = file_of(ledger);
     *removed = 0;
-    enum status st = file_begin(l, true);
+    enum status st = file_begin(l, USE_WRITE);
     for (int which = SQL_PRUNE_OBJECTS; which <= SQL_PRUNE_MARKERS && st == ST_OK; which++) {
         /* Some have no parameter: what is bound beyond the last is ignored. */
         st = file_write(l, (enum sql)which, SQL_NUMBER(before_ms));

@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "base/sqlite_file.h"
+#include "base/sqlite_room.h"
 #include "store/store_private.h"
 
 enum {
     BUSY_MS = 10000,
     VALUE_BYTES = 64 * 1024,
+    SMALL_DISK_BYTES = 256 * 1024 * 1024,
 };
 
 static const char schema[] =
@@ -107,8 +109,9 @@ static const char *const statement_text[STORE_STATEMENTS] = {
 
 /* ---- small steps ---- */
 
-enum status store_fault(const struct store *store, int code, struct error *err)
+enum status store_fault(struct store *store, int code, struct error *err)
 {
+    store->was_full = store->was_full || room_is_full(store->db, code);
     return sqlite_file_fault(&kind, store->db, code, err);
 }
 
@@ -218,13 +221,15 @@ static enum status ask_number(struct store *store, const char *sql, int64_t *out
 
 /* ---- opening ---- */
 
-/* SQLite would make the file with the umask; its side files then get the mode of this one. */
-static enum status make_private_file(const char *path, struct error *err)
+/* SQLite would make the file with the umask; its side files then get the mode of this one.  *room
+ * is what is free on its disk. */
+static enum status make_private_file(const char *path, int64_t *room, struct error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set(err, errno == EACCES || errno == EPERM ? ST_DENIED : ST_IO,
                          code_of_errno(errno, E_S115), "%s: %s", path, strerrordesc_np(errno));
+    *room = room_free(fd);
     close(fd);
     return ST_OK;
 }
@@ -240,8 +245,9 @@ enum status store_open(const char *path, enum store_mode mode, struct store **ou
 {
     bool write = mode == STORE_WRITE;
     int version;
+    int64_t room = INT64_MAX;
     *out = NULL;
-    enum status st = write                ? make_private_file(path, err)
+    enum status st = write                ? make_private_file(path, &room, err)
                      : mode == STORE_READ ? sqlite_file_check(&kind, path, true, err)
                                           : ST_OK;
     if (st != ST_OK)
@@ -255,6 +261,9 @@ enum status store_open(const char *path, enum store_mode mode, struct store **ou
     if (st == ST_OK)
         st = store_execute(store, "PRAGMA cache_size=-16384; PRAGMA journal_size_limit=67108864",
                            err);
+    /* A short log costs time, and is kept where a long one may not have its room. */
+    if (st == ST_OK && write && room < SMALL_DISK_BYTES)
+        room_tend_log(store->db);
     if (st != ST_OK) {
         store_close(store);
         return st;
@@ -351,6 +360,7 @@ void store_end_reading(struct store *store)
 
 enum status store_begin_writing(struct store *store, struct error *err)
 {
+    store->was_full = false;
     return store_execute(store, "BEGIN IMMEDIATE", err);
 }
 
@@ -360,5 +370,7 @@ enum status store_end_writing(struct store *store, enum status st, struct error 
         st = store_execute(store, "COMMIT", err);
     if (st != ST_OK)
         (void)store_execute(store, "ROLLBACK", NULL);
+    if (store->was_full)
+        room_empty_log(store->db);
     return st;
 }

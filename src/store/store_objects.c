@@ -271,9 +271,9 @@ static enum status save_dictionary(struct store *store, const struct dictionary 
  * One transaction for texts, series, objects, chunks and the tally.  What is saved of the
  * dictionary is noted only after the commit, so that a list that failed can be tried again.
  */
-enum status store_commit(struct store *store, const struct dictionary *dictionary,
-                         struct counted_object *list, store_exists_fn *exists, void *context,
-                         struct error *err)
+static enum status commit_once(struct store *store, const struct dictionary *dictionary,
+                               struct counted_object *list, store_exists_fn *exists, void *context,
+                               struct error *err)
 {
     uint32_t texts, series;
     enum status st = store_begin_writing(store, err);
@@ -289,6 +289,17 @@ enum status store_commit(struct store *store, const struct dictionary *dictionar
     store->texts_saved = texts;
     store->series_saved = series;
     return ST_OK;
+}
+
+/* What met a full disk is tried again with the room that the log had. */
+enum status store_commit(struct store *store, const struct dictionary *dictionary,
+                         struct counted_object *list, store_exists_fn *exists, void *context,
+                         struct error *err)
+{
+    enum status st = commit_once(store, dictionary, list, exists, context, err);
+    if (st != ST_OK && store->was_full)
+        st = commit_once(store, dictionary, list, exists, context, err);
+    return st;
 }
 
 enum status store_touch(struct store *store, struct view key, const struct store_object *file,

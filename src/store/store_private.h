@@ -31,10 +31,11 @@ struct store {
     sqlite3_stmt *statement[STORE_STATEMENTS];
     uint32_t texts_saved, series_saved; /* of the dictionary */
     bool is_reading;
+    bool was_full; /* a write of the last transaction met a full disk */
 };
 
 /* The status of an SQLite result code, with SQLite's message in *err. */
-enum status store_fault(const struct store *store, int code, struct error *err);
+enum status store_fault(struct store *store, int code, struct error *err);
 
 /* ST_BAD_ITEM: what was read cannot be what this program wrote. */
 enum status store_damaged(struct error *err);

@@ -3,11 +3,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define NOW INT64_C(1764000000000)
+
+void contract_folder(char *out, size_t size)
+{
+    bool in_memory = access("/dev/shm", W_OK) == 0;
+    (void)snprintf(out, size, "%s/ledger-test-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
+}
 
 struct ledger_id contract_id(unsigned n)
 {

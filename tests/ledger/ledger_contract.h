@@ -18,6 +18,9 @@ struct ledger *ledger_memory_new(void);
 struct ledger_id contract_id(unsigned n);
 struct ledger_nonce contract_nonce(unsigned n);
 
+/* A template for mkdtemp: in memory where that is possible, because thousands of syncs are done. */
+void contract_folder(char *out, size_t size);
+
 /* A batch of members 1..n_members and n_parts planned parts, each its own payload of 4 data. */
 void contract_record(struct ledger_record *r, unsigned batch, uint16_t n_members, uint16_t n_parts);
 

@@ -20,7 +20,7 @@ from harness import ALL, Program, Server, cube_sums, record
 from support import process, slow_clients
 from support.process import simulate, wait_until
 from support.records import gz, write_whole
-from support.results import Results
+from support.results import Results, Skip
 
 TOKENS = ['InputTokenCount', 'OutputTokenCount', 'CacheReadInputTokenCount',
           'CacheWriteInputTokenCount']
@@ -559,6 +559,25 @@ class Tests:
         assert done.returncode == 1 and b'write-ahead log' in done.stderr, done
         os.chmod(folder, 0o755)
 
+    def small_disk(self):
+        """A disk with little more room than the store itself needs is no reason to fail."""
+        logs, free = self.path('many'), self.path('free.sqlite')
+        simulate(logs, '--profile', 'none', '--records', '60000', '--hours', '48')
+        self.program.run('serve', logs, '--once', '--quiet', '--store', free)
+        small = self.folder('small')
+        size = os.stat(free).st_size * 5 // 4
+        if process.run(['mount', '-t', 'tmpfs', '-o', 'mode=700,size=%d' % size, 'none', small],
+                       self.program.env).returncode != 0:
+            raise Skip('no disk can be mounted')
+        try:
+            store = os.path.join(small, 'store.sqlite')
+            for _ in range(2):
+                done = self.program.run('serve', logs, '--once', '--store', store)
+                assert b'BM-S1' not in done.stderr, done.stderr
+            assert self.program.report(store) == self.program.report(free)
+        finally:
+            process.run(['umount', small], self.program.env)
+
     def wrong_bits(self):
         return bit_flips.check(self.program, self.folder('bits'),
                                int(os.environ.get('FLIPS', '1000')))
@@ -790,6 +809,7 @@ def main():
                 ('damaged and foreign stores', t.damaged_store),
                 ('files of others and code in a store', t.strange_stores),
                 ('a store on a disk that is only read', t.read_only),
+                ('a store on a disk with little room', t.small_disk),
                 ('single wrong bits in a store and its log', t.wrong_bits),
                 ('rollups at any moment equal the chunks', t.rollups_while_files_come),
                 ('a store of another version', t.other_version),

@@ -32,7 +32,7 @@ static int setup(void **state)
     (void)state;
     log_setup(LOG_OFF, LOG_TEXT, false);
     umask(022);
-    strcpy(folder, "/tmp/ledger-test-XXXXXX");
+    contract_folder(folder, sizeof folder);
     if (mkdtemp(folder) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/ledger.db", folder);

@@ -3,7 +3,8 @@
 
 Failing: the n-th open, write, sync or truncation of the ledger's files fails (EIO, ENOSPC, a short
 write), once or from then on.  Nothing may be counted twice, the program must name the file when it
-could not work, and the sums must be exact once the disk works again.
+could not work, and the sums must be exact once the disk works again.  A write that finds no room
+must not even end the run: it goes on when there is room, in the same process.
 
 Power lost: the program is killed at its n-th system call; of what was not synced then, writes are
 dropped, done out of order or torn by sectors (shim.py builds such a state from what was written
@@ -57,6 +58,22 @@ def failing(mode, at, do, on, counts=FILE_CALLS):
         if not world.sums() or world.code != 0:
             check(world.ledger_file in world.last, "the message does not name the file:\n",
                   world.last[-2000:])
+        world.finish()
+
+
+def full(mode, at, on):
+    """The at-th write to the ledger's files finds no room, once or from then on."""
+    with World(mode) as world:
+        _, done = world.run(**shim.environment(state(world), at=at, do="enospc", counts="pwrite",
+                                               on=on))
+        world.never_too_much("on a full disk")
+        check("BM-L100" not in world.last, "it closed the ledger:\n", world.last[-2000:])
+        if on and world.sums() != world.expected():
+            check(world.ledger_file in world.last, "the message does not name the file:\n",
+                  world.last[-2000:])
+        elif not on and "BM-L206" not in world.last:    # that is: not while it is opened
+            check(done, "it did not go on:\n", world.last[-2000:])
+            world.check_sums("after a full disk, in the same run")
         world.finish()
 
 
@@ -120,6 +137,13 @@ def cases(everything, seeds):
                         out.add("%s failing %d of %d, %s%s" %
                                 (mode, at, len(on_files), do, " from then on" if on else ""),
                                 failing, mode, at, do, on)
+        writes = sum(e.call == "pwrite" for e in on_files)
+        for at in range(1, writes + 1, 1 if everything else writes // 9):
+            for on in (False, True):
+                if everything or on == (at % 2 == 0):
+                    out.add("%s no room at write %d of %d%s" %
+                            (mode, at, writes, " and from then on" if on else ""), full, mode, at,
+                            on)
         for at in range(1, calls + 1) if everything else ():
             out.add("%s power lost at call %d of %d" % (mode, at, calls), power, mode, calls, at,
                     at)
