@@ -71,6 +71,11 @@ test-analysis:
 test-pipeline: $(PROGRAMS)
 	@sh tests/pipeline/run.sh $(BUILD)
 
+## soak               ten minutes of a worker: memory and descriptors stay flat, sums exact; in no gate
+SOAK_OBJECTS ?= 300000
+soak: $(PROGRAMS)
+	@SOAK_OBJECTS=$(SOAK_OBJECTS) sh tests/pipeline/run.sh $(BUILD) test_soak
+
 ## test-rie           the function under AWS's Lambda Runtime Interface Emulator
 test-rie: $(PROGRAMS)
 	@$(PYTHON) tests/pipeline/rie.py $(BUILD)

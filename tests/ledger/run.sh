@@ -18,6 +18,7 @@ start cost "$python" $here/cost.py --objects 400
 step kill "$python" $here/kill/kill.py --jobs 16 "$@"
 step calls "$python" $here/faults/calls.py --jobs 16 "$@"
 step disk "$python" $here/faults/disk.py --jobs 16 "$@"
+step machine "$python" $here/faults/machine.py --jobs 16 "$@"
 step answers "$python" $here/faults/answers.py --jobs 24 "$@"
 step fleet "$python" $here/fleet/fleet.py "$@"
 ended commands

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -77,12 +78,14 @@ class Table:
 
 
 class World:
-    """See above.  large: so many data that a batch takes several requests."""
+    """See above.  large: so many data that a batch takes several requests.  disk_kib: the ledger
+    has a disk of its own of that size."""
 
-    def __init__(self, mode, large=False, objects=6, proxy=FaultProxy):
+    def __init__(self, mode, large=False, objects=6, proxy=FaultProxy, disk_kib=0):
         self.mode = mode
         self.large = large
         self.n_objects = objects
+        self.disk_kib = disk_kib
         self.cloud = Cloud(visibility=1)
         self.keys, self.bodies = [], []
         self.log = ""
@@ -94,6 +97,9 @@ class World:
         # The ledger has a folder of its own: its files are what a power loss is about.
         self.folder = tempfile.mkdtemp(prefix="bedrock-ledger-test-")
         os.mkdir(self.folder + "/state", 0o700)
+        if self.disk_kib:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700,size=%dk" % self.disk_kib,
+                            "none", self.folder + "/state"], check=True)
         self.ledger_file = self.folder + "/state/ledger"
         self.settings = {"BEDROCK_METRICS_TEST_FENCE_MS": FENCE_MS,
                          "BEDROCK_METRICS_TEST_LEASE_MS": LEASE_MS,
@@ -117,6 +123,8 @@ class World:
         if self.table_proxy is not None:
             self.table_proxy.stop()
         self.cloud.__exit__(*exc)
+        if self.disk_kib:
+            subprocess.run(["umount", self.folder + "/state"], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def put_objects(self, n, name="o"):
@@ -137,6 +145,17 @@ class World:
         if self.mode in ("sqlite", "dynamodb"):
             for body in bodies:
                 self.cloud.stub.send(body)
+
+    # -- the disk --
+
+    def fill_disk(self, leave=0):
+        """Until no more than that many bytes are free."""
+        with open(self.folder + "/state/ballast", "wb") as file:
+            info = os.statvfs(file.fileno())
+            file.write(bytes(max(info.f_bavail * info.f_frsize - leave, 0)))
+
+    def empty_disk(self):
+        os.unlink(self.folder + "/state/ballast")
 
     # -- the program --
 
