@@ -26,7 +26,7 @@ struct worker_options {
     const struct settings_aws *aws;
     const struct sqs_queue *queues;
     size_t queue_count;
-    bool once;          /* end when every queue is empty */
+    bool once;                /* end when every queue is empty */
     const char *listen;       /* "ADDR:PORT" for /healthz and /metrics; NULL: none */
     const char *allowed_host; /* a name that /metrics may be asked by; NULL: none */
 };
